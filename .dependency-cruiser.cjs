@@ -1,6 +1,28 @@
 /** The rooms whose code is bundled into the workflow sandbox. */
 const SANDBOX = '^src/(tasks|policy|providers|workflows)/|^src/(workflow|nexus)\\.ts$';
 
+/** Which other packages each may import. What is not here is upstream of it, or beside it. */
+const DOWNSTREAM = {
+  src: [],
+  'packages/openapi': ['src'],
+  'packages/testing': ['src'],
+  'packages/evidence': ['src'],
+  'packages/console': ['src', 'packages/openapi'],
+  'packages/cli': ['src', 'packages/openapi', 'packages/testing', 'packages/evidence', 'packages/console'],
+  lab: ['src', 'packages/testing', 'packages/cli'],
+};
+
+/** `temporal-http-tasks/testing`, which is another name for a package of its own. */
+const REEXPORT = '^src/testing\\.ts$';
+
+const packageRules = Object.entries(DOWNSTREAM).map(([from, allowed]) => ({
+  name: `${from.replace('packages/', '')}-imports-upstream-only`,
+  comment: `${from} may import ${allowed.join(', ') || 'no other package of this workspace'}.`,
+  severity: 'error',
+  from: { path: `^${from}/`, ...(from === 'src' && { pathNot: REEXPORT }) },
+  to: { path: `^(src|packages/[^/]+|lab)/`, pathNot: `^(${[from, ...allowed].join('|')})/` },
+}));
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -11,6 +33,7 @@ module.exports = {
       from: {},
       to: { circular: true },
     },
+    ...packageRules,
     {
       name: 'sandbox-reaches-no-io',
       comment: 'Directly or through others, sandboxed code must not reach sockets, SQL or the rooms that use them.',
@@ -18,7 +41,7 @@ module.exports = {
       from: { path: SANDBOX },
       to: {
         reachable: true,
-        path: '^src/(http|ledger|activities|sources|observability|config|codec|gateway|reference|transport|page|openapi|simulators|cli|temporal-server)/|node_modules/(undici|kysely|pg|libsql|pino)/',
+        path: '^src/(http|ledger|activities|sources|observability|config|codec|transport)/|^packages/|^lab/|node_modules/(undici|kysely|pg|libsql|pino)/',
       },
     },
     {
@@ -32,28 +55,28 @@ module.exports = {
       name: 'simulators-stand-alone',
       comment: 'The simulators judge the client, so they share none of its code.',
       severity: 'error',
-      from: { path: '^src/simulators/' },
-      to: { path: '^src/(?!simulators/)' },
+      from: { path: '^packages/testing/src/simulators/' },
+      to: { path: '^(src|packages|lab)/', pathNot: '^packages/testing/src/simulators/' },
     },
     {
       name: 'oracle-stands-alone',
       comment: 'The oracle judges the product, so it shares none of its code.',
       severity: 'error',
-      from: { path: '^src/oracle/' },
-      to: { path: '^src/(?!oracle/)' },
+      from: { path: '^packages/testing/src/oracle/' },
+      to: { path: '^(src|packages|lab)/', pathNot: '^packages/testing/src/oracle/' },
     },
     {
       name: 'only-declared-packages',
       comment: 'What dist/ imports must be installed with the package.',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^(src|packages|lab)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'undetermined'] },
     },
     {
       name: 'resolvable',
       comment: 'An import that leads nowhere.',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^(src|packages|lab)/' },
       to: { couldNotResolve: true },
     },
   ],
@@ -62,8 +85,8 @@ module.exports = {
     tsPreCompilationDeps: false,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    // Compiled for the browser, by a project of its own; it imports itself by the names of its compiled files.
-    exclude: { path: '^src/page/' },
+    // The page is compiled for the browser, by a project of its own; it imports itself by the names of its compiled files.
+    exclude: { path: '^packages/console/src/page/|/dist/' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'default'] },
   },
 };

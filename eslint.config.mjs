@@ -3,11 +3,13 @@ import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 import plainEnglish from './scripts/plain-english.cjs';
 
-/** Every room of src/: which other rooms it may import, which only as types, and, where that is limited, which packages. */
+/**
+ * Every room: which other rooms it may import, which only as types, and, where that is limited, which packages. A room is a
+ * folder of src/, the plugin, unless it says where else it is. What one package may import of another is also in
+ * .dependency-cruiser.cjs.
+ */
 const ROOMS = {
   tasks: { rooms: [], packages: ['zod'] },
-  // Provider files name an OpenAPI document, whose operations are the provider's tasks.
-  openapi: { rooms: ['tasks', 'policy', 'providers', 'transport'] },
   policy: { rooms: ['tasks'], packages: ['zod'] },
   // Definitions of providers, and the plans that are made of them.
   providers: { rooms: ['tasks', 'policy'], packages: ['zod'] },
@@ -27,8 +29,15 @@ const ROOMS = {
     packages: ['zod', '@temporalio/workflow', '@temporalio/common', 'nexus-rpc'],
   },
   codec: { rooms: ['tasks', 'config'] },
-  reference: { rooms: ['tasks', 'config', 'http'] },
+  'host-checks': { rooms: [] },
+  starts: { rooms: ['tasks', 'policy', 'ledger'] },
+  'nexus-handlers': { rooms: ['tasks', 'policy', 'ledger', 'starts', 'workflows'], types: ['activities'] },
+  operator: { rooms: ['policy', 'starts'] },
+  // Provider files name an OpenAPI document, whose operations are the provider's tasks.
+  openapi: { of: 'openapi', rooms: ['tasks', 'policy', 'providers', 'transport'] },
+  reference: { of: 'console', rooms: ['tasks', 'config', 'http'] },
   gateway: {
+    of: 'console',
     rooms: [
       'tasks',
       'openapi',
@@ -44,17 +53,16 @@ const ROOMS = {
       'workflows',
     ],
   },
-  page: { rooms: [], types: ['gateway'] },
-  simulators: { rooms: [] },
+  page: { of: 'console', rooms: [], types: ['gateway'] },
+  report: { of: 'evidence', rooms: ['tasks', 'policy', 'http'], types: ['ledger'] },
+  simulators: { of: 'testing', rooms: [] },
   // It judges the product, so it shares none of its code; of the simulators it knows what they tell of themselves.
-  oracle: { rooms: [], types: ['simulators'] },
-  'host-checks': { rooms: [] },
-  starts: { rooms: ['tasks', 'policy', 'ledger'] },
-  'nexus-handlers': { rooms: ['tasks', 'policy', 'ledger', 'starts', 'workflows'], types: ['activities'] },
-  operator: { rooms: ['policy', 'starts'] },
-  'temporal-server': { rooms: [] },
-  cli: 'everything',
+  oracle: { of: 'testing', rooms: [], types: ['simulators'] },
+  'temporal-server': { of: 'testing', rooms: [] },
 };
+
+/** The packages that are one room each. */
+const WHOLE_PACKAGES = ['openapi'];
 
 /** The entry files beside the rooms. `workflow.ts` is bundled into workflows, so it is as strict as they are. */
 const ENTRIES = {
@@ -86,7 +94,7 @@ const ENTRIES = {
     types: ['activities'],
     packages: ['nexus-rpc', '@temporalio/common'],
   },
-  'testing.ts': { rooms: ['simulators'] },
+  'testing.ts': { rooms: [] },
 };
 
 /** Deepest folder nesting inside a room for which import paths are checked. */
@@ -94,26 +102,53 @@ const MAX_DEPTH = 4;
 
 const alternatives = (names) => names.join('|');
 
-/** Patterns for one file position: `prefix` is the path from the file up to src/, say `\.\./\.\./`. */
+/** The folder of a room. */
+function folderOf(room) {
+  const { of } = ROOMS[room];
+  if (of === undefined) return `src/${room}`;
+  return WHOLE_PACKAGES.includes(of) ? `packages/${of}/src` : `packages/${of}/src/${room}`;
+}
+
+/**
+ * A pattern for what is imported from these rooms: in the same package by the path from the file up to its src/, say
+ * `\.\./\.\./`, else by the package's name.
+ */
+function importsOf(rooms, of, prefix) {
+  const inside = rooms.filter((room) => ROOMS[room].of === of);
+  const paths = inside.length > 0 ? [`${prefix}(${alternatives(inside)})`] : [];
+  const names = rooms
+    .filter((room) => ROOMS[room].of !== of)
+    .map((room) => {
+      const { of: other } = ROOMS[room];
+      if (other === undefined) return `temporal-http-tasks/internal/${room}`;
+      return WHOLE_PACKAGES.includes(other)
+        ? `@temporal-http-tasks/${other}`
+        : `@temporal-http-tasks/${other}/internal/${room}`;
+    });
+  return `^(${alternatives([...paths, ...names])})(/|$)`;
+}
+
+/** Patterns for one file position: `prefix` is the path from the file up to the src/ of its package. */
 function importPatterns(who, access, prefix) {
+  const of = ROOMS[who]?.of;
   const closed = Object.keys(ROOMS).filter((room) => room !== who && !access.rooms.includes(room));
   const typesOnly = access.types ?? [];
   const banned = closed.filter((room) => !typesOnly.includes(room));
   const patterns = [];
   if (banned.length > 0) {
     patterns.push({
-      regex: `^${prefix}(${alternatives(banned)})(/|$)`,
+      regex: importsOf(banned, of, prefix),
       message: `${who} may import ${access.rooms.join(', ') || 'no other room'}${typesOnly.length > 0 ? ` and, as types only, ${typesOnly.join(', ')}` : ''}.`,
     });
   }
   if (typesOnly.length > 0) {
     patterns.push({
-      regex: `^${prefix}(${alternatives(typesOnly)})(/|$)`,
+      regex: importsOf(typesOnly, of, prefix),
       allowTypeImports: true,
       message: `${who} may import ${typesOnly.join(', ')} as types only (import type …).`,
     });
   }
-  if (who in ROOMS) {
+  if (who in ROOMS && of === undefined) {
     patterns.push({
       regex: `^${prefix}(index|worker|workflow|plugin|encryption-plugin|nexus|testing)$`,
       message: 'Entry files are built from the rooms; a room never imports one.',
@@ -136,15 +171,25 @@ const WORKFLOW_ONLY = {
   message: 'Only workflows and workflow.ts run inside the workflow sandbox.',
 };
 
+/** A path out of a package would make its files part of another one's build. */
+const BY_NAME = {
+  regex: '^(\\.\\./)+(src|packages|lab|test|scripts)(/|$)',
+  message: 'Import from another package by its name.',
+};
+
 function roomConfigs() {
-  const configs = [];
+  const configs = [
+    {
+      files: ['src/**/*.{ts,js}', 'packages/*/src/**/*.{ts,js}', 'lab/src/**/*.{ts,js}'],
+      rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [BY_NAME, WORKFLOW_ONLY] }] },
+    },
+  ];
   for (const [room, access] of Object.entries(ROOMS)) {
-    if (access === 'everything') continue;
     for (let depth = 1; depth <= MAX_DEPTH; depth++) {
-      const patterns = importPatterns(room, access, '\\.\\./'.repeat(depth));
+      const patterns = [BY_NAME, ...importPatterns(room, access, '\\.\\./'.repeat(depth))];
       if (!access.packages) patterns.push(WORKFLOW_ONLY);
       configs.push({
-        files: [`src/${room}${'/*'.repeat(depth)}.{ts,js}`],
+        files: [`${folderOf(room)}${'/*'.repeat(depth)}.{ts,js}`],
         rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
       });
     }
@@ -170,19 +215,25 @@ const NO_EXPORT_ALL = {
   message: 'List the exported names: what is public is decided by hand.',
 };
 
-/** Folders of src/ whose comments and messages are plain English; see scripts/plain-english.cjs. */
+/** Rooms, and folders of rooms, whose comments and messages are plain English; see scripts/plain-english.cjs. */
 const PLAIN_ENGLISH = [
   ...['activities/budget', 'activities/observed', 'codec', 'config', 'gateway', 'host-checks', 'http', 'ledger'],
   ...['nexus-handlers', 'observability', 'operator', 'oracle', 'reference', 'simulators', 'sources', 'starts'],
   ...['temporal-server', 'transport'],
 ];
 
+/** The folder of a room, or of a folder in a room. */
+function placeOf(name) {
+  const [room, ...rest] = name.split('/');
+  return [folderOf(room), ...rest].join('/');
+}
+
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
+  { ignores: ['**/dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
   // An exception to a rule belongs into this file, where it is seen and argued, not beside the line.
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' } },
   {
-    files: ['**/*.ts', 'src/**/*.js'],
+    files: ['**/*.ts', 'src/**/*.js', 'packages/*/src/**/*.js'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: {
       parserOptions: {
@@ -227,7 +278,7 @@ export default defineConfig(
   },
   // Whatever a provider, a document or an input says, no search in it may take longer than in proportion to its length.
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.ts', 'packages/*/src/**/*.ts'],
     plugins: { regexp },
     rules: {
       'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
@@ -239,16 +290,16 @@ export default defineConfig(
   // The one plain-JS file runs as a worker thread straight from src/ in tests and from dist/ when built: CommonJS.
   // What arrives there over a message port has no type that JSDoc could state shorter than the code itself.
   {
-    files: ['src/**/*.js'],
+    files: ['src/**/*.js', 'packages/*/src/**/*.js'],
     rules: {
       '@typescript-eslint/no-require-imports': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
     },
   },
-  { files: ['src/cli/**', 'src/worker.ts', 'examples/**', 'test/support/**'], rules: { 'no-console': 'off' } },
+  { files: ['packages/cli/src/**', 'lab/src/**', 'examples/**', 'test/support/**'], rules: { 'no-console': 'off' } },
   {
-    files: [...PLAIN_ENGLISH.map((folder) => `src/${folder}/**/*.{ts,js}`), 'src/*.ts', 'src/activities/*.ts'],
+    files: [...PLAIN_ENGLISH.map((name) => `${placeOf(name)}/**/*.{ts,js}`), 'src/*.ts', 'src/activities/*.ts'],
     plugins: { language: plainEnglish },
     rules: {
       // The name of a fault, which recorded matrices contain.

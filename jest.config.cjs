@@ -1,3 +1,5 @@
+const { SOURCE_PATHS } = require('./scripts/source-paths.cjs');
+
 // Types are checked once, by `npm run typecheck`; here every file is only transpiled. `module` differs from
 // tsconfig.json because jest's sandbox has no native import(): as CommonJS it becomes a require.
 const TRANSPILE_ONLY = {
@@ -18,9 +20,17 @@ module.exports = {
   setupFiles: ['<rootDir>/test/support/one-realm.cjs'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  // The sources, so that no class exists twice and a change needs no build.
+  moduleNameMapper: Object.fromEntries(SOURCE_PATHS.map(({ pattern, file }) => [pattern, file])),
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: TRANSPILE_ONLY }] },
   // Packed copies of this very package would otherwise clash with it in jest's module map.
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.demo/', '<rootDir>/.test-state/'],
+  modulePathIgnorePatterns: [
+    '<rootDir>/dist/',
+    '<rootDir>/(lab|packages/\\w+)/dist/',
+    '<rootDir>/.cache/',
+    '<rootDir>/.demo/',
+    '<rootDir>/.test-state/',
+  ],
   testSequencer: '<rootDir>/scripts/test-order.cjs',
   reporters: ['default', '<rootDir>/scripts/unfinished-reporter.cjs'],
   // A limit for what hangs: where other work keeps both cores busy, tests take some times as long.

@@ -7,7 +7,7 @@ const TESTS = join(__dirname, 'test');
 
 /** A file with one of these in it starts something, or takes the package as it is built. */
 const NEEDS_MORE =
-  /HTTP_TASKS_TEST_(TEMPORAL|POSTGRES)|src\/temporal-server|bundleWorkflowCode|openPlace|['/]dist['/]|npm pack/;
+  /HTTP_TASKS_TEST_(TEMPORAL|POSTGRES)|internal\/temporal-server|bundleWorkflowCode|openPlace|['/](dist|bin)['/]|npm pack/;
 
 /** @type {Map<string, boolean>} */
 const known = new Map();

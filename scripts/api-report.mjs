@@ -1,18 +1,27 @@
-// `npm run api`: writes what each entry of the package exports, with its types, to api/*.api.md, from the declarations in dist/.
+// `npm run api`: writes what each entry of each package exports, with its types, to api/*.api.md, from the declarations in dist/.
 // With --check it writes nothing and exits with 1 where they differ: the public API changed without its report.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import extractor from '@microsoft/api-extractor';
 import { ROOT } from './commands.mjs';
+import { PACKAGES } from './packages.mjs';
 
-const ENTRIES = ['index', 'workflow', 'nexus', 'testing'];
+/** Every public entry by its report. `temporal-http-tasks/testing` is another name for a package that is among them. */
+const ENTRIES = [
+  ...['index', 'workflow', 'nexus'].map((entry) => ({ report: entry, folder: '.', entry })),
+  ...PACKAGES.filter(({ folder }) => folder !== '.').map(({ folder }) => ({
+    report: basename(folder),
+    folder,
+    entry: 'index',
+  })),
+];
 const isCheck = process.argv.includes('--check');
 const scratch = mkdtempSync(join(tmpdir(), 'http-tasks-api-'));
 
 /** @returns {import('@microsoft/api-extractor').ExtractorConfig} How one entry is read. */
-function configOf(entry) {
-  const declarations = join(ROOT, 'dist', `${entry}.d.ts`);
+function configOf({ report, folder, entry }) {
+  const declarations = join(ROOT, folder, 'dist', `${entry}.d.ts`);
   const compilerOptions = {
     target: 'es2023',
     lib: ['es2023'],
@@ -24,9 +33,9 @@ function configOf(entry) {
   };
   return extractor.ExtractorConfig.prepare({
     configObjectFullPath: undefined,
-    packageJsonFullPath: join(ROOT, 'package.json'),
+    packageJsonFullPath: join(ROOT, folder, 'package.json'),
     configObject: {
-      projectFolder: ROOT,
+      projectFolder: join(ROOT, folder),
       mainEntryPointFilePath: declarations,
       newlineKind: 'lf',
       compiler: { overrideTsconfig: { compilerOptions, files: [declarations] } },
@@ -34,7 +43,7 @@ function configOf(entry) {
         enabled: true,
         reportFolder: join(ROOT, 'api'),
         reportTempFolder: scratch,
-        reportFileName: `${entry}.api.md`,
+        reportFileName: `${report}.api.md`,
         // A type that is not exported but stands in the signature of something that is.
         includeForgottenExports: true,
       },
@@ -59,8 +68,9 @@ try {
         message.handled = message.logLevel !== 'error';
       },
     });
-    if (report.errorCount > 0) throw new Error(`dist/${entry}.d.ts cannot be read; run npm run build.`);
-    if (report.apiReportChanged) changed.push(`api/${entry}.api.md`);
+    if (report.errorCount > 0)
+      throw new Error(`${entry.report}: its declarations in dist/ cannot be read; run npm run build.`);
+    if (report.apiReportChanged) changed.push(`api/${entry.report}.api.md`);
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

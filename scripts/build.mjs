@@ -1,52 +1,63 @@
 import { createHash } from 'node:crypto';
-import { access, chmod, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ROOT, run } from './commands.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
+import { SOURCE_FOLDERS } from './packages.mjs';
 
 /** The console's page runs in a browser and is compiled for it; everything else runs in Node. */
 const PROJECTS = ['tsconfig.page.json', 'tsconfig.json'];
-const SRC = join(ROOT, 'src');
-const DIST = join(ROOT, 'dist');
+/** Where the compiler puts everything, before each package gets its own. */
+const COMPILED = join(ROOT, '.cache', 'compiled');
 /** Outside dist/, which is published. */
 const STAMP = join(ROOT, '.cache', 'build.json');
 
-/** Compiles src/ into dist/, unless dist/ was made of exactly these sources. Installs packages first if need be. */
+/**
+ * Compiles the sources of every package into its dist/, unless they were made of exactly these sources. One program of the
+ * compiler reads all of them, so that what they share is read and checked once. Installs packages first if need be.
+ */
 export async function build() {
   await ensureInstalled();
-  const sources = await filesBelow(SRC);
+  const sources = await sourceFiles();
   const fingerprint = await fingerprintOf(sources);
   if (await isFresh(fingerprint)) return;
-  process.stderr.write('Compiling src/ to dist/\n');
+  process.stderr.write('Compiling src/ to dist/, of every package\n');
+  await rm(STAMP, { force: true });
+  await rm(COMPILED, { recursive: true, force: true });
   // The page first: the types that it shares with the gateway are compiled again, as the gateway needs them.
   for (const project of PROJECTS) {
     const code = await run([process.execPath, join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project]);
     if (code !== 0) throw new Error('The sources do not compile, see above.');
   }
   await copyAssets(sources);
-  const outputs = [...(await removeStaleOutputs(sources)), ...(await bundleWorkflows())];
-  await chmod(join(DIST, 'cli', 'main.js'), 0o755);
+  // Replaced whole, so that a file that was renamed or removed in src/ does not live on in the package.
+  for (const folder of SOURCE_FOLDERS) {
+    const dist = join(ROOT, folder, 'dist');
+    await rm(dist, { recursive: true, force: true });
+    await rename(join(COMPILED, folder, 'src'), dist);
+  }
+  await bundleWorkflows();
   await mkdir(dirname(STAMP), { recursive: true });
-  await writeFile(STAMP, JSON.stringify({ fingerprint, outputs }));
+  await writeFile(STAMP, JSON.stringify({ fingerprint, outputs: await outputFiles() }));
 }
 
 /** The bundles of workflows with which `http-tasks worker` starts; a worker that cannot use them makes its own. */
 async function bundleWorkflows() {
   process.stderr.write('Bundling the workflows\n');
   const require = createRequire(import.meta.url);
-  const { makePrebuiltWorkflows } = require(join(DIST, 'prebuilt-workflows.js'));
+  const { makePrebuiltWorkflows } = require('@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows');
   const { DefaultLogger } = require('@temporalio/worker');
-  const files = await makePrebuiltWorkflows(new DefaultLogger('WARN'));
-  return files.map((file) => join('prebuilt', file));
+  await makePrebuiltWorkflows(new DefaultLogger('WARN'));
 }
 
 async function isFresh(fingerprint) {
   try {
     const stamp = JSON.parse(await readFile(STAMP, 'utf8'));
-    await Promise.all(stamp.outputs.map((file) => access(join(DIST, file))));
-    return stamp.fingerprint === fingerprint;
+    if (stamp.fingerprint !== fingerprint) return false;
+    await Promise.all(stamp.outputs.map((file) => access(join(ROOT, file))));
+    return true;
   } catch {
     return false;
   }
@@ -54,8 +65,7 @@ async function isFresh(fingerprint) {
 
 async function fingerprintOf(sources) {
   const hash = createHash('sha256');
-  const inputs = [...sources.map((file) => join('src', file)), ...PROJECTS, 'package-lock.json', 'scripts/build.mjs'];
-  for (const file of inputs) {
+  for (const file of [...sources, ...PROJECTS, 'package-lock.json', 'scripts/build.mjs', 'scripts/packages.mjs']) {
     hash
       .update(`${file}\0`)
       .update(await readFile(join(ROOT, file)))
@@ -64,32 +74,29 @@ async function fingerprintOf(sources) {
   return hash.digest('hex');
 }
 
-const COMPILED = /\.(ts|js)$/;
-
 async function copyAssets(sources) {
-  for (const file of sources.filter((name) => !COMPILED.test(name))) {
-    await mkdir(dirname(join(DIST, file)), { recursive: true });
-    await copyFile(join(SRC, file), join(DIST, file));
+  for (const file of sources.filter((name) => !/\.(ts|js)$/.test(name))) {
+    await mkdir(dirname(join(COMPILED, file)), { recursive: true });
+    await copyFile(join(ROOT, file), join(COMPILED, file));
   }
 }
 
-/** A file that was renamed or removed in src/ must not live on in dist/ and so in the package. */
-async function removeStaleOutputs(sources) {
-  const stems = new Set(sources.map((file) => file.replace(COMPILED, '')));
-  const kept = [];
-  for (const file of await filesBelow(DIST)) {
-    if (stems.has(file.replace(/\.(d\.ts|js\.map|js)$/, ''))) kept.push(file);
-    else await rm(join(DIST, file));
-  }
-  return kept;
+function sourceFiles() {
+  return filesBelow(SOURCE_FOLDERS.map((folder) => join(folder, 'src')));
 }
 
-async function filesBelow(folder) {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(folder.length + 1))
-    .sort();
+function outputFiles() {
+  return filesBelow(SOURCE_FOLDERS.map((folder) => join(folder, 'dist')));
+}
+
+/** The files in these folders below the root, with their paths from there. */
+async function filesBelow(folders) {
+  const files = [];
+  for (const folder of folders) {
+    for (const entry of await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true }))
+      if (entry.isFile()) files.push(join(entry.parentPath ?? entry.path, entry.name).slice(ROOT.length + 1));
+  }
+  return files.sort();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

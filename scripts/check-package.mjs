@@ -1,5 +1,5 @@
-// `npm run check:package [TARBALL]`: whether the package can be imported and its types be found in every way that Node.js and
-// TypeScript know (publint, Are The Types Wrong). Without a tarball it packs this checkout.
+// `npm run check:package [TARBALL…]`: whether packages can be imported and their types be found in every way that Node.js and
+// TypeScript know (publint, Are The Types Wrong). Without a tarball it packs all packages of this checkout.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,28 +8,36 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { ROOT, npmCommand } from './commands.mjs';
+import { PACKAGES } from './packages.mjs';
 
-/** @returns {Uint8Array} The bytes of a tarball packed from this checkout. */
+/** @returns {Uint8Array[]} Tarballs of all packages, packed from this checkout. */
 function packed() {
   const folder = mkdtempSync(join(tmpdir(), 'http-tasks-check-'));
   try {
     const [command, ...args] = npmCommand(['pack', '--silent', '--pack-destination', folder]);
-    execFileSync(command, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
-    return readFileSync(join(folder, readdirSync(folder)[0]));
+    for (const { folder: from } of PACKAGES)
+      execFileSync(command, args, { cwd: join(ROOT, from), stdio: ['ignore', 'ignore', 'inherit'] });
+    return readdirSync(folder).map((file) => readFileSync(join(folder, file)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const [, , path] = process.argv;
-const tarball = path === undefined ? packed() : readFileSync(path);
-const types = await checkPackage(createPackageFromTarballData(tarball));
-const problems =
-  types.types === false ? ['The package has no types.'] : types.problems.map((problem) => JSON.stringify(problem));
-const { messages, pkg } = await publint({ pack: { tarball: Uint8Array.from(tarball).buffer } });
-problems.push(...messages.map((message) => formatMessage(message, pkg) ?? message.code));
+/** @returns {Promise<string[]>} What is wrong with a package. */
+async function problemsOf(tarball) {
+  const types = await checkPackage(createPackageFromTarballData(tarball));
+  const { messages, pkg } = await publint({ pack: { tarball: Uint8Array.from(tarball).buffer } });
+  return [
+    ...(types.types === false ? ['no types'] : types.problems.map((problem) => JSON.stringify(problem))),
+    ...messages.map((message) => formatMessage(message, pkg) ?? message.code),
+  ].map((problem) => `${pkg.name}: ${problem}`);
+}
+
+const paths = process.argv.slice(2);
+const tarballs = paths.length === 0 ? packed() : paths.map((path) => readFileSync(path));
+const problems = (await Promise.all(tarballs.map(problemsOf))).flat();
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.stdout.write(
-  problems.length === 0 ? 'The package has no problem.\n' : `The package has ${problems.length} problems.\n`,
+  problems.length === 0 ? 'The packages have no problem.\n' : `The packages have ${problems.length} problems.\n`,
 );
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { build } from './build.mjs';
 import { ROOT } from './commands.mjs';
+import { HTTP_TASKS } from './packages.mjs';
 import { Document, documentsBelow } from './corpus/document.mjs';
 
 const USAGE = 'Usage: npm run corpus -- FOLDER [--examples] [--runs N] [--json]\n';
@@ -90,7 +91,7 @@ async function importOf(path) {
   const args = [
     '--require',
     join(ROOT, 'scripts', 'corpus', 'memory.cjs'),
-    join(ROOT, 'dist', 'cli', 'main.js'),
+    HTTP_TASKS,
     'import',
     path,
     '--all',

@@ -7,6 +7,6 @@ import { build } from './build.mjs';
 import { ROOT } from './commands.mjs';
 
 await build();
-const { matrixPage } = createRequire(import.meta.url)(join(ROOT, 'dist/cli/faults/matrix-page.js'));
+const { matrixPage } = createRequire(import.meta.url)('@temporal-http-tasks/cli/internal/faults/matrix-page');
 const results = JSON.parse(await readFile(join(ROOT, 'docs/fault-matrix.json'), 'utf8'));
 await writeFile(join(ROOT, 'docs/fault-matrix.html'), matrixPage(results));

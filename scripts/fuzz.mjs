@@ -45,9 +45,9 @@ async function ensureSchemathesis() {
 /** In this process, so that whatever nobody catches ends it. */
 async function start(folder) {
   const require = createRequire(import.meta.url);
-  const { startGateway } = require(join(ROOT, 'dist', 'gateway', 'start-gateway.js'));
-  const { startSimulators } = require(join(ROOT, 'dist', 'simulators', 'start-simulators.js'));
-  const { simulatorSettings } = require(join(ROOT, 'dist', 'cli', 'simulator-settings.js'));
+  const { startGateway } = require('@temporal-http-tasks/console');
+  const { startSimulators } = require('@temporal-http-tasks/testing');
+  const { simulatorSettings } = require('@temporal-http-tasks/testing/internal/stage/simulator-settings');
   const simulators = await startSimulators({});
   const env = {
     ...simulatorSettings(simulators),

@@ -2,13 +2,12 @@ import { readFileSync } from 'node:fs';
 import { SimplePlugin } from '@temporalio/plugin';
 import type { DataConverter } from '@temporalio/common';
 import type { BundleOptions, WorkerOptions } from '@temporalio/worker';
+import { FAILURE_CONVERTER } from './workflow-modules';
 import { EncryptionCodec } from './codec/encryption-codec';
 import { FAILURE_CONVERTER_MARK } from './codec/failure-converter';
 import { refusingPlaintext } from './codec/refuse-plaintext';
 import { requireEncryptionSettings } from './config/encryption-settings';
 import type { EncryptionSettings } from './config/encryption-settings';
-
-const FAILURE_CONVERTER = require.resolve('./codec/failure-converter');
 
 /** Options of the plugin; all are optional. */
 export interface EncryptionPluginOptions {

@@ -1,6 +1,6 @@
 export { HttpTasksPlugin } from './plugin';
 export { EncryptionPlugin } from './encryption-plugin';
-export { createHttpTasksWorker, runWorker } from '@temporal-http-tasks/cli/internal/worker-process/run-worker';
+export { createHttpTasksWorker } from './worker';
 export { readSettings } from './config/settings';
 export { readEncryptionSettings } from './config/encryption-settings';
 export { SettingsError } from './config/problems';
@@ -12,16 +12,12 @@ export { defineProvider } from './providers/define-provider';
 export { ProviderError } from './providers/problems';
 export { readProvider } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 export { batch, Catalogue, http, plaid } from './tasks/catalogue';
-export { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-export { openApiFromTasks } from '@temporal-http-tasks/openapi/internal/openapi-from-tasks';
-export { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
-export { OpenApiError } from '@temporal-http-tasks/openapi/internal/document/openapi-error';
 export { PLAINTEXT_REFUSED, TASK_FAILURE_TYPES, isTaskFailureType } from './tasks/failure';
 export { taskFailureOf } from './workflows/failure-of';
 export { offboardingFailureOf } from './workflows/offboarding-failure';
 export type { HttpTasksPluginOptions } from './plugin-options';
 export type { EncryptionPluginOptions } from './encryption-plugin';
-export type { HttpTasksWorkerOptions } from '@temporal-http-tasks/cli/internal/worker-process/run-worker';
+export type { HttpTasksWorkerOptions } from './worker';
 export type { Settings } from './config/settings';
 export type { EncryptionSettings, PlaintextPolicy } from './config/encryption-settings';
 export type { SourceFactory } from './sources/open-source';
@@ -47,16 +43,6 @@ export type {
   ServiceDefinition,
 } from './tasks/service';
 export type { AnswerForm, BodyForm, FieldWriting, FormFieldWriting, ValueWriting, WritingStyle } from './tasks/wire';
-export type { OpenApiTasks } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-export type { OpenApiFromTasksOptions } from '@temporal-http-tasks/openapi/internal/openapi-from-tasks';
-export type { ReadOpenApiOptions } from '@temporal-http-tasks/openapi/internal/document/read-document';
-export type { OpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/document';
-export type {
-  OpenApiOptions,
-  OpenApiReport,
-  OperationDecision,
-  OperationSummary,
-} from '@temporal-http-tasks/openapi/internal/options';
 export type { NumberLimits } from './tasks/exact-number';
 export type {
   AfterDefinition,

@@ -10,7 +10,7 @@ import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTasksPluginOptions } from './plugin-options';
 import { noteSetup, partsOf } from './plugin-parts';
 import type { NexusService, PluginParts } from './plugin-parts';
-import { isPrebuilt } from '@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows';
+import { isOwnBundle } from './host-checks/own-bundles';
 import { checkBundle, checkingTheBundle } from './host-checks/check-bundle';
 import type { BundleRules } from './host-checks/check-bundle';
 import { refuseMixedVersions } from './host-checks/temporal-versions';
@@ -96,7 +96,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       );
     }
     const bundle = bundleCodeOf(options);
-    if (bundle !== undefined && !isPrebuilt(options.workflowBundle))
+    if (bundle !== undefined && !isOwnBundle(options.workflowBundle))
       checkBundle(
         this.#bundleRules(() => Runtime.instance().logger),
         bundle,

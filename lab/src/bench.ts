@@ -31,7 +31,7 @@ const MAX_LARGE_USERS = 10_000_000;
 /** What a large sweep is compared with has so many users, or all of them. */
 const BESIDE_LARGE = { small: 20_000, bare: 50_000 };
 
-/** `http-tasks bench`: how fast it is on this machine, beside the same calls without anything around them. */
+/** `npm run bench`: how fast it is on this machine, beside the same calls without anything around them. */
 export function defineBenchCommand(command: Command, io: Io): void {
   describeCommand(command, {
     description: [
@@ -40,10 +40,10 @@ export function defineBenchCommand(command: Command, io: Io): void {
       'million users beside a small one. With "workers", sweeps of one worker beside those of two. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
     ].join(' '),
     examples: [
-      'http-tasks bench',
-      'http-tasks bench --users 100 --json',
-      'http-tasks bench sweep --users 2000 --pairs 3',
-      'http-tasks bench workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty',
+      'npm run bench',
+      'npm run bench -- --users 100 --json',
+      'npm run bench -- sweep --users 2000 --pairs 3',
+      'npm run bench -- workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty',
     ],
   });
   for (const what of command.registeredArguments) {

@@ -1,15 +1,12 @@
 // Compares, for one document, what its tasks take with what a validator of JSON Schema takes: the document's own examples.
 // Prints {checked, invalid, unchecked, additional, refused: [{operation, place, reason}]}.
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { ROOT } from '../commands.mjs';
 import { Document } from './document.mjs';
 import { Schemas } from './schemas.mjs';
 
-const dist = createRequire(join(ROOT, 'dist', 'index.js'));
-const { readOpenApiDocument } = dist('./openapi/document/read-document.js');
-const { tasksFromOpenApi } = dist('./openapi/tasks-from-openapi.js');
-const { parseInput } = dist('./tasks/parse-input.js');
+const require = createRequire(import.meta.url);
+const { readOpenApiDocument, tasksFromOpenApi } = require('@temporal-http-tasks/openapi');
+const { parseInput } = require('temporal-http-tasks/internal/tasks/parse-input');
 
 const UNKNOWN_FIELD = 'there is no such field';
 

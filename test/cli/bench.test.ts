@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { figure, median } from '@temporal-http-tasks/lab/internal/bench/figures';
 import type { Figures } from '@temporal-http-tasks/lab/internal/bench/figures';
 import { PaceWatch } from '@temporal-http-tasks/lab/internal/bench/sweep/pace';
-import { runJson } from './run-cli';
+import { runLabJson } from './run-cli';
 
 /** With the server that was fetched before. */
 const CACHED = { XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache') };
@@ -65,9 +65,9 @@ describe('a pace', () => {
   });
 });
 
-describe('http-tasks bench', () => {
+describe('npm run bench', () => {
   it('prints every figure with its unit and one limit, and exits by whether all are ok', async () => {
-    const { code, document } = await runJson<{ figures: Figures; calls: number }>(
+    const { code, document } = await runLabJson<{ figures: Figures; calls: number }>(
       ['bench', '--users', '3', '--concurrency', '3'],
       CACHED,
     );
@@ -92,7 +92,7 @@ describe('http-tasks bench', () => {
   });
 
   it('measures a large sweep beside a small one and bare loops, and says which Node.js it was', async () => {
-    const { code, document } = await runJson<{ node: string; size: object; figures: Figures }>(
+    const { code, document } = await runLabJson<{ node: string; size: object; figures: Figures }>(
       ['bench', 'large', '--users', '300'],
       CACHED,
     );

@@ -26,7 +26,10 @@ Promise.all(COMMANDS.map(load)).then((loaded) => console.log(JSON.stringify(load
 
 // It is shown without loading the commands, so that what it says about them must be what they are.
 it('the list of commands says of each what it is once it is loaded', () => {
-  const printed = execFileSync(process.execPath, ['--eval', LOAD_ALL], { cwd: join(MAIN, '..'), encoding: 'utf8' });
+  const printed = execFileSync(process.execPath, ['--eval', LOAD_ALL], {
+    cwd: join(MAIN, '../../dist'),
+    encoding: 'utf8',
+  });
   const commands = JSON.parse(printed) as Loaded[];
   expect(commands.length).toBeGreaterThan(20);
   for (const { usage, summary, isGroup = false, description, hasJson, subcommands } of commands) {

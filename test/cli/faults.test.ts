@@ -5,7 +5,7 @@ import type { ProcessResults } from '@temporal-http-tasks/lab/internal/processes
 import type { FaultResults } from '@temporal-http-tasks/testing/internal/faults/results';
 import { itInWhole } from '../support/amount';
 import { parsePage } from './html-page';
-import { runCli, runJson } from './run-cli';
+import { runCli, runJson, runLabJson } from './run-cli';
 import type { Refused } from './run-cli';
 
 const CACHE = { XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache') };
@@ -47,10 +47,10 @@ it('http-tasks faults runs a part of the matrix, prints one document, and draws 
 });
 
 itInWhole(
-  'http-tasks faults --processes takes workers, ledger and server away from a sweep, which comes to the same',
+  'npm run process-faults takes workers, ledger and server away from a sweep, which comes to the same',
   async () => {
-    const { code, document } = await runJson<ProcessResults>(
-      ['faults', '--processes', '--users', '400', '--kills', '1'],
+    const { code, document } = await runLabJson<ProcessResults>(
+      ['process-faults', '--users', '400', '--kills', '1'],
       CACHE,
     );
     expect(document).toMatchObject({
@@ -70,13 +70,16 @@ itInWhole(
 it.each([
   [['--faults', 'no such fault'], 'faults', '--faults: there is no "no such fault"; there are: connection refused; '],
   [['--only', 'sweep', '--calls', 'gdprRequestGet'], 'calls', '--calls: there is no "gdprRequestGet"'],
-  [['--users', '10'], 'users', '--users goes with --processes only.'],
-  [['--processes', '--random', '3'], 'random', '--random does not go together with --processes.'],
-  [['--processes', '--ledger', 'file:x.db'], 'ledger', '--ledger must begin with postgres://.'],
 ])('http-tasks faults %j is refused', async (args, field, message) => {
   const { code, stdout } = await runCli(['faults', ...args, '--json']);
   const { error } = JSON.parse(stdout) as Refused;
   expect(error).toMatchObject({ type: 'Usage', field });
   expect(error.message).toContain(message);
+  expect(code).toBe(2);
+});
+
+it('npm run process-faults is refused a ledger that is not Postgres', async () => {
+  const { code, document } = await runLabJson<Refused>(['process-faults', '--ledger', 'file:x.db']);
+  expect(document.error).toEqual({ type: 'Usage', field: 'ledger', message: '--ledger must begin with postgres://.' });
   expect(code).toBe(2);
 });

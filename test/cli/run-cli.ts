@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** The command as it is published: `npm test` has compiled it. */
-export const MAIN = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+export const MAIN = join(__dirname, '..', '..', 'packages', 'cli', 'bin', 'http-tasks.js');
+
+/** The laboratory's command line: `npm run bench` and `npm run process-faults`. */
+const LAB = join(__dirname, '..', '..', 'lab', 'dist', 'main.js');
 
 /** A folder of its own, so that no profile, ledger or setting of the person's reaches the command. */
 export const HOME = mkdtempSync(join(tmpdir(), 'http-tasks-cli-'));
@@ -41,8 +44,8 @@ afterAll(() => {
 });
 
 /** Starts the command line with these words exactly. */
-export function startCli(args: readonly string[], env: CliEnv = {}): RunningCli {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+export function startCli(args: readonly string[], env: CliEnv = {}, main = MAIN): RunningCli {
+  const child = spawn(process.execPath, [main, ...args], {
     cwd: HOME,
     env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -81,7 +84,6 @@ const OWN_PROCESS: ReadonlySet<string | undefined> = new Set([
   'worker',
   'demo',
   'dev',
-  'bench',
   'faults',
   'simulate',
   'console',
@@ -146,6 +148,15 @@ export async function runJson<T>(
 ): Promise<{ code: number | null; document: T; stderr: string }> {
   const { code, stdout, stderr } = await runCli([...args, '--json'], env);
   return { code, document: oneDocument<T>(stdout, stderr), stderr };
+}
+
+/** {@link runJson} for a command of the laboratory. */
+export async function runLabJson<T>(
+  args: readonly string[],
+  env: CliEnv = {},
+): Promise<{ code: number | null; document: T }> {
+  const { code, stdout, stderr } = await startCli([...args, '--json'], env, LAB).ended;
+  return { code, document: oneDocument<T>(stdout, stderr) };
 }
 
 /** The one JSON document on a command's stdout. */

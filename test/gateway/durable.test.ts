@@ -188,7 +188,7 @@ describe('the snippets of a durable call', () => {
   });
 
   it('run as they are: our own command line, which asks before what cannot be undone', async () => {
-    const cli = `'${process.execPath}' '${join(ROOT, 'dist', 'cli', 'main.js')}'`;
+    const cli = `'${process.execPath}' '${join(ROOT, 'packages', 'cli', 'bin', 'http-tasks.js')}'`;
     const env = Object.fromEntries(Object.entries(place.env).filter(([name]) => name.startsWith('PLAID_')));
     const { code, output } = await run('sh', ['-c', (await snippet('call')).replace(/^http-tasks/, cli)], env);
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('item-1') });

@@ -7,7 +7,21 @@ import { promisify } from 'node:util';
 const execute = promisify(execFile);
 const ROOT = join(__dirname, '..', '..');
 
-/** A project that installed our tarball; its other packages are links to those of this checkout, so no network. */
+/** The folders of all published packages, by their names. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  'temporal-http-tasks': ROOT,
+  ...Object.fromEntries(
+    ['openapi', 'testing', 'evidence', 'console', 'cli'].map((name) => [
+      `@temporal-http-tasks/${name}`,
+      join(ROOT, 'packages', name),
+    ]),
+  ),
+};
+
+/** The package with the command. */
+const CLI = '@temporal-http-tasks/cli';
+
+/** A project that installed our tarballs; its other packages are links to those of this checkout, so no network. */
 export interface Consumer {
   /**
    * Writes a source file, type-checks it as strictly as we do, and returns what the compiler has to say.
@@ -17,6 +31,8 @@ export interface Consumer {
   typeCheck(name: string, source: string, modules?: readonly string[]): Promise<string>;
   /** Compiles a source file and runs it with Node; resolves to what it prints on stdout. */
   compileAndRun(name: string, source: string): Promise<string>;
+  /** Runs a file of JavaScript with Node; resolves to what it prints on stdout. */
+  run(name: string, source: string): Promise<string>;
   /** Runs one of the package's commands. */
   runBin(name: string, args: readonly string[]): Promise<{ stdout: string; code: number }>;
   /** Runs Temporal's own command line, which finds the package's commands on PATH. */
@@ -24,29 +40,39 @@ export interface Consumer {
   remove(): Promise<void>;
 }
 
-/** The package as it would be published. */
+/** A package as it would be published. */
 export interface Tarball {
+  readonly name: string;
   readonly path: string;
   /** Paths inside. */
   readonly files: readonly string[];
   remove(): Promise<void>;
 }
 
-/** Packs this checkout, which builds it first. */
-export async function packTarball(): Promise<Tarball> {
-  const dir = await mkdtemp(join(tmpdir(), 'http-tasks-tarball-'));
-  const packed = await execute('npm', ['pack', '--json', '--pack-destination', dir], { cwd: ROOT, maxBuffer: 1 << 24 });
-  const { filename, files } = parsePackReport(packed.stdout);
-  return { path: join(dir, filename), files, remove: () => rm(dir, { recursive: true, force: true }) };
+/** Packs all packages of this checkout, which builds them first. */
+export async function packTarballs(): Promise<Tarball[]> {
+  const tarballs: Tarball[] = [];
+  for (const [name, folder] of Object.entries(PACKAGES)) {
+    const dir = await mkdtemp(join(tmpdir(), 'http-tasks-tarball-'));
+    const args = ['pack', '--json', '--pack-destination', dir];
+    const packed = await execute('npm', args, { cwd: folder, maxBuffer: 1 << 24 });
+    const { filename, files } = parsePackReport(packed.stdout);
+    const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
+    tarballs.push({ name, path: join(dir, filename), files, remove });
+  }
+  return tarballs;
 }
 
-/** Installs the tarball into a new project of the given module type. */
-export async function installInto(type: 'module' | 'commonjs', tarball: Tarball): Promise<Consumer> {
+/** Installs the tarballs into a new project of the given module type. */
+export async function installInto(type: 'module' | 'commonjs', tarballs: readonly Tarball[]): Promise<Consumer> {
   const dir = await mkdtemp(join(tmpdir(), 'http-tasks-consumer-'));
   await linkPackages(join(dir, 'node_modules'));
-  const target = join(dir, 'node_modules', 'temporal-http-tasks');
-  await mkdir(target);
-  await execute('tar', ['-xzf', tarball.path, '--strip-components=1', '-C', target]);
+  for (const { name, path } of tarballs) {
+    const target = join(dir, 'node_modules', name);
+    await mkdir(target, { recursive: true });
+    await execute('tar', ['-xzf', path, '--strip-components=1', '-C', target]);
+  }
+  const cli = join(dir, 'node_modules', CLI);
   await writeFile(join(dir, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type }));
   return {
     typeCheck: (name, source, modules) => compile(dir, name, source, modules),
@@ -58,21 +84,27 @@ export async function installInto(type: 'module' | 'commonjs', tarball: Tarball)
       });
       return stdout;
     },
-    runBin: async (name, args) => run(await commandOf(target, name), args),
+    async run(name, source) {
+      await writeFile(join(dir, name), source);
+      return (await execute(process.execPath, [join(dir, name)], { cwd: dir })).stdout;
+    },
+    runBin: async (name, args) => run(await commandOf(cli, name), args),
     async runTemporal(program, args) {
       const folder = join(dir, 'bin');
       await mkdir(folder, { recursive: true });
       const name = 'temporal-http_tasks';
-      await linkCommand(await commandOf(target, name), join(folder, name));
+      await linkCommand(await commandOf(cli, name), join(folder, name));
       return run(program, args, { PATH: `${folder}${delimiter}${dirname(process.execPath)}`, HOME: dir });
     },
     remove: () => rm(dir, { recursive: true, force: true }),
   };
 }
 
-/** Runs the check that `npm run check:package` makes on a tarball. */
-export async function checkPackage(tarball: Tarball): Promise<{ code: number; stdout: string; stderr: string }> {
-  return runScript('check-package.mjs', tarball.path);
+/** Runs the check that `npm run check:package` makes on tarballs. */
+export async function checkPackages(
+  tarballs: readonly Tarball[],
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  return runScript('check-package.mjs', ...tarballs.map(({ path }) => path));
 }
 
 /** Runs the check that `npm run api -- --check` makes on dist/. */
@@ -102,6 +134,7 @@ export async function withoutFile(tarball: Tarball, file: string): Promise<Tarba
   await rm(join(dir, 'package', file));
   await execute('tar', ['-czf', path, '-C', dir, 'package']);
   return {
+    name: tarball.name,
     path,
     files: tarball.files.filter((one) => one !== file),
     remove: () => rm(dir, { recursive: true, force: true }),
@@ -125,7 +158,8 @@ async function linkPackages(nodeModules: string): Promise<void> {
   await mkdir(nodeModules);
   const installed = join(ROOT, 'node_modules');
   for (const name of await readdir(installed)) {
-    if (!name.startsWith('.')) await symlink(join(installed, name), join(nodeModules, name));
+    const isOurs = name === 'temporal-http-tasks' || name === '@temporal-http-tasks';
+    if (!name.startsWith('.') && !isOurs) await symlink(join(installed, name), join(nodeModules, name));
   }
 }
 

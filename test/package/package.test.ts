@@ -1,5 +1,5 @@
 import { findTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
-import { checkApiReports, checkPackage, installInto, packTarball, withoutFile } from './consumer';
+import { checkApiReports, checkPackages, installInto, packTarballs, withoutFile } from './consumer';
 import type { Consumer, Tarball } from './consumer';
 
 const SOURCE = `
@@ -7,8 +7,16 @@ import { HttpTasksPlugin, defineHttpTask } from 'temporal-http-tasks';
 import { httpTask } from 'temporal-http-tasks/workflow';
 import { offboardingService } from 'temporal-http-tasks/nexus';
 import { startSimulators } from 'temporal-http-tasks/testing';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi';
+import { startPlaidSimulator } from '@temporal-http-tasks/testing';
+import { reportOnSweep } from '@temporal-http-tasks/evidence';
+import { startGateway } from '@temporal-http-tasks/console';
+import { runWorker } from '@temporal-http-tasks/cli';
 
-const functions: Record<string, unknown> = { HttpTasksPlugin, defineHttpTask, httpTask, offboardingService, startSimulators };
+const functions: Record<string, unknown> = {
+  HttpTasksPlugin, defineHttpTask, httpTask, offboardingService, startSimulators,
+  tasksFromOpenApi, startPlaidSimulator, reportOnSweep, startGateway, runWorker,
+};
 console.log(JSON.stringify(Object.entries(functions).map(([name, value]) => [name, typeof value])));
 `;
 
@@ -21,33 +29,50 @@ const EXPORTED = [
   ['httpTask', 'function'],
   ['offboardingService', 'object'],
   ['startSimulators', 'function'],
+  ['tasksFromOpenApi', 'function'],
+  ['startPlaidSimulator', 'function'],
+  ['reportOnSweep', 'function'],
+  ['startGateway', 'function'],
+  ['runWorker', 'function'],
 ];
 
-let tarball: Tarball;
+let tarballs: Tarball[] = [];
+const tarballOf = (name: string): Tarball => {
+  const found = tarballs.find((tarball) => tarball.name === name);
+  if (found === undefined) throw new Error(`There is no package ${name}.`);
+  return found;
+};
 beforeAll(async () => {
-  tarball = await packTarball();
+  tarballs = await packTarballs();
 }, 120_000);
-afterAll(() => tarball?.remove());
+afterAll(() => Promise.all(tarballs.map((tarball) => tarball.remove())));
 
 it('packs what is needed and nothing else', () => {
-  expect(tarball.files).toEqual(
-    expect.arrayContaining(['package.json', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']),
-  );
+  for (const { name, files } of tarballs) {
+    expect({ name, files }).toEqual({
+      name,
+      files: expect.arrayContaining(['package.json', 'LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts']),
+    });
+    const own = name.endsWith('/cli') ? /^(bin\/http-tasks\.js|examples\/users\.csv)$/ : /^$/;
+    const needless = files.filter((path) => !/^(dist\/|[A-Za-z]+(\.md|\.json)?$)/.test(path) && !own.test(path));
+    expect({ name, needless }).toEqual({ name, needless: [] });
+    const unwanted = files.filter((path) => /\.(tsbuildinfo|log|db|tgz|map)$|\.test\./.test(path));
+    expect({ name, unwanted }).toEqual({ name, unwanted: [] });
+  }
   const bundles = ['', '-encrypted', '-traced', '-encrypted-traced'].map(
     (variant) => `dist/prebuilt/workflows${variant}.js.gz`,
   );
-  expect(tarball.files).toEqual(expect.arrayContaining(['dist/prebuilt/workflows.json', ...bundles]));
-  const needless = tarball.files.filter(
-    (path) => !/^(dist\/|examples\/users\.csv$|[A-Za-z]+(\.md|\.json)?$)/.test(path),
+  const { files } = tarballOf('@temporal-http-tasks/cli');
+  expect(files).toEqual(
+    expect.arrayContaining(['bin/http-tasks.js', 'examples/users.csv', 'dist/prebuilt/workflows.json', ...bundles]),
   );
-  expect(needless).toEqual([]);
-  expect(tarball.files.filter((path) => /\.(tsbuildinfo|log|db|tgz)$|\.test\./.test(path))).toEqual([]);
 });
 
 it(
   'can be imported, and its types be found, in every way that Node.js and TypeScript know',
   async () => {
-    expect(await checkPackage(tarball)).toEqual({ code: 0, stdout: 'The package has no problem.\n', stderr: '' });
+    const noProblem = { code: 0, stdout: 'The packages have no problem.\n', stderr: '' };
+    expect(await checkPackages(tarballs)).toEqual(noProblem);
   },
   COMPILE_MS,
 );
@@ -63,9 +88,9 @@ it(
 it(
   'is found wanting without its types',
   async () => {
-    const broken = await withoutFile(tarball, 'dist/workflow.d.ts');
+    const broken = await withoutFile(tarballOf('temporal-http-tasks'), 'dist/workflow.d.ts');
     try {
-      const { code, stderr } = await checkPackage(broken);
+      const { code, stderr } = await checkPackages([broken]);
       expect(code).toBe(1);
       expect(stderr).toContain('./workflow');
     } finally {
@@ -75,10 +100,27 @@ it(
   COMPILE_MS,
 );
 
-describe.each(['module', 'commonjs'] as const)('the packed package in a project of type %s', (type) => {
+it.each([
+  ['module', 'const load = (name) => import(name);'],
+  ['commonjs', 'const load = async (name) => require(name);'],
+] as const)('the plugin works in a project of type %s without the other packages', async (type, load) => {
+  const consumer = await installInto(type, [tarballOf('temporal-http-tasks')]);
+  try {
+    const names = ['temporal-http-tasks', 'temporal-http-tasks/workflow', 'temporal-http-tasks/nexus'];
+    const source = `${load}
+Promise.all(${JSON.stringify(names)}.map(load)).then((all) =>
+  console.log(JSON.stringify(all.map((exported) => Object.keys(exported).length > 1))));
+`;
+    expect(JSON.parse(await consumer.run('plugin.js', source))).toEqual([true, true, true]);
+  } finally {
+    await consumer.remove();
+  }
+});
+
+describe.each(['module', 'commonjs'] as const)('the packed packages in a project of type %s', (type) => {
   let consumer: Consumer;
   beforeAll(async () => {
-    consumer = await installInto(type, tarball);
+    consumer = await installInto(type, tarballs);
   });
   afterAll(() => consumer?.remove());
 
@@ -95,10 +137,10 @@ describe.each(['module', 'commonjs'] as const)('the packed package in a project 
     async () => {
       const complaints = await consumer.typeCheck(
         'wrong.ts',
-        "import { HttpTaskPlugin } from 'temporal-http-tasks';\nimport 'temporal-http-tasks/dist/cli/main.js';\nvoid HttpTaskPlugin;\n",
+        "import { HttpTaskPlugin } from 'temporal-http-tasks';\nimport 'temporal-http-tasks/dist/plugin.js';\nvoid HttpTaskPlugin;\n",
       );
       expect(complaints).toMatch(/no exported member named 'HttpTaskPlugin'/);
-      expect(complaints).toMatch(/temporal-http-tasks\/dist\/cli\/main\.js/);
+      expect(complaints).toMatch(/temporal-http-tasks\/dist\/plugin\.js/);
     },
     COMPILE_MS,
   );

@@ -8,7 +8,7 @@ it('replays every recorded history with the bundle that the build made for trace
   silenceTemporal();
   const { bundle: workflowBundle } = await readPrebuiltWorkflows(
     { encrypted: false, traced: true },
-    join(__dirname, '../../dist/prebuilt'),
+    join(__dirname, '../../packages/cli/dist/prebuilt'),
   );
   expect(workflowBundle?.code).toContain('_tracer-data');
   const names = await historyNames();

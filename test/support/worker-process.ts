@@ -26,7 +26,7 @@ const STARTS_WITHIN_MS = 60_000;
 export async function startWorkerProcess(
   place: Pick<Place, 'env'>,
   moreEnv: Record<string, string> = {},
-  script = path.join(ROOT, 'dist/worker.js'),
+  script = path.join(ROOT, 'packages/cli/dist/worker-process/run-worker.js'),
 ): Promise<WorkerProcess> {
   const register = path.join(ROOT, 'test/ledger/children/register-typescript.cjs');
   const child = spawn(process.execPath, script.endsWith('.ts') ? ['--require', register, script] : [script], {

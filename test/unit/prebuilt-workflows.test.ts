@@ -2,10 +2,11 @@ import { cp, mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FAILURE_CONVERTER_MARK } from 'temporal-http-tasks/internal/codec/failure-converter';
-import { isPrebuilt, readPrebuiltWorkflows } from '@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows';
+import { isOwnBundle } from 'temporal-http-tasks/internal/host-checks/own-bundles';
+import { readPrebuiltWorkflows } from '@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows';
 
 /** Those that `npm test` has made. */
-const BUILT = join(__dirname, '../../dist/prebuilt');
+const BUILT = join(__dirname, '../../packages/cli/dist/prebuilt');
 const PLAIN = { encrypted: false, traced: false };
 
 interface Index {
@@ -91,7 +92,7 @@ it('is not used when it is damaged, or when there is none', async () => {
 
 it('is told from a bundle that a host made', async () => {
   const { bundle } = await readPrebuiltWorkflows(PLAIN, BUILT);
-  expect(isPrebuilt(bundle)).toBe(true);
-  expect(isPrebuilt(bundle && { ...bundle })).toBe(false);
-  expect(isPrebuilt(undefined)).toBe(false);
+  expect(isOwnBundle(bundle)).toBe(true);
+  expect(isOwnBundle(bundle && { ...bundle })).toBe(false);
+  expect(isOwnBundle(undefined)).toBe(false);
 });

@@ -4,6 +4,7 @@ import type { LocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
 import { createBareLoop } from './bare-loop';
 import type { BareLoop, BenchUser } from './bare-loop';
 import { median } from './figures';
+import { WORKFLOWS } from 'temporal-http-tasks/internal/workflow-modules';
 
 /** How much is measured. */
 export interface BenchSize {
@@ -67,7 +68,7 @@ export async function measure(
 /** The size of the package's workflow bundle as a worker builds it, in bytes: in all, and without its source map. */
 export async function bundleSize(): Promise<{ bundleBytes: number; codeBytes: number }> {
   const { code } = await bundleWorkflowCode({
-    workflowsPath: require.resolve('temporal-http-tasks/workflow'),
+    workflowsPath: WORKFLOWS,
     logger: QUIET,
   });
   const mapAt = code.lastIndexOf('//# sourceMappingURL=');

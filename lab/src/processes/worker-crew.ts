@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OwnedProcess } from '@temporal-http-tasks/testing/internal/temporal-server/owned-process';
 import { CommandFailure } from '@temporal-http-tasks/cli/internal/errors';
 
-const MAIN = join(__dirname, '..', '..', 'main.js');
+const MAIN = join(dirname(require.resolve('@temporal-http-tasks/cli/package.json')), 'bin', 'http-tasks.js');
 const READY_WITHIN_MS = 90_000;
 const POLL_MS = 50;
 /** What a worker logs when it asks for tasks. */

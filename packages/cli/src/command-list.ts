@@ -1,7 +1,7 @@
 import type { DefineCommand } from './command';
 
 /** A command as `http-tasks --help` lists it; its options and what it does are loaded when a command line names it. */
-interface ListedCommand {
+export interface ListedCommand {
   /** With its arguments: `show <task>`. */
   usage: string;
   /** One line, for the list of commands. */
@@ -22,11 +22,6 @@ export const COMMANDS: readonly ListedCommand[] = [
     usage: 'dev',
     summary: 'bring up Temporal with its UI, both simulators and a worker on this machine',
     load: async () => (await import('./dev.js')).defineDevCommand,
-  },
-  {
-    usage: 'bench [what]',
-    summary: 'measure latency, throughput, bundle size and start-up on this machine',
-    load: async () => (await import('@temporal-http-tasks/lab/internal/bench')).defineBenchCommand,
   },
   {
     usage: 'faults',

@@ -5,7 +5,7 @@ import type { CommonOptions } from './command';
 import type { Io } from './io';
 
 /** The invented users that come with the package. */
-export const EXAMPLE_USERS = join(__dirname, '..', '..', 'examples', 'users.csv');
+export const EXAMPLE_USERS = join(__dirname, '..', 'examples', 'users.csv');
 
 interface DemoCommandOptions extends CommonOptions {
   users?: string;

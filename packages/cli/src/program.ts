@@ -2,31 +2,49 @@ import { Command, CommanderError } from 'commander';
 import { printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import { addJsonOption } from './command';
 import { COMMANDS } from './command-list';
+import type { ListedCommand } from './command-list';
 import { Refusal, reportOf } from './errors';
 import type { ExitCode, Io } from './io';
 import { printJson, sayLines } from './output';
 import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { wantsJson } from './wants-json';
 
-/** Runs one command line and answers its exit code; never rejects. */
-export async function runCommandLine(argv: readonly string[], io: Io): Promise<ExitCode> {
-  const program = buildProgram(io);
+/** A program of commands: what its help calls it, and which it has. */
+export interface ProgramDefinition {
+  name: string;
+  description: string;
+  commands: readonly ListedCommand[];
+}
+
+const HTTP_TASKS: ProgramDefinition = {
+  name: 'http-tasks',
+  description: 'HTTP APIs as durable Temporal tasks, and workflows that off-board users from Plaid and Batch.',
+  commands: COMMANDS,
+};
+
+/** Runs one command line and returns its exit code; never rejects. */
+export async function runCommandLine(
+  argv: readonly string[],
+  io: Io,
+  definition: ProgramDefinition = HTTP_TASKS,
+): Promise<ExitCode> {
+  const program = buildProgram(io, definition);
   try {
-    await addCommands(program, argv, io);
+    await addCommands(program, argv, io, definition);
     await program.parseAsync([...argv], { from: 'user' });
     return io.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    const { exitCode, report } = reportOf(error instanceof CommanderError ? usageRefusal(error) : error);
+    const { exitCode, report } = reportOf(error instanceof CommanderError ? usageRefusal(error, definition) : error);
     if (wantsJson(program, argv)) printJson(io, { error: report });
     else sayLines(io, report.message);
     return exitCode;
   }
 }
 
-function buildProgram(io: Io): Command {
-  const program = new Command('http-tasks')
-    .description('HTTP APIs as durable Temporal tasks, and workflows that off-board users from Plaid and Batch.')
+function buildProgram(io: Io, { name, description }: ProgramDefinition): Command {
+  const program = new Command(name)
+    .description(description)
     .version(packageVersion(), '--version', 'print the version')
     // A word behind a command belongs to the command: `offboard --note --version` is a note.
     .enablePositionalOptions()
@@ -41,18 +59,23 @@ function buildProgram(io: Io): Command {
 }
 
 /** Adds all commands. Only the one that a command line names is complete; the others are listed, which loads nothing. */
-async function addCommands(program: Command, argv: readonly string[], io: Io): Promise<void> {
+async function addCommands(
+  program: Command,
+  argv: readonly string[],
+  io: Io,
+  { commands }: ProgramDefinition,
+): Promise<void> {
   const [first, second] = argv.filter((word) => !word.startsWith('-'));
   const named = first === 'help' ? second : first;
-  for (const { usage, summary, isGroup, load } of COMMANDS) {
+  for (const { usage, summary, isGroup, load } of commands) {
     const command = program.command(usage).summary(summary);
     if (command.name() === named) (await load())(command, io);
     else if (!isGroup) addJsonOption(command);
   }
 }
 
-function usageRefusal(error: CommanderError): Refusal {
-  if (error.code === 'commander.help') return new Refusal('Usage', 'Name a command; see http-tasks --help.');
+function usageRefusal(error: CommanderError, { name }: ProgramDefinition): Refusal {
+  if (error.code === 'commander.help') return new Refusal('Usage', `Name a command; see ${name} --help.`);
   // `--opton=value`: the value may be an id or a token.
   const message = error.message.replace(/^error: /, '').replace(/'(--[^'=]+)=.*'/s, "'$1'");
   return new Refusal('Usage', `${message.charAt(0).toUpperCase()}${message.slice(1)}`);

@@ -1,5 +1,5 @@
 /**
- * `temporal-http-tasks/testing`: simulators of Plaid and Batch with state, authentication, limits and faults, for tests
+ * `@temporal-http-tasks/testing`: simulators of Plaid and Batch with state, authentication, limits and faults, for tests
  * and demos without a provider. They listen on the loopback interface only and share no code with the tasks that call
  * them. The types below describe their control API, which is served under `/__sim/`.
  */

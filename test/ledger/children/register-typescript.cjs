@@ -3,9 +3,18 @@
 // compiler takes longer than all that these children do, so what it made is kept.
 const { createHash } = require('node:crypto');
 const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+const Module = require('node:module');
 const path = require('node:path');
+const { sourceOf } = require('../../../scripts/source-paths.cjs');
 
 const kept = path.join(__dirname, '../../../.test-state/transpiled');
+
+const modules = /** @type {{ _resolveFilename(name: string, ...rest: unknown[]): string }} */ (
+  /** @type {unknown} */ (Module)
+);
+const resolveFilename = modules._resolveFilename.bind(Module);
+// The sources of the packages, as everything else in these tests is.
+modules._resolveFilename = (name, ...rest) => sourceOf(name) ?? resolveFilename(name, ...rest);
 
 require.extensions['.ts'] = (/** @type {NodeJS.Module} */ module, /** @type {string} */ file) => {
   const source = readFileSync(file, 'utf8');

@@ -4,6 +4,7 @@ import type { Interruption } from '../interruption';
 import { CommandFailure } from '../errors';
 import type { Io } from '../io';
 import { say } from '../output';
+import { readPrebuiltWorkflows } from '../worker-process/prebuilt-workflows';
 import { openWorld, QUIET } from '@temporal-http-tasks/testing/internal/faults/places';
 import type { World } from '@temporal-http-tasks/testing/internal/faults/places';
 
@@ -19,7 +20,8 @@ export async function withOwnWorld<T>(
   const server = await startTemporalServer({ binary: binary.path });
   try {
     say(io, 'Bundling the workflows');
-    const world = await openWorld({ address: server.address });
+    const { bundle } = await readPrebuiltWorkflows({ encrypted: false, traced: false });
+    const world = await openWorld({ address: server.address, ...(bundle && { bundle }) });
     try {
       const end = await Promise.race([use(world, signal), wished]);
       if (end === 'interrupted')

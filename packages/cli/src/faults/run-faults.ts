@@ -11,8 +11,8 @@ import { showProgress } from './progress';
 import { resultsOf } from '@temporal-http-tasks/testing/internal/faults/results';
 import { isSound, runMatrix } from '@temporal-http-tasks/testing/internal/faults/run-matrix';
 import type { Task } from '@temporal-http-tasks/testing/internal/faults/run-matrix';
-import { selectCells } from '@temporal-http-tasks/testing/internal/faults/select-cells';
-import type { Selection } from '@temporal-http-tasks/testing/internal/faults/select-cells';
+import { selectCells } from './select-cells';
+import type { Selection } from './select-cells';
 
 /** What the matrix was asked for. */
 export interface FaultsOptions {

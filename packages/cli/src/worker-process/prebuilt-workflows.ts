@@ -1,11 +1,13 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import type { BundleOptions, Logger, WorkerOptions, WorkflowBundle } from '@temporalio/worker';
+import type { BundleOptions, Logger, WorkflowBundle } from '@temporalio/worker';
+import { markOwnBundle } from 'temporal-http-tasks/internal/host-checks/own-bundles';
+import { FAILURE_CONVERTER, TRACE_INTERCEPTORS, WORKFLOWS } from 'temporal-http-tasks/internal/workflow-modules';
 
 /** The settings of a worker that change the bundle of the package's workflows. */
 export interface WorkflowVariant {
@@ -18,13 +20,11 @@ export interface WorkflowVariant {
 /** A prebuilt bundle, or why this installation cannot use one. */
 export type PrebuiltWorkflows = { bundle: WorkflowBundle; why?: undefined } | { bundle?: undefined; why: string };
 
-/** The module that propagates a run's trace. */
-export const TRACE_INTERCEPTORS = require.resolve('temporal-http-tasks/internal/workflows/trace-headers');
-
 /** Where the build stores the bundles. The sources contain none. */
-const FOLDER = join(__dirname, 'prebuilt');
+const FOLDER = join(__dirname, '..', 'prebuilt');
 const INDEX = 'workflows.json';
-const ROOT = join(__dirname, '..');
+/** The folder of the package that has the workflows. */
+const ROOT = dirname(require.resolve('temporal-http-tasks/package.json'));
 const VARIANTS: readonly WorkflowVariant[] = [
   { encrypted: false, traced: false },
   { encrypted: true, traced: false },
@@ -57,20 +57,13 @@ export async function readPrebuiltWorkflows(variant: WorkflowVariant, folder = F
       return { why: `the workflow bundle of the package was built with other versions: ${others.join(', ')}` };
     const code = await promisify(gunzip)(await readFile(join(folder, fileOf(variant))));
     const bundle = { code: code.toString('utf8') };
-    READ.add(bundle);
+    markOwnBundle(bundle);
     return { bundle };
   } catch (error) {
     return {
       why: `the workflow bundle of the package cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     };
   }
-}
-
-const READ = new WeakSet<object>();
-
-/** Whether this bundle was returned by {@link readPrebuiltWorkflows}: it contains only the package's workflows. */
-export function isPrebuilt(bundle: WorkerOptions['workflowBundle']): boolean {
-  return bundle !== undefined && READ.has(bundle);
 }
 
 /**
@@ -97,8 +90,8 @@ export async function makePrebuiltWorkflows(logger: Logger, folder = FOLDER): Pr
 /** Returns the same options that a worker with these settings and its plugins would bundle with. */
 function bundleOptionsOf({ encrypted, traced }: WorkflowVariant): BundleOptions {
   return {
-    workflowsPath: require.resolve('temporal-http-tasks/workflow'),
-    ...(encrypted && { failureConverterPath: require.resolve('temporal-http-tasks/internal/codec/failure-converter') }),
+    workflowsPath: WORKFLOWS,
+    ...(encrypted && { failureConverterPath: FAILURE_CONVERTER }),
     ...(traced && { workflowInterceptorModules: [TRACE_INTERCEPTORS] }),
     // Module names in the bundle are relative to it.
     webpackConfigHook: (config) => ({ ...config, context: ROOT }),

@@ -1,11 +1,10 @@
 import { isGrpcServiceError } from '@temporalio/client';
-import { NativeConnection, TransportError, Worker } from '@temporalio/worker';
-import type { WorkerDeploymentOptions, WorkerOptions, WorkerPlugin } from '@temporalio/worker';
+import { NativeConnection, TransportError } from '@temporalio/worker';
+import type { Worker, WorkerDeploymentOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { environmentSecrets } from 'temporal-http-tasks/internal/config/environment-secrets';
 import { nearMisses } from 'temporal-http-tasks/internal/config/known-settings';
 import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
-import { DEFAULT_SHUTDOWN_MS } from 'temporal-http-tasks/internal/config/process-settings';
 import type { Deployment, ProcessSettings } from 'temporal-http-tasks/internal/config/process-settings';
 import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
@@ -17,7 +16,6 @@ import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { LedgerEvent } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
-import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
 import { HealthServer } from './health-server';
 import { isPolling } from './is-polling';
 import { Readiness } from './readiness';
@@ -26,68 +24,9 @@ import { createWorkerLog } from './worker-log';
 import { installWorkerRuntime, SHUTDOWN_SIGNALS } from './worker-runtime';
 import { HttpTasksPlugin } from 'temporal-http-tasks/internal/plugin';
 import { printableLines } from 'temporal-http-tasks/internal/policy/printable';
-import { readPrebuiltWorkflows, TRACE_INTERCEPTORS } from './prebuilt-workflows';
-
-/** Options of this package's own worker. */
-export interface HttpTasksWorkerOptions {
-  settings: Settings;
-  connection: NativeConnection;
-  namespace?: string;
-  onLedgerEvent?: (event: LedgerEvent) => void;
-  /** Called once the ledger is open, right before the worker polls. */
-  onReady?: () => void;
-  /** Plugins in addition to the package's own. */
-  plugins?: WorkerPlugin[];
-  /** Other options of Temporal's worker. */
-  worker?: Partial<
-    Pick<
-      WorkerOptions,
-      | 'identity'
-      | 'maxConcurrentActivityTaskExecutions'
-      | 'shutdownGraceTime'
-      | 'shutdownForceTime'
-      | 'workflowBundle'
-      | 'workerDeploymentOptions'
-    >
-  >;
-}
-
-/**
- * Creates a worker with the catalogue's activities and the package's workflows, and with encryption if the settings
- * contain a key. It polls once `run` is called.
- */
-export function createHttpTasksWorker({ onLedgerEvent, onReady, ...options }: HttpTasksWorkerOptions): Promise<Worker> {
-  const { settings } = options;
-  return createWorkerAround(
-    new HttpTasksPlugin({ settings, startTemplates: settings.startTemplates, onLedgerEvent, onReady }),
-    options,
-  );
-}
-
-async function createWorkerAround(
-  plugin: HttpTasksPlugin,
-  {
-    settings,
-    connection,
-    namespace = 'default',
-    plugins = [],
-    worker: more = {},
-  }: Omit<HttpTasksWorkerOptions, 'onLedgerEvent' | 'onReady'>,
-): Promise<Worker> {
-  return Worker.create({
-    connection,
-    namespace,
-    taskQueue: settings.taskQueue,
-    ...(more.workflowBundle ? {} : { workflowsPath: require.resolve('temporal-http-tasks/workflow') }),
-    shutdownForceTime: DEFAULT_SHUTDOWN_MS,
-    ...more,
-    plugins: [
-      plugin,
-      ...(settings.encryption ? [new EncryptionPlugin({ settings: settings.encryption })] : []),
-      ...plugins,
-    ],
-  });
-}
+import { TRACE_INTERCEPTORS } from 'temporal-http-tasks/internal/workflow-modules';
+import { createWorkerAround } from 'temporal-http-tasks/internal/worker';
+import { readPrebuiltWorkflows } from './prebuilt-workflows';
 
 /**
  * Reads the configuration, reports all problems with it, connects, and polls until SIGINT or SIGTERM. Then it takes no

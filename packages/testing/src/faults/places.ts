@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, bundleWorkflowCode } from '@temporalio/worker';
-import type { Logger, WorkflowBundleWithSourceMap, WorkflowBundlePath } from '@temporalio/worker';
+import type { Logger, WorkerOptions } from '@temporalio/worker';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import { readPrebuiltWorkflows } from '@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows';
 import { startSimulators } from '../simulators/start-simulators';
 import type { Simulators } from '../simulators/start-simulators';
-import { createHttpTasksWorker } from '@temporal-http-tasks/cli/internal/worker-process/run-worker';
+import { createHttpTasksWorker } from 'temporal-http-tasks/internal/worker';
+import { WORKFLOWS } from 'temporal-http-tasks/internal/workflow-modules';
 import { setSimulatorRates } from '../stage/simulator-rates';
 import { simulatorSettings } from '../stage/simulator-settings';
 
@@ -56,14 +56,11 @@ export interface Place {
 }
 
 /** Where the workflows come from, if they were bundled before. */
-export type Bundle = WorkflowBundleWithSourceMap | WorkflowBundlePath;
+export type Bundle = NonNullable<WorkerOptions['workflowBundle']>;
 
 /** Opens simulators and a connection to Temporal; places are opened as they are needed. */
 export async function openWorld({ address, bundle }: { address: string; bundle?: Bundle }): Promise<World> {
-  const workflowBundle =
-    bundle ??
-    (await readPrebuiltWorkflows({ encrypted: false, traced: false })).bundle ??
-    (await bundleWorkflowCode({ workflowsPath: require.resolve('temporal-http-tasks/workflow'), logger: QUIET }));
+  const workflowBundle = bundle ?? (await bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: QUIET }));
   // A second removal is carried out instead of refused, so that a blind repetition is seen.
   const simulators = await startSimulators({ plaid: { repeatedRemovals: 'process' } });
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-faults-'));

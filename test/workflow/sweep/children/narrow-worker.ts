@@ -2,7 +2,7 @@
 import { NativeConnection } from '@temporalio/worker';
 import { readSettings } from '../../../../src/config/settings';
 import { CATALOGUE_SERVICES } from '../../../../src/tasks/catalogue-services';
-import { createHttpTasksWorker } from '../../../../packages/cli/src/worker-process/run-worker';
+import { createHttpTasksWorker } from '../../../../src/worker';
 
 const { TEMPORAL_ADDRESS: address, TEST_WORKER_IDENTITY: identity, TEST_WORKFLOW_BUNDLE: codePath = '' } = process.env;
 

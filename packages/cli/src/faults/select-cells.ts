@@ -1,8 +1,8 @@
-import { CALLS, FLOWS, POLICIES, WHENS } from '../oracle/cell';
-import type { Call, Cell, Flow } from '../oracle/cell';
-import { FAULTS } from '../oracle/fault-natures';
-import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
-import { isCell } from './scenes';
+import { CALLS, FLOWS, POLICIES, WHENS } from '@temporal-http-tasks/testing/internal/oracle/cell';
+import type { Call, Cell, Flow } from '@temporal-http-tasks/testing/internal/oracle/cell';
+import { FAULTS } from '@temporal-http-tasks/testing/internal/oracle/fault-natures';
+import { Refusal } from '../errors';
+import { isCell } from '@temporal-http-tasks/testing/internal/faults/scenes';
 
 /** Which part of the matrix is run; everything where nothing is said. */
 export interface Selection {

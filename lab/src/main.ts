@@ -1,0 +1,24 @@
+import type { ListedCommand } from '@temporal-http-tasks/cli/internal/command-list';
+import { runCommandLine } from '@temporal-http-tasks/cli/internal/program';
+import { runProcess } from '@temporal-http-tasks/cli/internal/run-process';
+
+const COMMANDS: readonly ListedCommand[] = [
+  {
+    usage: 'bench [what]',
+    summary: 'measure latency, throughput, bundle size and start-up on this machine',
+    load: async () => (await import('./bench.js')).defineBenchCommand,
+  },
+  {
+    usage: 'process-faults',
+    summary: 'kill and restart the processes under a sweep, and compare it with an undisturbed one',
+    load: async () => (await import('./processes.js')).defineProcessFaultsCommand,
+  },
+];
+
+runProcess((argv, io) =>
+  runCommandLine(argv, io, {
+    name: 'lab',
+    description: 'Benchmarks and process faults of temporal-http-tasks.',
+    commands: COMMANDS,
+  }),
+);

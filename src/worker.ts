@@ -1,0 +1,70 @@
+import { Worker } from '@temporalio/worker';
+import type { NativeConnection, WorkerOptions, WorkerPlugin } from '@temporalio/worker';
+import { DEFAULT_SHUTDOWN_MS } from './config/process-settings';
+import type { Settings } from './config/settings';
+import { EncryptionPlugin } from './encryption-plugin';
+import type { LedgerEvent } from './ledger/open-ledger';
+import { HttpTasksPlugin } from './plugin';
+import { WORKFLOWS } from './workflow-modules';
+
+/** Options of this package's own worker. */
+export interface HttpTasksWorkerOptions {
+  settings: Settings;
+  connection: NativeConnection;
+  namespace?: string;
+  onLedgerEvent?: (event: LedgerEvent) => void;
+  /** Called once the ledger is open, right before the worker polls. */
+  onReady?: () => void;
+  /** Plugins in addition to the package's own. */
+  plugins?: WorkerPlugin[];
+  /** Other options of Temporal's worker. */
+  worker?: Partial<
+    Pick<
+      WorkerOptions,
+      | 'identity'
+      | 'maxConcurrentActivityTaskExecutions'
+      | 'shutdownGraceTime'
+      | 'shutdownForceTime'
+      | 'workflowBundle'
+      | 'workerDeploymentOptions'
+    >
+  >;
+}
+
+/**
+ * Creates a worker with the catalogue's activities and the package's workflows, and with encryption if the settings
+ * contain a key. It polls once `run` is called.
+ */
+export function createHttpTasksWorker({ onLedgerEvent, onReady, ...options }: HttpTasksWorkerOptions): Promise<Worker> {
+  const { settings } = options;
+  return createWorkerAround(
+    new HttpTasksPlugin({ settings, startTemplates: settings.startTemplates, onLedgerEvent, onReady }),
+    options,
+  );
+}
+
+/** Creates the worker around an existing plugin. */
+export async function createWorkerAround(
+  plugin: HttpTasksPlugin,
+  {
+    settings,
+    connection,
+    namespace = 'default',
+    plugins = [],
+    worker: more = {},
+  }: Omit<HttpTasksWorkerOptions, 'onLedgerEvent' | 'onReady'>,
+): Promise<Worker> {
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue: settings.taskQueue,
+    ...(more.workflowBundle ? {} : { workflowsPath: WORKFLOWS }),
+    shutdownForceTime: DEFAULT_SHUTDOWN_MS,
+    ...more,
+    plugins: [
+      plugin,
+      ...(settings.encryption ? [new EncryptionPlugin({ settings: settings.encryption })] : []),
+      ...plugins,
+    ],
+  });
+}
