@@ -14,7 +14,8 @@ const modules = /** @type {{ _resolveFilename(name: string, ...rest: unknown[]):
 );
 const resolveFilename = modules._resolveFilename.bind(Module);
 // The sources of the packages, as everything else in these tests is.
-modules._resolveFilename = (/** @type {string} */ name, /** @type {unknown[]} */ ...rest) => sourceOf(name) ?? resolveFilename(name, ...rest);
+modules._resolveFilename = (/** @type {string} */ name, /** @type {unknown[]} */ ...rest) =>
+  sourceOf(name) ?? resolveFilename(name, ...rest);
 
 require.extensions['.ts'] = (/** @type {NodeJS.Module} */ module, /** @type {string} */ file) => {
   const source = readFileSync(file, 'utf8');
