@@ -38,7 +38,9 @@ export async function build() {
     await rm(dist, { recursive: true, force: true });
     await rename(join(COMPILED, folder, 'src'), dist);
   }
+  await moveMaps();
   await bundleWorkflows();
+  await removeMaps();
   await mkdir(dirname(STAMP), { recursive: true });
   await writeFile(STAMP, JSON.stringify({ fingerprint, outputs: await outputFiles() }));
 }
@@ -50,6 +52,29 @@ async function bundleWorkflows() {
   const { makePrebuiltWorkflows } = require('@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows');
   const { DefaultLogger } = require('@temporalio/worker');
   await makePrebuiltWorkflows(new DefaultLogger('WARN'));
+}
+
+/** Source maps name the sources by their paths from where the compiler wrote them, two folders further down. */
+async function moveMaps() {
+  for (const file of await mapFiles()) {
+    const map = JSON.parse(await readFile(file, 'utf8'));
+    const sources = map.sources.map((source) => source.replace(/^(\.\.\/){2}/, ''));
+    await writeFile(file, JSON.stringify({ ...map, sources }));
+  }
+}
+
+/** The bundles of workflows have the maps in them, so that a failure names the sources. Nothing else needs them. */
+async function removeMaps() {
+  for (const file of await mapFiles()) {
+    const compiled = file.replace(/\.map$/, '');
+    const text = await readFile(compiled, 'utf8');
+    await writeFile(compiled, text.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n'));
+    await rm(file);
+  }
+}
+
+async function mapFiles() {
+  return (await outputFiles()).filter((file) => file.endsWith('.js.map')).map((file) => join(ROOT, file));
 }
 
 async function isFresh(fingerprint) {

@@ -1,7 +1,7 @@
 import type { RateKey, RateRow, SweepRate } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { rateInForce } from 'temporal-http-tasks/internal/policy/rate-in-force';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
-import { printable } from '@temporal-http-tasks/cli/internal/output';
+import { printable } from 'temporal-http-tasks/internal/policy/printable';
 
 /** Rates below this share of a limit are those of a provider that refused calls. */
 const SLOWED = 0.9;
