@@ -5,8 +5,9 @@ import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
 
-const SRC = join(__dirname, '../../../src');
-const REGISTRY = 'config/known-settings.ts';
+const ROOT = join(__dirname, '../../..');
+const SOURCES = ['src', ...readdirSync(join(ROOT, 'packages')).map((name) => join('packages', name, 'src')), 'lab/src'];
+const REGISTRY = join(ROOT, 'src/config/known-settings.ts');
 const names = (env: Record<string, string>): string[] =>
   unknownSettings(env).map(({ setting, message }) => `${setting} ${message}`);
 const warned = (env: Record<string, string>): string[] =>
@@ -14,10 +15,10 @@ const warned = (env: Record<string, string>): string[] =>
 
 /** Every HTTP_TASKS_… in the sources, with `<NAME>` and `${name}` as the name that an operator chooses. */
 function namesInSources(): Set<string> {
-  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
-    (file) => /\.[jt]s$/.test(file) && file !== REGISTRY,
-  );
-  const text = files.map((file) => readFileSync(join(SRC, file), 'utf8')).join('\n');
+  const files = SOURCES.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(ROOT, folder, file)),
+  ).filter((file) => /\.[jt]s$/.test(file) && file !== REGISTRY);
+  const text = files.map((file) => readFileSync(file, 'utf8')).join('\n');
   return new Set(
     [...text.matchAll(/HTTP_TASKS_[A-Z0-9_]*(?:(?:<[A-Z]+>|\$\{\w+\})[A-Z0-9_]*)*/g)].map(([name]) => name),
   );
