@@ -65,7 +65,6 @@ function installByPnpm(tarballs, peers, entries) {
   const folder = emptyProject('pnpm');
   // Packages that are not in a registry yet are found by pnpm only where a project overrides them.
   const overrides = Object.fromEntries(Object.entries(tarballs).map(([name, path]) => [name, `file:${path}`]));
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'empty', private: true, pnpm: { overrides } }));
   writeFileSync(
     join(folder, 'pnpm-workspace.yaml'),
     `packages: ["."]\noverrides:\n${Object.entries(overrides)
