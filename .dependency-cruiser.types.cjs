@@ -1,4 +1,4 @@
-const { forbidden, options } = require('.dependency-cruiser.cjs');
+const { forbidden, options } = require('./.dependency-cruiser.cjs');
 
 /**
  * Types count here: two files that know each other's types are read together too. What runs where is another question,

@@ -10,7 +10,6 @@ export { exactNumber } from './tasks/exact-number';
 export { defineService } from './tasks/service';
 export { defineProvider } from './providers/define-provider';
 export { ProviderError } from './providers/problems';
-export { readProvider } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 export { batch, Catalogue, http, plaid } from './tasks/catalogue';
 export { PLAINTEXT_REFUSED, TASK_FAILURE_TYPES, isTaskFailureType } from './tasks/failure';
 export { taskFailureOf } from './workflows/failure-of';

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { load } from 'js-yaml';
-import { ProviderError, readProvider } from 'temporal-http-tasks';
+import { readProvider } from '@temporal-http-tasks/openapi';
+import { ProviderError } from 'temporal-http-tasks';
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 import { changed, libraryDocument, LIBRARY, writeProvider } from './provider-files';

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ProviderError, readProvider } from 'temporal-http-tasks';
+import { readProvider } from '@temporal-http-tasks/openapi';
+import { ProviderError } from 'temporal-http-tasks';
 
 type Json = Record<string, unknown>;
 

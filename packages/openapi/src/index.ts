@@ -2,6 +2,7 @@
 export { tasksFromOpenApi } from './tasks-from-openapi';
 export { openApiFromTasks } from './openapi-from-tasks';
 export { readOpenApiDocument } from './document/read-document';
+export { readProvider } from './provider/read-provider';
 export { OpenApiError } from './document/openapi-error';
 export type { OpenApiTasks } from './tasks-from-openapi';
 export type { OpenApiFromTasksOptions } from './openapi-from-tasks';
