@@ -7,7 +7,7 @@ import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledg
 import { DATABASES, SUBJECT_KEY, cleanUp, open, temporaryFolder } from '../ledger/databases';
 import { receiptOf, rowsOf, settled, sweepOf } from '../ledger/sweeps/users';
 import { amount } from '../support/amount';
-import { runCli, startCli } from './run-cli';
+import { MAIN, runCli, startCli } from './run-cli';
 import type { CliEnv } from './run-cli';
 
 const USERS = amount(3_000, { whole: 5_000 });
@@ -57,8 +57,7 @@ describe.each(DATABASES)(`${RECEIPTS} receipts in $name`, ({ freshUrl }) => {
   });
 
   it('wait for a slow reader of one JSON array', async () => {
-    const main = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
-    const child = spawn(process.execPath, [main, 'receipts', 'large', '--json'], {
+    const child = spawn(process.execPath, [MAIN, 'receipts', 'large', '--json'], {
       env: { ...env, ...LITTLE_MEMORY },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
