@@ -70,7 +70,7 @@ function checkIds(given: NamedIds, context: z.RefinementCtx): void {
   const atBatch = given.ids?.batch?.userId;
   for (const issue of atBatch === undefined ? [] : (customUserId.safeParse(atBatch).error?.issues ?? []))
     context.addIssue({ code: 'custom', path: ['ids', 'batch', 'userId'], message: issue.message });
-  if (Object.keys(all).length === 0) {
+  if (Object.keys(all).length === 0 && given.ids === undefined) {
     context.addIssue({
       code: 'custom',
       path: [],

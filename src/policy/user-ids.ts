@@ -35,7 +35,9 @@ export const MOST_LISTED_IDS = 1_000;
 /** The largest number of characters in one ID. */
 const MOST_ID_CHARACTERS = 4_096;
 
-const id = z.string().min(1).max(MOST_ID_CHARACTERS);
+const ID_FORM = `must be an ID of 1 to ${MOST_ID_CHARACTERS} characters, as a text, or a list of 1 to ${MOST_LISTED_IDS} of them`;
+
+const id = z.string().min(1, ID_FORM).max(MOST_ID_CHARACTERS, ID_FORM);
 
 const name = z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'must be a name in camelCase');
 
@@ -47,12 +49,7 @@ export const providerIds = z
   .record(
     name,
     z
-      .record(
-        name,
-        z.union([id, z.array(id).min(1).max(MOST_LISTED_IDS)], {
-          error: `must be an ID of 1 to ${MOST_ID_CHARACTERS} characters, as a text, or a list of 1 to ${MOST_LISTED_IDS} of them`,
-        }),
-      )
+      .record(name, z.union([id, z.array(id).min(1, ID_FORM).max(MOST_LISTED_IDS, ID_FORM)], { error: ID_FORM }))
       .refine((given) => Object.keys(given).length > 0, 'must have at least one ID'),
   )
   .refine((given) => Object.keys(given).length > 0, 'must have at least one provider');

@@ -86,7 +86,7 @@ describe('the IDs of a user', () => {
       { sweepId: 's', seq: 0, ids: { courier: { contactId: 'c' } } },
       ['ids: must be left out: sweepId and seq say who it is'],
     ],
-  ])('are checked: %s', (_what, user, expected, more) => {
+  ])('are checked: %s', (...[, user, expected, more]) => {
     expect(problemsOf(user, more)).toEqual(expected);
   });
 });
