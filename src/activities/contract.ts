@@ -1,3 +1,4 @@
+import type { WantedRequests } from '../policy/providers/found-requests';
 import type { StepResult, CompensationLine } from '../policy/offboard-result';
 import type { StepPlan } from '../policy/providers/step-plan';
 import type { TargetId, TargetReference } from '../policy/target-reference';
@@ -8,6 +9,8 @@ import type { BuiltInChoices } from '../providers/built-in';
  * the activity then returns only the task's output.
  */
 export interface StepContext {
+  /** Only these requests of a list are returned. */
+  keeps?: WantedRequests;
   /** The step of the offboarding, for the receipts. */
   step: string;
   /** Keyed hashes of all IDs of the user; a hold on any of them forbids the call. */

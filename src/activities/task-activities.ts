@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
+import { onlyWanted } from '../policy/providers/found-requests';
 import { fillPlaceholders, withoutPlaceholders } from '../policy/target-reference';
 import type { TargetReference } from '../policy/target-reference';
 import type { HttpTask } from '../tasks/define';
@@ -59,12 +60,28 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
         ...(target && { sweep: target.sweep }),
       });
       if (!context) return answer.output;
-      const { status, output, requestId, token } = answer;
+      const { status, requestId, token } = answer;
+      const output = kept(answer.output, context, target);
       return { status, attempt, output, requestId, token } satisfies TaskEnvelope;
     } finally {
       clearInterval(heartbeat);
     }
   };
+}
+
+/** What of a call is made for a user of a sweep. */
+interface FilledIn {
+  input: unknown;
+  sweep: CallingSweep;
+  /** Puts the user's IDs in the place of placeholders. */
+  fill: (value: unknown) => unknown;
+}
+
+/** The part of a response that the run asked for. */
+function kept(output: unknown, { keeps }: StepContext, target: FilledIn | undefined): unknown {
+  if (!keeps) return output;
+  const match = (target ? target.fill(keeps.match) : keeps.match) as typeof keeps.match;
+  return onlyWanted(output, { ...keeps, match }, keeps.match);
 }
 
 /** Returns the input with the IDs of a sweep's user in place of the workflow's placeholders. */
@@ -73,11 +90,12 @@ async function filledIn(
   task: HttpTask,
   input: unknown,
   target: TargetReference,
-): Promise<{ input: unknown; sweep: CallingSweep }> {
+): Promise<FilledIn> {
   const { sweepId, plan } = await requireChildOfSweep(callers, sweeps, target);
   // A generic task's input decides where IDs would be sent.
   if (task.generic) throw refusal('target', `${task.name} cannot be called for users of sweeps`);
   const { user } = await findTarget(sweeps, target);
   const { dryRunRate } = plan === undefined ? {} : (JSON.parse(plan) as Partial<ChunkPlan>);
-  return { input: fillPlaceholders(input, user), sweep: { sweepId, ...(dryRunRate !== undefined && { dryRunRate }) } };
+  const fill = (value: unknown): unknown => fillPlaceholders(value, user);
+  return { input: fill(input), sweep: { sweepId, ...(dryRunRate !== undefined && { dryRunRate }) }, fill };
 }

@@ -190,6 +190,7 @@ function started(step: CompiledStep, state: ConvergeState): Step | StepResult[] 
           knownBefore,
           hadItems: plan.known.hadItems.includes(provider),
           knownItems: plan.known.entries?.[id] ?? [],
+          trustsResponses: plan.verifyRemovals === 'unsure',
           ...(removedBefore && { removedBefore }),
         }),
       );

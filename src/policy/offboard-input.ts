@@ -105,6 +105,12 @@ export const offboardUserInput = z
     onFailure: z.enum(['continue', 'stop']).optional().describe('Default: continue.'),
     deadline: deadlineText.optional(),
     dryRun: z.boolean().optional().describe('Only look, change nothing.'),
+    verifyRemovals: z
+      .enum(['all', 'unsure'])
+      .optional()
+      .describe(
+        'unsure: lists are not looked at again when every removal had a good response, which saves calls. Default: all.',
+      ),
     notFoundIsFine: z.boolean().optional().describe('Do not count notFound against the run.'),
     exclude: z
       .array(z.enum(EXCLUDABLE_STEPS))
@@ -112,7 +118,7 @@ export const offboardUserInput = z
       .optional()
       .describe('Steps to leave out: "plaid.products" for a Plaid account without access to /user/products/terminate.'),
     plaid: z.strictObject({ removeUser: z.boolean().optional() }).optional(),
-    batch: z.strictObject({ mode: z.enum(['customData', 'gdpr', 'skip']).optional() }).optional(),
+    batch: z.strictObject({ mode: z.enum(['customData', 'gdpr', 'both', 'skip']).optional() }).optional(),
     compensation: z
       .strictObject({ task: z.string().min(1), input: z.unknown().optional() })
       .optional()

@@ -27,7 +27,7 @@ export const DEFAULT_APPROVE_WITHIN = '30 days';
 
 const ORIGINS = ['source', 'snapshot', 'redriveOf'] as const;
 
-const { reason, onFailure, deadline, dryRun, notFoundIsFine, exclude, plaid, batch, compensation } =
+const { reason, onFailure, deadline, dryRun, notFoundIsFine, verifyRemovals, exclude, plaid, batch, compensation } =
   offboardUserInput.shape;
 
 /** A limit in calls a minute. */
@@ -57,6 +57,7 @@ export const offboardUsersInput = z
     ),
     dryRun,
     notFoundIsFine,
+    verifyRemovals,
     exclude,
     plaid,
     batch,
@@ -121,11 +122,12 @@ export const offboardUsersInput = z
         message: `exactly one of ${ORIGINS.join(', ')} is needed; ${what}`,
       });
     }
-    if (input.batch?.mode === 'gdpr' && input.granularity !== 'user') {
+    const mode = input.batch?.mode;
+    if ((mode === 'gdpr' || mode === 'both') && input.granularity !== 'user') {
       context.addIssue({
         code: 'custom',
         path: ['batch', 'mode'],
-        message: 'gdpr needs granularity "user": each request is followed for days',
+        message: `${mode} needs granularity "user": each request is followed for days`,
       });
     }
     if (input.approveWithin !== undefined && !input.approval) {

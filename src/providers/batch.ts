@@ -7,7 +7,7 @@ import type { Provider, StepChoice, StepDefinition } from './definition';
 
 /** What of an input concerns Batch. */
 export interface BatchOptions {
-  mode?: 'customData' | 'gdpr' | 'skip';
+  mode?: 'customData' | 'gdpr' | 'both' | 'skip';
 }
 
 /** Batch's codes for a parameter that is missing or malformed, and for a body that it cannot read. */
@@ -29,9 +29,9 @@ function customData(app: string): StepDefinition {
   };
 }
 
-function gdpr(app: string): StepDefinition {
+function gdpr(app: string, step = app): Extract<StepDefinition, { kind: 'request' }> {
   return {
-    step: app,
+    step,
     keySlot: app,
     kind: 'request',
     needs: ['userId'],
@@ -49,6 +49,31 @@ function gdpr(app: string): StepDefinition {
   };
 }
 
+/** The request beside the custom data: a filing whose response cannot be read is looked for. */
+function gdprBeside(app: string): StepDefinition {
+  return {
+    ...gdpr(app, `${app}-gdpr`),
+    // A request that is still pending will remove the user, whoever filed it; one that is done says nothing of newer data.
+    find: {
+      task: batch.gdprRequestsList.name,
+      input: { app },
+      match: { 'id.type': 'custom_id', 'id.value': '${userId}', request_type: 'remove', status: 'pending' },
+      handle: 'request_id',
+    },
+  };
+}
+
+function stepsOf(app: string, { mode }: BatchOptions): StepDefinition[] {
+  switch (mode) {
+    case 'gdpr':
+      return [gdpr(app)];
+    case 'both':
+      return [customData(app), gdprBeside(app)];
+    default:
+      return [customData(app)];
+  }
+}
+
 /** Batch: the custom data under each app key, or a GDPR request. */
 export function batchProvider(): Provider {
   return (defined ??= {
@@ -59,7 +84,7 @@ export function batchProvider(): Provider {
       service: batchService,
       tasks: Object.values(batch),
       ids: { userId: { about: 'The custom user ID, exactly as your app gave it to Batch.' } },
-      steps: ({ keys, options: { mode } }) => keys.map((app) => (mode === 'gdpr' ? gdpr(app) : customData(app))),
+      steps: ({ keys, options }) => keys.flatMap((app) => stepsOf(app, options)),
     }),
     refine,
   });

@@ -32,6 +32,7 @@ export interface BuiltInRun extends BuiltInChoices {
   dryRun: boolean;
   onFailure: 'continue' | 'stop';
   notFoundIsFine: boolean;
+  verifyRemovals?: ConvergePlan['verifyRemovals'];
   /** What the ledger knows from earlier runs. */
   known: {
     /** Steps of which a receipt says that they saw, removed or had accepted this user. */
@@ -70,7 +71,7 @@ export function builtInPlan(choices: BuiltInChoices): CompiledPlan {
  * @param plan From {@link builtInPlan} for the same choices; made once for many users.
  */
 export function builtInRun(run: BuiltInRun, plan: CompiledPlan = builtInPlan(run)): ConvergePlan {
-  const { plaidUser, batchUserId, itemIds, reason, dryRun, onFailure, notFoundIsFine, known } = run;
+  const { plaidUser, batchUserId, itemIds, reason, dryRun, onFailure, notFoundIsFine, verifyRemovals, known } = run;
   const { removedBefore, doneBefore } = known;
   return {
     plan,
@@ -87,6 +88,7 @@ export function builtInRun(run: BuiltInRun, plan: CompiledPlan = builtInPlan(run
     dryRun,
     onFailure,
     notFoundIsFine,
+    ...(verifyRemovals && { verifyRemovals }),
     known: {
       steps: known.steps,
       hadItems: known.hadItems ? ['plaid'] : [],

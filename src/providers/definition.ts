@@ -107,7 +107,8 @@ export interface RequestDefinition extends StepBase {
   absent?: readonly StatePattern[];
   proceed?: Omit<CallDefinition, 'absent' | 'failed'> & { when: readonly StatePattern[] };
   find?: Omit<CallDefinition, 'absent' | 'failed'> & {
-    items: string;
+    /** Dotted path to the list of requests. @default the response is the list */
+    items?: string;
     match: Readonly<Record<string, Template>>;
     handle: string;
   };
@@ -136,6 +137,8 @@ export interface StepChoice<Options = unknown> {
   keys: readonly string[];
   /** From the input's object of the provider's name. */
   options: Options;
+  /** The provider's IDs that a user of the run or sweep has. @default not known */
+  ids?: readonly string[];
 }
 
 /** What {@link defineProvider} takes. */

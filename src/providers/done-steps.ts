@@ -5,7 +5,7 @@ import { PLAID_STEPS } from './plaid';
 /** What decides which steps a user gets. */
 export interface StepChoices {
   removeUser: boolean;
-  batchMode: 'customData' | 'gdpr' | 'skip';
+  batchMode: 'customData' | 'gdpr' | 'both' | 'skip';
   /** Steps that are left out. */
   exclude?: readonly string[] | undefined;
 }
@@ -25,6 +25,9 @@ export function stepsToHaveDone(
     step,
   }));
   const task = batchMode === 'gdpr' ? { task: batch.gdprRequestCreate.name } : {};
-  const atBatch = (batchApps ?? ['']).map((app) => ({ service: 'batch', step: `batch.${app}`, ...task }));
+  const atBatch = (batchApps ?? ['']).flatMap((app) => [
+    { service: 'batch', step: `batch.${app}`, ...task },
+    ...(batchMode === 'both' ? [{ service: 'batch', step: `batch.${app}-gdpr` }] : []),
+  ]);
   return [...atPlaid, ...(batchMode === 'skip' ? [] : atBatch)].filter(({ step }) => !exclude.includes(step));
 }

@@ -19,3 +19,6 @@ function snakeCase(name: string): string {
     .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
     .toLowerCase();
 }
+
+/** The IDs at Plaid that are tokens of single things rather than of a user. */
+export const PLAID_TOKENS = ['accessTokens', 'assetReportTokens'] as const;

@@ -274,7 +274,7 @@ class StepReader extends CallReader {
     if (step.find === undefined) return undefined;
     const call = this.call(step, 'find', { also: [], keys: ['items', 'match', 'handle'], reads: true });
     const find = isRecord(step.find) ? step.find : {};
-    const items = this.path(find, '.find', 'items');
+    const items = find.items === undefined ? undefined : this.path(find, '.find', 'items');
     const handle = this.path(find, '.find', 'handle');
     const match = isRecord(find.match) ? find.match : {};
     if (Object.keys(match).length === 0)
@@ -284,7 +284,7 @@ class StepReader extends CallReader {
       if (wrong !== undefined) this.refuse(`.find.match.${path}`, wrong);
       this.template(template, `.find.match.${path}`, []);
     }
-    return call && { ...call, items, match, handle };
+    return call && { ...call, ...(items !== undefined && { items }), match, handle };
   }
 
   /** Without IDs of its own a step is about the user's first ID. */

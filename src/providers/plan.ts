@@ -3,13 +3,19 @@ import { MOST_PLAN_BYTES, STEP_PLAN_VERSION } from '../policy/providers/step-pla
 import type { HttpTask } from '../tasks/define';
 import { callsOf } from './define-provider';
 import type { Provider } from './definition';
+import { PLAID_TOKENS } from './names';
 import { plannedTask, readSteps } from './plan-provider';
 import { ProviderError } from './problems';
 
 /** What decides about the steps of a plan. */
 export interface PlanChoices {
   /** In their order, with the names of the configured keys. */
-  providers: readonly { provider: Provider; keys: readonly string[] }[];
+  providers: readonly {
+    provider: Provider;
+    keys: readonly string[];
+    /** The IDs that users have at the provider, for steps that only some of them need. @default not known */
+    ids?: readonly string[];
+  }[];
   /** From the input, by provider. */
   options: Readonly<Record<string, unknown>>;
   /** Optional steps that run all the same, by their full names. */
@@ -21,6 +27,9 @@ export interface PlanChoices {
 /** Providers that are reported together: a user with an ID at one of them gets rows for each. */
 const TOGETHER = ['plaid', 'batch'];
 
+/** Their IDs that are reported alone. */
+const ALONE: readonly string[] = PLAID_TOKENS.map((id) => `plaid.${id}`);
+
 /**
  * Returns the steps of these providers as data.
  *
@@ -28,8 +37,8 @@ const TOGETHER = ['plaid', 'batch'];
  * @throws RangeError for a plan that is too large for a history.
  */
 export function stepPlanOf({ providers, options, include = [], exclude = [] }: PlanChoices): StepPlan {
-  const steps = providers.flatMap(({ provider, keys }) => {
-    const at = { keys, options: options[provider.name] ?? {} };
+  const steps = providers.flatMap(({ provider, keys, ids }) => {
+    const at = { keys, options: options[provider.name] ?? {}, ...(ids && { ids }) };
     const read = readSteps(provider, provider.steps(at));
     if (read.problems.length > 0) throw new ProviderError(provider.name, read.problems);
     const wanted = read.steps
@@ -52,10 +61,11 @@ function withoutStep(step: PlannedStep): PlannedStep {
 }
 
 function whenOf({ provider, when }: PlannedStep, providers: PlanChoices['providers']): WhenRule {
-  if (!TOGETHER.includes(provider)) return when;
+  if (!TOGETHER.includes(provider) || when.any?.every((id) => ALONE.includes(id))) return when;
   const any = providers
     .filter((one) => TOGETHER.includes(one.provider.name))
-    .flatMap((one) => Object.keys(one.provider.ids).map((id) => `${one.provider.name}.${id}`));
+    .flatMap((one) => Object.keys(one.provider.ids).map((id) => `${one.provider.name}.${id}`))
+    .filter((id) => !ALONE.includes(id));
   return when.none ? { ...when, any } : when.any && provider === 'batch' ? when : { any };
 }
 

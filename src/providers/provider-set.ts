@@ -147,7 +147,7 @@ export class ProviderSet {
   #stepNames(options: Readonly<Record<string, unknown>>): string[] {
     return this.all.flatMap((provider) =>
       provider
-        .steps({ keys: ['default'], options: options[provider.name] ?? {} })
+        .steps({ keys: ['default'], options: options[provider.name] ?? {}, ids: Object.keys(provider.ids) })
         .map(({ step }) => `${provider.name}.${step}`),
     );
   }
@@ -179,7 +179,12 @@ export class ProviderSet {
     return stepPlanOf({
       providers: this.chosen(choices)
         .filter(isMeant)
-        .map((provider) => ({ provider, keys: keysOf(provider, services) })),
+        .map((provider) => ({
+          provider,
+          keys: keysOf(provider, services),
+          // Which IDs the users of a sweep have is not known when its plan is made.
+          ids: Object.keys(only ? (only[provider.name] ?? {}) : provider.ids),
+        })),
       options,
       ...(include && { include }),
       ...(exclude && { exclude }),
@@ -191,7 +196,7 @@ export class ProviderSet {
     return this.chosen(choices).filter((provider) => {
       if (!Object.hasOwn(ids, provider.name)) return false;
       const options = choices.options?.[provider.name] ?? {};
-      const at = { keys: ['default'], options };
+      const at = { keys: ['default'], options, ids: Object.keys(ids[provider.name] ?? {}) };
       const planned = readSteps(provider, provider.steps(at)).steps.map(({ planned: step }) => step);
       return (provider.refine?.(planned, at) ?? planned).some((step) => callsOf(step).length > 0);
     });

@@ -1,15 +1,45 @@
-import { customDataBulkDelete, customDataDelete, gdprRequestCreate, gdprRequestGet } from './batch/tasks';
+import {
+  customDataBulkDelete,
+  customDataDelete,
+  gdprRequestCreate,
+  gdprRequestGet,
+  gdprRequestsList,
+} from './batch/tasks';
 import type { HttpTask } from './define';
 import { httpRequest } from './http/tasks';
 import { refuseForeignSettings } from './imported-settings';
 import type { ServiceDefinition } from './service';
-import { itemRemove, userItemsGet, userItemsRemove, userProductsTerminate, userRemove } from './plaid/tasks';
+import {
+  assetReportRemove,
+  itemGet,
+  itemProductsTerminate,
+  itemRemove,
+  userItemsGet,
+  userItemsRemove,
+  userProductsTerminate,
+  userRemove,
+} from './plaid/tasks';
 
 /** The catalogue's Plaid tasks. */
-export const plaid = Object.freeze({ userItemsGet, userItemsRemove, userProductsTerminate, itemRemove, userRemove });
+export const plaid = Object.freeze({
+  userItemsGet,
+  userItemsRemove,
+  userProductsTerminate,
+  itemRemove,
+  userRemove,
+  itemGet,
+  itemProductsTerminate,
+  assetReportRemove,
+});
 
 /** The catalogue's Batch tasks. */
-export const batch = Object.freeze({ customDataDelete, customDataBulkDelete, gdprRequestCreate, gdprRequestGet });
+export const batch = Object.freeze({
+  customDataDelete,
+  customDataBulkDelete,
+  gdprRequestCreate,
+  gdprRequestGet,
+  gdprRequestsList,
+});
 
 /** The generic task. */
 export const http = Object.freeze({ request: httpRequest });

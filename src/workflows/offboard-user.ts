@@ -239,7 +239,12 @@ class OffboardingRun {
     return callTask({
       task,
       input: move.input,
-      context: { step: move.step, holdSubjects: subjects, ...(target && { target }) },
+      context: {
+        step: move.step,
+        holdSubjects: subjects,
+        ...(target && { target }),
+        ...(move.keeps && { keeps: move.keeps }),
+      },
       activityId: `${this.#calls}-${move.step}`,
       summary,
       withinMs,
@@ -291,6 +296,7 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
     dryRun: input.dryRun ?? false,
     onFailure: input.onFailure ?? 'continue',
     notFoundIsFine: input.notFoundIsFine ?? false,
+    ...(input.verifyRemovals && { verifyRemovals: input.verifyRemovals }),
     known: {
       steps: preparation.knownSteps,
       hadItems: preparation.hadItems,

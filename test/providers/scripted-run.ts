@@ -19,15 +19,30 @@ export interface ScriptedCall {
   atMs: number;
 }
 
+/** What a run is made with besides the user's IDs. */
+export interface RunChanges extends Partial<ConvergePlan> {
+  keys?: readonly string[];
+  options?: unknown;
+  /** Optional steps, by their full names. */
+  include?: readonly string[];
+}
+
+const DEADLINE_MS = 7 * 86_400_000;
+
 /** Interprets the plan of one provider for one user, with these responses in their order and a clock of its own. */
 export function scriptedRun(
   provider: Provider,
-  ids: Record<string, string>,
+  ids: Record<string, string | string[]>,
   responses: readonly Response[],
-  changes: Partial<ConvergePlan> = {},
-  deadlineMs = 7 * 86_400_000,
+  { keys = ['default'], options = {}, include = [], ...changes }: RunChanges = {},
 ): { steps: StepResult[]; calls: ScriptedCall[] } {
-  const plan = compilePlan(stepPlanOf({ providers: [{ provider, keys: ['default'] }], options: {} }));
+  const plan = compilePlan(
+    stepPlanOf({
+      providers: [{ provider, keys, ids: Object.keys(ids) }],
+      options: { [provider.name]: options },
+      include,
+    }),
+  );
   let state = beginConverging({
     plan,
     ids: { [provider.name]: ids },
@@ -44,9 +59,9 @@ export function scriptedRun(
   for (;;) {
     const move = next(state, nowMs);
     if (move.kind === 'done') return { steps: move.steps, calls };
-    if (nowMs >= deadlineMs) return { steps: endEarly(state, 'deadline'), calls };
+    if (nowMs >= DEADLINE_MS) return { steps: endEarly(state, 'deadline'), calls };
     if (move.kind === 'wait') {
-      nowMs += Math.min(move.delayMs, deadlineMs - nowMs);
+      nowMs += Math.min(move.delayMs, DEADLINE_MS - nowMs);
       continue;
     }
     if (move.kind === 'manual') throw new Error('Nobody reports here.');

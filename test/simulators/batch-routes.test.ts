@@ -158,6 +158,10 @@ describe('the GDPR API', () => {
   it('still finds a user whose custom data is deleted, and no longer one that a request has removed', async () => {
     await callBatch(batch, 'DELETE', '/data/users/anna');
     const first = await callBatch(batch, 'POST', '/gdpr/request', remove('anna'));
+    const list = await callBatch(batch, 'GET', '/gdpr/requests');
+    expect(list.json).toMatchObject([
+      { request_id: first.json.token, request_type: 'remove', status: 'pending', id: { type: 'custom_id', value: 'anna' } },
+    ]);
     await callBatch(batch, 'GET', `/gdpr/request/${first.json.token}`);
     expect((await callBatch(batch, 'GET', `/gdpr/request/${first.json.token}`)).json.error).toBeUndefined();
     const second = await callBatch(batch, 'POST', '/gdpr/request', remove('anna'));

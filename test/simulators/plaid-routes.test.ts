@@ -235,3 +235,48 @@ describe('/user/remove', () => {
     }
   });
 });
+
+describe('single Items', () => {
+  const TOKEN = 'access-sandbox-own-token';
+
+  it.each(['/item/remove', '/item/products/terminate'])('are not found any more after %s', async (path) => {
+    const body = { access_token: TOKEN, ...(path.includes('terminate') && { reason_code: 'USER_OFFBOARDING' }) };
+    expect((await callPlaid(plaid, '/item/get', { access_token: TOKEN })).json).toMatchObject({
+      item: { item_id: 'item-b1' },
+    });
+    expect((await callPlaid(plaid, path, body)).status).toBe(200);
+    expect(errorOf(await callPlaid(plaid, '/item/get', { access_token: TOKEN }))).toEqual([
+      400,
+      'ITEM_ERROR',
+      'ITEM_NOT_FOUND',
+    ]);
+    expect(plaid.state().items.removed).toEqual([{ itemId: 'item-b1', user: 'usr_b' }]);
+  });
+
+  it('of no one are refused, and so is a termination without a reason', async () => {
+    expect(errorOf(await callPlaid(plaid, '/item/get', { access_token: 'access-production-x' }))).toEqual([
+      400,
+      'INVALID_INPUT',
+      'INVALID_ACCESS_TOKEN',
+    ]);
+    expect(errorOf(await callPlaid(plaid, '/item/products/terminate', { access_token: TOKEN }))).toEqual([
+      400,
+      'INVALID_REQUEST',
+      'MISSING_FIELDS',
+    ]);
+  });
+
+  it('can be given to another user, whose they are then', async () => {
+    const body = { user_id: 'usr_b', item_ids: ['item-a1'] };
+    expect((await callPlaid(plaid, '/user/items/associate', body)).status).toBe(200);
+    expect([await listed('usr_a'), await listed('usr_b')]).toEqual([['item-a2'], ['item-b1', 'item-a1']]);
+    const both = { user_id: 'usr_a', item_ids: ['item-a1', 'item-a2'] };
+    expect((await callPlaid(plaid, '/user/items/remove', both)).status).toBe(400);
+    expect(plaid.state().items.removed).toEqual([]);
+  });
+
+  it('leave Asset Reports, which are removed on their own', async () => {
+    const answer = await callPlaid(plaid, '/asset_report/remove', { asset_report_token: 'assets-sandbox-1' });
+    expect(answer.json).toMatchObject({ removed: true });
+  });
+});

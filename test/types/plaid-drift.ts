@@ -2,6 +2,12 @@
 // the types of Plaid's own client are no longer the same. `drift.test.ts` shows that the lines can fail.
 import { expectTypeOf } from 'expect-type';
 import type {
+  AssetReportRemoveRequest,
+  AssetReportRemoveResponse,
+  ItemGetRequest,
+  ItemGetResponse,
+  ItemProductsTerminateRequest,
+  ItemProductsTerminateResponse,
   ItemRemoveReasonCode,
   ItemRemoveRequest,
   ItemRemoveResponse,
@@ -33,6 +39,9 @@ expectTypeOf<TaskInput<Plaid['userItemsRemove']>>().toEqualTypeOf<Offered<UserIt
 expectTypeOf<TaskInput<Plaid['userProductsTerminate']>>().toEqualTypeOf<Offered<UserProductsTerminateRequest>>();
 expectTypeOf<TaskInput<Plaid['itemRemove']>>().toEqualTypeOf<Offered<ItemRemoveRequest>>();
 expectTypeOf<TaskInput<Plaid['userRemove']>>().toEqualTypeOf<Offered<UserRemoveRequest>>();
+expectTypeOf<TaskInput<Plaid['itemGet']>>().toEqualTypeOf<Offered<ItemGetRequest>>();
+expectTypeOf<TaskInput<Plaid['itemProductsTerminate']>>().toEqualTypeOf<Offered<ItemProductsTerminateRequest>>();
+expectTypeOf<TaskInput<Plaid['assetReportRemove']>>().toEqualTypeOf<Offered<AssetReportRemoveRequest>>();
 
 /** The other way round, as a caller meets it: what is written for our task is a request of Plaid's. */
 expectTypeOf<TaskInput<Plaid['userItemsGet']>>().toExtend<UserItemsGetRequest>();
@@ -50,6 +59,9 @@ expectTypeOf<UserItemsRemoveResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid[
 expectTypeOf<UserProductsTerminateResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid['userProductsTerminate']>>>();
 expectTypeOf<ItemRemoveResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid['itemRemove']>>>();
 expectTypeOf<UserRemoveResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid['userRemove']>>>();
+expectTypeOf<ItemGetResponse>().toExtend<{ request_id: string; item: { item_id: string } }>();
+expectTypeOf<ItemProductsTerminateResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid['itemProductsTerminate']>>>();
+expectTypeOf<AssetReportRemoveResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid['assetReportRemove']>>>();
 
 type TerminateReason = TaskInput<Plaid['userProductsTerminate']>['reason_code'];
 type ItemReason = NonNullable<TaskInput<Plaid['itemRemove']>['reason_code']>;

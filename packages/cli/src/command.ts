@@ -96,6 +96,10 @@ export function literalOption(flags: string, description: string): Option {
 /** Of `--yes`, for every command that asks before it deletes. */
 export const YES_HELP = 'start without being asked; required in production without a terminal';
 
+/** What `--verify-removals` means, in every command. */
+export const VERIFY_HELP =
+  'all, or unsure: do not look again at lists whose removals all had a good response (else all)';
+
 /** Of `--exclude`, wherever users are offboarded. */
 export const EXCLUDE_HELP =
   'steps to leave out, with commas between them: plaid.products, for a Plaid account without access to that route';

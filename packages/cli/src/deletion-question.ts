@@ -109,6 +109,7 @@ export function removals(place: WorkerPlace, plan: Pick<OffboardUserInput, 'plai
   const atBatch = {
     customData: `deletes the custom data in ${apps}`,
     gdpr: `requests GDPR deletion in ${apps}`,
+    both: `deletes the custom data and requests GDPR deletion in ${apps}`,
     skip: undefined,
   }[mode];
   return [['Plaid', `${items}${user}`], ...(atBatch === undefined ? [] : [['Batch', atBatch] as const])];

@@ -4,7 +4,7 @@ import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/tasks/plaid/reason-codes';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
-import { EXCLUDE_HELP, YES_HELP, literalOption } from './command';
+import { EXCLUDE_HELP, VERIFY_HELP, YES_HELP, literalOption } from './command';
 import type { CommonOptions } from './command';
 import { defined } from './defined';
 import { Refusal } from './errors';
@@ -24,6 +24,7 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
   exclude?: string;
   removePlaidUser?: boolean;
   notFoundIsFine?: boolean;
+  verifyRemovals?: string;
   deadline?: string;
   dryRun?: boolean;
   yes?: boolean;
@@ -44,6 +45,7 @@ const INPUT_OPTIONS = [
   'exclude',
   'removePlaidUser',
   'notFoundIsFine',
+  'verifyRemovals',
   'deadline',
   'dryRun',
 ] as const satisfies readonly (keyof OffboardOptions)[];
@@ -56,10 +58,11 @@ export function addOffboardOptions(command: Command): Command {
     .addOption(literalOption('--reason <code>', `why: ${PRODUCTS_TERMINATE_REASON_CODES.join(', ')}`))
     .addOption(literalOption('--note <text>', 'a remark for Plaid; no personal data'))
     .addOption(literalOption('--on-failure <what>', 'continue with the other steps, or stop (else continue)'))
-    .addOption(literalOption('--batch-mode <mode>', 'customData, gdpr or skip (else customData)'))
+    .addOption(literalOption('--batch-mode <mode>', 'customData, gdpr, both or skip (else customData)'))
     .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
     .addOption(new Option('--remove-plaid-user', 'remove the user at Plaid too, after its Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the run'))
+    .addOption(literalOption('--verify-removals <which>', VERIFY_HELP))
     .addOption(
       literalOption(
         '--deadline <when>',
@@ -102,6 +105,7 @@ function inputFromOptions(options: OffboardOptions): object {
     deadline,
     dryRun,
     notFoundIsFine,
+    verifyRemovals: options.verifyRemovals,
     exclude: options.exclude?.split(','),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },

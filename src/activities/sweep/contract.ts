@@ -59,6 +59,8 @@ export interface TakeSnapshot {
   badRows: Tolerance;
   /** The users get GDPR requests, which the sweep's plan does not say. @default false */
   gdpr?: boolean;
+  /** The same beside the custom data. */
+  both?: boolean;
 }
 
 /** The users of a sweep, once all are known. */
@@ -71,7 +73,7 @@ export interface Snapshot {
 /** How every user of a sweep is off-boarded. GDPR requests take days each, so that no chunk files any. */
 export interface ChunkPlan extends Pick<
   BuiltInRun,
-  'reason' | 'removeUser' | 'exclude' | 'dryRun' | 'onFailure' | 'notFoundIsFine'
+  'reason' | 'removeUser' | 'exclude' | 'dryRun' | 'onFailure' | 'notFoundIsFine' | 'verifyRemovals'
 > {
   batchMode: 'customData' | 'skip';
   /** The calls a minute that a dry run was given; decided when the sweep is opened, and no part of a chunk's input. */

@@ -93,13 +93,13 @@ async function read(
 /** A sweep that 0.1.0 opened has no plan yet, so that every step is asked for. */
 function planOf(
   { services }: SweepDependencies,
-  { gdpr = false }: TakeSnapshot,
+  { gdpr = false, both = false }: TakeSnapshot,
   { plan: text }: SweepRow,
 ): Pick<ReadSource, 'doneSteps' | 'dryRun'> {
   const plan = text === undefined ? undefined : (JSON.parse(text) as ChunkPlan);
   const { removeUser = true, batchMode = 'customData', exclude } = plan ?? {};
   const doneSteps = stepsToHaveDone(
-    { removeUser, batchMode: gdpr ? 'gdpr' : batchMode, exclude },
+    { removeUser, batchMode: both ? 'both' : gdpr ? 'gdpr' : batchMode, exclude },
     services.get('batch')?.keySlots ?? [],
   );
   return { doneSteps, dryRun: plan?.dryRun ?? false };

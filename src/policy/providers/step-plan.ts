@@ -167,8 +167,8 @@ export interface RequestStep extends PlannedStepBase {
   proceed?: PlannedCall & { when: readonly StatePattern[] };
   /** Finds the request of a filing whose answer was lost. */
   find?: PlannedCall & {
-    /** Dotted path to the list of requests. */
-    items: string;
+    /** Dotted path to the list of requests; the response itself is the list when it is absent. */
+    items?: string;
     /** Dotted paths in a request, with the templates of what they have to be. */
     match: Readonly<Record<string, Template>>;
     /** Dotted path to the handle in a request. */

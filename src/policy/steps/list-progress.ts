@@ -20,6 +20,8 @@ export interface ListWork {
   knownItems: readonly string[];
   /** Removed by earlier rounds of the same offboarding. */
   removedBefore?: RemovedItems;
+  /** Nothing is looked at again when every removal had a good response. */
+  trustsResponses: boolean;
 }
 
 /** How far a list step has come. */

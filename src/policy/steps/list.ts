@@ -33,7 +33,8 @@ const MOST_BLIND_LOOKS = 5;
  * again only when it is still listed after {@link SETTLE_MS}.
  *
  * It looks (all pages of one look), then acts (one or more calls), then looks again. It ends when nothing is listed, when
- * what is still listed cannot be removed for a minute, or when a look or the key is refused.
+ * what is still listed cannot be removed for a minute, or when a look or the key is refused. Where responses are trusted,
+ * it also ends when every removal of the last list had a good one.
  */
 export class ListItemsStep implements Step {
   readonly #work: ListWork;
@@ -231,8 +232,17 @@ export class ListItemsStep implements Step {
       waitUntilMs: failed ? nowMs + pauseMs(0) : Math.min(this.#progress.waitUntilMs, nowMs),
     };
     if (items) return this.#with({ ...common, waitUntilMs: 0, todo: { kind: 'act', items, rest: others } });
+    const sent = this.#with(common);
+    if (this.#work.trustsResponses && sent.#isAllAnswered()) return sent.#done(sent.#converged());
     const rounds = this.#progress.rounds + 1;
     return this.#with({ ...common, rounds, todo: { kind: 'look', page: NextPage.FIRST } });
+  }
+
+  /** Whether all that the last look listed was answered as removed. */
+  #isAllAnswered(): boolean {
+    const { listed, everWanted, removed, unsure, refused } = this.#progress;
+    const isOpen = unsure.size > 0 || refused.length > 0;
+    return !isOpen && listed.every((id) => removed.has(id) || !everWanted.has(id));
   }
 
   #lookFailed(failure: TaskFailure, nowMs: number): Step {

@@ -1,7 +1,9 @@
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
 import type { CompiledCall, CompiledRequest } from '../providers/compiled-plan';
-import { idAt, valueAt } from '../providers/path';
+import { requestsIn } from '../providers/found-requests';
+import type { WantedRequests } from '../providers/found-requests';
+import { idAt } from '../providers/path';
 import { showsState } from '../providers/state-pattern';
 import { UnwritableIdError } from '../providers/template';
 import {
@@ -59,7 +61,8 @@ interface Progress {
  *
  * - note (only with `find`): remembers which requests are already there, so that a lost filing can be told from them.
  * - file: sends the request. Ends with a handle, which is followed; with a lost answer; or refused.
- * - find: after a lost answer, looks for the one request that is new, for a minute; then files again.
+ * - find: after a lost answer, looks for the one request that is new, for a minute; then files again. A repeat-safe filing
+ *   is looked for once, and any request will do.
  * - follow: looks at the request until it is absent, failed or done, or in a state that has to be confirmed.
  * - proceed: confirms it, once; then follows again.
  */
@@ -108,7 +111,9 @@ export class RequestFollowStep implements Step {
     const { handle } = this.#progress;
     try {
       const input = this.#work.scope.fill(call, handle === undefined ? {} : { handle });
-      return { kind: 'call', step: this.name, task: call.name, input };
+      const { todo } = this.#progress;
+      const keeps = todo === 'note' || todo === 'find' ? this.#wanted : undefined;
+      return { kind: 'call', step: this.name, task: call.name, input, ...(keeps && { keeps }) };
     } catch (error) {
       if (!(error instanceof UnwritableIdError)) throw error;
       return { kind: 'done', results: [this.#result({ outcome: 'unknown', reason: 'cannotFollow', token: handle })] };
@@ -202,8 +207,9 @@ export class RequestFollowStep implements Step {
     const lost = this.#with({ filings, unsure: true, lastFailure: failure });
     const unknown = (): Step => lost.#done({ outcome: 'unknown', failure });
     if (filings >= MOST_FILINGS) return unknown();
-    // A repeat-safe filing is one that a second one does not change.
-    if (act.task.effect !== 'irreversible') return lost.#with({ waitUntilMs: nowMs + FIRST_PAUSE_MS });
+    // A repeat-safe filing is one that a second one does not change, so that any that is found will do.
+    if (act.task.effect !== 'irreversible')
+      return lost.#with({ todo: find ? 'find' : 'file', blindLooks: 0, waitUntilMs: nowMs + FIRST_PAUSE_MS });
     if (find && this.#progress.earlier) {
       const findUntilMs = nowMs + LAG_MS;
       return lost.#with({ todo: 'find', findUntilMs, looks: 0, blindLooks: 0, waitUntilMs: nowMs + SETTLE_MS });
@@ -215,6 +221,7 @@ export class RequestFollowStep implements Step {
     const { earlier = [], looks, lastFailure, findUntilMs } = this.#progress;
     const blindLooks = this.#progress.blindLooks + 1;
     const matches = answer.ok ? this.#matches(answer.output) : undefined;
+    if (this.#work.step.act.task.effect !== 'irreversible') return this.#foundAny(matches?.at(-1), nowMs);
     if (matches === undefined) {
       const isUnreadable = answer.ok || maybeDone(answer.failure);
       if (isUnreadable && blindLooks < MOST_BLIND_LOOKS)
@@ -234,15 +241,27 @@ export class RequestFollowStep implements Step {
     return this.#with({ todo: 'file', looks: 0, waitUntilMs: 0 });
   }
 
+  /** Where a second filing changes nothing, any request that is found will do, and one that is not found is filed again. */
+  #foundAny(handle: string | undefined, nowMs: number): Step {
+    if (handle === undefined) return this.#with({ todo: 'file', looks: 0, waitUntilMs: 0 });
+    const repeated = this.#progress.filings > 1;
+    return this.#with({ todo: 'follow', handle, repeated, looks: 0, waitUntilMs: nowMs + FIRST_PAUSE_MS });
+  }
+
   /** The handles of the requests that are about this user; undefined when the answer cannot be read. */
   #matches(output: unknown): string[] | undefined {
+    const wanted = this.#wanted;
+    const handles = wanted && requestsIn(output, wanted)?.map((one) => idAt(one, wanted.handle));
+    return handles?.every((handle) => handle !== undefined) ? handles : undefined;
+  }
+
+  get #wanted(): WantedRequests | undefined {
     const { find } = this.#work.step.plan;
-    const list = find && valueAt(output, find.items);
-    if (!find || !Array.isArray(list)) return undefined;
-    const wanted = this.#work.step.match.map(([path, value]) => [path, this.#work.scope.value(value)] as const);
-    const own = list.filter((one) => wanted.every(([path, value]) => isSameId(valueAt(one, path), value)));
-    const handles = own.map((one) => idAt(one, find.handle));
-    return handles.every((handle) => handle !== undefined) ? handles : undefined;
+    if (!find) return undefined;
+    const match = Object.fromEntries(
+      this.#work.step.match.map(([path, value]) => [path, this.#work.scope.value(value)]),
+    );
+    return { ...(find.items !== undefined && { items: find.items }), match, handle: find.handle };
   }
 
   #looked(answer: CallAnswer, nowMs: number): Step {
@@ -293,9 +312,4 @@ export class RequestFollowStep implements Step {
   #result(result: PartialResult): StepResult {
     return { step: this.name, task: this.task, ...result };
   }
-}
-
-function isSameId(value: unknown, wanted: unknown): boolean {
-  if (value === wanted) return value !== undefined;
-  return (typeof value === 'number' || typeof value === 'string') && String(value) === String(wanted);
 }

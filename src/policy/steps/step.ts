@@ -2,6 +2,7 @@ import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
 import type { CompiledCall, CompiledPlan, CompiledStep } from '../providers/compiled-plan';
 import { callIdOf } from '../providers/call-id';
+import type { WantedRequests } from '../providers/found-requests';
 import { showsState } from '../providers/state-pattern';
 import { UnwritableIdError } from '../providers/template';
 import type { IdValue, SpecialPlaceholder, TemplateScope } from '../providers/template';
@@ -28,6 +29,9 @@ export interface KnownBefore {
   doneBefore?: readonly StepResult[];
 }
 
+/** `all`: every removal is verified by a look. `unsure`: only those without a good response. */
+export type VerifyRemovals = 'all' | 'unsure';
+
 /** Everything that is decided before the first call for one user. */
 export interface ConvergePlan {
   plan: CompiledPlan;
@@ -40,6 +44,8 @@ export interface ConvergePlan {
   dryRun: boolean;
   onFailure: 'continue' | 'stop';
   notFoundIsFine: boolean;
+  /** Whether a list is looked at again after all removals were answered well. @default all */
+  verifyRemovals?: VerifyRemovals | undefined;
   known: KnownBefore;
 }
 
@@ -49,6 +55,8 @@ export interface CallMove {
   step: string;
   task: string;
   input: Record<string, unknown>;
+  /** Nothing else of the response is needed; whoever makes the call keeps only this. */
+  keeps?: WantedRequests;
 }
 
 /** What a person has to do now. */

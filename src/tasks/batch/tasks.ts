@@ -110,3 +110,30 @@ export const gdprRequestGet = defineHttpTask({
   output: z.looseObject({ status: z.string(), error: z.string().nullish() }),
   effect: 'read',
 });
+
+/**
+ * Lists the GDPR requests of an app that have not expired. Changes nothing. The response is one list without pages, so it
+ * is large where many requests were filed in the last weeks.
+ */
+export const gdprRequestsList = defineHttpTask({
+  service: batchService,
+  operation: 'gdprRequestsList',
+  summary: 'List the GDPR requests of an app',
+  description: 'Returns all GDPR requests that have not expired, with status, ID and request type.',
+  docs: `${GDPR_DOCS}/get-all-requests`,
+  tags: ['batch', 'gdpr'],
+  method: 'GET',
+  path: '/1.0/{api_key}/gdpr/requests',
+  places: { app: 'slot' },
+  input: z.strictObject({ app }),
+  output: z.array(
+    z.looseObject({
+      request_id: z.string(),
+      request_type: z.string(),
+      status: z.string(),
+      id: z.looseObject({ type: z.string(), value: z.string() }),
+    }),
+  ),
+  effect: 'read',
+  maxResponseBytes: 1_536 * 1_024,
+});

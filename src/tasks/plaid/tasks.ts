@@ -97,6 +97,78 @@ export const userProductsTerminate = defineHttpTask({
   absentCodes: ['USER_NOT_FOUND'],
 });
 
+const accessToken = z.string().min(1, 'must not be empty').describe("The Item's access token; a secret.");
+
+/** Looks at one Item. Changes nothing; shows what became of a removal whose response was lost. */
+export const itemGet = defineHttpTask({
+  service: plaidService,
+  operation: 'itemGet',
+  summary: 'Look up one Item by its access token',
+  description: 'Returns the status of the Item. An Item that was removed is not found.',
+  docs: 'https://plaid.com/docs/api/items/#itemget',
+  tags: ['plaid', 'items'],
+  method: 'POST',
+  path: '/item/get',
+  input: z.strictObject({ access_token: accessToken }),
+  output: z.looseObject({ item: z.looseObject({ item_id: z.string() }), request_id: z.string() }),
+  effect: 'read',
+  sensitive: [{ field: 'access_token' }],
+  subjectFields: ['access_token'],
+  absentCodes: ['ITEM_NOT_FOUND'],
+});
+
+/**
+ * Terminates one Item by its access token, which is not valid afterwards; this cannot be undone. Plaid's document calls it
+ * the recommended way to offboard a user's Item.
+ */
+export const itemProductsTerminate = defineHttpTask({
+  service: plaidService,
+  operation: 'itemProductsTerminate',
+  summary: "Terminate one Item's products by its access token",
+  description:
+    'Terminates the Item, ends the billing of its products and invalidates its access token. This cannot be undone.',
+  docs: 'https://plaid.com/docs/api/items/#itemproductsterminate',
+  tags: ['plaid', 'items', 'products', 'billing', 'removal'],
+  method: 'POST',
+  path: '/item/products/terminate',
+  input: z.strictObject({
+    access_token: accessToken,
+    reason_code: z.enum(PRODUCTS_TERMINATE_REASON_CODES),
+    reason_note: reasonNote.optional(),
+  }),
+  output: requestIdAnswer,
+  effect: 'irreversible',
+  answerMeans: 'removed',
+  settle: { by: 'list', with: 'plaid.itemGet', basis: 'assumed' },
+  remedy: 'The Item cannot be restored; the user has to connect it again through Link.',
+  sensitive: [{ field: 'access_token' }],
+  subjectFields: ['access_token'],
+  absentCodes: ['ITEM_NOT_FOUND'],
+});
+
+/** Removes one Asset Report, which outlives its Items, with its audit copies; this cannot be undone. */
+export const assetReportRemove = defineHttpTask({
+  service: plaidService,
+  operation: 'assetReportRemove',
+  summary: 'Remove one Asset Report by its token',
+  description:
+    'Removes access to an Asset Report and invalidates its audit copies. Asset Reports are not removed together with Items or users. This cannot be undone.',
+  docs: 'https://plaid.com/docs/api/products/assets/#asset_reportremove',
+  tags: ['plaid', 'assets', 'removal'],
+  method: 'POST',
+  path: '/asset_report/remove',
+  input: z.strictObject({
+    asset_report_token: z.string().min(1, 'must not be empty').describe("The Asset Report's token; a secret."),
+  }),
+  output: z.looseObject({ removed: z.boolean(), request_id: z.string() }),
+  effect: 'irreversible',
+  answerMeans: 'removed',
+  settle: { by: 'resend', basis: 'assumed' },
+  remedy: 'A removed Asset Report cannot be restored; create a new one from Items that are still there.',
+  sensitive: [{ field: 'asset_report_token' }],
+  subjectFields: ['asset_report_token'],
+});
+
 /** Removes one Item by its access token; this cannot be undone. */
 export const itemRemove = defineHttpTask({
   service: plaidService,
@@ -108,7 +180,7 @@ export const itemRemove = defineHttpTask({
   method: 'POST',
   path: '/item/remove',
   input: z.strictObject({
-    access_token: z.string().min(1, 'must not be empty').describe("The Item's access token; a secret."),
+    access_token: accessToken,
     reason_code: z.enum(ITEM_REMOVE_REASON_CODES).optional(),
     reason_note: reasonNote.optional(),
   }),

@@ -124,9 +124,10 @@ export class ChildRuns {
 
   #inputFor(seq: number): OffboardUserInput {
     const { sweepId, deadlineAtMs, input } = this.#state;
-    const { reason, onFailure, dryRun, notFoundIsFine, exclude, plaid, batch } = input;
+    const { reason, onFailure, dryRun, notFoundIsFine, verifyRemovals, exclude, plaid, batch } = input;
     const deadline = new Date(deadlineAtMs).toISOString();
-    return { user: { sweepId, seq }, reason, onFailure, dryRun, notFoundIsFine, exclude, plaid, batch, deadline };
+    const how = { onFailure, dryRun, notFoundIsFine, verifyRemovals, exclude, plaid, batch, deadline };
+    return { user: { sweepId, seq }, reason, ...how };
   }
 
   async #record(): Promise<void> {

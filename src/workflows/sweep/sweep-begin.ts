@@ -37,6 +37,7 @@ export async function beginSweep(state: SweepState): Promise<void> {
       maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS,
       badRows: toTolerance(input.badRows ?? DEFAULT_BAD_ROWS),
       ...(batch?.mode === 'gdpr' && { gdpr: true }),
+      ...(batch?.mode === 'both' && { both: true }),
     });
     Object.assign(state, { duplicates, rejected });
     state.counts.total = total;
@@ -55,6 +56,7 @@ export function chunkPlan({
   dryRun,
   onFailure,
   notFoundIsFine,
+  verifyRemovals,
 }: CheckedSweepInput): ChunkPlan {
   return {
     reason,
@@ -63,6 +65,7 @@ export function chunkPlan({
     dryRun: dryRun ?? false,
     onFailure: onFailure ?? 'continue',
     notFoundIsFine: notFoundIsFine ?? false,
+    ...(verifyRemovals === 'unsure' && { verifyRemovals }),
     batchMode: batch?.mode === 'skip' ? 'skip' : 'customData',
   };
 }

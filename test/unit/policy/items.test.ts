@@ -97,6 +97,26 @@ const scenarios: Record<string, Scenario> = {
     status: 'partial',
     removals: 1,
   },
+  'an Item that goes to another user between list and removal is not removed there, and keeps no other': {
+    script: { ...TWO, others: [{ atMs: START_MS + 50, removes: { item: 'a' } }] },
+    items: ['plaid.items removed x1', 'plaid.items alreadyGone x1'],
+    status: 'completed',
+    removals: 2,
+  },
+  'a removal with a good response is not looked at again where that is asked for': {
+    script: TWO,
+    plan: { verifyRemovals: 'unsure' },
+    items: ['plaid.items removed x2'],
+    status: 'completed',
+    removals: 1,
+  },
+  'a removal whose response was lost is looked at in any case': {
+    script: { ...TWO, faults: LOOK_THEN('lostBeforeProcessing') },
+    plan: { verifyRemovals: 'unsure' },
+    items: ['plaid.items removed x2'],
+    status: 'completed',
+    removals: 2,
+  },
   'only the asked Items are removed': {
     script: { items: ['a', 'b', 'c'] },
     plan: { itemIds: ['b'] },

@@ -122,6 +122,8 @@ describe('the plan of a choice', () => {
     expect(stepsOf({}, SERVICES)).toEqual([
       'plaid.items',
       'plaid.products',
+      'plaid.itemsByToken',
+      'plaid.assetReports',
       'batch',
       'batch.ios',
       'batch.android',

@@ -71,17 +71,21 @@ describe('defineService', () => {
 });
 
 describe('the catalogue', () => {
-  it('holds the nine provider tasks and the generic one', () => {
+  it('holds the provider tasks and the generic one', () => {
     expect(CATALOGUE.map(({ name }) => name)).toEqual([
       'plaid.userItemsGet',
       'plaid.userItemsRemove',
       'plaid.userProductsTerminate',
       'plaid.itemRemove',
       'plaid.userRemove',
+      'plaid.itemGet',
+      'plaid.itemProductsTerminate',
+      'plaid.assetReportRemove',
       'batch.customDataDelete',
       'batch.customDataBulkDelete',
       'batch.gdprRequestCreate',
       'batch.gdprRequestGet',
+      'batch.gdprRequestsList',
       'http.request',
     ]);
   });

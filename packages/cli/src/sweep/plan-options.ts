@@ -9,7 +9,7 @@ import {
 } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/tasks/plaid/reason-codes';
 import { callsPerMinute } from '../calls-per-minute';
-import { EXCLUDE_HELP, literalOption } from '../command';
+import { EXCLUDE_HELP, literalOption, VERIFY_HELP } from '../command';
 import { defined } from '../defined';
 import { Refusal } from '../errors';
 
@@ -24,6 +24,7 @@ export interface PlanOptions {
   exclude?: string;
   removePlaidUser?: boolean;
   notFoundIsFine?: boolean;
+  verifyRemovals?: string;
   deadline?: string;
   dryRun?: boolean;
   concurrency?: string;
@@ -45,6 +46,7 @@ export const PLAN_OPTIONS = [
   'exclude',
   'removePlaidUser',
   'notFoundIsFine',
+  'verifyRemovals',
   'deadline',
   'dryRun',
   'concurrency',
@@ -63,11 +65,15 @@ export function addPlanOptions(command: Command, { noteFlag }: { noteFlag: '--no
     .addOption(literalOption(`${noteFlag} <text>`, 'a remark for Plaid; no personal data'))
     .addOption(literalOption('--on-failure <what>', "continue with a user's other steps, or stop (else continue)"))
     .addOption(
-      literalOption('--batch-mode <mode>', 'customData, gdpr (with --granularity user) or skip (else customData)'),
+      literalOption(
+        '--batch-mode <mode>',
+        'customData, gdpr or both (with --granularity user), or skip (else customData)',
+      ),
     )
     .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
     .addOption(new Option('--remove-plaid-user', 'remove the users at Plaid too, after their Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the sweep'))
+    .addOption(literalOption('--verify-removals <which>', VERIFY_HELP))
     .addOption(
       literalOption(
         '--deadline <when>',
@@ -130,6 +136,7 @@ export function planFromOptions(options: PlanOptions): Record<string, unknown> {
     deadline,
     dryRun,
     notFoundIsFine,
+    verifyRemovals: options.verifyRemovals,
     exclude: options.exclude?.split(','),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },

@@ -24,12 +24,17 @@ export const PLAID_ENDPOINTS = [
   'userProductsTerminate',
   'itemRemove',
   'userRemove',
+  'itemGet',
+  'itemProductsTerminate',
+  'assetReportRemove',
+  'userItemsAssociate',
 ] as const;
 export const BATCH_ENDPOINTS = [
   'customDataDelete',
   'customDataBulkDelete',
   'gdprRequestCreate',
   'gdprRequestGet',
+  'gdprRequestsList',
 ] as const;
 
 /** The endpoint name of a call to an unknown route in the log; a rule for `*` also matches it. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FaultRule } from './control-api';
 import { dripBody, resetConnection, resetMidBody, stall, stallMidBody } from './broken-connections';
-import type { Answer, CarriedOutHow, Provider, ReceivedRequest, RecognisedCall } from './provider';
+import type { Answer, CarriedOutHow, JsonBody, Provider, ReceivedRequest, RecognisedCall } from './provider';
 import type { OpenCall } from './call-log';
 import { send } from './loopback-server';
 import { retryAfterValue } from './retry-after';
@@ -112,6 +112,10 @@ function echoCredentials(as: 'error' | 'ok', faulty: FaultyCall): void {
   const headers = { 'x-debug-request': credentials.replaceAll(/[^\x20-\x7e]/g, '?') };
   if (as === 'error') return refuse(faulty, faulty.provider.failures.quoting(credentials), headers);
   const answer = carryOut(faulty);
-  const body = { ...answer.body, [faulty.provider.receiptField]: `receipt ${credentials}`, debug: { credentials } };
+  const body = {
+    ...(answer.body as JsonBody),
+    [faulty.provider.receiptField]: `receipt ${credentials}`,
+    debug: { credentials },
+  };
   refuse(faulty, { ...answer, body }, headers);
 }

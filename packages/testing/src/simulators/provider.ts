@@ -12,10 +12,10 @@ export interface ReceivedRequest {
   body: Buffer;
 }
 
-/** A provider's response. `processed` is true if it executed the call. */
+/** A provider's response, without a body where that is undefined. `processed` is true if it executed the call. */
 export interface Answer {
   status: number;
-  body: JsonBody;
+  body: unknown;
   processed: boolean;
   code?: string;
 }

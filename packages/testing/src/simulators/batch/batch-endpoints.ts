@@ -60,6 +60,10 @@ export const batchEndpoints: Record<BatchEndpoint, (call: BatchCall) => Answer> 
     if (!request) throw refusals.malformed('no such request, or it has expired');
     return batchSuccess(request);
   },
+
+  gdprRequestsList({ app, store, settings }) {
+    return { ...batchSuccess({}), body: store.listGdprRequests(app, settings) };
+  },
 };
 
 /** Returns the users that a call concerns, for logs and fault rules, without changing anything. */
@@ -86,6 +90,8 @@ export function usersConcerned(
       const value = store.gdprUser(decodeSegment(last) ?? '');
       return value === undefined ? [] : [value];
     }
+    case 'gdprRequestsList':
+      return [];
   }
 }
 

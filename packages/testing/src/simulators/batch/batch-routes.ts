@@ -33,6 +33,8 @@ function endpointOf(start: string, hasLast: boolean): BatchEndpoint | undefined 
       return hasLast ? undefined : 'gdprRequestCreate';
     case 'GET gdpr/request':
       return hasLast ? 'gdprRequestGet' : undefined;
+    case 'GET gdpr/requests':
+      return hasLast ? undefined : 'gdprRequestsList';
     default:
       return undefined;
   }

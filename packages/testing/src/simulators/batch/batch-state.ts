@@ -80,14 +80,13 @@ export class BatchStore {
     if (request?.app !== app) return undefined;
     const status = gdprStatus(request, settings);
     request.polls += 1;
-    return {
-      request_id: token,
-      request_date: new Date(request.createdAtMs).toISOString().slice(0, -1),
-      request_type: request.requestType,
-      trigger_type: 'api',
-      id: request.id,
-      ...status,
-    };
+    return wireRequest(token, request, status);
+  }
+
+  /** Returns the requests of an app. Does not count as a poll. */
+  listGdprRequests(app: string, settings: BatchSettings): Record<string, unknown>[] {
+    const own = [...this.gdprRequests].filter(([, request]) => request.app === app);
+    return own.map(([token, request]) => wireRequest(token, request, gdprStatus(request, settings)));
   }
 
   /** Adds IDs; known ones have data again. Refuses unknown app names. */
@@ -147,6 +146,17 @@ export class BatchStore {
     if (!users) throw new Error(`the Batch simulator has no app ${app}`);
     return users;
   }
+}
+
+function wireRequest(token: string, request: GdprRequest, status: object): Record<string, unknown> {
+  return {
+    request_id: token,
+    request_date: new Date(request.createdAtMs).toISOString().slice(0, -1),
+    request_type: request.requestType,
+    trigger_type: 'api',
+    id: request.id,
+    ...status,
+  };
 }
 
 function* idsFor(seed: BatchSeed, app: string): Generator<string> {

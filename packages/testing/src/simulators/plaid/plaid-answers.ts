@@ -88,6 +88,6 @@ export const plaidFailures: ProviderFailures = {
     plaidError(status, errorType, errorCode, 'an error that is not documented'),
   quoting: (text) => {
     const answer = plaidError(400, 'INVALID_REQUEST', 'INVALID_FIELD', `received: ${text}`);
-    return { ...answer, body: { ...answer.body, display_message: text, request_id: `receipt ${text}` } };
+    return { ...answer, body: { ...(answer.body as JsonBody), display_message: text, request_id: `receipt ${text}` } };
   },
 };

@@ -78,14 +78,34 @@ export const plaidEndpoints: Record<PlaidEndpoint, (fields: PlaidFields, world: 
   },
 
   itemRemove(fields, world) {
-    const item = world.store.itemByAccessToken(requiredString(fields, 'access_token'));
     checkReason(fields, ITEM_REMOVE_REASONS, false);
+    return removeByToken('itemRemove', fields, world);
+  },
+
+  itemGet(fields, { store }) {
+    const item = store.itemByAccessToken(requiredString(fields, 'access_token'));
     if (!item) throw refusals.invalidAccessToken();
-    if (item.removedAtMs !== undefined && world.settings.repeatedRemovals === 'refuse') {
-      noteItemRepeat(world, 'refused', 'itemRemove', item);
-      throw refusals.itemNotFound();
-    }
-    removeItem(world, 'itemRemove', item);
+    if (item.removedAtMs !== undefined) throw refusals.itemNotFound();
+    return plaidSuccess({ item: wireItem(item), status: null });
+  },
+
+  itemProductsTerminate(fields, world) {
+    checkReason(fields, TERMINATE_REASONS, true);
+    return removeByToken('itemProductsTerminate', fields, world);
+  },
+
+  assetReportRemove(fields, { store, repeats }) {
+    const token = requiredString(fields, 'asset_report_token');
+    if (!store.removeAssetReport(token)) repeats.note('irreversible', { endpoint: 'assetReportRemove', user: '' });
+    return plaidSuccess({ removed: true });
+  },
+
+  userItemsAssociate(fields, { store }) {
+    const user = store.userById(requiredString(fields, 'user_id'));
+    if (!user || user.removed) throw refusals.userNotFound();
+    const items = requiredStrings(fields, 'item_ids').map((itemId) => store.item(itemId));
+    if (items.some((item) => item?.removedAtMs !== undefined || !item)) throw refusals.itemNotFound();
+    for (const item of items) if (item) store.moveItem(item, user);
     return plaidSuccess();
   },
 
@@ -111,7 +131,7 @@ export const plaidEndpoints: Record<PlaidEndpoint, (fields: PlaidFields, world: 
  */
 export function userConcerned(endpoint: PlaidEndpoint, fields: PlaidFields, store: PlaidStore): string | undefined {
   const { user_id: userId, user_token: userToken, access_token: accessToken } = fields;
-  if (endpoint === 'itemRemove') {
+  if (endpoint === 'itemRemove' || endpoint === 'itemGet' || endpoint === 'itemProductsTerminate') {
     return typeof accessToken === 'string' ? store.itemByAccessToken(accessToken)?.user.userId : undefined;
   }
   if (typeof userId === 'string') {
@@ -138,6 +158,17 @@ function presentUser(fields: PlaidFields, store: PlaidStore): PlaidUser {
   const user = namedUser(fields, store);
   if (!user || user.removed) throw refusals.userNotFound();
   return user;
+}
+
+function removeByToken(endpoint: PlaidEndpoint, fields: PlaidFields, world: PlaidWorld): Answer {
+  const item = world.store.itemByAccessToken(requiredString(fields, 'access_token'));
+  if (!item) throw refusals.invalidAccessToken();
+  if (item.removedAtMs !== undefined && world.settings.repeatedRemovals === 'refuse') {
+    noteItemRepeat(world, 'refused', endpoint, item);
+    throw refusals.itemNotFound();
+  }
+  removeItem(world, endpoint, item);
+  return plaidSuccess();
 }
 
 function removeItem(world: PlaidWorld, endpoint: PlaidEndpoint, item: PlaidItem): void {

@@ -20,6 +20,10 @@ const ROUTES = new Map<string, PlaidEndpoint>([
   ['/user/products/terminate', 'userProductsTerminate'],
   ['/item/remove', 'itemRemove'],
   ['/user/remove', 'userRemove'],
+  ['/item/get', 'itemGet'],
+  ['/item/products/terminate', 'itemProductsTerminate'],
+  ['/asset_report/remove', 'assetReportRemove'],
+  ['/user/items/associate', 'userItemsAssociate'],
 ]);
 
 /** The read lag of a list that contains all removed Items. */
@@ -51,7 +55,7 @@ export interface PlaidSimulator extends RunningSimulator {
 }
 
 /**
- * Starts a simulator of Plaid on the loopback interface: the five endpoints for removing a user, with Plaid's
+ * Starts a simulator of Plaid on the loopback interface: the endpoints for removing a user and single Items, with Plaid's
  * authentication, error bodies and all-or-nothing removal, faults by rule, and the control API under `/__sim/`. All
  * state is in memory. Rejects when the port is in use.
  */

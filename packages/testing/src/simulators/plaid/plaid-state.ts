@@ -4,7 +4,8 @@ import { ControlError } from '../control-error';
 
 export interface PlaidItem {
   readonly itemId: string;
-  readonly user: PlaidUser;
+  /** Another user after the Item was associated with them. */
+  user: PlaidUser;
   removedAtMs: number | undefined;
   /** Number of lists that will still contain it although it is removed. */
   staleReads: number;
@@ -14,7 +15,7 @@ export interface PlaidUser {
   readonly userId: string;
   readonly userToken: string | undefined;
   readonly tokenOnly: boolean;
-  readonly items: PlaidItem[];
+  items: PlaidItem[];
   terminations: number;
   terminationReason: string | undefined;
   removed: boolean;
@@ -29,6 +30,7 @@ export class PlaidStore {
   private readonly itemsById = new Map<string, PlaidItem>();
   /** Only tokens that are not derived from the Item's ID. */
   private readonly itemsByOwnToken = new Map<string, PlaidItem>();
+  private readonly removedAssetReports = new Set<string>();
   private readonly tokenPrefix: string;
 
   constructor(environment: string) {
@@ -65,6 +67,20 @@ export class PlaidStore {
     item.staleReads = readLag.reads;
   }
 
+  /** Takes an Item from its user and gives it to another. */
+  moveItem(item: PlaidItem, user: PlaidUser): void {
+    item.user.items = item.user.items.filter((other) => other !== item);
+    item.user = user;
+    user.items.push(item);
+  }
+
+  /** Returns false for an Asset Report that was removed before. Every token is one of a report. */
+  removeAssetReport(token: string): boolean {
+    if (this.removedAssetReports.has(token)) return false;
+    this.removedAssetReports.add(token);
+    return true;
+  }
+
   /** Returns the Items in a user's list, and consumes one stale read of each removed one. */
   listItems(user: PlaidUser, readLag: PlaidSettings['readLag']): PlaidItem[] {
     return user.items.filter((item) => {
@@ -87,6 +103,7 @@ export class PlaidStore {
 
   clear(): void {
     for (const map of [this.usersById, this.usersByToken, this.itemsById, this.itemsByOwnToken]) map.clear();
+    this.removedAssetReports.clear();
   }
 
   counts(): PlaidStateFigures['counts'] {
