@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ROOT, run } from './commands.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
@@ -38,6 +38,7 @@ export async function build() {
     await rm(dist, { recursive: true, force: true });
     await rename(join(COMPILED, folder, 'src'), dist);
   }
+  await copyProviders();
   await moveMaps();
   await bundleWorkflows();
   await removeMaps();
@@ -52,6 +53,13 @@ async function bundleWorkflows() {
   const { makePrebuiltWorkflows } = require('@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows');
   const { DefaultLogger } = require('@temporalio/worker');
   await makePrebuiltWorkflows(new DefaultLogger('WARN'));
+}
+
+/** The provider files that `http-tasks providers add` copies; they are at the root, where people look for them. */
+async function copyProviders() {
+  const target = join(ROOT, 'packages', 'cli', 'dist', 'ready-providers');
+  await mkdir(target);
+  for (const file of await filesBelow(['providers'])) await copyFile(join(ROOT, file), join(target, basename(file)));
 }
 
 /** Source maps name the sources by their paths from where the compiler wrote them, two folders further down. */
@@ -90,7 +98,8 @@ async function isFresh(fingerprint) {
 
 async function fingerprintOf(sources) {
   const hash = createHash('sha256');
-  for (const file of [...sources, ...PROJECTS, 'package-lock.json', 'scripts/build.mjs', 'scripts/packages.mjs']) {
+  const others = [...PROJECTS, 'package-lock.json', 'scripts/build.mjs', 'scripts/packages.mjs'];
+  for (const file of [...sources, ...(await filesBelow(['providers'])), ...others]) {
     hash
       .update(`${file}\0`)
       .update(await readFile(join(ROOT, file)))

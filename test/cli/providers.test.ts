@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { LIBRARY, writeProvider } from '../openapi/provider-files';
 import { runCli, runJson } from './run-cli';
@@ -52,6 +53,25 @@ describe('http-tasks providers', () => {
     const twice = await runJson<Refused>(['providers', 'list'], env);
     expect(twice.code).toBe(2);
     expect(twice.document.error.problems![0]).toMatchObject({ place: 'provider' });
+  });
+
+  it('add copies a provider that comes with the package, and replaces nothing unasked', async () => {
+    const to = join(mkdtempSync(join(tmpdir(), 'http-tasks-add-')), 'mine');
+    const { code, document } = await runJson<{ files: string[] }>(['providers', 'add', 'hubspot', '--to', to]);
+    const files = ['hubspot.provider.yaml', 'hubspot.openapi.yaml', 'hubspot.md'].map((file) => join(to, file));
+    expect([code, document]).toEqual([0, { provider: 'hubspot', files }]);
+    expect((await runCli(['providers', 'check', files[0]!])).code).toBe(0);
+    writeFileSync(files[2]!, 'mine');
+    const again = await runJson<Refused>(['providers', 'add', 'hubspot', '--to', to]);
+    expect([again.code, again.document.error.message]).toEqual([2, expect.stringContaining('--force replaces it')]);
+    expect(readFileSync(files[2]!, 'utf8')).toBe('mine');
+    expect((await runCli(['providers', 'add', 'hubspot', '--to', to, '--force'])).code).toBe(0);
+    expect(readFileSync(files[2]!, 'utf8')).toContain('# HubSpot');
+    const unknown = await runJson<Refused>(['providers', 'add', 'hubspott']);
+    expect(unknown).toMatchObject({ code: 2, document: { error: { type: 'Usage', field: 'name' } } });
+    expect(unknown.document.error.message).toContain(
+      'allowed: hubspot, intercom, klaviyo, mixpanel, onesignal, sendgrid; did you mean hubspot?',
+    );
   });
 
   it('a command that would leave configured provider files out refuses to start', async () => {

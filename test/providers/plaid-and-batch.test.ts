@@ -1,7 +1,7 @@
-import { batchProvider } from '../../src/providers/batch';
-import { builtInStepPlan } from '../../src/providers/built-in';
-import { plaidProvider } from '../../src/providers/plaid';
-import { stepPlanOf } from '../../src/providers/plan';
+import { batchProvider } from 'temporal-http-tasks/internal/providers/batch';
+import { builtInStepPlan } from 'temporal-http-tasks/internal/providers/built-in';
+import { plaidProvider } from 'temporal-http-tasks/internal/providers/plaid';
+import { stepPlanOf } from 'temporal-http-tasks/internal/providers/plan';
 import { shortly } from '../unit/policy/drive';
 import { LOST, scriptedRun } from './scripted-run';
 import type { Response, RunChanges } from './scripted-run';

@@ -1,6 +1,8 @@
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { addCommand, literalOption, onRun } from './command';
 import type { Io } from './io';
+import type { AddOptions } from './providers/add-provider';
 import type { ProvidersOptions } from './providers/find-providers';
 
 /** `http-tasks providers …`: provider files, which describe how users are offboarded from one more system. */
@@ -11,6 +13,7 @@ export function defineProvidersCommand(providers: Command, io: Io): void {
   registerList(providers, io);
   registerShow(providers, io);
   registerCheck(providers, io);
+  registerAdd(providers, io);
 }
 
 const PROVIDERS_HELP = 'files and folders with provider files, separated by commas (default: HTTP_TASKS_PROVIDERS)';
@@ -58,5 +61,23 @@ function registerCheck(parent: Command, io: Io): void {
   });
   onRun(command, io, async ({ json }, [file = '']) =>
     (await import('./providers/check-provider.js')).checkProvider(io, file, { ...(json && { json }) }),
+  );
+}
+
+function registerAdd(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'add <name>',
+    summary: 'copy a provider file that comes with the package',
+    description:
+      'Copies the provider file, the OpenAPI document that it names, and a page with what is known of the API. The copy is yours to change. An unknown name lists those that there are.',
+    examples: [
+      'http-tasks providers add hubspot --to ./providers',
+      'http-tasks providers add hubspot --to ./providers --force --json',
+    ],
+  });
+  command.addOption(literalOption('--to <folder>', 'where the files are put; created if need be (default: here)'));
+  command.addOption(new Option('--force', 'replace files that are there already'));
+  onRun<AddOptions>(command, io, async (options, [name = '']) =>
+    (await import('./providers/add-provider.js')).addProvider(io, name, options),
   );
 }
