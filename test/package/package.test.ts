@@ -54,7 +54,9 @@ it('packs what is needed and nothing else', () => {
       files: expect.arrayContaining(['package.json', 'LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts']),
     });
     const own = name.endsWith('/cli') ? /^(bin\/http-tasks\.js|examples\/users\.csv)$/ : /^$/;
-    const needless = files.filter((path) => !/^(dist\/|[A-Za-z]+(\.md|\.json)?$)/.test(path) && !own.test(path));
+    const needless = files.filter(
+      (path) => !/^(dist\/|(docs\/)?[A-Za-z-]+(\.md|\.json|\.txt)?$)/.test(path) && !own.test(path),
+    );
     expect({ name, needless }).toEqual({ name, needless: [] });
     const unwanted = files.filter((path) => /\.(tsbuildinfo|log|db|tgz|map)$|\.test\./.test(path));
     expect({ name, unwanted }).toEqual({ name, unwanted: [] });
