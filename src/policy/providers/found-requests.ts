@@ -13,8 +13,9 @@ export interface WantedRequests {
 export function requestsIn(output: unknown, { items, match }: Omit<WantedRequests, 'handle'>): unknown[] | undefined {
   const list = items === undefined ? output : valueAt(output, items);
   if (!Array.isArray(list)) return undefined;
+  const all: readonly unknown[] = list;
   const wanted = Object.entries(match);
-  return list.filter((one) => wanted.every(([path, value]) => isSameValue(valueAt(one, path), value)));
+  return all.filter((one) => wanted.every(([path, value]) => isSameValue(valueAt(one, path), value)));
 }
 
 /**
