@@ -66,7 +66,13 @@ it('packs what is needed and nothing else', () => {
   );
   const { files } = tarballOf('@temporal-http-tasks/cli');
   expect(files).toEqual(
-    expect.arrayContaining(['bin/http-tasks.js', 'examples/users.csv', 'dist/prebuilt/workflows.json', ...bundles]),
+    expect.arrayContaining([
+      'bin/http-tasks.js',
+      'examples/users.csv',
+      'dist/ready-providers/hubspot.provider.yaml',
+      'dist/prebuilt/workflows.json',
+      ...bundles,
+    ]),
   );
 });
 

@@ -170,7 +170,7 @@ const BAD: [what: string, input: unknown, field: string, says: RegExp][] = [
     'an unknown mode',
     { user: USER, reason: REASON, batch: { mode: 'all' } },
     'batch.mode',
-    /"customData"\|"gdpr"\|"skip"/,
+    /"customData"\|"gdpr"\|"both"\|"skip"/,
   ],
   [
     'a compensation without a task',
