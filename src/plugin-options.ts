@@ -2,6 +2,7 @@ import type { Settings } from './config/settings';
 import type { WorkLimits } from './config/work-limits';
 import type { LedgerEvent } from './ledger/open-ledger';
 import type { SourceFactory } from './sources/open-source';
+import type { batch, plaid } from './tasks/catalogue';
 import type { HttpTask } from './tasks/define';
 import type { Provider } from './providers/definition';
 
@@ -18,9 +19,9 @@ export interface HttpTasksPluginOptions {
   tasks?: readonly HttpTask[];
   /**
    * Your own providers, in addition to Plaid and Batch: from `defineProvider`, or from a file by `readProvider`. A worker
-   * that lacks a setting of one of them does not start.
+   * that lacks a setting of one of them does not start. `plaid` and `batch` may be listed, too; they are always there.
    */
-  providers?: readonly Provider[];
+  providers?: readonly (Provider | typeof plaid | typeof batch)[];
   /**
    * Your own sources of users for sweeps, by the name in the input's `source.custom.name`:
    * `{ closedAccounts: (options) => new ClosedAccounts(options) }` for

@@ -13,7 +13,9 @@ import { withLimits } from './config/work-limits';
 import { createSubjectHasher } from './ledger/subject';
 import { createNexusService } from './nexus-handlers/create-nexus-service';
 import type { HttpTasksPluginOptions } from './plugin-options';
-import { ProviderSet } from './providers/provider-set';
+import type { Provider } from './providers/definition';
+import { ProviderSet, servicesOf } from './providers/provider-set';
+import { batch, plaid } from './tasks/catalogue';
 import type { Catalogue } from './tasks/catalogue';
 import { CATALOGUE_SERVICES } from './tasks/catalogue-services';
 import { servicesFor } from './tasks/needed-services';
@@ -41,14 +43,18 @@ export interface PluginParts {
  * @throws SettingsError that lists every missing or wrong setting.
  */
 export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): PluginParts {
-  const { env = process.env, settings, providers = [], sources, searchAttributes, nexus, onLedgerEvent } = options;
+  const { env = process.env, settings, sources, searchAttributes, nexus, onLedgerEvent } = options;
+  const providers = ownProviders(options);
   const tasks = [...(options.tasks ?? []), ...providers.flatMap((provider) => provider.tasks)];
   const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
   const needed = [
     ...CATALOGUE_SERVICES,
     ...servicesFor(tasks).filter(({ name }) => !CATALOGUE_SERVICES.some((own) => own.name === name)),
   ];
-  const given = settings ?? readSettings(env, needed);
+  const required = servicesOf(providers);
+  const given = settings ?? readSettings(env, needed, required);
+  const missing = required.find(({ name }) => !given.sender.services.has(name));
+  if (missing) throw new TypeError(`The settings that were given have none of the provider ${missing.name}.`);
   const read = { ...given, limits: withLimits(given.limits, options.limits) };
   const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
   return {
@@ -68,6 +74,11 @@ export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): 
       .filter(({ service }) => read.sender.services.has(service))
       .map(bindingLine),
   };
+}
+
+/** Returns the host's own providers; those of the package are in every worker, and may be listed, too. */
+export function ownProviders({ providers = [] }: HttpTasksPluginOptions): Provider[] {
+  return providers.filter((one): one is Provider => one !== plaid && one !== batch);
 }
 
 /** What to log at startup of a host's worker. */

@@ -8,8 +8,9 @@ import type { HttpTaskActivities } from './activities/create-activities';
 import { LedgerUnavailableError } from './ledger/ledger';
 import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTasksPluginOptions } from './plugin-options';
-import { noteSetup, partsOf } from './plugin-parts';
+import { noteSetup, ownProviders, partsOf } from './plugin-parts';
 import type { NexusService, PluginParts } from './plugin-parts';
+import { refuseClashes } from './providers/clashes';
 import { isOwnBundle } from './host-checks/own-bundles';
 import { checkBundle, checkingTheBundle } from './host-checks/check-bundle';
 import type { BundleRules } from './host-checks/check-bundle';
@@ -63,7 +64,9 @@ export class HttpTasksPlugin extends SimplePlugin {
     super({ name: 'temporal-http-tasks.HttpTasksPlugin' });
     refuseMixedVersions();
     this.#options = options;
-    const { tasks = [], providers = [] } = options;
+    const { tasks = [] } = options;
+    const providers = ownProviders(options);
+    refuseClashes(providers);
     this.#catalogue = new Catalogue([...CATALOGUE, ...tasks, ...providers.flatMap((provider) => provider.tasks)]);
   }
 

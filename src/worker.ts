@@ -6,10 +6,13 @@ import { EncryptionPlugin } from './encryption-plugin';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { HttpTasksPlugin } from './plugin';
 import { WORKFLOWS } from './workflow-modules';
+import type { Provider } from './providers/definition';
 
 /** Options of this package's own worker. */
 export interface HttpTasksWorkerOptions {
   settings: Settings;
+  /** Providers in addition to Plaid and Batch. The settings must have been read with their services. @default none */
+  providers?: readonly Provider[];
   connection: NativeConnection;
   namespace?: string;
   onLedgerEvent?: (event: LedgerEvent) => void;
@@ -35,10 +38,15 @@ export interface HttpTasksWorkerOptions {
  * Creates a worker with the catalogue's activities and the package's workflows, and with encryption if the settings
  * contain a key. It polls once `run` is called.
  */
-export function createHttpTasksWorker({ onLedgerEvent, onReady, ...options }: HttpTasksWorkerOptions): Promise<Worker> {
+export function createHttpTasksWorker({
+  providers = [],
+  onLedgerEvent,
+  onReady,
+  ...options
+}: HttpTasksWorkerOptions): Promise<Worker> {
   const { settings } = options;
   return createWorkerAround(
-    new HttpTasksPlugin({ settings, startTemplates: settings.startTemplates, onLedgerEvent, onReady }),
+    new HttpTasksPlugin({ settings, providers, startTemplates: settings.startTemplates, onLedgerEvent, onReady }),
     options,
   );
 }
@@ -52,7 +60,7 @@ export async function createWorkerAround(
     namespace = 'default',
     plugins = [],
     worker: more = {},
-  }: Omit<HttpTasksWorkerOptions, 'onLedgerEvent' | 'onReady'>,
+  }: Omit<HttpTasksWorkerOptions, 'providers' | 'onLedgerEvent' | 'onReady'>,
 ): Promise<Worker> {
   return Worker.create({
     connection,

@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { TaskAnswer } from '../http/read-answer';
 import type { CallOutcome } from '../ledger/ledger';
+import { showsState } from '../policy/providers/state-pattern';
 import type { Effect, HttpTask } from '../tasks/define';
 import { isTaskFailureType } from '../tasks/failure';
 import type { TaskFailure } from '../tasks/failure';
@@ -11,9 +12,16 @@ type OutcomeFacts = Pick<CallOutcome, 'outcome' | 'failureType' | 'status' | 'co
 export function outcomeOfAnswer(
   task: HttpTask,
   effect: Effect,
-  { status, requestId, token }: TaskAnswer,
+  { status, requestId, token, output }: TaskAnswer,
 ): OutcomeFacts {
-  return { outcome: effect === 'read' ? 'read' : task.answerMeans, status, requestId, token };
+  return { outcome: effect === 'read' ? 'read' : meaningOf(task, output), status, requestId, token };
+}
+
+/** A provider may say with a good status that nothing was there or that the call failed. */
+function meaningOf({ answerMeans, unchangedBy }: HttpTask, output: unknown): CallOutcome['outcome'] {
+  if (!unchangedBy) return answerMeans;
+  if (showsState(output, unchangedBy.absent)) return 'notFound';
+  return showsState(output, unchangedBy.failed) ? 'failed' : answerMeans;
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { WantedRequests } from '../policy/providers/found-requests';
 import type { StepResult, CompensationLine } from '../policy/offboard-result';
 import type { StepPlan } from '../policy/providers/step-plan';
-import type { TargetId, TargetReference } from '../policy/target-reference';
+import type { TargetId, TargetIds, TargetReference } from '../policy/target-reference';
+import type { NamedIds } from '../policy/user-ids';
 import type { BuiltInChoices } from '../providers/built-in';
 
 /**
@@ -31,11 +32,11 @@ export interface TaskEnvelope {
 
 /** The user to offboard, as the input of a run's first activity. */
 export interface PrepareOffboarding {
-  user: { plaidUserId?: string; plaidUserToken?: string; batchUserId?: string; sweepId?: string; seq?: number };
+  user: Omit<NamedIds, 'itemIds'> & { sweepId?: string | undefined; seq?: number | undefined };
   itemIds?: readonly string[];
   usesBatch: boolean;
   /** What decides about the steps; absent in runs of earlier versions, which make their plan themselves. */
-  choices?: Omit<BuiltInChoices, 'batchApps'>;
+  choices?: Omit<BuiltInChoices, 'batchApps'> & { providers?: readonly string[]; include?: readonly string[] };
   /** The compensation task; refused early if the worker does not know it or could not send it. */
   compensation?: { task: string; input?: unknown };
 }
@@ -54,6 +55,12 @@ export interface Preparation {
   plan?: StepPlan;
   /** Steps for which this ledger has a successful receipt about this user. */
   knownSteps: string[];
+  /** IDs (`provider.id`) about which this ledger has such a receipt; absent in responses of earlier versions. */
+  knownIds?: string[];
+  /** Providers at which this ledger has recorded an item of this user; absent in responses of earlier versions. */
+  hadItemsAt?: string[];
+  /** Positions of known entries in lists of IDs, by `provider.id`; absent in responses of earlier versions. */
+  knownEntries?: Record<string, number[]>;
   /** This ledger has recorded at least one Item of this user as seen or removed. */
   hadItems: boolean;
   /**
@@ -64,6 +71,9 @@ export interface Preparation {
   /** What the history may contain about a user of a sweep. */
   target?: {
     ids: TargetId[];
+    /** IDs at other providers; absent if there are none. */
+    others?: TargetIds;
+    reference?: string;
     /** Limits the run to these Items. */
     itemIds?: string[];
     /** The user's ID at Batch if no URL can contain it (`.` or `..`). */
@@ -77,6 +87,10 @@ export interface Preparation {
 export interface RecordEnd {
   /** Whether only some Items of the user were requested; earlier versions did not send it. */
   someItems?: boolean;
+  /** Lists of which everything was to be removed; earlier versions did not send it. */
+  wholeLists?: readonly string[];
+  /** By step: how many calls the run was told to have been answered well; earlier versions did not send it. */
+  answers?: Readonly<Record<string, number>>;
   subject: string;
   environment: string;
   steps: readonly StepResult[];

@@ -1,15 +1,18 @@
 import type { ServiceSettings } from '../config/service-settings';
-import type { Receipt, SettledStep } from '../ledger/ledger';
+import type { Receipt, SettledStep, SubjectHistory } from '../ledger/ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
-import { userSubjects } from '../ledger/user-subjects';
+import { identitiesOf, ONLY_ENVIRONMENT, subjectsOf } from '../ledger/user-subjects';
+import type { Identity } from '../ledger/user-subjects';
 import type { StepResult } from '../policy/offboard-result';
 import { asRecorded } from '../policy/perhaps-sent';
 import { notBorneOut, withOwnEvidence } from '../policy/settled-by-ledger';
-import { TARGET_IDS } from '../policy/target-reference';
+import type { RunClaims } from '../policy/settled-by-ledger';
+import { otherIds, targetIdsOf } from '../policy/target-reference';
 import type { TargetUser } from '../policy/target-user';
+import { idAt, idsOf, placeOf } from '../policy/user-ids';
+import type { NamedIds, ProviderIds } from '../policy/user-ids';
 import { fitsInRoute } from '../tasks/batch/fields';
-import { builtInStepPlan } from '../providers/built-in';
-import type { ProviderSet } from '../providers/provider-set';
+import type { ProviderSet, StepChoices } from '../providers/provider-set';
 import type { Catalogue } from '../tasks/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { requireChildOfSweep, requireRunOf } from './callers';
@@ -46,14 +49,21 @@ export function createOffboardingActivities(dependencies: OffboardingDependencie
   };
 }
 
-async function recordEnd({ ledger, callers }: OffboardingDependencies, end: RecordEnd): Promise<RecordedEnd> {
+async function recordEnd(
+  { ledger, callers, catalogue }: OffboardingDependencies,
+  end: RecordEnd,
+): Promise<RecordedEnd> {
   const run = await requireRunOf(callers, 'offboardUser');
   const { workflowId, runId } = run;
   return retryable(async () => {
     const receipts = await callsOf(ledger, callers, run, end);
     const perhapsSent = stepsInDoubt(receipts.filter((receipt) => receipt.runId === runId));
-    const wrong = notBorneOut(end.steps, receipts, { someItems: end.someItems ?? true });
-    const { subject, environment, steps, compensations } = asRecorded(end, { perhapsSent, notBorneOut: wrong });
+    const wrong = notBorneOut(end.steps, receipts, claimsOf(end));
+    const { subject, environment, steps, compensations } = asRecorded(
+      end,
+      { perhapsSent, notBorneOut: wrong },
+      (task) => catalogue.find(task)?.remedy,
+    );
     const settled = steps.map((step) => settledStep(withOwnEvidence(step, receipts)));
     await ledger.recordEnd({ workflowId, runId, subject, environment, steps: settled, compensations });
     return { perhapsSent, ...(wrong.length > 0 && { notBorneOut: wrong }) };
@@ -67,14 +77,18 @@ async function recordEnd({ ledger, callers }: OffboardingDependencies, end: Reco
 async function callsOf(ledger: OpenedLedger, callers: Callers, run: CallingRun, end: RecordEnd): Promise<Receipt[]> {
   const { workflowId, runId, firstRunId } = run;
   const own = await ledger.readReceipts({ workflowId, runId });
-  if (firstRunId === runId || notBorneOut(end.steps, own, { someItems: end.someItems ?? true }).length === 0)
-    return own;
+  if (firstRunId === runId || notBorneOut(end.steps, own, claimsOf(end)).length === 0) return own;
   const all = await ledger.readReceipts({ workflowId });
   const same = new Set([runId]);
   for (const other of new Set(all.map((receipt) => receipt.runId))) {
     if ((await callers.describe({ workflowId, runId: other }))?.firstRunId === firstRunId) same.add(other);
   }
   return all.filter((receipt) => same.has(receipt.runId));
+}
+
+/** What the run said about its steps. Runs of earlier versions said less. */
+function claimsOf({ someItems = true, wholeLists, answers }: RecordEnd): RunClaims {
+  return { wholeLists: wholeLists ?? (someItems ? [] : 'any'), ...(answers && { answers }) };
 }
 
 /** Returns the steps whose latest call has an intent without an outcome of the same attempt, or an unknown outcome. */
@@ -93,53 +107,113 @@ function stepsInDoubt(receipts: readonly Receipt[]): string[] {
   return [...open.keys()];
 }
 
-async function prepare(
-  { sender, ledger, callers, hasher, allowSensitive, services, catalogue, searchAttributes }: OffboardingDependencies,
-  given: PrepareOffboarding,
-): Promise<Preparation> {
+async function prepare(dependencies: OffboardingDependencies, given: PrepareOffboarding): Promise<Preparation> {
+  const { sender, ledger, callers, hasher, allowSensitive, services, catalogue, providers } = dependencies;
   const target = await targetOf(ledger, callers, given.user);
   // A target's token comes from the ledger, where it is encrypted, and is in no history.
-  if (!target) await refuseTokens([['user', given.user]], allowSensitive);
-  const user = target ?? given.user;
-  const itemIds = (target ?? given).itemIds ?? [];
-  const { compensation, choices } = given;
-  const usesBatch = given.usesBatch && user.batchUserId !== undefined;
-  const usesPlaid = user.plaidUserId !== undefined || user.plaidUserToken !== undefined;
-  if (usesPlaid)
-    requireService(services, 'plaid', user.plaidUserId === undefined ? 'user.plaidUserToken' : 'user.plaidUserId');
-  if (usesBatch) requireService(services, 'batch', 'user.batchUserId');
-  if (compensation) refuseUnsendable(catalogue, sender, compensation);
-  const environment = services.get('plaid')?.environment ?? 'default';
-  const { plaidUserId, plaidUserToken, batchUserId } = user;
-  const atPlaid = userSubjects({ plaidUserId, plaidUserToken }, environment, hasher);
-  const atBatch = userSubjects({ batchUserId }, environment, hasher);
-  const subjects = [...atPlaid, ...atBatch];
-  const batchApps = [...(services.get('batch')?.keySlots ?? [])];
+  if (!target) await refuseTokens([['user', given.user]], allowSensitive, providers);
+  const user: NamedIds = target ?? { ...given.user, itemIds: given.itemIds };
+  const ids = idsOf(user);
+  const choices = stepChoicesOf(given);
+  refuseUnknownNames(providers, user, choices);
+  // A sweep's users have IDs at different providers.
+  if (!target && !providers.chosen(choices).some(({ name }) => Object.hasOwn(ids, name)))
+    throw refusal('providers', 'names no provider at which the user has an ID');
+  for (const { name } of providers.calledFor(choices, ids)) requireService(services, name, firstFieldAt(user, name));
+  if (given.compensation) refuseUnsendable(catalogue, sender, given.compensation);
+  const environmentOf = (name: string): string => services.get(name)?.environment ?? ONLY_ENVIRONMENT;
+  const identities = identitiesOf(ids, providers.isThing);
+  const subjects = subjectsOf(identities, environmentOf, hasher);
+  const searchable = dependencies.searchAttributes();
   return retryable(async () => {
-    const [held, plaid, batch] = await Promise.all([
+    const [held, histories] = await Promise.all([
       ledger.isHeld(subjects),
-      ledger.readHistory(atPlaid),
-      ledger.readHistory(atBatch),
+      ledger.sweeps.readHistories(subjects.map((subject) => ({ subjects: [subject] }))),
     ]);
-    const seen = new Set(plaid.items);
+    const known = knownFrom(identities, histories);
+    const entries = knownEntries(ids, known, (provider, id) => hasher.item(provider, environmentOf(provider), id));
     return {
       subject: subjects[0] ?? '',
       subjects,
       held,
-      environment: usesPlaid ? environment : 'default',
-      batchApps,
-      ...(choices && { plan: builtInStepPlan({ ...choices, batchApps }) }),
-      // An ID at one provider does not confirm the ID at the other provider, which may be mistyped this time.
-      knownSteps: [
-        ...plaid.steps.filter((step) => step.startsWith('plaid.')),
-        ...batch.steps.filter((step) => step.startsWith('batch.')),
-      ],
-      hadItems: plaid.items.length > 0,
-      knownItems: itemIds.flatMap((id, index) => (seen.has(hasher.item('plaid', environment, id)) ? [index] : [])),
+      environment: identities[0] ? environmentOf(identities[0].provider) : ONLY_ENVIRONMENT,
+      batchApps: [...(services.get('batch')?.keySlots ?? [])],
+      ...(given.choices && { plan: providers.planFor(choices, services, ids) }),
+      knownSteps: known.steps,
+      knownIds: known.ids,
+      hadItems: known.items.has('plaid'),
+      hadItemsAt: [...known.items.keys()],
+      knownItems: entries['plaid.itemIds'] ?? [],
+      knownEntries: entries,
       ...(target && { target: withoutIds(target) }),
-      ...(searchAttributes().length > 0 && { searchAttributes: [...searchAttributes()] }),
+      ...(searchable.length > 0 && { searchAttributes: [...searchable] }),
     };
   });
+}
+
+/** What decides about the steps. Runs of earlier versions make their plan themselves and only need the keys checked. */
+function stepChoicesOf({ choices, usesBatch }: PrepareOffboarding): StepChoices {
+  if (!choices) return { options: { batch: { mode: usesBatch ? 'customData' : 'skip' } } };
+  const { removeUser, batchMode, providers, include, exclude } = choices;
+  return { providers, include, exclude, options: { plaid: { removeUser }, batch: { mode: batchMode } } };
+}
+
+/** @throws ApplicationFailure `Task.InvalidInput` that names the first field that this worker does not know. */
+function refuseUnknownNames(providers: ProviderSet, user: NamedIds, choices: StepChoices): void {
+  const [inUser] = providers.problemsOf(user, idsOf(user));
+  if (inUser) throw refusal(`user.${inUser.field}`, inUser.message);
+  const [inChoice] = providers.problemsOfChoice(choices);
+  if (inChoice) throw refusal(inChoice.field, inChoice.message);
+}
+
+function firstFieldAt(user: NamedIds, provider: string): string {
+  const [first = ''] = Object.keys(idsOf(user)[provider] ?? {});
+  return `user.${placeOf(user, provider, first)}`;
+}
+
+/** What earlier receipts say about a user's IDs. */
+interface KnownIds {
+  /** As `provider.id`. */
+  ids: string[];
+  steps: string[];
+  /** Hashes of items, by provider. */
+  items: ReadonlyMap<string, ReadonlySet<string>>;
+  /** By `provider.id`: the values with a receipt of their own. */
+  values: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** An ID at one provider does not confirm the ID at another provider, which may be mistyped this time. */
+function knownFrom(identities: readonly Identity[], histories: readonly SubjectHistory[]): KnownIds {
+  const steps = new Set<string>();
+  const items = new Map<string, Set<string>>();
+  const values = new Map<string, Set<string>>();
+  identities.forEach(({ provider, id, value }, index) => {
+    const history = histories[index] ?? { steps: [], items: [] };
+    const own = history.steps.filter((step) => step.startsWith(`${provider}.`));
+    for (const step of own) steps.add(step);
+    if (own.length > 0) values.set(`${provider}.${id}`, (values.get(`${provider}.${id}`) ?? new Set()).add(value));
+    if (history.items.length > 0) items.set(provider, new Set([...(items.get(provider) ?? []), ...history.items]));
+  });
+  return { ids: [...values.keys()], steps: [...steps].sort(), items, values };
+}
+
+/** Positions of the entries of each list that have a receipt of their own, or are items that a receipt names. */
+function knownEntries(
+  ids: ProviderIds,
+  { items, values }: KnownIds,
+  itemHash: (provider: string, id: string) => string,
+): Record<string, number[]> {
+  const known = Object.entries(ids).flatMap(([provider, given]) =>
+    Object.entries(given).flatMap(([id, list]) => {
+      if (typeof list === 'string') return [];
+      const name = `${provider}.${id}`;
+      const at = list.flatMap((value, index) =>
+        values.get(name)?.has(value) || items.get(provider)?.has(itemHash(provider, value)) ? [index] : [],
+      );
+      return at.length > 0 ? [[name, at] as const] : [];
+    }),
+  );
+  return Object.fromEntries(known);
 }
 
 async function targetOf(
@@ -156,10 +230,18 @@ async function targetOf(
 }
 
 /** Returns what the run may know about a user of a sweep; all of it is stored in its history. */
-function withoutIds({ itemIds, batchUserId = '', ...user }: TargetUser): NonNullable<Preparation['target']> {
-  const ids = TARGET_IDS.filter((id) => (id === 'batchUserId' ? batchUserId !== '' : user[id] !== undefined));
-  const unroutable = batchUserId !== '' && !fitsInRoute(batchUserId);
-  return { ids, ...(itemIds && { itemIds: [...itemIds] }), ...(unroutable && { unroutableBatchUserId: batchUserId }) };
+function withoutIds(user: TargetUser): NonNullable<Preparation['target']> {
+  const { itemIds, reference } = user;
+  const others = otherIds(user);
+  const atBatch = idAt(idsOf(user), 'batch', 'userId');
+  const unroutable = typeof atBatch === 'string' && !fitsInRoute(atBatch);
+  return {
+    ids: targetIdsOf(user),
+    ...(Object.keys(others).length > 0 && { others }),
+    ...(reference !== undefined && { reference }),
+    ...(itemIds && { itemIds: [...itemIds] }),
+    ...(unroutable && { unroutableBatchUserId: atBatch }),
+  };
 }
 
 function checkTask(catalogue: Catalogue, name: string, input: unknown): void {

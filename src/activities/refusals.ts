@@ -3,7 +3,8 @@ import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskSender } from '../http/send-task';
 import type { Catalogue } from '../tasks/catalogue';
 import type { TaskFailure } from '../tasks/failure';
-import { USER_TOKEN_SHAPE } from '../tasks/plaid/fields';
+import type { NamedIds } from '../policy/user-ids';
+import type { ProviderSet } from '../providers/provider-set';
 
 /**
  * Creates the non-retryable failure for an invalid input. The message repeats no value, which could be an ID or a
@@ -62,31 +63,20 @@ export function refuseUnsendable(
  * @throws ApplicationFailure `Task.InvalidInput` that names the first token.
  */
 export async function refuseTokens(
-  users: Iterable<readonly [path: string, user: TokenHolder]>,
+  users: Iterable<readonly [path: string, user: NamedIds]>,
   allowed: ReadonlySet<string>,
+  providers: Pick<ProviderSet, 'tokensIn'>,
 ): Promise<void> {
   for (const [path, user] of users) {
-    const field = tokenFieldOf(user, allowed);
-    if (field === undefined) continue;
+    const token = providers.tokensIn(user).find(({ taskField }) => !allowed.has(taskField));
+    if (!token) continue;
     // All tokens are in the same input, so the server is asked once.
     if (await isStoredEncrypted()) return;
-    throw refusal(`${path}.${field}`, TOKEN_IN_PLAIN_TEXT);
+    throw refusal(
+      `${path}.${token.field}`,
+      `contains a user's bearer token, which is now in this run's history in plain text until the namespace's retention removes it; nothing was sent; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or list ${token.taskField} in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that`,
+    );
   }
-}
-
-const TOKEN_IN_PLAIN_TEXT =
-  "contains a user's bearer token, which is now in this run's history in plain text until the namespace's retention removes it; nothing was sent; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or list user_token (or user_id, if it contains the token) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
-
-/** The fields that may contain a user's token. */
-interface TokenHolder {
-  plaidUserId?: string | undefined;
-  plaidUserToken?: string | undefined;
-}
-
-function tokenFieldOf({ plaidUserId, plaidUserToken }: TokenHolder, allowed: ReadonlySet<string>): string | undefined {
-  if (plaidUserToken !== undefined && !allowed.has('user_token')) return 'plaidUserToken';
-  if (plaidUserId !== undefined && USER_TOKEN_SHAPE.test(plaidUserId) && !allowed.has('user_id')) return 'plaidUserId';
-  return undefined;
 }
 
 /** Describes a task that is not in the catalogue. */

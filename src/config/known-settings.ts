@@ -193,17 +193,3 @@ function isNear(setting: string, known: string): boolean {
   if (given === `${meant}IRONMENT`) return true;
   return editDistance(given, meant) <= (meant.length <= 4 ? 1 : 2);
 }
-
-/**
- * Returns why provider files that are configured keep a process from starting: this version only checks and shows them,
- * and a user must not stay in a system that an operator believes to be covered.
- */
-export function unusedProviders(env: Env): SettingProblem | undefined {
-  const setting = 'HTTP_TASKS_PROVIDERS';
-  if ((env[setting] ?? '').trim() === '') return undefined;
-  return {
-    setting,
-    message:
-      'is read by http-tasks providers only: this version does not offboard users by provider files yet. Unset it here.',
-  };
-}

@@ -12,7 +12,7 @@ import { readLedger } from './ledger-settings';
 import type { LedgerSettings } from './ledger-settings';
 import { readNamedClients } from './named-clients';
 import { readNamedSecrets } from './named-secrets';
-import { unknownSettings, unusedProviders } from './known-settings';
+import { unknownSettings } from './known-settings';
 import { readPlaintext } from './plaintext';
 import { ProblemList } from './problems';
 import { readProcess } from './process-settings';
@@ -72,11 +72,16 @@ export interface Settings extends QueueSettings {
  * Reads all settings of a worker. `HTTP_TASKS_SERVICES` (comma-separated names) selects services; only those need
  * credentials.
  *
+ * @param required Services that are always read, such as those of the worker's own providers.
  * @throws SettingsError that lists every problem.
  */
-export function readSettings(env: Env, services: readonly ServiceDefinition[] = CATALOGUE_SERVICES): Settings {
+export function readSettings(
+  env: Env,
+  services: readonly ServiceDefinition[] = CATALOGUE_SERVICES,
+  required: readonly ServiceDefinition[] = [],
+): Settings {
   const problems = new ProblemList();
-  return problems.finish(readTasks(env, services, problems));
+  return problems.finish(readTasks(env, { services, required }, problems));
 }
 
 /**
@@ -87,10 +92,11 @@ export function readSettings(env: Env, services: readonly ServiceDefinition[] = 
 export function readWorkerSettings(
   env: Env,
   services: readonly ServiceDefinition[] = CATALOGUE_SERVICES,
+  required: readonly ServiceDefinition[] = [],
 ): { settings: Settings; process: ProcessSettings } {
   const problems = new ProblemList();
   for (const { setting, message } of unknownSettings(env)) problems.add(setting, message);
-  const settings = readTasks(env, services, problems);
+  const settings = readTasks(env, { services, required }, problems);
   const process = readProcess(env, problems);
   return { settings: problems.finish(settings), process };
 }
@@ -115,10 +121,14 @@ export function readQueueSettings(env: Env): QueueSettings {
   return problems.finish(readQueue(env, problems));
 }
 
-function readTasks(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): Settings | undefined {
-  const unused = unusedProviders(env);
-  if (unused) problems.add(unused.setting, unused.message);
-  const sender = readSender(env, chosenServices(env, services, problems), problems);
+/** The services that a worker may use, and those that it has to have. */
+interface WantedServices {
+  services: readonly ServiceDefinition[];
+  required: readonly ServiceDefinition[];
+}
+
+function readTasks(env: Env, wanted: WantedServices, problems: ProblemList): Settings | undefined {
+  const sender = readSender(env, chosenServices(env, wanted, problems), problems);
   const ledger = readLedger(env, problems);
   const sources = readSources(env, problems);
   const queue = readQueue(env, problems);
@@ -146,9 +156,14 @@ function readTasks(env: Env, services: readonly ServiceDefinition[], problems: P
   );
 }
 
-function chosenServices(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): ServiceDefinition[] {
+function chosenServices(
+  env: Env,
+  { services: some, required }: WantedServices,
+  problems: ProblemList,
+): ServiceDefinition[] {
+  const services = [...some.filter(({ name }) => !required.some((one) => one.name === name)), ...required];
   const names = readList(env, 'HTTP_TASKS_SERVICES');
-  if (names.length === 0) return [...services];
+  if (names.length === 0) return services;
   for (const name of names) {
     if (services.some((service) => service.name === name)) continue;
     problems.add(
@@ -157,7 +172,9 @@ function chosenServices(env: Env, services: readonly ServiceDefinition[], proble
     );
   }
   // A service without credentials is always included; its own allowlist protects it.
-  return services.filter((service) => names.includes(service.name) || service.credentials.length === 0);
+  return services.filter(
+    (service) => required.includes(service) || names.includes(service.name) || service.credentials.length === 0,
+  );
 }
 
 function readSender(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): SenderSettings {

@@ -1,9 +1,23 @@
-import type { HttpTask } from '../tasks/define';
 import { CATALOGUE } from '../tasks/catalogue';
 import type { CompensationLine, StepResult } from './offboard-result';
 
-/** Reasons of a skip that somebody chose or that leave nothing to do; they need no line in the log. */
-const NOTHING_TO_DO = ['noId', 'noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'excluded', 'needsUserId'];
+/** Reasons of a skip that was chosen or that leaves nothing to do; they need no line in the log. */
+const NOTHING_TO_DO = [
+  'noId',
+  'noItems',
+  'noPlaidId',
+  'noBatchId',
+  'batchMode',
+  'dryRun',
+  'excluded',
+  'needsUserId',
+  'byPerson',
+];
+
+/** Returns what a person can do after a task; undefined for a task that is not known. */
+export type RemedyOf = (task: string) => string | undefined;
+
+const remedyInCatalogue: RemedyOf = (task) => CATALOGUE.find(({ name }) => name === task)?.remedy;
 
 /**
  * The log of a run that did not complete: one line for each step that was done (it cannot be undone; what a person can
@@ -11,14 +25,14 @@ const NOTHING_TO_DO = ['noId', 'noItems', 'noPlaidId', 'noBatchId', 'batchMode',
  */
 export function compensationLog(
   steps: readonly StepResult[],
-  tasks: readonly HttpTask[] = CATALOGUE,
+  remedy: RemedyOf = remedyInCatalogue,
 ): CompensationLine[] {
   return steps
     .filter(({ outcome, reason }) => outcome !== 'skipped' || !NOTHING_TO_DO.includes(reason ?? ''))
     .map((step) => ({
       step: step.step,
       outcome: step.outcome,
-      remedy: remedyOf(step, tasks.find(({ name }) => name === step.task)?.remedy ?? ''),
+      remedy: remedyOf(step, remedy(step.task) ?? remedyInCatalogue(step.task) ?? ''),
       evidence: evidenceOf(step),
     }));
 }

@@ -1,11 +1,14 @@
 import type { z } from 'zod';
 import { DEFAULT_DEADLINE_MS, toDurationMs } from './deadline';
 import type { offboardUserInput } from './offboard-input';
+import { idsOf } from './user-ids';
+import type { ProviderIds } from './user-ids';
 
 type Input = z.output<typeof offboardUserInput>;
 
 /** An input with everything written out that is done when it is left out: two that ask for one thing then look alike. */
 export function withDefaults({
+  user: { plaidUserId, plaidUserToken, batchUserId, ids, ...user },
   onFailure,
   deadline,
   dryRun,
@@ -14,13 +17,18 @@ export function withDefaults({
   plaid,
   batch,
   itemIds,
+  providers,
+  include,
   exclude,
   ...rest
 }: Input): Input {
+  const names = Object.entries({ providers, include, exclude }).flatMap(([field, list = []]) =>
+    list.length > 0 ? [[field, [...new Set(list)].sort()]] : [],
+  );
   return {
     ...rest,
-    ...(itemIds && { itemIds: [...new Set(itemIds)].sort() }),
-    ...(exclude && exclude.length > 0 && { exclude }),
+    user: { ...user, ids: inOneOrder(idsOf({ plaidUserId, plaidUserToken, batchUserId, ids, itemIds })) },
+    ...(Object.fromEntries(names) as Pick<Input, 'providers' | 'include' | 'exclude'>),
     ...(verifyRemovals === 'unsure' && { verifyRemovals }),
     onFailure: onFailure ?? 'continue',
     deadline: inOneForm(deadline),
@@ -29,6 +37,21 @@ export function withDefaults({
     plaid: { removeUser: plaid?.removeUser ?? false },
     batch: { mode: batch?.mode ?? 'customData' },
   };
+}
+
+/** The order of the entries of a list means nothing. */
+function inOneOrder(ids: ProviderIds): Input['user']['ids'] {
+  return Object.fromEntries(
+    Object.entries(ids).map(([provider, given]) => [
+      provider,
+      Object.fromEntries(
+        Object.entries(given).map(([id, value]) => [
+          id,
+          typeof value === 'string' ? value : [...new Set(value)].sort(),
+        ]),
+      ),
+    ]),
+  );
 }
 
 function inOneForm(deadline: string | undefined): string {

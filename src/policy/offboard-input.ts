@@ -85,8 +85,14 @@ export function hasPlaidUser(given: NamedIds): boolean {
   return ['userId', 'userToken'].some((id) => idAt(all, 'plaid', id) !== undefined);
 }
 
-/** Steps that a run can leave out. */
-export const EXCLUDABLE_STEPS = ['plaid.products'] as const;
+const providerName = z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'must be the name of a provider, such as plaid');
+
+const stepName = z
+  .string()
+  .regex(/^[a-z][A-Za-z0-9]*\.[A-Za-z0-9][\w-]*$/, 'must be the full name of a step, such as plaid.products');
+
+/** The largest number of names in one list of providers or steps. */
+const MOST_NAMES = 200;
 
 /** The input of `offboardUser`: one object, since the Temporal UI can send only one. Unknown fields are refused. */
 export const offboardUserInput = z
@@ -112,11 +118,18 @@ export const offboardUserInput = z
         'unsure: lists are not looked at again when every removal had a good response, which saves calls. Default: all.',
       ),
     notFoundIsFine: z.boolean().optional().describe('Do not count notFound against the run.'),
-    exclude: z
-      .array(z.enum(EXCLUDABLE_STEPS))
-      .max(EXCLUDABLE_STEPS.length)
+    providers: z
+      .array(providerName)
+      .min(1, 'must name at least one provider; leave it out for all of them')
+      .max(MOST_NAMES)
       .optional()
-      .describe('Steps to leave out: "plaid.products" for a Plaid account without access to /user/products/terminate.'),
+      .describe('Only these providers; default: every provider that the worker has and for which the user has an ID.'),
+    include: z.array(stepName).max(MOST_NAMES).optional().describe('Optional steps that are to run.'),
+    exclude: z
+      .array(stepName)
+      .max(MOST_NAMES)
+      .optional()
+      .describe('Steps to leave out, such as "plaid.products" for an account without /user/products/terminate.'),
     plaid: z.strictObject({ removeUser: z.boolean().optional() }).optional(),
     batch: z.strictObject({ mode: z.enum(['customData', 'gdpr', 'both', 'skip']).optional() }).optional(),
     compensation: z

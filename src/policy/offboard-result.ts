@@ -3,7 +3,7 @@ import type { Outcome, RunStatus } from './outcome';
 
 /** What became of one step. A step that ended differently for different Items has one entry for each outcome. */
 export interface StepResult {
-  /** `plaid.items`, `plaid.products`, `plaid.user` or `batch.<app key's name>`. */
+  /** `plaid.items`, `plaid.products`, `plaid.user`, `batch.<app key's name>`, or a step of another provider. */
   step: string;
   /** The task that did it or would have. */
   task: string;

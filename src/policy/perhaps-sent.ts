@@ -1,4 +1,5 @@
 import { compensationLog } from './compensation-log';
+import type { RemedyOf } from './compensation-log';
 import type { CompensationLine, StepResult } from './offboard-result';
 
 /** The steps of a run and its compensation log. */
@@ -22,7 +23,11 @@ export interface LedgerCorrections {
  *   before another worker could say so, so the run took it for never sent.
  * - Steps that the run was told of and no call bears out.
  */
-export function asRecorded<E extends EndOfRun>(end: E, { perhapsSent, notBorneOut = [] }: LedgerCorrections): E {
+export function asRecorded<E extends EndOfRun>(
+  end: E,
+  { perhapsSent, notBorneOut = [] }: LedgerCorrections,
+  remedyOf?: RemedyOf,
+): E {
   const wasSent = ({ step, outcome, reason }: StepResult): boolean =>
     perhapsSent.includes(step) && outcome === 'skipped' && reason === 'cancelled';
   const steps = end.steps.map((step, index): StepResult => {
@@ -33,6 +38,6 @@ export function asRecorded<E extends EndOfRun>(end: E, { perhapsSent, notBorneOu
   });
   if (steps.every((step, index) => step === end.steps[index])) return end;
   // The lines after those of the steps are not about steps.
-  const more = end.compensations.slice(compensationLog(end.steps).length);
-  return { ...end, steps, compensations: [...compensationLog(steps), ...more] };
+  const more = end.compensations.slice(compensationLog(end.steps, remedyOf).length);
+  return { ...end, steps, compensations: [...compensationLog(steps, remedyOf), ...more] };
 }

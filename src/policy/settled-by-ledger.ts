@@ -16,6 +16,17 @@ export interface CallRow {
   items?: readonly string[];
 }
 
+/** What a run says about its steps besides their outcomes. */
+export interface RunClaims {
+  /** The lists of which everything was to be removed; `any` step where the run does not say which steps are lists. */
+  wholeLists: readonly string[] | 'any';
+  /** By step: how many calls the run was told to have been answered well; absent in runs of earlier versions. */
+  answers?: Readonly<Record<string, number>>;
+}
+
+/** The task of steps that people do, which no call can bear out. */
+const BY_PERSON = 'manual';
+
 /**
  * Returns the positions of those steps that the calls of a run do not bear out. A workflow learns from its activities what
  * became of a step, and whoever may complete activities by their ID can tell it anything; the ledger was written by the
@@ -24,24 +35,40 @@ export interface CallRow {
  * - `removed` or `accepted` by a call that was answered so, or by one whose response was lost and a later answered one;
  * - `alreadyGone` or `notFound` by an answered call to the same provider: that a user is gone is asked once;
  * - without items by an answered call;
- * - complete only if the last list that was read names no item that the run has not removed. Where only `someItems` of
+ * - any of these only if the ledger has as many calls that were answered well as the run was told;
+ * - complete only if the last list that was read names no item that the run has not removed. Where only some items of
  *   the user were asked for, or the step also ended otherwise, others may remain.
  *
- * Other outcomes claim nothing that has to be proven.
+ * Other outcomes claim nothing that has to be proven, and what people report is no call.
  */
 export function notBorneOut(
   steps: readonly StepResult[],
   rows: readonly CallRow[],
-  { someItems }: { someItems: boolean },
+  { wholeLists, answers = {} }: RunClaims,
 ): number[] {
   return steps.flatMap((step, index) => {
+    if (step.task === BY_PERSON) return [];
     const own = rows.filter((row) => row.step === step.step && row.phase !== 'settled');
     const atProvider = rows.filter((row) => providerOf(row) === providerOf(step) && row.phase !== 'settled');
     const others = steps.some((other) => other.step === step.step && LEAVES_ITEMS.includes(other.outcome));
-    return isBorneOut(step, own, atProvider) && (someItems || others || !claimsAll(step) || leavesNone(own))
-      ? []
-      : [index];
+    const isWhole = (wholeLists === 'any' || wholeLists.includes(step.step)) && !others && claimsAll(step);
+    const isProven = isBorneOut(step, own, atProvider) && (!isClaim(step) || hasAnswers(own, answers[step.step] ?? 0));
+    return isProven && (!isWhole || leavesNone(own)) ? [] : [index];
   });
+}
+
+/** Outcomes that nothing but the answers of calls can have shown. */
+function isClaim({ outcome, reason }: StepResult): boolean {
+  return ['removed', 'accepted', 'alreadyGone', 'notFound'].includes(outcome) || reason === 'noItems';
+}
+
+/** An answer that is in no row came from elsewhere. */
+function hasAnswers(rows: readonly CallRow[], count: number): boolean {
+  const good = rows.filter(
+    ({ phase, outcome, status = 0 }) =>
+      phase === 'outcome' && outcome !== 'unknown' && (outcome !== 'failed' || (status >= 200 && status < 300)),
+  );
+  return new Set(good.map(({ activityId }) => activityId)).size >= count;
 }
 
 const LEAVES_ITEMS: readonly string[] = ['failed', 'unknown', 'held', 'notFound'];
@@ -75,7 +102,8 @@ function isDone({ phase, outcome }: CallRow): boolean {
 
 function isAnswered(row: CallRow): boolean {
   const { phase, outcome, status = 0 } = row;
-  return phase === 'outcome' && (isDone(row) || outcome === 'read' || (status >= 400 && status < 500));
+  const isRead = outcome === 'read' || outcome === 'notFound';
+  return phase === 'outcome' && (isDone(row) || isRead || (status >= 400 && status < 500));
 }
 
 /** What became of a call whose response was lost is shown by a later one. */

@@ -1,12 +1,14 @@
+import { idAt, idsOf, inOrder, NAMED_FIELDS } from './user-ids';
+import type { ProviderIds } from './user-ids';
 import type { TargetUser } from './target-user';
 
-/** Names one user of a sweep, whose ids are in the ledger only. */
+/** Names one user of a sweep, whose IDs are in the ledger only. */
 export interface TargetReference {
   sweepId: string;
   seq: number;
 }
 
-/** The workflow ID of the run that off-boards one user of a sweep; the fence tells runs of the sweep apart. */
+/** The workflow ID of the run that offboards one user of a sweep; the fence tells runs of the sweep apart. */
 export function childWorkflowId(
   sweepId: string,
   { seq, round }: { seq: number; round: number },
@@ -15,38 +17,112 @@ export function childWorkflowId(
   return `${sweepId}/${seq}-${round}.${fence}`;
 }
 
-/** The ids by which a provider knows somebody. */
-export const TARGET_IDS = ['plaidUserId', 'plaidUserToken', 'batchUserId'] as const;
+/** IDs whose placeholders name a field of the first providers, as in the histories of earlier versions. */
+const TARGET_IDS = ['plaidUserId', 'plaidUserToken', 'batchUserId'] as const;
 
 /** One of {@link TARGET_IDS}. */
 export type TargetId = (typeof TARGET_IDS)[number];
 
-/** What stands for an id in a workflow, and so in its history, until an activity puts the id in its place. */
-export function placeholderOf(id: TargetId): string {
-  return `{{target.${id}}}`;
+/** Which IDs a user has at the other providers, for a history: `true` for one ID, or how many a list has. */
+export type TargetIds = Readonly<Record<string, Readonly<Record<string, true | number>>>>;
+
+const PLACEHOLDER = /^\{\{target\.([^{}:]+?)(:number)?\}\}$/;
+
+/** What a workflow, and so its history, contains instead of an ID until an activity puts the ID in its place. */
+function placeholderOf(name: string): string {
+  return `{{target.${name}}}`;
 }
 
-/** The input without the fields that hold a placeholder: what of it is in a history in full. */
+/**
+ * Returns the IDs of a user with a placeholder for each: `{{target.courier.contactId}}`, or `{{target.courier.deviceIds.0}}`
+ * for the first entry of a list.
+ */
+export function placeholderIds(named: readonly TargetId[], others: TargetIds = {}): ProviderIds {
+  const own = idsOf(Object.fromEntries(named.map((id) => [id, placeholderOf(id)])));
+  const more = Object.entries(others).map(([provider, ids]) => [
+    provider,
+    Object.fromEntries(
+      Object.entries(ids).map(([id, count]) => [
+        id,
+        count === true
+          ? placeholderOf(`${provider}.${id}`)
+          : Array.from({ length: count }, (_, index) => placeholderOf(`${provider}.${id}.${index}`)),
+      ]),
+    ),
+  ]);
+  return { ...own, ...(Object.fromEntries(more) as ProviderIds) };
+}
+
+/** Returns which of {@link TARGET_IDS} a user has. */
+export function targetIdsOf(user: TargetUser): TargetId[] {
+  const ids = idsOf(user);
+  return TARGET_IDS.filter((field) =>
+    NAMED_FIELDS.some((one) => one.field === field && idAt(ids, one.provider, one.id) !== undefined),
+  );
+}
+
+/** Returns which IDs a user has besides those with a field of their own. */
+export function otherIds(user: TargetUser): TargetIds {
+  const isNamed = (provider: string, id: string): boolean =>
+    NAMED_FIELDS.some((one) => one.provider === provider && one.id === id);
+  const all = idsOf(user);
+  return Object.fromEntries(
+    inOrder(Object.keys(all)).flatMap((provider) => {
+      const rest = Object.entries(all[provider] ?? {}).filter(([id]) => !isNamed(provider, id));
+      const counts = rest.map(([id, value]) => [id, typeof value === 'string' ? true : value.length] as const);
+      return counts.length > 0 ? [[provider, Object.fromEntries(counts)] as const] : [];
+    }),
+  );
+}
+
+/** Returns the input without the fields that are a placeholder: what of it is in a history in full. */
 export function withoutPlaceholders(input: unknown): unknown {
-  const placeholders = new Set<unknown>(TARGET_IDS.map(placeholderOf));
+  const isPlaceholder = (value: unknown): boolean => typeof value === 'string' && PLACEHOLDER.test(value);
   const strip = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.filter((inner) => !placeholders.has(inner)).map(strip);
+    if (Array.isArray(value)) return value.filter((inner) => !isPlaceholder(inner)).map(strip);
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(
-      Object.entries(value).flatMap(([key, inner]) => (placeholders.has(inner) ? [] : [[key, strip(inner)]])),
+      Object.entries(value).flatMap(([key, inner]) => (isPlaceholder(inner) ? [] : [[key, strip(inner)]])),
     );
   };
   return strip(input);
 }
 
-/** The input of a task with the ids of a user in the place of their placeholders, also within lists. */
+/** Thrown for a placeholder that no ID of the user can replace; nothing may be sent then. */
+export class UnfilledPlaceholderError extends Error {
+  override readonly name = 'UnfilledPlaceholderError';
+
+  constructor(placeholder: string) {
+    super(`The user has no ID that can be written in the place of ${placeholder}.`);
+  }
+}
+
+/**
+ * Returns the input of a task with the IDs of a user instead of their placeholders, also within lists.
+ *
+ * @throws UnfilledPlaceholderError
+ */
 export function fillPlaceholders(input: unknown, user: TargetUser): unknown {
-  const values = new Map(TARGET_IDS.map((id) => [placeholderOf(id), user[id]]));
+  const ids = idsOf(user);
   const fill = (value: unknown): unknown => {
-    if (typeof value === 'string') return values.get(value) ?? value;
+    if (typeof value === 'string') return PLACEHOLDER.test(value) ? valueOf(value, ids) : value;
     if (Array.isArray(value)) return value.map(fill);
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fill(inner)]));
   };
   return fill(input);
+}
+
+function valueOf(placeholder: string, ids: ProviderIds): string | number {
+  const [, name = '', wantsNumber] = PLACEHOLDER.exec(placeholder) ?? [];
+  const own = NAMED_FIELDS.find(({ field }) => field === name);
+  const [provider = '', called = '', index] = own ? [own.provider, own.id] : name.split('.');
+  const given = idAt(ids, provider, called);
+  const value = typeof given === 'object' && index !== undefined ? given[Number(index)] : given;
+  if (typeof value !== 'string') throw new UnfilledPlaceholderError(placeholder);
+  if (wantsNumber === undefined) return value;
+  const number = Number(value);
+  if (!/^-?(?:0|[1-9]\d*)$/.test(value) || !Number.isSafeInteger(number))
+    throw new UnfilledPlaceholderError(placeholder);
+  return number;
 }

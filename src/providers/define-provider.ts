@@ -55,7 +55,9 @@ function withFieldsOf(
   );
   const [itemsInOutput] = listed;
   const secrets = sensitive.filter((field) => !task.sensitive.some((own) => own.field === field));
+  const unchangedBy = unchangedIn(task, steps);
   const isComplete =
+    unchangedBy === task.unchangedBy &&
     (task.subjectFields.length > 0 || subjectFields.length === 0) &&
     (task.itemsField !== undefined || itemsField === undefined) &&
     (task.itemsInOutput !== undefined || itemsInOutput === undefined);
@@ -65,8 +67,16 @@ function withFieldsOf(
     ...(task.subjectFields.length === 0 && { subjectFields }),
     ...(task.itemsField === undefined && itemsField !== undefined && { itemsField }),
     ...(task.itemsInOutput === undefined && itemsInOutput !== undefined && { itemsInOutput }),
+    ...(unchangedBy && { unchangedBy }),
     sensitive: [...task.sensitive, ...secrets.map((field) => ({ field }))],
   });
+}
+
+/** The conditions under which the steps do not take a good answer of the task as a success. */
+function unchangedIn(task: HttpTask, steps: readonly PlannedStep[]): HttpTask['unchangedBy'] {
+  const acts = steps.flatMap((step) => ('act' in step && step.act.task === task.name ? [step.act] : []));
+  const [absent, failed] = (['absent', 'failed'] as const).map((which) => acts.flatMap((act) => act[which] ?? []));
+  return absent?.length || failed?.length ? { absent: absent ?? [], failed: failed ?? [] } : task.unchangedBy;
 }
 
 /** Every call that a step can make. */

@@ -1,9 +1,12 @@
 import { didYouMean } from '../policy/nearest';
-import type { StepPlan } from '../policy/providers/step-plan';
-import { idAt, inOrder, namedTwice, placeOf } from '../policy/user-ids';
+import type { PlannedStep, StepPlan } from '../policy/providers/step-plan';
+import { idAt, idsOf, inOrder, namedTwice, placeOf } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
+import type { SensitiveField } from '../tasks/define';
+import { servicesFor } from '../tasks/needed-services';
+import type { ServiceDefinition } from '../tasks/service';
 import { batchProvider } from './batch';
-import { callsOf } from './define-provider';
+import { callsOf, fieldsOf } from './define-provider';
 import type { Provider } from './definition';
 import { plaidProvider } from './plaid';
 import { readSteps } from './plan-provider';
@@ -50,12 +53,15 @@ export class ProviderSet {
   /** In the order in which they run. */
   readonly all: readonly Provider[];
   readonly #things: ReadonlyMap<string, ReadonlySet<string>>;
+  /** By `provider.id`: the sensitive fields of tasks that take the ID. */
+  readonly #takenBy: ReadonlyMap<string, readonly SensitiveField[]>;
 
   /** @param more The worker's own; their names were checked by {@link refuseClashes}. */
   constructor(more: readonly Provider[] = []) {
     const byName = new Map([plaidProvider(), batchProvider(), ...more].map((one) => [one.name, one]));
     this.all = inOrder(byName.keys()).flatMap((name) => byName.get(name) ?? []);
     this.#things = new Map(this.all.map((provider) => [provider.name, thingsOf(provider)]));
+    this.#takenBy = new Map(this.all.flatMap(sensitiveFieldsOf));
   }
 
   get names(): string[] {
@@ -115,6 +121,25 @@ export class ProviderSet {
       const field = both.length === 2 ? placeOf(user, name, other) : `ids.${name}`;
       return [{ field, message: `exactly one of ${one} and ${other} must be given` }];
     });
+  }
+
+  /**
+   * Returns the IDs of a user that are bearer tokens: their fields in the input that names the user, and the fields of
+   * the tasks that take them, by which an operator accepts them in plain histories.
+   */
+  tokensIn(user: NamedIds): { field: string; taskField: string }[] {
+    const ids = idsOf(user);
+    return this.all.flatMap((provider) =>
+      Object.entries(Object.hasOwn(ids, provider.name) ? (ids[provider.name] ?? {}) : {}).flatMap(([id, value]) => {
+        const values = typeof value === 'string' ? [value] : value;
+        const rule = (this.#takenBy.get(`${provider.name}.${id}`) ?? []).find(
+          ({ when }) => when === undefined || values.some((one) => when.test(one)),
+        );
+        const isSecret = provider.ids[id]?.sensitive === true;
+        if (!rule && !isSecret) return [];
+        return [{ field: placeOf(user, provider.name, id), taskField: rule?.field ?? id }];
+      }),
+    );
   }
 
   /** Returns every mistake in a choice of providers and steps. */
@@ -203,6 +228,11 @@ export class ProviderSet {
   }
 }
 
+/** Returns the services of providers, each with the credentials that their tasks sign in with. */
+export function servicesOf(providers: readonly Provider[]): ServiceDefinition[] {
+  return servicesFor(providers.flatMap(({ tasks }) => tasks));
+}
+
 /** Returns the names of a provider's keys: those that are configured, or `default` where there is no choice. */
 export function keysOf(provider: Provider, services: KeyedServices): readonly string[] {
   return hasKeySlots(provider) ? (services.get(provider.name)?.keySlots ?? []) : ['default'];
@@ -212,10 +242,27 @@ function hasKeySlots({ service }: Provider): boolean {
   return service.credentials.some(({ slotField }) => slotField !== undefined);
 }
 
+/** A provider's steps for one key and without options. */
+function sampleOf(provider: Provider): PlannedStep[] {
+  return readSteps(provider, provider.steps({ keys: ['default'], options: {} })).steps.map(({ planned }) => planned);
+}
+
+/** The sensitive fields of tasks that take each ID. */
+function sensitiveFieldsOf(provider: Provider): [id: string, fields: SensitiveField[]][] {
+  const calls = sampleOf(provider).flatMap(callsOf);
+  return Object.keys(provider.ids).map((id) => [
+    `${provider.name}.${id}`,
+    calls.flatMap(({ task: name, input }) => {
+      const fields = fieldsOf(input).flatMap(([placeholder, field]) => (placeholder === id ? [field] : []));
+      const task = provider.tasks.find((one) => one.name === name);
+      return (task?.sensitive ?? []).filter(({ field }) => fields.includes(field));
+    }),
+  ]);
+}
+
 /** IDs that only say which items of a list are meant. */
 function thingsOf(provider: Provider): Set<string> {
-  const { steps } = readSteps(provider, provider.steps({ keys: ['default'], options: {} }));
-  const planned = steps.map(({ planned: step }) => step);
+  const planned = sampleOf(provider);
   const only = planned.flatMap((step) => (step.kind === 'list' && step.only !== undefined ? [step.only] : []));
   return new Set(only.filter((id) => !planned.some((step) => step.ids.includes(id))));
 }

@@ -13,8 +13,9 @@ import {
 import type { LocalActivityOptions } from '@temporalio/workflow';
 import type { z } from 'zod';
 import type { OffboardingActivities, Preparation } from '../activities/contract';
-import { allHeld, answered, beginConverging, endEarly, next } from '../policy/converge';
-import type { CallMove, ConvergePlan, ConvergeState } from '../policy/converge';
+import { WAITING_FOR_PERSON } from '../policy/complete-step';
+import { allHeld, answered, beginConverging, endEarly, next, reported } from '../policy/converge';
+import type { CallMove, ConvergePlan, ConvergeState, ManualMove, ManualReport } from '../policy/converge';
 import { deadlineAtMs } from '../policy/deadline';
 import { offboardUserInput } from '../policy/offboard-input';
 import type { OffboardUserInput } from '../policy/offboard-input';
@@ -25,14 +26,16 @@ import { compilePlan } from '../policy/providers/compiled-plan';
 import type { CompiledPlan } from '../policy/providers/compiled-plan';
 import { STEP_PLAN_VERSION } from '../policy/providers/step-plan';
 import type { PlannedTask, StepPlan } from '../policy/providers/step-plan';
-import { placeholderOf } from '../policy/target-reference';
-import type { TargetId, TargetReference } from '../policy/target-reference';
-import { builtInRun } from '../providers/built-in';
-import type { BuiltInRun } from '../providers/built-in';
+import { placeholderIds } from '../policy/target-reference';
+import type { TargetReference } from '../policy/target-reference';
+import { idsOf } from '../policy/user-ids';
+import type { ProviderIds } from '../policy/user-ids';
+import { builtInPlan } from '../providers/built-in';
 import { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { callTask } from './call-activity';
 import { offboardingFailed } from './offboarding-failed';
+import { ManualSteps } from './manual-steps';
 import { describeProgress } from './progress-details';
 import { invalidInput, parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
 import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
@@ -99,6 +102,8 @@ class OffboardingRun {
   readonly #deadlineAtMs: number;
   #state?: ConvergeState;
   #calls = 0;
+  /** By step: calls that were answered well. */
+  readonly #answers = new Map<string, number>();
   #progress: OffboardProgress;
 
   constructor(input: Input) {
@@ -128,14 +133,20 @@ class OffboardingRun {
     });
     if (sweepId === undefined) clearForeignSweep(searchAttributes);
     const plan = convergePlan(this.#input, preparation);
-    const someItems = (preparation.target?.itemIds ?? this.#input.itemIds) !== undefined;
+    const manual = new ManualSteps(plan);
     const begun = beginConverging(plan);
     const end = await runSteps(
-      () => this.#steps(begun, preparation),
+      () => this.#steps(begun, preparation, manual),
       () => endEarly(this.#state ?? begun, 'cancelled'),
     );
     const compensation = this.#input.dryRun ? undefined : this.#input.compensation;
-    const result = await writeEnd(this.#ids, end, preparation, { compensation, someItems });
+    const result = await writeEnd(this.#ids, end, preparation, {
+      compensation,
+      someItems: (plan.ids.plaid?.itemIds ?? preparation.target?.itemIds) !== undefined,
+      wholeLists: wholeListsOf(plan),
+      answers: Object.fromEntries(this.#answers),
+      tasks: plan.plan.plan.tasks,
+    });
     this.#show(result);
     makeSearchable(searchAttributes, { OffboardingStatus: result.status });
     if (end.cancellation) throw end.cancellation;
@@ -163,9 +174,9 @@ class OffboardingRun {
   }
 
   async #prepare(withinMs: number): Promise<Preparation> {
-    const { user, itemIds, batch, plaid, exclude, compensation } = this.#input;
+    const { user, itemIds, batch, plaid, providers, include, exclude, compensation } = this.#input;
     const { reference: _reference, ...ids } = user;
-    const mayUseBatch = user.batchUserId !== undefined || user.sweepId !== undefined;
+    const mayUseBatch = idsOf(user).batch !== undefined || user.sweepId !== undefined;
     const usesBatch = mayUseBatch && batch?.mode !== 'skip';
     try {
       return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
@@ -177,6 +188,8 @@ class OffboardingRun {
           choices: {
             removeUser: plaid?.removeUser ?? false,
             batchMode: batch?.mode ?? 'customData',
+            ...(providers && { providers }),
+            ...(include && { include }),
             ...(exclude && { exclude }),
           },
         },
@@ -188,15 +201,19 @@ class OffboardingRun {
     }
   }
 
-  async #steps(begun: ConvergeState, preparation: Preparation): Promise<{ status: RunStatus; steps: StepResult[] }> {
+  async #steps(
+    begun: ConvergeState,
+    preparation: Preparation,
+    manual: ManualSteps,
+  ): Promise<{ status: RunStatus; steps: StepResult[] }> {
     const { plan } = begun;
     if (preparation.held) return { status: 'held', steps: allHeld(plan) };
-    const steps = await this.#converge(begun, preparation);
+    const steps = await this.#converge(begun, preparation, manual);
     return { status: statusOf(steps, plan.notFoundIsFine), steps };
   }
 
   /** Drives the one pure machine: its calls become activities and its waits durable timers. */
-  async #converge(begun: ConvergeState, preparation: Preparation): Promise<StepResult[]> {
+  async #converge(begun: ConvergeState, preparation: Preparation, manual: ManualSteps): Promise<StepResult[]> {
     let state = begun;
     for (;;) {
       this.#state = state;
@@ -209,13 +226,33 @@ class OffboardingRun {
       if (move.kind === 'done') return move.steps;
       const leftMs = this.#deadlineAtMs - nowMs;
       if (leftMs <= 0) return endEarly(state, 'deadline');
-      if (move.kind === 'manual') throw new Error(`There is no step ${move.step} that waits for a person.`);
       if (move.kind === 'wait') await this.#wait(Math.min(move.delayMs, leftMs), state.current?.name ?? 'offboarding');
-      else {
+      else if (move.kind === 'manual') {
+        const report = await this.#waitForPerson(move, manual, preparation, leftMs);
+        if (report) state = reported(state, move.step, report, Date.now());
+      } else {
         const planned = state.plan.plan.plan.tasks[move.task];
-        state = answered(state, move, await this.#call(move, planned, preparation, leftMs), Date.now());
+        const answer = await this.#call(move, planned, preparation, leftMs);
+        if (answer.ok) this.#answers.set(move.step, (this.#answers.get(move.step) ?? 0) + 1);
+        state = answered(state, move, answer, Date.now());
       }
     }
+  }
+
+  /** Waits for a person. The run can be found by that, and says what is to be done. */
+  async #waitForPerson(
+    move: ManualMove,
+    manual: ManualSteps,
+    { searchAttributes }: Preparation,
+    withinMs: number,
+  ): Promise<ManualReport | undefined> {
+    const { step, title, instructions } = move;
+    makeSearchable(searchAttributes, { OffboardingStatus: WAITING_FOR_PERSON });
+    this.#show({ ...this.#progress, waiting: [{ step, title, instructions }] });
+    const report = await manual.wait(move, withinMs);
+    this.#show({ ...this.#progress, waiting: [] });
+    makeSearchable(searchAttributes, { OffboardingStatus: 'running' });
+    return report;
   }
 
   async #wait(delayMs: number, step: string): Promise<void> {
@@ -275,35 +312,66 @@ function taskOf(
   return { name, generic: known?.generic ?? false, effect, summary: planned.summary, service: { name: service } };
 }
 
+/** The lists of which everything is to be removed. */
+function wholeListsOf({ plan, ids }: ConvergePlan): string[] {
+  return plan.steps.flatMap((step) => {
+    if (step.kind !== 'list') return [];
+    const { step: name, provider, only } = step.plan;
+    return only !== undefined && ids[provider]?.[only] !== undefined ? [] : [name];
+  });
+}
+
+/** Everything that is decided before the first call. A run of an earlier version makes its plan itself. */
 function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
-  const { plaidUserId, plaidUserToken, batchUserId } = idsOf(input, preparation);
-  const plaidUser =
-    plaidUserId !== undefined
-      ? { user_id: plaidUserId }
-      : plaidUserToken !== undefined
-        ? { user_token: plaidUserToken }
-        : undefined;
-  const itemIds = preparation.target?.itemIds ?? input.itemIds;
-  const run: BuiltInRun = {
-    plaidUser,
-    batchUserId,
-    itemIds: itemIds && [...new Set(itemIds)],
+  const { plan, batchApps, knownSteps, knownIds, hadItems, hadItemsAt, knownItems, target } = preparation;
+  const { removeUser = false } = input.plaid ?? {};
+  const { mode = 'customData' } = input.batch ?? {};
+  const given = userIdsOf(input, preparation);
+  const entries = preparation.knownEntries ?? { 'plaid.itemIds': knownItems };
+  const reference = target?.reference ?? input.user.reference;
+  return {
+    plan: plan ? recordedPlan(plan) : builtInPlan({ removeUser, exclude: input.exclude, batchMode: mode, batchApps }),
+    ids: withoutRepeats(given),
     reason: input.reason,
-    removeUser: input.plaid?.removeUser ?? false,
-    ...(input.exclude && { exclude: input.exclude }),
-    batchMode: input.batch?.mode ?? 'customData',
-    batchApps: preparation.batchApps,
+    ...(reference !== undefined && { reference }),
+    callSeed: callSeed(),
     dryRun: input.dryRun ?? false,
     onFailure: input.onFailure ?? 'continue',
     notFoundIsFine: input.notFoundIsFine ?? false,
     ...(input.verifyRemovals && { verifyRemovals: input.verifyRemovals }),
     known: {
-      steps: preparation.knownSteps,
-      hadItems: preparation.hadItems,
-      itemIds: preparation.knownItems.flatMap((index) => itemIds?.[index] ?? []),
+      steps: knownSteps,
+      ...(knownIds && { ids: knownIds }),
+      hadItems: hadItemsAt ?? (hadItems ? ['plaid'] : []),
+      entries: Object.fromEntries(
+        Object.entries(entries).map(([name, positions]) => [name, positions.flatMap((at) => entryOf(given, name, at))]),
+      ),
     },
   };
-  return builtInRun(run, preparation.plan && recordedPlan(preparation.plan));
+}
+
+/** The same for a run that was reset or tried again, and another one for each run of a cron schedule. */
+function callSeed(): string {
+  const { cronSchedule, firstExecutionRunId, runId } = workflowInfo();
+  return cronSchedule === undefined ? firstExecutionRunId : runId;
+}
+
+function withoutRepeats(ids: ProviderIds): ProviderIds {
+  return Object.fromEntries(
+    Object.entries(ids).map(([provider, given]) => [
+      provider,
+      Object.fromEntries(
+        Object.entries(given).map(([id, value]) => [id, typeof value === 'string' ? value : [...new Set(value)]]),
+      ),
+    ]),
+  );
+}
+
+function entryOf(ids: ProviderIds, name: string, at: number): string[] {
+  const [provider = '', id = ''] = name.split('.');
+  const list = ids[provider]?.[id];
+  const entry = typeof list === 'object' ? list[at] : undefined;
+  return entry === undefined ? [] : [entry];
 }
 
 /** A worker of a later version may have made the plan: this one waits for such a worker to go on. */
@@ -313,11 +381,17 @@ function recordedPlan(plan: StepPlan): CompiledPlan {
   throw new Error(`The run's plan has version ${version}; this worker reads version ${STEP_PLAN_VERSION}.`);
 }
 
-/** Of a sweep's user the run knows which ids there are, and the activities know the ids. */
-function idsOf({ user }: Input, { target }: Preparation): Partial<Record<TargetId, string>> {
-  if (!target) return user;
-  const ids = Object.fromEntries(target.ids.map((id) => [id, placeholderOf(id)]));
-  return target.unroutableBatchUserId === undefined ? ids : { ...ids, batchUserId: target.unroutableBatchUserId };
+/** Of a sweep's user the run knows which IDs there are, and the activities know the IDs. */
+function userIdsOf({ user, itemIds: asked }: Input, { target }: Preparation): ProviderIds {
+  const itemIds = target?.itemIds ?? asked;
+  const given = target ? placeholderIds(target.ids, target.others) : idsOf(user);
+  // No URL can contain it, and the run ends with that; it says nothing about the user.
+  const unroutable = target?.unroutableBatchUserId;
+  return {
+    ...given,
+    ...(itemIds && { plaid: { ...given.plaid, itemIds } }),
+    ...(unroutable !== undefined && { batch: { ...given.batch, userId: unroutable } }),
+  };
 }
 
 function targetOf({ user: { sweepId, seq } }: Input): TargetReference | undefined {

@@ -33,9 +33,14 @@ export function describeProgress(
   });
   const list = lines.length > 0 ? lines.join('\n') : 'No step has ended yet.';
   const log = progress.compensations.map(({ step, outcome, remedy }) => `- **${step}** (${outcome}): ${remedy}`);
+  const todo = (progress.waiting ?? []).map(
+    ({ step, title: what, instructions }) =>
+      `**${step}**: ${what}\n\n${instructions}\n\nThen send the update \`completeStep\`: \`{"step": "${step}", "by": "…", "outcome": "removed"}\` (or \`skipped\`, \`failed\`).`,
+  );
   const parts = [
     title,
     facts.join('  \n'),
+    ...(todo.length > 0 ? ['#### Waiting for a person', ...todo] : []),
     list,
     ...(log.length > 0 ? ['#### What is left for a person', log.join('\n')] : []),
   ];

@@ -1,10 +1,12 @@
 import { ActivityFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
-import type { Preparation, RecordedEnd } from '../activities/contract';
+import type { Preparation, RecordedEnd, RecordEnd } from '../activities/contract';
 import { compensationLog } from '../policy/compensation-log';
+import type { RemedyOf } from '../policy/compensation-log';
 import { fillCompensationInput } from '../policy/compensation-input';
 import type { OffboardResult, StepResult } from '../policy/offboard-result';
 import { asRecorded } from '../policy/perhaps-sent';
 import type { RunStatus } from '../policy/outcome';
+import type { StepPlan } from '../policy/providers/step-plan';
 import { Catalogue } from '../tasks/catalogue';
 import { callTask } from './call-activity';
 import { internalActivity } from './internal-activity';
@@ -49,6 +51,13 @@ export async function runSteps(
   }
 }
 
+/** What belongs to the end of a run besides its steps. */
+export interface EndFacts extends Required<Pick<RecordEnd, 'someItems' | 'wholeLists' | 'answers'>> {
+  compensation?: Compensation | undefined;
+  /** The tasks of the run's plan. */
+  tasks: StepPlan['tasks'];
+}
+
 /**
  * Writes the end of a run: the last word on every step and, for every end but `completed`, the compensation log; then
  * runs the compensation task with that log. None of it can be cancelled. What fails here is recorded too.
@@ -57,23 +66,24 @@ export async function writeEnd(
   run: Pick<OffboardResult, 'workflowId' | 'runId'>,
   end: SagaEnd,
   preparation: Preparation,
-  { compensation, someItems }: { compensation?: Compensation | undefined; someItems: boolean },
+  { compensation, tasks, ...facts }: EndFacts,
 ): Promise<OffboardResult> {
   return CancellationScope.nonCancellable(async () => {
-    const compensations = end.status === 'completed' ? [] : compensationLog(end.steps);
+    const remedyOf = (task: string): string | undefined => tasks[task]?.remedy;
+    const compensations = end.status === 'completed' ? [] : compensationLog(end.steps, remedyOf);
     let result: OffboardResult = { ...run, status: end.status, steps: end.steps, compensations };
     const record = async (): Promise<void> => {
       const { subject, environment } = preparation;
       try {
         const steps = result.steps.map(withoutItemIds);
         const recorded = await recordEnd({
-          someItems,
+          ...facts,
           subject,
           environment,
           steps,
           compensations: result.compensations,
         });
-        result = corrected(result, recorded);
+        result = corrected(result, recorded, remedyOf);
       } catch (error) {
         // What was done to the user must not be lost with the ledger: the run's own result still says it.
         if (!(error instanceof ActivityFailure)) throw error;
@@ -93,9 +103,9 @@ export async function writeEnd(
 }
 
 /** A run that was told of a step which no call bears out has not completed. */
-function corrected(result: OffboardResult, recorded: RecordedEnd | undefined): OffboardResult {
+function corrected(result: OffboardResult, recorded: RecordedEnd | undefined, remedyOf: RemedyOf): OffboardResult {
   if (!recorded) return result;
-  const known = asRecorded(result, recorded);
+  const known = asRecorded(result, recorded, remedyOf);
   return known.status === 'completed' && recorded.notBorneOut?.length ? { ...known, status: 'partial' } : known;
 }
 

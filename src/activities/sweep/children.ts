@@ -1,5 +1,6 @@
 import { MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
-import type { SettledUser, SweepRow } from '../../ledger/sweeps/sweep-types';
+import type { Receipt } from '../../ledger/ledger';
+import type { SettledUser, SweepRow, TargetRow } from '../../ledger/sweeps/sweep-types';
 import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
 import { asRecorded } from '../../policy/perhaps-sent';
 import { notBorneOut, withOwnEvidence } from '../../policy/settled-by-ledger';
@@ -56,10 +57,9 @@ export async function recordChildren(
         const user = await sweeps.readUser({ sweepId, seq });
         if (user === undefined)
           throw rejected(`The ids of user ${seq} of the sweep ${sweepId} are gone before it had an outcome.`);
-        const calls = (await ledger.readReceipts({ workflowId: childWorkflowId(sweepId, { seq, round }, fence) }))
-          // Anyone in the namespace can start a run under this ID, but not one that calls for this user.
-          .filter(({ subject }) => user.subjects.includes(subject));
-        const wrong = notBorneOut(steps, calls, { someItems: user.user.itemIds !== undefined });
+        const workflowId = childWorkflowId(sweepId, { seq, round }, fence);
+        const calls = callsFor(user, await ledger.readReceipts({ workflowId }));
+        const wrong = notBorneOut(steps, calls, { wholeLists: user.user.itemIds === undefined ? 'any' : [] });
         const recorded = asRecorded({ steps, compensations: [] }, { perhapsSent: [], notBorneOut: wrong }).steps;
         const receipts = recorded.map((step) => receiptOfStep(withOwnEvidence(step, calls), user, services));
         settled.push({ kind: 'settled', seq, round, receipts });
@@ -67,4 +67,13 @@ export async function recordChildren(
       await sweeps.flushWave({ sweepId, chunkId: CHUNK_ID, fence, users: settled });
     }
   });
+}
+
+/**
+ * Returns the calls of the runs that called for this user: anyone in the namespace can start a run under a child's ID, but
+ * not one that does that. Some of their calls, such as a look at a request, name no user.
+ */
+function callsFor({ subjects }: Pick<TargetRow, 'subjects'>, receipts: readonly Receipt[]): Receipt[] {
+  const runs = new Set(receipts.filter(({ subject }) => subjects.includes(subject)).map(({ runId }) => runId));
+  return receipts.filter(({ runId }) => runs.has(runId));
 }

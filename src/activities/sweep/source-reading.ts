@@ -123,7 +123,7 @@ export class SourceReading {
   async #refuseTokens(): Promise<void> {
     const { inline = [] } = this.#input.source;
     const users = inline.map((user, index) => [`source.inline.${index}`, user] as const);
-    await refuseTokens(users, this.#dependencies.allowSensitive);
+    await refuseTokens(users, this.#dependencies.allowSensitive, this.#dependencies.providers);
   }
 }
 

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readList } from 'temporal-http-tasks/internal/config/env';
-import { clashesBetween } from '@temporal-http-tasks/openapi/internal/provider/provider-clashes';
+import { clashesBetween } from 'temporal-http-tasks/internal/providers/clashes';
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';

@@ -7,6 +7,8 @@ import { nearMisses } from 'temporal-http-tasks/internal/config/known-settings';
 import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
 import type { Deployment, ProcessSettings } from 'temporal-http-tasks/internal/config/process-settings';
 import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
+import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
+import { servicesOf } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import type { Settings } from 'temporal-http-tasks/internal/config/settings';
 import { setupLine } from 'temporal-http-tasks/internal/config/setup-line';
@@ -33,10 +35,13 @@ import { readPrebuiltWorkflows } from './prebuilt-workflows';
  * more tasks, finishes or returns what is in progress, and ends, at the latest after HTTP_TASKS_SHUTDOWN_MS. If it is
  * asked to end before it polls, it ends within seconds.
  *
+ * @param providers In addition to Plaid and Batch.
  * @throws SettingsError before anything is connected; otherwise whatever prevented it from polling.
  */
-export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
-  const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES);
+export async function runWorker(env: NodeJS.ProcessEnv, providers: readonly Provider[] = []): Promise<void> {
+  const required = servicesOf(providers);
+  const known = [...CATALOGUE_SERVICES, ...required];
+  const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES, required);
   const { connectionOptions, namespace = 'default' } = readTemporalConnection(env);
   // The API key may be in Temporal's configuration file instead of the environment.
   const { apiKey } = connectionOptions;
@@ -55,17 +60,18 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
     {
       ...setupLine(
         settings,
-        CATALOGUE_SERVICES.map(({ name }) => name),
+        known.map(({ name }) => name),
       ),
       temporal,
       namespace,
     },
     'starting',
   );
-  for (const { setting, message } of nearMisses(env, CATALOGUE_SERVICES))
+  for (const { setting, message } of nearMisses(env, known))
     log.warn({ setting }, `The environment variable ${setting} ${message}`);
   const plugin = new HttpTasksPlugin({
     settings,
+    providers,
     startTemplates: settings.startTemplates,
     onLedgerEvent,
     onReady: () => log.info({ taskQueue: settings.taskQueue, namespace, services }, 'polling'),

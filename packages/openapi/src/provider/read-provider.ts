@@ -15,7 +15,7 @@ import type { OpenApiDocument } from '../document/document';
 import { OpenApiError } from '../document/openapi-error';
 import { readOpenApiDocument } from '../document/read-document';
 import { FieldReader, isRecord, refuseStrayPlaceholders } from './field-reader';
-import { columnClashes, whyNoProviderName } from './provider-clashes';
+import { columnClashes, whyNoProviderName } from 'temporal-http-tasks/internal/providers/clashes';
 import { namesIn, readDocumentTasks } from './provider-document';
 import type { DocumentNames, DocumentTasks } from './provider-document';
 import { readFileService } from './provider-service';

@@ -1,10 +1,11 @@
-import { USER_COLUMNS } from 'temporal-http-tasks/internal/policy/source-spec';
-import type { IdDefinition, Provider } from 'temporal-http-tasks/internal/providers/definition';
-import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
-import { settingsReadBy, whyNotImported } from 'temporal-http-tasks/internal/tasks/imported-settings';
-import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
-import { baseUrlSettingOf, columnOf, environmentSettingOf } from 'temporal-http-tasks/internal/providers/names';
+import { USER_COLUMNS } from '../policy/source-spec';
+import type { IdDefinition, Provider } from './definition';
+import { ProviderError } from './problems';
+import type { ProviderProblem } from './problems';
+import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
+import { settingsReadBy, whyNotImported } from '../tasks/imported-settings';
+import type { ServiceDefinition } from '../tasks/service';
+import { baseUrlSettingOf, columnOf, environmentSettingOf } from './names';
 
 /** Columns of a source that are about no provider. */
 const COMMON_COLUMNS = [...USER_COLUMNS, 'account'];
@@ -69,4 +70,24 @@ function clashesOf(provider: Provider, earlier: Provider): ProviderProblem[] {
 
 function settingsOf(service: ServiceDefinition): string[] {
   return [...new Set(settingsReadBy(service))];
+}
+
+/**
+ * Refuses providers that cannot be in one worker: taken names, and names, columns or settings that collide.
+ *
+ * @throws ProviderError with every collision and its place.
+ */
+export function refuseClashes(providers: readonly Provider[]): void {
+  const problems = providers.flatMap((provider) => {
+    const why = whyNoProviderName(provider.name);
+    const names = why === undefined ? [] : [{ place: `${provider.name}.name`, message: why }];
+    const columns = columnClashes(provider.name, provider.ids);
+    return [...names, ...columns.map(({ place, message }) => ({ place: `${provider.name}.${place}`, message }))];
+  });
+  const between = clashesBetween(providers.map((provider) => ({ file: provider.name, provider })));
+  const all = [
+    ...problems,
+    ...between.map(({ file, place, message }) => ({ place: `${file ?? ''}.${place}`, message })),
+  ];
+  if (all.length > 0) throw new ProviderError(providers.map(({ name }) => name).join(', '), all);
 }
