@@ -11,6 +11,7 @@ import type { Settings } from './config/settings';
 import { setupLine, setupText } from './config/setup-line';
 import { withLimits } from './config/work-limits';
 import { createSubjectHasher } from './ledger/subject';
+import { ONLY_ENVIRONMENT } from './ledger/user-subjects';
 import { createNexusService } from './nexus-handlers/create-nexus-service';
 import type { HttpTasksPluginOptions } from './plugin-options';
 import type { Provider } from './providers/definition';
@@ -19,7 +20,6 @@ import { batch, plaid } from './tasks/catalogue';
 import type { Catalogue } from './tasks/catalogue';
 import { CATALOGUE_SERVICES } from './tasks/catalogue-services';
 import { servicesFor } from './tasks/needed-services';
-import { plaidService } from './tasks/plaid/service';
 
 /** A service of Nexus as a worker takes it. */
 export type NexusService = NonNullable<WorkerOptions['nexusServices']>[number];
@@ -106,8 +106,10 @@ export function noteSetup({ settings, services, misspelt }: Notes, { options }: 
 function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {
   return createNexusService({
     hasher: createSubjectHasher(ledger.subjectKey),
-    plaidEnvironment:
-      sender.services.get(plaidService.name)?.environment ?? plaidService.defaultEnvironment ?? 'sandbox',
+    environmentOf: (name) =>
+      sender.services.get(name)?.environment ??
+      CATALOGUE_SERVICES.find((service) => service.name === name)?.defaultEnvironment ??
+      ONLY_ENVIRONMENT,
     catalogue,
   });
 }

@@ -9,6 +9,7 @@ export { httpPages } from './workflows/http-pages';
 export { httpTask } from './workflows/http-task';
 export { pollHttpTask } from './workflows/poll-http-task';
 export { httpTasksWorkflows } from './workflows/package-workflows';
+export { completeStepUpdate } from './workflows/manual-steps';
 export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/queries';
 export {
   approveUpdate,

@@ -23,8 +23,8 @@ import { checkedInput, refusedInput, typedFailures } from './operation-failures'
 /** What the operations need. */
 export interface NexusServiceDependencies {
   hasher: SubjectHasher;
-  /** The environment in which Plaid IDs are valid, for example `sandbox`. */
-  plaidEnvironment: string;
+  /** The environment in which the IDs of a provider are valid, for example `sandbox`. */
+  environmentOf: (provider: string) => string;
   catalogue: Catalogue;
 }
 
@@ -35,7 +35,7 @@ type OffboardingOperations = (typeof offboardingService)['operations'];
  * queue.
  */
 export function createNexusService(dependencies: NexusServiceDependencies): ServiceHandler<OffboardingOperations> {
-  const { hasher, plaidEnvironment, catalogue } = dependencies;
+  const { hasher, environmentOf, catalogue } = dependencies;
   return serviceHandler(offboardingService, {
     offboardUser: operationOf<OffboardUserInput, OffboardResult>((context, given) => {
       const input = checkedInput('offboardUser', offboardUserInput, given);
@@ -43,7 +43,7 @@ export function createNexusService(dependencies: NexusServiceDependencies): Serv
         throw refusedInput('offboardUser', 'user.sweepId', 'is reserved for sweeps; give the IDs of the user');
       return joined(context, {
         workflowType: 'offboardUser',
-        workflowId: offboardWorkflowId(input, plaidEnvironment, hasher),
+        workflowId: offboardWorkflowId(input, environmentOf, hasher),
         input: given,
       });
     }),

@@ -81,25 +81,31 @@ export class ProviderSet {
       field,
       message: `must be left out: ${place} says the same`,
     }));
-    return [...twice, ...Object.keys(ids).flatMap((name) => this.#problemsAt(name, user, ids))];
+    const exclusive = this.all.flatMap((provider) =>
+      Object.hasOwn(ids, provider.name) ? this.#exclusive(provider, user, ids) : [],
+    );
+    return [...twice, ...this.problemsOfNames(user, ids), ...exclusive];
+  }
+
+  /** Returns the names of providers and IDs that do not exist, and IDs that do not have the form of their definition. */
+  problemsOfNames(user: NamedIds, ids: ProviderIds): InputProblem[] {
+    return Object.keys(ids).flatMap((name) => this.#problemsAt(name, user, ids));
+  }
+
+  #unknownProvider(name: string): string {
+    return `unknown provider ${name}; allowed: ${oneOf(this.names)}${didYouMean(name, this.names)}`;
   }
 
   #problemsAt(name: string, user: NamedIds, ids: ProviderIds): InputProblem[] {
     const provider = this.find(name);
-    if (!provider)
-      return [
-        {
-          field: `ids.${name}`,
-          message: `this worker has no provider ${name}; it has ${oneOf(this.names)}${didYouMean(name, this.names)}`,
-        },
-      ];
+    if (!provider) return [{ field: `ids.${name}`, message: this.#unknownProvider(name) }];
     const given = ids[name] ?? {};
     const known = Object.keys(provider.ids);
-    const forms = Object.entries(given).flatMap(([id, value]): InputProblem[] => {
+    return Object.entries(given).flatMap(([id, value]): InputProblem[] => {
       const field = placeOf(user, name, id);
       const definition = Object.hasOwn(provider.ids, id) ? provider.ids[id] : undefined;
       if (!definition)
-        return [{ field, message: `${name} has no ID ${id}; it has ${oneOf(known)}${didYouMean(id, known)}` }];
+        return [{ field, message: `unknown ID of ${name}; allowed: ${oneOf(known)}${didYouMean(id, known)}` }];
       if (definition.list && typeof value === 'string') return [{ field, message: 'must be a list of IDs' }];
       if (!definition.list && typeof value !== 'string') return [{ field, message: 'must be one ID and not a list' }];
       const values = typeof value === 'string' ? [value] : value;
@@ -107,7 +113,6 @@ export class ProviderSet {
         return [{ field, message: 'must be a whole number, written as a text' }];
       return [];
     });
-    return [...forms, ...this.#exclusive(provider, user, ids)];
   }
 
   /** Of two IDs that stand for each other exactly one is given; at most one where other IDs may do. */
@@ -145,14 +150,7 @@ export class ProviderSet {
   /** Returns every mistake in a choice of providers and steps. */
   problemsOfChoice({ providers = [], include = [], exclude = [], options = {} }: StepChoices): InputProblem[] {
     const unknown = providers.flatMap((name, index) =>
-      this.find(name)
-        ? []
-        : [
-            {
-              field: `providers.${index}`,
-              message: `this worker has no provider ${name}; it has ${oneOf(this.names)}${didYouMean(name, this.names)}`,
-            },
-          ],
+      this.find(name) ? [] : [{ field: `providers.${index}`, message: this.#unknownProvider(name) }],
     );
     const steps = include.length + exclude.length > 0 ? this.#stepNames(options) : [];
     const strays = (field: 'include' | 'exclude', names: readonly string[]): InputProblem[] =>
@@ -162,7 +160,7 @@ export class ProviderSet {
           : [
               {
                 field: `${field}.${index}`,
-                message: `this worker has no step ${step}; it has ${oneOf(steps)}${didYouMean(step, steps)}`,
+                message: `unknown step ${step}; allowed: ${oneOf(steps)}${didYouMean(step, steps)}`,
               },
             ],
       );

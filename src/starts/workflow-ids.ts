@@ -1,5 +1,6 @@
 import type { SubjectHasher } from '../ledger/subject';
-import { userSubjects } from '../ledger/user-subjects';
+import { identitiesOf, ONLY_ENVIRONMENT, subjectsOf } from '../ledger/user-subjects';
+import { idsOf } from '../policy/user-ids';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import type { OffboardUsersInput } from '../policy/sweep-input';
 
@@ -7,14 +8,21 @@ import type { OffboardUsersInput } from '../policy/sweep-input';
  * Returns the workflow ID with which every caller outside Temporal starts the run for a user: a keyed hash, never a
  * user ID. Dry runs have their own IDs, so that a real run never joins a dry run.
  *
- * @param plaidEnvironment For example `sandbox`: the same ID in another environment is another user.
+ * @param environments The environment of each provider, or that of Plaid, for example `sandbox`: the same ID in another
+ *   environment is another user.
  */
 export function offboardWorkflowId(
   { user, dryRun }: Pick<OffboardUserInput, 'user' | 'dryRun'>,
-  plaidEnvironment: string,
+  environments: string | ((provider: string) => string),
   hasher: SubjectHasher,
 ): string {
-  const [subject = ''] = userSubjects(user, plaidEnvironment, hasher);
+  const environmentOf = (provider: string): string =>
+    typeof environments === 'function'
+      ? environments(provider)
+      : provider === 'plaid'
+        ? environments
+        : ONLY_ENVIRONMENT;
+  const [subject = ''] = subjectsOf(identitiesOf(idsOf(user)).slice(0, 1), environmentOf, hasher);
   return `offboard-${dryRun ? 'dry-' : ''}${subject}`;
 }
 

@@ -16,6 +16,8 @@ import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledg
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { HttpTasksPlugin } from 'temporal-http-tasks/internal/plugin';
+import { ownProviders } from 'temporal-http-tasks/internal/plugin-parts';
+import { servicesOf } from 'temporal-http-tasks/internal/providers/provider-set';
 import type { HttpTasksPluginOptions } from 'temporal-http-tasks/internal/plugin-options';
 import { startSimulators } from '@temporal-http-tasks/testing';
 import type { Simulators, SimulatorsOptions } from '@temporal-http-tasks/testing';
@@ -137,7 +139,7 @@ async function startWorker(
   { plugin, worker: more }: PlaceWorkerOptions = {},
 ): Promise<RunningWorker> {
   const services = [...new Set([...CATALOGUE_SERVICES, ...(plugin?.tasks ?? []).map(({ service }) => service)])];
-  const settings = readSettings(env, services);
+  const settings = readSettings(env, services, servicesOf(ownProviders(plugin ?? {})));
   const connection = await NativeConnection.connect({ address: temporal });
   const worker = await Worker.create({
     connection,

@@ -112,7 +112,7 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./nexus.js')).defineNexusCommand,
   },
   {
-    usage: 'receipts <id>',
+    usage: 'receipts [id]',
     summary: 'show or export the receipts of a sweep, a run, a user, or a single call',
     load: async () => (await import('./receipts.js')).defineReceiptsCommand,
   },

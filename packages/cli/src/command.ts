@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { nearMisses, unknownSettings, unusedProviders } from 'temporal-http-tasks/internal/config/known-settings';
+import { nearMisses, unknownSettings } from 'temporal-http-tasks/internal/config/known-settings';
 import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { Refusal } from './errors';
@@ -53,7 +53,6 @@ export function onRun<Options extends CommonOptions>(
     // `sweep --json status ID`: what belongs to every command may stand before a command's own name.
     const { json } = command.optsWithGlobals<CommonOptions>();
     checkNames(io);
-    if (command.parent?.name() !== 'providers') refuseProviders(io);
     io.exitCode = await run({ ...command.opts<Options>(), ...(json && { json }) }, command.args);
   });
 }
@@ -73,12 +72,6 @@ function checkNames(io: Io): void {
   if (unknown.length > 0) throw new SettingsError(unknown);
   for (const { setting, message } of nearMisses(io.env, CATALOGUE_SERVICES))
     say(io, printable(`Warning: ${setting} ${message}`));
-}
-
-/** @throws SettingsError when provider files are configured for a command that would leave them out without a word. */
-function refuseProviders(io: Io): void {
-  const unused = unusedProviders(io.env);
-  if (unused) throw new SettingsError([unused]);
 }
 
 /**
@@ -102,7 +95,7 @@ export const VERIFY_HELP =
 
 /** Of `--exclude`, wherever users are offboarded. */
 export const EXCLUDE_HELP =
-  'steps to leave out, with commas between them: plaid.products, for a Plaid account without access to that route';
+  'steps to leave out, with commas between them, such as plaid.products for a Plaid account without that route';
 
 /** An option that may be given several times; each argument is taken literally. */
 export function repeatedOption(flags: string, description: string): Option {

@@ -1,8 +1,16 @@
 import type { Command } from 'commander';
 import { addCommand, literalOption, onRun } from './command';
 import { Refusal } from './errors';
-import { addByOption, addEnvironmentOption, addFileOptions, addHeldOptions, heldIds } from './hold/hold-options';
-import type { HoldOptions } from './hold/hold-options';
+import {
+  addByOption,
+  addEnvironmentOption,
+  addFileOptions,
+  addHeldOptions,
+  addHoldOption,
+  heldIds,
+  readHoldOptions,
+} from './hold/hold-options';
+import type { GivenHoldOptions, HoldOptions } from './hold/hold-options';
 import type { ExitCode, Io } from './io';
 
 /** `http-tasks hold …`: legal holds in the ledger. While one names a user, nothing of the user is removed. */
@@ -26,28 +34,31 @@ function registerAdd(parent: Command, io: Io): void {
       'user token, nor the other way round. The hold covers every environment of each service unless --environment narrows',
       'it. The ledger keeps keyed hashes of the IDs, never the IDs. --file reads a CSV file with the columns plaid_user_id,',
       'plaid_user_token, plaid_access_token, batch_user_id, reason and hold_id, one user a row; when a row is wrong, nothing',
-      'is set, and the same file can be given again. --id with the ID of an existing hold and all its IDs extends that hold,',
+      'is set, and the same file can be given again. --hold with the ID of an existing hold and all its IDs extends that hold,',
       'and sets a hold of version 0.1.0 again.',
     ].join(' '),
     examples: [
       'http-tasks hold add --plaid-user-id usr_1 --batch-user-id 1001 --reason "case 2031"',
       'http-tasks hold add --plaid-user-id usr_1 --environment production --by "Legal (A. Smith)"',
+      'http-tasks hold add --id courier.contactId=c_1 --providers ./courier.provider.yaml',
       'http-tasks hold add --file held.csv --reason "case 2031"',
     ],
   });
-  addFileOptions(addHeldOptions(command))
-    .addOption(literalOption('--reason <text>', 'why, without personal data; the ledger keeps it'))
-    .addOption(literalOption('--id <hold>', 'the ID of the hold (default: a new one)'));
+  addFileOptions(addHeldOptions(command)).addOption(
+    literalOption('--reason <text>', 'why, without personal data; the ledger keeps it'),
+  );
+  addHoldOption(command, 'the ID of the hold (default: a new one)');
   addEnvironmentOption(
     command,
     'hold in this environment only, for example production (default: in every environment)',
   );
   addByOption(command, 'who sets the hold');
-  onRun<HoldOptions>(command, io, async (options) => {
+  onRun<GivenHoldOptions>(command, io, async (given) => {
+    const options = await readHoldOptions(io, given);
     const file = fileOf(options);
     if (file === undefined) return (await import('./hold/add-hold.js')).addHold(io, options);
     if (options.id !== undefined)
-      throw new Refusal('Usage', '--id names one hold; in a file, the column hold_id does.', 'id');
+      throw new Refusal('Usage', '--hold names one hold; in a file, the column hold_id does.', 'hold');
     return (await import('./hold/add-holds-of-file.js')).addHoldsOfFile(io, file, options);
   });
 }
@@ -69,7 +80,8 @@ function registerCheck(parent: Command, io: Io): void {
   });
   addFileOptions(addHeldOptions(command));
   addEnvironmentOption(command, 'check for workers in this environment only');
-  onRun<HoldOptions>(command, io, async (options) => {
+  onRun<GivenHoldOptions>(command, io, async (given) => {
+    const options = await readHoldOptions(io, given);
     const file = fileOf(options);
     const { checkHold, checkHoldsOfFile } = await import('./hold/check-hold.js');
     return file === undefined ? checkHold(io, options) : checkHoldsOfFile(io, file, options);
@@ -86,7 +98,8 @@ function registerList(parent: Command, io: Io): void {
   });
   addHeldOptions(command);
   addEnvironmentOption(command, 'with the IDs of a user: only holds that cover this environment');
-  onRun<HoldOptions>(command, io, async (options) => {
+  onRun<GivenHoldOptions>(command, io, async (given) => {
+    const options = await readHoldOptions(io, given);
     if (options.environment !== undefined && Object.keys(heldIds(options)).length === 0) {
       throw new Refusal(
         'Usage',
@@ -105,15 +118,18 @@ function registerRemove(parent: Command, io: Io): void {
     description:
       'By the IDs of a user, lifts every hold that names any of them, in whatever environment. The log keeps who lifted it and when. Exits 1 when there was no such hold.',
     examples: [
-      'http-tasks hold remove --id 3f0c…',
+      'http-tasks hold remove --hold 3f0c…',
       'http-tasks hold remove --plaid-user-id usr_1 --reason "case 2031 closed"',
     ],
   });
-  addHeldOptions(command)
-    .addOption(literalOption('--id <hold>', 'the ID that hold add printed'))
-    .addOption(literalOption('--reason <text>', 'why it is lifted, without personal data; the log keeps it'));
+  addHeldOptions(command).addOption(
+    literalOption('--reason <text>', 'why it is lifted, without personal data; the log keeps it'),
+  );
+  addHoldOption(command, 'the ID that hold add printed');
   addByOption(command, 'who lifts the hold');
-  onRun<HoldOptions>(command, io, async (options) => (await import('./hold/remove-holds.js')).removeHolds(io, options));
+  onRun<GivenHoldOptions>(command, io, async (given) =>
+    (await import('./hold/remove-holds.js')).removeHolds(io, await readHoldOptions(io, given)),
+  );
 }
 
 function registerLog(parent: Command, io: Io): void {
@@ -124,9 +140,9 @@ function registerLog(parent: Command, io: Io): void {
       'Oldest first. The log is append-only and contains no ID of a user; of holds that were set by version 0.1.0 it has only what came later.',
     examples: ['http-tasks hold log', 'http-tasks hold log --id 3f0c… --json'],
   });
-  command.addOption(literalOption('--id <hold>', 'only this hold'));
-  onRun<HoldOptions>(command, io, async (options): Promise<ExitCode> =>
-    (await import('./hold/list-holds.js')).showHoldLog(io, options),
+  addHoldOption(command, 'only this hold').addOption(literalOption('--id <hold>', 'the same'));
+  onRun<HoldOptions & { hold?: string }>(command, io, async ({ hold, ...options }): Promise<ExitCode> =>
+    (await import('./hold/list-holds.js')).showHoldLog(io, { ...options, ...(hold !== undefined && { id: hold }) }),
   );
 }
 

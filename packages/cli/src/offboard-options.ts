@@ -10,11 +10,14 @@ import { defined } from './defined';
 import { Refusal } from './errors';
 import { readJsonInput } from './json-input';
 import type { TemporalOptions } from './temporal-options';
-import { addUserOptions, givenIds } from './user-options';
-import type { UserOptions } from './user-options';
+import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
+import { addIdOption, addUserOptions, givenIds } from './user-options';
+import type { IdOptions, UserOptions } from './user-options';
 
 /** What `http-tasks offboard` takes; every value as it was typed. */
-export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOptions {
+export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOptions, IdOptions {
+  only?: string;
+  include?: string;
   reference?: string;
   itemIds?: string;
   reason?: string;
@@ -33,6 +36,9 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
 
 /** Options from which the input is made; none of them goes together with `--input`. */
 const INPUT_OPTIONS = [
+  'id',
+  'only',
+  'include',
   'plaidUserId',
   'plaidUserToken',
   'batchUserId',
@@ -52,13 +58,17 @@ const INPUT_OPTIONS = [
 
 /** Adds all options that make the input of `offboardUser`. */
 export function addOffboardOptions(command: Command): Command {
-  return addUserOptions(command)
+  return addIdOption(addUserOptions(command))
     .addOption(literalOption('--reference <text>', 'your own name for the case; no personal data'))
     .addOption(literalOption('--item-ids <ids>', 'only these Items, with commas between them (else all)'))
     .addOption(literalOption('--reason <code>', `why: ${PRODUCTS_TERMINATE_REASON_CODES.join(', ')}`))
     .addOption(literalOption('--note <text>', 'a remark for Plaid; no personal data'))
     .addOption(literalOption('--on-failure <what>', 'continue with the other steps, or stop (else continue)'))
     .addOption(literalOption('--batch-mode <mode>', 'customData, gdpr, both or skip (else customData)'))
+    .addOption(
+      literalOption('--only <providers>', 'only these providers, with commas between them (else all of the worker)'),
+    )
+    .addOption(literalOption('--include <steps>', 'optional steps to run, with commas between them'))
     .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
     .addOption(new Option('--remove-plaid-user', 'remove the user at Plaid too, after its Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the run'))
@@ -77,11 +87,16 @@ export function addOffboardOptions(command: Command): Command {
 /**
  * The checked input that these options make.
  *
+ * @param ids What `--id` gives.
  * @throws InvalidInputError naming the path of the field, for example `user.batchUserId`.
  * @throws Refusal when `--input` is no JSON or stands beside other options.
  */
-export async function readOffboardInput(options: OffboardOptions): Promise<OffboardUserInput> {
-  const input = options.input === undefined ? inputFromOptions(options) : await inputFromJson(options.input, options);
+export async function readOffboardInput(
+  options: OffboardOptions,
+  ids: ProviderIds | undefined,
+): Promise<OffboardUserInput> {
+  const input =
+    options.input === undefined ? inputFromOptions(options, ids) : await inputFromJson(options.input, options);
   return parseInput('offboardUser', offboardUserInput, input);
 }
 
@@ -94,11 +109,11 @@ async function inputFromJson(text: string, options: OffboardOptions): Promise<un
   return readJsonInput('--input', text);
 }
 
-function inputFromOptions(options: OffboardOptions): object {
+function inputFromOptions(options: OffboardOptions, ids: ProviderIds | undefined): object {
   const { reference, reason, note, itemIds, onFailure, deadline, dryRun, notFoundIsFine, removePlaidUser, batchMode } =
     options;
   return defined({
-    user: defined({ ...givenIds(options), reference }),
+    user: defined({ ...givenIds(options), ids, reference }),
     reason: defined({ code: reason, note }),
     itemIds: itemIds?.split(','),
     onFailure,
@@ -106,6 +121,8 @@ function inputFromOptions(options: OffboardOptions): object {
     dryRun,
     notFoundIsFine,
     verifyRemovals: options.verifyRemovals,
+    providers: options.only?.split(','),
+    include: options.include?.split(','),
     exclude: options.exclude?.split(','),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },

@@ -7,8 +7,12 @@ import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offb
 import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { confirmDeletion, notConfirmed, placeToAskAbout, removals } from './deletion-question';
-import type { AskingOptions, DeletionQuestion } from './deletion-question';
+import type { AskingOptions, DeletionQuestion, Fact } from './deletion-question';
+import { idAt, idsOf, inOrder, NAMED_FIELDS } from 'temporal-http-tasks/internal/policy/user-ids';
+import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CommandFailure } from './errors';
+import { environmentsFrom } from './provider-ids';
 import { withInterruption } from './interruption';
 import type { Interruption } from './interruption';
 import type { ExitCode, Io } from './io';
@@ -25,15 +29,17 @@ import type { WorkerPlace } from './worker-place';
 export async function runOffboarding(
   io: Io,
   input: OffboardUserInput,
-  options: TemporalOptions & AskingOptions & { json?: boolean },
+  options: TemporalOptions & AskingOptions & { json?: boolean; known: ProviderSet },
 ): Promise<ExitCode> {
   const { taskQueue } = readQueueSettings(io.env);
   const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
-  const workflowId = offboardWorkflowId(input, plaidEnvironment(io.env), hasher);
+  const atPlaid = plaidEnvironment(io.env);
+  const others = environmentsFrom(io, options.known);
+  const workflowId = offboardWorkflowId(input, (name) => (name === 'plaid' ? atPlaid : others(name)), hasher);
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
-    if (place && !(await confirmDeletion(io, place, questionAbout(input, place, workflowId))))
+    if (place && !(await confirmDeletion(io, place, questionAbout(input, place, workflowId, options.known))))
       throw notConfirmed('Nothing was started.');
     const { runId, joined } = await startOrJoin(client, { workflowType: 'offboardUser', workflowId, taskQueue, input });
     const handle = client.workflow.getHandle(workflowId, runId);
@@ -47,25 +53,81 @@ export async function runOffboarding(
   });
 }
 
-function questionAbout(input: OffboardUserInput, place: WorkerPlace, workflowId: string): DeletionQuestion {
-  const { plaidUserId, plaidUserToken, batchUserId, reference } = input.user;
+function questionAbout(
+  input: OffboardUserInput,
+  place: WorkerPlace,
+  workflowId: string,
+  known: ProviderSet,
+): DeletionQuestion {
+  const { plaidUserId, plaidUserToken, batchUserId, reference } = namedFields(input.user);
+  const isChosen = (provider: string): boolean => input.providers?.includes(provider) ?? true;
+  const others = otherProviders(input.user);
   const ids = [
     plaidUserId === undefined ? '' : `Plaid ${plaidUserId}`,
     plaidUserToken === undefined ? '' : `Plaid token …${plaidUserToken.slice(-TOKEN_END)}`,
     batchUserId === undefined ? '' : `Batch ${batchUserId}`,
+    ...others.flatMap(([provider, given]) =>
+      Object.entries(given).map(([id, value]) => idText(known, { provider, id, value })),
+    ),
     reference === undefined ? '' : `reference ${reference}`,
   ];
   const atPlaid = plaidUserId !== undefined || plaidUserToken !== undefined;
-  const has: Readonly<Record<string, boolean>> = { Plaid: atPlaid, Batch: batchUserId !== undefined };
+  const has: Readonly<Record<string, boolean>> = {
+    Plaid: atPlaid && isChosen('plaid'),
+    Batch: batchUserId !== undefined && isChosen('batch'),
+  };
   return {
     title: "This deletes one user's data and cannot be undone.",
     facts: [
       ['User', ids.filter(Boolean).join(', ')],
       ...removals(place, input).filter(([provider]) => has[provider]),
+      ...others
+        .filter(([provider]) => isChosen(provider))
+        .map(([provider]): Fact => [known.find(provider)?.title ?? provider, stepsText(known, provider, input)]),
       ['Reason', input.reason.code],
     ],
-    ...typedFor(input, workflowId),
+    ...typedFor(input, workflowId, known),
   };
+}
+
+/** IDs with a field of their own, in whichever form they were given. */
+function namedFields(user: OffboardUserInput['user']): OffboardUserInput['user'] {
+  const ids = idsOf(user);
+  const text = (provider: string, id: string): string | undefined => {
+    const value = idAt(ids, provider, id);
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    ...user,
+    plaidUserId: text('plaid', 'userId'),
+    plaidUserToken: text('plaid', 'userToken'),
+    batchUserId: text('batch', 'userId'),
+  };
+}
+
+function otherProviders(user: OffboardUserInput['user']): [provider: string, ids: ProviderIds[string]][] {
+  const ids = idsOf(user);
+  return inOrder(Object.keys(ids))
+    .filter((name) => !NAMED_FIELDS.some(({ provider }) => provider === name))
+    .map((name) => [name, ids[name] ?? {}]);
+}
+
+/** `Courier Mail contactId c_1`; of a list the number of its entries, and nothing of a secret but its end. */
+function idText(
+  known: ProviderSet,
+  { provider, id, value }: { provider: string; id: string; value: string | readonly string[] },
+): string {
+  const definition = known.find(provider);
+  const title = definition?.title ?? provider;
+  if (typeof value !== 'string') return `${title} ${id} (${value.length})`;
+  return `${title} ${id} ${definition?.ids[id]?.sensitive ? `…${value.slice(-TOKEN_END)}` : value}`;
+}
+
+function stepsText(known: ProviderSet, name: string, { include = [], exclude = [] }: OffboardUserInput): string {
+  const steps = known.find(name)?.steps({ keys: ['default'], options: {} }) ?? [];
+  const run = steps.filter((step) => !step.optional || include.includes(`${name}.${step.step}`));
+  const shown = run.map(({ step }) => step).filter((step) => !exclude.includes(`${name}.${step}`));
+  return shown.length === 0 ? 'steps as the worker defines them' : `steps: ${shown.join(', ')}`;
 }
 
 /** So much of a token is shown and typed: the whole of it is a secret. */
@@ -73,10 +135,17 @@ const TOKEN_END = 6;
 
 /** What names the user and can be typed: an ID, the end of a token, or else the workflow's own ID. */
 function typedFor(
-  { user: { plaidUserId, plaidUserToken, batchUserId } }: OffboardUserInput,
+  { user }: OffboardUserInput,
   workflowId: string,
+  known: ProviderSet,
 ): Pick<DeletionQuestion, 'name' | 'typed'> {
-  const id = [plaidUserId, batchUserId].find((given) => given !== undefined && isTypeable(given));
+  const { plaidUserId, plaidUserToken, batchUserId } = namedFields(user);
+  const others = otherProviders(user).flatMap(([provider, given]) =>
+    Object.entries(given).flatMap(([id, value]) =>
+      typeof value === 'string' && !known.find(provider)?.ids[id]?.sensitive ? [value] : [],
+    ),
+  );
+  const id = [plaidUserId, batchUserId, ...others].find((given) => given !== undefined && isTypeable(given));
   if (id !== undefined) return { name: "the user's ID", typed: id };
   const end = plaidUserToken?.slice(-TOKEN_END) ?? '';
   if (end.length === TOKEN_END && isTypeable(end))

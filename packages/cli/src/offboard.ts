@@ -20,13 +20,16 @@ export function defineOffboardCommand(command: Command, io: Io): void {
       'http-tasks offboard --plaid-user-id usr_1 --batch-user-id 1001 --reason USER_OFFBOARDING',
       'http-tasks offboard --batch-user-id 1001 --reason OTHER --dry-run --json',
       'http-tasks offboard --batch-user-id 1001 --reason OTHER --yes --json',
+      'http-tasks offboard --id courier.contactId=c_1 --providers ./courier.provider.yaml --reason OTHER',
       'http-tasks offboard --input @user.json',
     ],
   });
   addTemporalOptions(addOffboardOptions(command));
   onRun<OffboardOptions>(command, io, async (options) => {
-    const input = await readOffboardInput(options);
+    const { readIds } = await import('./provider-ids.js');
+    const { providers, ids } = await readIds(io, options);
+    const input = await readOffboardInput(options, options.id === undefined ? undefined : ids);
     const { runOffboarding } = await import('./offboard-run.js');
-    return runOffboarding(io, input, options);
+    return runOffboarding(io, input, { ...options, known: providers });
   });
 }

@@ -1,22 +1,21 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun } from './command';
+import { addCommand, onRun } from './command';
 import type { Io } from './io';
 import type { AddOptions } from './providers/add-provider';
-import type { ProvidersOptions } from './providers/find-providers';
+import { addProvidersOption } from './providers-option';
+import type { ProvidersOptions } from './providers-option';
 
 /** `http-tasks providers …`: provider files, which describe how users are offboarded from one more system. */
 export function defineProvidersCommand(providers: Command, io: Io): void {
   providers.description(
-    'Provider files: the steps that offboard a user from one system, as data. Workers of this version do not run them yet.',
+    'Provider files: the steps that offboard a user from one system, as data. HTTP_TASKS_PROVIDERS lists them for every command.',
   );
   registerList(providers, io);
   registerShow(providers, io);
   registerCheck(providers, io);
   registerAdd(providers, io);
 }
-
-const PROVIDERS_HELP = 'files and folders with provider files, separated by commas (default: HTTP_TASKS_PROVIDERS)';
 
 function registerList(parent: Command, io: Io): void {
   const command = addCommand(parent, {
@@ -25,7 +24,7 @@ function registerList(parent: Command, io: Io): void {
     description: 'Of a folder, every file NAME.provider.yaml, .yml or .json is read.',
     examples: ['http-tasks providers list --providers ./providers', 'http-tasks providers list --json'],
   });
-  command.addOption(literalOption('--providers <paths>', PROVIDERS_HELP));
+  addProvidersOption(command);
   onRun<ProvidersOptions>(command, io, async (options) =>
     (await import('./providers/list-providers.js')).listProviders(io, options),
   );
@@ -42,7 +41,7 @@ function registerShow(parent: Command, io: Io): void {
       'http-tasks providers show ./courier.provider.yaml --json',
     ],
   });
-  command.addOption(literalOption('--providers <paths>', PROVIDERS_HELP));
+  addProvidersOption(command);
   onRun<ProvidersOptions>(command, io, async (options, [name = '']) =>
     (await import('./providers/show-provider.js')).showProvider(io, name, options),
   );

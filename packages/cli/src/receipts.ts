@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { describeCommand, literalOption, onRun } from './command';
+import { Refusal } from './errors';
 import type { Io } from './io';
 import { refuseBesideBundle, wantedFrom } from './receipts/receipt-options';
 import type { ReceiptsOptions } from './receipts/receipt-options';
+import { addIdOption } from './user-options';
+import type { IdOptions } from './user-options';
 
 /** `http-tasks receipts ID`: what the ledger knows about one sweep, run, user or call. Changes nothing. */
 export function defineReceiptsCommand(command: Command, io: Io): void {
@@ -17,6 +20,7 @@ export function defineReceiptsCommand(command: Command, io: Io): void {
     examples: [
       'http-tasks receipts offboard-J2VYv4bBqYkM6a5kK1GZsD4x',
       'http-tasks receipts usr_1 --attempts --json',
+      'http-tasks receipts --id courier.contactId=c_1 --providers ./courier.provider.yaml',
       'http-tasks receipts closed-2030-01 --html --out closed-2030-01.html',
       'http-tasks receipts closed-2030-01 --csv --out closed-2030-01.csv',
       'http-tasks receipts closed-2030-01 --bundle closed-2030-01.jsonl',
@@ -35,7 +39,13 @@ export function defineReceiptsCommand(command: Command, io: Io): void {
       'write the root of a sweep and the proof of each receipt into this new file; http-tasks verify --bundle checks it',
     ),
   );
-  onRun<ReceiptsOptions>(command, io, async (options, [id = '']) => {
+  addIdOption(command);
+  onRun<ReceiptsOptions & IdOptions>(command, io, async (options, [given = '']) => {
+    const user =
+      options.id === undefined ? undefined : await (await import('./provider-ids.js')).readIdsAtServices(io, options);
+    if ((given === '') === (user === undefined))
+      throw new Refusal('Usage', 'Give one: the ID of a sweep, run, user or call, or --id PROVIDER.ID=VALUE.', 'id');
+    const id = user ? (options.id ?? []).map((text) => text.slice(0, text.indexOf('='))).join(', ') : given;
     const { bundle, json = false } = options;
     if (bundle !== undefined) {
       refuseBesideBundle(options);
@@ -44,6 +54,6 @@ export function defineReceiptsCommand(command: Command, io: Io): void {
     }
     const wanted = wantedFrom(options);
     const { showReceipts } = await import('./receipts/show-receipts.js');
-    return showReceipts(io, id, wanted);
+    return showReceipts(io, id, wanted, user);
   });
 }

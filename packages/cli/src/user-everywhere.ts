@@ -8,7 +8,18 @@ import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/servi
 /** Everything that receipts and holds may know a user by. The access token of an Item is not tied to its user. */
 export interface AllUserIds extends UserIds {
   plaidAccessToken?: string;
+  /** IDs at any provider. */
+  more?: readonly IdAtService[];
 }
+
+/** An ID at a service; of a list, one entry. */
+export interface IdAtService {
+  service: ServiceDefinition;
+  id: string;
+}
+
+/** An ID with an option or column of its own. */
+export type NamedUserId = Exclude<keyof AllUserIds, 'more'>;
 
 /** The service that each ID is one of. */
 export const SERVICE_OF_ID = {
@@ -16,7 +27,7 @@ export const SERVICE_OF_ID = {
   plaidUserToken: plaidService,
   plaidAccessToken: plaidService,
   batchUserId: batchService,
-} as const satisfies Record<keyof AllUserIds, ServiceDefinition>;
+} as const satisfies Record<NamedUserId, ServiceDefinition>;
 
 /** Under which a worker hashes the IDs of a service that it has no keys for, for example in a sweep of Batch only. */
 const UNCONFIGURED = 'default';
@@ -112,10 +123,11 @@ export function workerViews(ids: AllUserIds, hasher: SubjectHasher, only?: strin
 }
 
 function given(ids: AllUserIds): [ServiceDefinition, string][] {
-  return (Object.keys(SERVICE_OF_ID) as (keyof AllUserIds)[]).flatMap((field) => {
+  const named = (Object.keys(SERVICE_OF_ID) as NamedUserId[]).flatMap((field) => {
     const id = ids[field];
     return id === undefined ? [] : [[SERVICE_OF_ID[field], id] satisfies [ServiceDefinition, string]];
   });
+  return [...named, ...(ids.more ?? []).map(({ service, id }): [ServiceDefinition, string] => [service, id])];
 }
 
 function servicesOf(ids: AllUserIds): ServiceDefinition[] {

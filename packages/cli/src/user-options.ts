@@ -1,11 +1,32 @@
 import type { Command } from 'commander';
 import type { UserIds } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import { literalOption } from './command';
+import { literalOption, repeatedOption } from './command';
+import { addProvidersOption } from './providers-option';
 
 /** The ids of a user as options give them; a key is there only when its option is. */
 export type UserOptions = UserIds;
 
-/** Adds the options that name one user. */
+/** IDs at any provider, as `--id` gives them. */
+export interface IdOptions {
+  /** `courier.contactId=c_1`; a list is given by repeating it. */
+  id?: readonly string[];
+  /** Files and folders with provider files, instead of HTTP_TASKS_PROVIDERS. */
+  providers?: string;
+}
+
+/** Adds `--id` for users, and `--providers`. */
+export function addIdOption(command: Command, more = ''): Command {
+  return addProvidersOption(
+    command.addOption(
+      repeatedOption(
+        '--id <id>',
+        `an ID of the user at any provider, such as courier.contactId=c_1; may be repeated${more}`,
+      ),
+    ),
+  );
+}
+
+/** Adds the options that name one user at the first providers. */
 export function addUserOptions(command: Command): Command {
   return command
     .addOption(literalOption('--plaid-user-id <id>', "the user's id at Plaid (usr_…)"))

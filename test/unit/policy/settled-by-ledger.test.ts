@@ -2,7 +2,7 @@ import { notBorneOut, withOwnEvidence } from 'temporal-http-tasks/internal/polic
 import type { CallRow } from 'temporal-http-tasks/internal/policy/settled-by-ledger';
 import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 
-const ALL = { someItems: false };
+const ALL = { wholeLists: 'any' } as const;
 
 function step(outcome: StepResult['outcome'], changes: Partial<StepResult> = {}): StepResult {
   return { step: 'plaid.items', task: 'plaid.userItemsRemove', outcome, ...changes };
@@ -85,4 +85,31 @@ it('keeps a request ID and a token only if a call of the step was answered with 
   expect(withOwnEvidence(genuine, rows)).toEqual(genuine);
   expect(withOwnEvidence(step('accepted', { requestId: 'forged', token: 'forged' }), rows)).toEqual(step('accepted'));
   expect(withOwnEvidence({ ...genuine, step: 'plaid.user' }, rows)).toEqual(step('accepted', { step: 'plaid.user' }));
+});
+
+describe('what a run was told must be in the ledger', () => {
+  const claims = (answers: number) => ({ wholeLists: [], answers: { 'plaid.items': answers } });
+  const done = [listed('a'), intent(), removed('a'), outcome('read', { activityId: 'look-2', items: [] })];
+
+  it('counts the calls that were answered well, so that one that came from elsewhere shows', () => {
+    expect(notBorneOut([step('removed')], done, claims(3))).toEqual([]);
+    expect(notBorneOut([step('removed')], done, claims(4))).toEqual([0]);
+    expect(notBorneOut([step('failed')], [], claims(4))).toEqual([]);
+  });
+
+  it('counts a good answer that said that nothing changed', () => {
+    const refusedWell = outcome('failed', { activityId: '3', status: 200 });
+    expect(notBorneOut([step('removed')], [...done, refusedWell], claims(4))).toEqual([]);
+    expect(notBorneOut([step('notFound')], [outcome('notFound', { status: 200 })], claims(1))).toEqual([]);
+  });
+
+  it('takes the word of the person for what people do', () => {
+    expect(notBorneOut([step('removed', { step: 'courier.archive', task: 'manual' })], [], claims(0))).toEqual([]);
+  });
+
+  it('judges what a list left only for the lists of which everything was to be removed', () => {
+    const left = [intent(), removed('a'), outcome('read', { activityId: 'look', items: ['a', 'b'] })];
+    expect(notBorneOut([step('removed')], left, { wholeLists: ['plaid.items'] })).toEqual([0]);
+    expect(notBorneOut([step('removed')], left, { wholeLists: ['courier.topics'] })).toEqual([]);
+  });
 });

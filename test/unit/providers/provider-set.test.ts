@@ -42,13 +42,13 @@ describe('the providers of a worker', () => {
     [
       'an unknown provider, with the nearest name',
       { couriar: { contactId: 'c' } },
-      ['ids.couriar: this worker has no provider couriar; it has plaid, batch, courier; did you mean courier?'],
+      ['ids.couriar: unknown provider couriar; allowed: plaid, batch, courier; did you mean courier?'],
     ],
     [
       'an unknown ID',
       { courier: { contactID: 'c' } },
       [
-        'ids.courier.contactID: courier has no ID contactID; it has contactId, personId, deviceIds, secret; did you mean contactId?',
+        'ids.courier.contactID: unknown ID of courier; allowed: contactId, personId, deviceIds, secret; did you mean contactId?',
       ],
     ],
     [
@@ -95,10 +95,10 @@ describe('the providers of a worker', () => {
       include: ['courier.contact'],
       exclude: ['courier.contakt', 'batch.ios', 'plaid.products', 'nowhere.step'],
     });
-    expect(problems.map(({ field, message }) => `${field}: ${message.replace(/; it has.*(?=; did)/, '')}`)).toEqual([
-      'providers.1: this worker has no provider curier; did you mean courier?',
-      'exclude.0: this worker has no step courier.contakt; did you mean courier.contact?',
-      expect.stringMatching(/^exclude.3: this worker has no step nowhere.step; it has plaid.items, /),
+    expect(problems.map(({ field, message }) => `${field}: ${message.replace(/; allowed.*(?=; did)/, '')}`)).toEqual([
+      'providers.1: unknown provider curier; did you mean courier?',
+      'exclude.0: unknown step courier.contakt; did you mean courier.contact?',
+      expect.stringMatching(/^exclude.3: unknown step nowhere.step; allowed: plaid.items, /),
     ]);
   });
 });

@@ -43,7 +43,7 @@ export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
       print(
         io,
         printable(
-          `${sentence(change, id)} (${environmentsText(hold.environments)}). Lift it with: http-tasks hold remove --id ${quoted(id)}`,
+          `${sentence(change, id)} (${environmentsText(hold.environments)}). Lift it with: http-tasks hold remove --hold ${quoted(id)}`,
         ),
       );
     sayWhatIsNotCovered(io, ids);

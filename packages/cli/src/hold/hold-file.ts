@@ -5,14 +5,14 @@ import { idProblem, NO_PLACEHOLDERS } from 'temporal-http-tasks/internal/sources
 import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 import { CommandFailure, Refusal } from '../errors';
 import { checkHoldId, checkReason } from './hold-options';
-import type { AllUserIds } from '../user-everywhere';
+import type { AllUserIds, NamedUserId } from '../user-everywhere';
 
 const ID_COLUMNS = {
   plaid_user_id: 'plaidUserId',
   plaid_user_token: 'plaidUserToken',
   plaid_access_token: 'plaidAccessToken',
   batch_user_id: 'batchUserId',
-} as const satisfies Record<string, keyof AllUserIds>;
+} as const satisfies Record<string, NamedUserId>;
 
 type IdColumn = keyof typeof ID_COLUMNS;
 
@@ -76,7 +76,7 @@ export async function* readHoldFile(
 
 function rowOf(cells: Partial<Record<Column, unknown>>, line: number): HoldRow | BadHoldRow {
   const ids: AllUserIds = {};
-  for (const [column, field] of Object.entries(ID_COLUMNS) as [IdColumn, keyof AllUserIds][]) {
+  for (const [column, field] of Object.entries(ID_COLUMNS) as [IdColumn, NamedUserId][]) {
     const id = textOf(cells[column]);
     if (id === undefined) continue;
     // Taken as an ID it would hold another user than the one that is meant.

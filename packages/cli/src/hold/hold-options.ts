@@ -3,9 +3,10 @@ import { literalOption, repeatedOption } from '../command';
 import type { CommonOptions } from '../command';
 import { Refusal } from '../errors';
 import { environmentProblem } from '../user-everywhere';
-import type { AllUserIds } from '../user-everywhere';
-import { addUserOptions, givenIds } from '../user-options';
-import type { UserOptions } from '../user-options';
+import type { Io } from '../io';
+import type { AllUserIds, IdAtService } from '../user-everywhere';
+import { addIdOption, addUserOptions, givenIds } from '../user-options';
+import type { IdOptions, UserOptions } from '../user-options';
 import { userName } from '../user-name';
 
 /** What the commands about holds take; each takes some of it. */
@@ -15,8 +16,31 @@ export interface HoldOptions extends CommonOptions, UserOptions {
   file?: string;
   ignoreColumn?: readonly string[];
   reason?: string;
+  /** The ID of a hold. */
   id?: string;
   by?: string;
+  /** IDs at any provider. */
+  more?: readonly IdAtService[];
+}
+
+/** The same as they were typed: `--id` names a user's ID, or without `=` a hold. */
+export type GivenHoldOptions = Omit<HoldOptions, 'id' | 'more'> & IdOptions & { hold?: string };
+
+/** Reads what `--id` and `--hold` name. */
+export async function readHoldOptions(
+  io: Io,
+  { id: given = [], hold, providers, ...options }: GivenHoldOptions,
+): Promise<HoldOptions> {
+  const users = given.filter((text) => text.includes('='));
+  const [named, second] = [...(hold === undefined ? [] : [hold]), ...given.filter((text) => !text.includes('='))];
+  if (second !== undefined) throw new Refusal('Usage', 'Name one hold, with --hold or with --id.', 'hold');
+  const more =
+    users.length === 0
+      ? []
+      : await (
+          await import('../provider-ids.js')
+        ).readIdsAtServices(io, { id: users, ...(providers !== undefined && { providers }) });
+  return { ...options, ...(named !== undefined && { id: named }), ...(more.length > 0 && { more }) };
 }
 
 const MAX_REASON_CHARACTERS = 500;
@@ -24,12 +48,17 @@ const MAX_NAME_CHARACTERS = 200;
 
 /** Adds the options that name whom a hold is about. */
 export function addHeldOptions(command: Command): Command {
-  return addUserOptions(command).addOption(
+  return addIdOption(addUserOptions(command), '; without "=", the ID of a hold').addOption(
     literalOption(
       '--plaid-access-token <token>',
       'the access token of one Item, for plaid.itemRemove, which names no user; a secret',
     ),
   );
+}
+
+/** Adds `--hold`. */
+export function addHoldOption(command: Command, description: string): Command {
+  return command.addOption(literalOption('--hold <id>', description));
 }
 
 /** Adds `--environment`. */
@@ -58,8 +87,12 @@ export function addByOption(command: Command, who: string): Command {
 
 /** The IDs that were given, each as it stands. */
 export function heldIds(options: HoldOptions): AllUserIds {
-  const { plaidAccessToken } = options;
-  return { ...givenIds(options), ...(plaidAccessToken !== undefined && { plaidAccessToken }) };
+  const { plaidAccessToken, more } = options;
+  return {
+    ...givenIds(options),
+    ...(plaidAccessToken !== undefined && { plaidAccessToken }),
+    ...(more && { more }),
+  };
 }
 
 /** @throws Refusal when no ID is given, or an empty one. */
@@ -68,7 +101,7 @@ export function requireIds(options: HoldOptions, request = 'Name the user'): All
   if (Object.keys(ids).length === 0) {
     throw new Refusal(
       'Task.InvalidInput',
-      `${request} with --plaid-user-id, --plaid-user-token, --plaid-access-token or --batch-user-id.`,
+      `${request} with --plaid-user-id, --plaid-user-token, --plaid-access-token, --batch-user-id or --id PROVIDER.ID=VALUE.`,
       'user',
     );
   }
@@ -109,5 +142,5 @@ export function requireReasonAndId({ reason, id }: HoldOptions): void {
   const wrongReason = checkReason(reason);
   if (wrongReason !== undefined) throw new Refusal('Task.InvalidInput', `${wrongReason}.`, 'reason');
   const wrongId = checkHoldId(id);
-  if (wrongId !== undefined) throw new Refusal('Task.InvalidInput', `--id: ${wrongId}.`, 'id');
+  if (wrongId !== undefined) throw new Refusal('Task.InvalidInput', `--hold: ${wrongId}.`, 'hold');
 }

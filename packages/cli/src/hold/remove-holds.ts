@@ -10,8 +10,8 @@ import type { HoldOptions } from './hold-options';
 export async function removeHolds(io: Io, options: HoldOptions): Promise<ExitCode> {
   const { id, json, reason } = options;
   const byUser = Object.keys(heldIds(options)).length > 0;
-  if (id !== undefined && byUser) throw new Refusal('Usage', 'Give --id or IDs of a user, not both.');
-  const ids = id === undefined ? requireIds(options, 'Name the hold with --id, or the user') : {};
+  if (id !== undefined && byUser) throw new Refusal('Usage', 'Give --hold or IDs of a user, not both.');
+  const ids = id === undefined ? requireIds(options, 'Name the hold with --hold, or the user') : {};
   const wrong = checkReason(reason);
   if (wrong !== undefined) throw new Refusal('Task.InvalidInput', `${wrong}.`, 'reason');
   const record = { by: claimedBy(options), ...(reason !== undefined && { why: reason }) };

@@ -6,14 +6,7 @@ import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
 import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
-import type { CommonOptions } from '../command';
 import type { Io } from '../io';
-
-/** What `http-tasks providers list` and `show` take. */
-export interface ProvidersOptions extends CommonOptions {
-  /** Files and folders with provider files, separated by commas. */
-  providers?: string;
-}
 
 /** The setting that lists provider files and folders. */
 const SETTING = 'HTTP_TASKS_PROVIDERS';

@@ -5,7 +5,7 @@ import { printTable } from '../table';
 import { settingStates } from './describe-provider';
 import type { SettingState } from './describe-provider';
 import { findProviders } from './find-providers';
-import type { ProvidersOptions } from './find-providers';
+import type { ProvidersOptions } from '../providers-option';
 
 /** Prints the built-in providers and those of provider files. */
 export async function listProviders(io: Io, { json, providers }: ProvidersOptions): Promise<ExitCode> {

@@ -8,7 +8,7 @@ import { paint, print, printJson, say } from '../output';
 import { printTable } from '../table';
 import { describeProvider } from './describe-provider';
 import { findProviders } from './find-providers';
-import type { ProvidersOptions } from './find-providers';
+import type { ProvidersOptions } from '../providers-option';
 
 /** A path rather than a name: it has a separator, or ends as a file does. */
 const PATH = /[/\\]|\.(?:ya?ml|json)$/;

@@ -4,6 +4,7 @@ import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject'
 import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { OpenedLedger } from '../open-ledger';
 import { subjectsEverywhere } from '../user-everywhere';
+import type { IdAtService } from '../user-everywhere';
 
 /** Receipts in an order for reading, some at a time; no page splits a run or a user of a sweep. */
 export type ReceiptPages = AsyncIterable<readonly Receipt[]>;
@@ -24,6 +25,15 @@ export async function findReceipts(id: string, opened: OpenedLedger): Promise<Fo
   const sweep = await opened.ledger.sweeps.read(id);
   if (sweep) return { sweep, pages: pagesOfSweep(opened, id) };
   return { pages: one(await findRuns(opened, id, userHashes(id, opened.hasher))) };
+}
+
+/** Looks for runs, sweeps and calls about a user, in every environment. */
+export async function findReceiptsOf(
+  user: readonly IdAtService[],
+  { ledger, hasher }: OpenedLedger,
+): Promise<FoundReceipts> {
+  const subjects = subjectsEverywhere({ more: user }, hasher).map(({ subject }) => subject);
+  return { pages: one(await ledger.readReceipts({ subjects })) };
 }
 
 async function* pagesOfSweep({ ledger }: OpenedLedger, sweepId: string): ReceiptPages {

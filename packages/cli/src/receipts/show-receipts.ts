@@ -7,7 +7,8 @@ import { printTable } from '../table';
 import { checkOutputFile } from '../output-file';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { counting, growingNumber, writeChunksToFile, writeChunksToStdout } from './export-receipts';
-import { findReceipts } from './find-receipts';
+import type { IdAtService } from '../user-everywhere';
+import { findReceipts, findReceiptsOf } from './find-receipts';
 import type { FoundReceipts, ReceiptPages } from './find-receipts';
 import { lastWords } from './last-words';
 import { markSealed } from './mark-sealed';
@@ -22,14 +23,19 @@ const SHOWN = 50;
 
 const HEAD = ['At', 'Step', 'Task', 'Phase', 'Outcome', 'Evidence'];
 
-/** Shows or writes the receipts of an id. */
-export async function showReceipts(io: Io, id: string, wanted: Wanted): Promise<ExitCode> {
+/** Shows or writes the receipts of an ID, or of a user by IDs at providers. */
+export async function showReceipts(
+  io: Io,
+  id: string,
+  wanted: Wanted,
+  user?: readonly IdAtService[],
+): Promise<ExitCode> {
   if (wanted.file) await checkOutputFile(wanted.file);
   if (wanted.format === 'html' && !wanted.file && io.stdout.isTTY) {
     throw new Refusal('Usage', '--html is a page for a browser; name a file for it with --out.', 'html');
   }
   return withWorkersLedger<ExitCode>(io, async (opened) => {
-    const found = await findReceipts(id, opened);
+    const found = user ? await findReceiptsOf(user, opened) : await findReceipts(id, opened);
     if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
     const pages = markSealed(opened.ledger.sweeps, wanted.attempts ? found.pages : lastWordsOf(found.pages));
     if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);
