@@ -85,7 +85,7 @@ it("finds a sweep together with its users' runs, by how they stand", async () =>
 });
 
 it.each([
-  [['--status', 'done'], '--status must be one of running, waitingForApproval'],
+  [['--status', 'done'], '--status must be one of running, waitingForPerson, waitingForApproval'],
   [['--subject', 'usr_1'], '--subject is no keyed hash'],
   [['--user', ''], '--user must not be empty'],
   [['--user', 'usr_1', '--subject', 'usr_1'], 'not both'],

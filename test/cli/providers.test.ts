@@ -74,11 +74,25 @@ describe('http-tasks providers', () => {
     );
   });
 
-  it('a command that would leave configured provider files out refuses to start', async () => {
-    for (const command of ['worker', 'list'])
-      expect(await runJson<Refused>([command], { HTTP_TASKS_PROVIDERS: 'x.provider.yaml' })).toMatchObject({
-        code: 2,
-        document: { error: { type: 'Settings', field: 'HTTP_TASKS_PROVIDERS' } },
-      });
+  it('a worker that lacks a setting of a listed provider does not start', async () => {
+    const env = { HTTP_TASKS_SERVICES: 'http', HTTP_TASKS_PROVIDERS: writeProvider(LIBRARY), LIBRARY_KEY: 'sk_1' };
+    const refused = await runJson<Refused>(['worker'], env);
+    expect(refused).toMatchObject({ code: 2, document: { error: { type: 'Settings' } } });
+    expect(JSON.stringify(refused.document)).toContain('LIBRARY_CLIENT_SECRET');
+    expect(JSON.stringify(refused.document)).not.toContain('sk_1');
+  });
+
+  it('refuses IDs of providers that are not listed, and names the nearest, without repeating a value', async () => {
+    const env = { HTTP_TASKS_PROVIDERS: writeProvider(LIBRARY), HTTP_TASKS_SUBJECT_KEY: 'sixteen letters!' };
+    const field = async (...args: string[]): Promise<string | undefined> => {
+      const { code, document } = await runJson<Refused>(args, env);
+      expect(code).toBe(2);
+      expect(JSON.stringify(document)).not.toContain('m_17');
+      return document.error.field;
+    };
+    expect(await field('offboard', '--reason', 'OTHER', '--id', 'cityLibary.personId=m_17')).toBe(
+      'user.ids.cityLibary',
+    );
+    expect(await field('hold', 'add', '--id', 'cityLibrary.person=m_17')).toBe('user.ids.cityLibrary.person');
   });
 });

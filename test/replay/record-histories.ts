@@ -7,6 +7,8 @@ import path from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { z } from 'zod';
+import { readProvider } from '@temporal-http-tasks/openapi';
+import { completeStepUpdate, progressQuery } from 'temporal-http-tasks/workflow';
 import { version } from '../../package.json';
 import { defineHttpTask, defineService } from 'temporal-http-tasks';
 import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
@@ -17,6 +19,7 @@ import type { Place } from '../support/offboarding';
 import { callsFor, seedUser, startOffboarding, until } from '../support/offboarding-runs';
 import type { GivenInput, SeededUser } from '../support/offboarding-runs';
 import { openSweepPlace } from '../support/sweep-runs';
+import { CourierHouse, writeCourierFile } from '../workflow/providers/courier-house';
 import { HISTORIES } from './histories';
 import { SWEEPS } from './sweep-runs';
 
@@ -33,6 +36,8 @@ function isWanted(name: string): boolean {
 interface Recording {
   place: Place;
   target: HttpTarget;
+  /** A provider of its own, from a file. */
+  house: CourierHouse;
 }
 
 /** By the name of the file; each starts one run, lets happen to it what its name says, and answers it. */
@@ -101,6 +106,33 @@ const RUNS: Record<string, (recording: Recording) => Promise<Handle>> = {
     await until('a look after the lost removal', () => callsFor(place, seeded.plaidUserId).length >= 3);
     await handle.cancel();
     return handle;
+  },
+
+  'offboard-user-at-a-provider-from-a-file': async ({ place, house }) => {
+    const [contactId, personId, device] = [freshId('c'), freshId('p'), freshId('d')];
+    house.contacts.set(contactId, [1, 2, 3]);
+    house.devices.add(device);
+    const handle = await startOffboarding(place, {
+      user: { ids: { courier: { contactId, personId, deviceIds: [device] } } },
+      include: ['courier.archive'],
+    });
+    await until('the run waits for a person', async () => {
+      const { waiting } = await handle.query(progressQuery);
+      return waiting?.[0]?.step === 'courier.archive';
+    });
+    await handle.executeUpdate(completeStepUpdate, {
+      args: [{ step: 'courier.archive', by: 'Archive', outcome: 'removed' }],
+    });
+    return handle;
+  },
+
+  'offboard-user-at-a-provider-from-a-file-lost-calls': ({ place, house }) => {
+    const [contactId, personId] = [freshId('c'), freshId('p')];
+    house.contacts.set(contactId, [7]);
+    house.faults.set(`DELETE /contacts/${contactId}/topics/7`, ['lostBefore']);
+    house.faults.set(`DELETE /contacts/${contactId}`, ['lostAfter']);
+    house.faults.set('POST /erasures', ['lostAfter']);
+    return startOffboarding(place, { user: { ids: { courier: { contactId, personId } } } });
   },
 
   'offboard-user-held': async ({ place }) => {
@@ -180,12 +212,15 @@ async function record(): Promise<void> {
   process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = server.address;
   const worker = { identity: 'recorder', maxHeartbeatThrottleInterval: '500ms' as const };
   const target = await startHttpTarget();
-  const place = await openPlace({ env: { HTTP_TASKS_HTTP_ALLOW: target.origin } });
+  const house = new CourierHouse();
+  const courier = { COURIER_TOKEN: 'courier-key', COURIER_BASE_URL: await house.start() };
+  const place = await openPlace({ env: { HTTP_TASKS_HTTP_ALLOW: target.origin, ...courier } });
+  const providers = [await readProvider(writeCourierFile())];
   const sweepPlace = await openSweepPlace();
   try {
-    await place.startWorker({ worker, plugin: { tasks: [shopTask(target)] } });
+    await place.startWorker({ worker, plugin: { tasks: [shopTask(target)], providers } });
     await sweepPlace.startWorker({ worker });
-    for (const [name, start] of wantedOf(RUNS)) await keep(name, await start({ place, target }));
+    for (const [name, start] of wantedOf(RUNS)) await keep(name, await start({ place, target, house }));
     for (const [name, start] of wantedOf(SWEEPS)) {
       await keep(name, await start(sweepPlace));
       sweepPlace.simulators.plaid.faults.remove();
@@ -195,6 +230,7 @@ async function record(): Promise<void> {
     await sweepPlace.close();
     await place.close();
     await target.close();
+    await house.close();
     await server.stop();
   }
 }

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { addCommand, onRun } from './command';
+import { addCommand, literalOption, onRun } from './command';
 import type { Io } from './io';
 import type { AddOptions } from './providers/add-provider';
 import { addProvidersOption } from './providers-option';

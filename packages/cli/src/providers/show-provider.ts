@@ -85,5 +85,4 @@ function printProvider(io: Io, { provider, title, docs, file, environment, produ
     tasks.map(({ task, method, path, effect, summary }) => [task, `${method} ${path}`, effect, summary]),
   );
   for (const { operation, why } of skipped) say(io, `${operation} cannot be called: ${why}`);
-  say(io, 'Workers of this version do not run provider files yet.');
 }
