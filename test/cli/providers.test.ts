@@ -7,6 +7,7 @@ import { runCli, runJson } from './run-cli';
 interface Refused {
   error: {
     type: string;
+    field?: string;
     message: string;
     problems?: { file: string; line?: number; place: string; message: string }[];
   };

@@ -93,7 +93,7 @@ export function addOffboardOptions(command: Command): Command {
  */
 export async function readOffboardInput(
   options: OffboardOptions,
-  ids: ProviderIds | undefined,
+  ids?: ProviderIds,
 ): Promise<OffboardUserInput> {
   const input =
     options.input === undefined ? inputFromOptions(options, ids) : await inputFromJson(options.input, options);
