@@ -240,9 +240,10 @@ function hasKeySlots({ service }: Provider): boolean {
   return service.credentials.some(({ slotField }) => slotField !== undefined);
 }
 
-/** A provider's steps for one key and without options. */
+/** A provider's steps for one key, every ID and without options. */
 function sampleOf(provider: Provider): PlannedStep[] {
-  return readSteps(provider, provider.steps({ keys: ['default'], options: {} })).steps.map(({ planned }) => planned);
+  const at = { keys: ['default'], options: {}, ids: Object.keys(provider.ids) };
+  return readSteps(provider, provider.steps(at)).steps.map(({ planned }) => planned);
 }
 
 /** The sensitive fields of tasks that take each ID. */

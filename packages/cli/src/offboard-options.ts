@@ -91,10 +91,7 @@ export function addOffboardOptions(command: Command): Command {
  * @throws InvalidInputError naming the path of the field, for example `user.batchUserId`.
  * @throws Refusal when `--input` is no JSON or stands beside other options.
  */
-export async function readOffboardInput(
-  options: OffboardOptions,
-  ids?: ProviderIds,
-): Promise<OffboardUserInput> {
+export async function readOffboardInput(options: OffboardOptions, ids?: ProviderIds): Promise<OffboardUserInput> {
   const input =
     options.input === undefined ? inputFromOptions(options, ids) : await inputFromJson(options.input, options);
   return parseInput('offboardUser', offboardUserInput, input);
