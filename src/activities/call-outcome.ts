@@ -2,6 +2,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { TaskAnswer } from '../http/read-answer';
 import type { CallOutcome } from '../ledger/ledger';
 import { showsState } from '../policy/providers/state-pattern';
+import type { StatePattern } from '../policy/providers/state-pattern';
 import type { Effect, HttpTask } from '../tasks/define';
 import { isTaskFailureType } from '../tasks/failure';
 import type { TaskFailure } from '../tasks/failure';
@@ -20,8 +21,9 @@ export function outcomeOfAnswer(
 /** A provider may say with a good status that nothing was there or that the call failed. */
 function meaningOf({ answerMeans, unchangedBy }: HttpTask, output: unknown): CallOutcome['outcome'] {
   if (!unchangedBy) return answerMeans;
-  if (showsState(output, unchangedBy.absent)) return 'notFound';
-  return showsState(output, unchangedBy.failed) ? 'failed' : answerMeans;
+  const shows = (patterns: readonly unknown[]): boolean => showsState(output, patterns as readonly StatePattern[]);
+  if (shows(unchangedBy.absent)) return 'notFound';
+  return shows(unchangedBy.failed) ? 'failed' : answerMeans;
 }
 
 /**

@@ -89,7 +89,7 @@ export interface RecordEnd {
   someItems?: boolean;
   /** Lists of which everything was to be removed; earlier versions did not send it. */
   wholeLists?: readonly string[];
-  /** By step: how many calls the run was told to have been answered well; earlier versions did not send it. */
+  /** By step: how many calls had a good response, as the run knows it; earlier versions did not send it. */
   answers?: Readonly<Record<string, number>>;
   subject: string;
   environment: string;

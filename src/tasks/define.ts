@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { StatePattern } from '../policy/providers/state-pattern';
 import { ownEntry } from './own-entry';
 import type { CredentialRule, ServiceDefinition } from './service';
 import type { AnswerForm, BodyForm, FieldWriting } from './wire';
@@ -98,8 +97,11 @@ export interface HttpTask<
   absentCodes: readonly string[];
   /** HTTP statuses that say the same, where the provider has no code for it. @default none */
   absentStatuses?: readonly number[];
-  /** What a good answer shows when the call changed nothing after all: nothing was there, or it failed. */
-  unchangedBy?: { absent: readonly StatePattern[]; failed: readonly StatePattern[] };
+  /**
+   * What a good response shows when the call changed nothing after all: nothing was there, or it failed. Patterns of states,
+   * as the steps of a provider have them.
+   */
+  unchangedBy?: { absent: readonly unknown[]; failed: readonly unknown[] };
   /** Dotted path to what the provider confirms a good response with, such as a job's ID; for receipts. @default token */
   tokenField?: string;
   timeouts: CallTimeouts;
