@@ -129,8 +129,9 @@ function leavesNone(rows: readonly CallRow[]): boolean {
   return last.items.every((item) => removed.has(item));
 }
 
-/** The step without a request ID or token that no call of the run was answered with. */
+/** The step without a request ID or token that no call of the run was answered with. The evidence of a person stays. */
 export function withOwnEvidence(step: StepResult, rows: readonly CallRow[]): StepResult {
+  if (step.task === BY_PERSON) return step;
   const { requestId, token, ...rest } = step;
   const own = rows.filter((row) => row.step === step.step);
   return {
