@@ -8,7 +8,7 @@ import { readText } from './env';
 import type { Env } from './env';
 import { boundOrigins } from './key-bindings';
 import type { OAuthClient } from './oauth-client';
-import type { ProblemList } from './problems';
+import { ProblemList } from './problems';
 import { servicePlace } from './service-place';
 
 /** Environment, base URL and keys of a service. Key values are never enumerable. */
@@ -148,6 +148,16 @@ function whyNoEnvironment({
       ? `name the service (--service ${imported?.as ?? name}, or service in code) to choose one by a setting, or give defaultEnvironment in code`
       : `set ${environmentSetting} to one of them`;
   return `is missing: "${name}" has several servers and no default, because none looks like a sandbox; ${how}: ${all.join(', ')}.`;
+}
+
+/**
+ * Returns the environment of a service in which its IDs are valid. Needs no keys.
+ *
+ * @throws SettingsError if its setting names none of its environments.
+ */
+export function environmentFor(env: Env, service: ServiceDefinition): string {
+  const problems = new ProblemList();
+  return problems.finish(readEnvironment(env, service, problems) ?? '');
 }
 
 function readEnvironment(env: Env, service: ServiceDefinition, problems: ProblemList): string | undefined {

@@ -142,6 +142,10 @@ interface SweepsTable {
   plaid_environment: string | null;
   /** JSON; null until a run has claimed the sweep, and for a sweep that was opened before this column existed. */
   plan: string | null;
+  /** JSON: the steps that all users get; null for a sweep that was opened before this column existed. */
+  steps_plan: string | null;
+  /** A JSON object of environments by provider; null while no user has an ID, and before this column existed. */
+  environments: string | null;
   max_users: number | null;
   needs_approval: number | null;
   approved_at: LaterInstant;
@@ -193,6 +197,17 @@ interface TargetIdsTable {
   seq: number;
   ids: string;
   subjects: string;
+}
+
+interface TargetProgressTable {
+  sweep: number;
+  seq: number;
+  /** Encrypted. */
+  progress: string;
+  /** The step that a person has to do for the user. */
+  waits_for: string | null;
+  /** JSON: what a person reported about it. */
+  report: string | null;
 }
 
 interface TargetKeysTable {
@@ -249,6 +264,7 @@ export interface Tables {
   sweep_chunks: SweepChunksTable;
   targets: TargetsTable;
   target_ids: TargetIdsTable;
+  target_progress: TargetProgressTable;
   target_keys: TargetKeysTable;
   bulk_queue: BulkQueueTable;
   sealed_leaves: SealedLeavesTable;

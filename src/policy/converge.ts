@@ -15,6 +15,7 @@ import type {
   KnownBefore,
   ManualMove,
   ManualReport,
+  SavedStep,
   Sight,
   Step,
 } from './steps/step';
@@ -87,6 +88,56 @@ export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled')
     ...(state.current?.ended(reason) ?? []),
     ...state.waiting.flatMap((waiting) => notBegun(waiting, state, { outcome, reason })),
   ];
+}
+
+/** How far a run has come, as JSON with IDs in it: what a later round needs to continue it. */
+export interface SavedRun {
+  done: readonly StepResult[];
+  seen: readonly string[];
+  looks: readonly (readonly [look: string, absent: boolean])[];
+  blocked: readonly string[];
+  /** The current step; absent when all have ended. */
+  step?: string;
+  /** From {@link Step.saved}. */
+  saved?: SavedStep;
+}
+
+/** Returns what {@link resumeConverging} needs to continue the run. */
+export function saveConverging({ done, seen, looks, blocked, current }: ConvergeState): SavedRun {
+  const saved = current?.saved();
+  return {
+    done,
+    seen: [...seen],
+    looks: [...looks],
+    blocked: [...blocked],
+    ...(current && { step: current.name }),
+    ...(saved && { saved }),
+  };
+}
+
+/** The state of a run that was saved, for the same plan and user. */
+export function resumeConverging(plan: ConvergePlan, run: SavedRun): ConvergeState {
+  const { done, seen, looks, blocked, step: name, saved } = run;
+  const { steps } = plan.plan;
+  const at = steps.findIndex((step) => step.plan.step === name);
+  const step = steps[at];
+  const state = {
+    ...stateOf(plan, steps.slice(at + 1)),
+    done,
+    seen: new Set(seen),
+    looks: new Map(looks),
+    blocked: new Set(blocked),
+  };
+  if (!step) return { ...state, waiting: [] };
+  const begun = begin(step, state);
+  // What a step needs is as it was, so that it begins as it did.
+  if (Array.isArray(begun)) return startNext({ ...state, done: [...done, ...begun] });
+  return { ...state, current: saved ? begun.resumed(saved) : begun };
+}
+
+/** The state without a result of the current step, which is done in another way. */
+export function leaveOut(state: ConvergeState): ConvergeState {
+  return startNext({ ...state, current: undefined });
 }
 
 /** Every step of a user on whom a hold lies. */

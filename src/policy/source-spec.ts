@@ -13,9 +13,6 @@ export const USER_COLUMNS = [
   'closed_at',
 ] as const;
 
-/** One of {@link USER_COLUMNS}. */
-export type UserColumn = (typeof USER_COLUMNS)[number];
-
 const closedAt = z
   .string()
   .refine((text) => instantMs(text) !== undefined, INSTANT_RULE)
@@ -28,7 +25,6 @@ const closedAt = z
 export const targetUser = userIds
   .safeExtend({ itemIds: offboardUserInput.shape.itemIds, closedAt })
   .superRefine((user, context) => {
-    if (user.ids) context.addIssue({ code: 'custom', path: ['ids'], message: 'is not supported in a sweep' });
     if (user.itemIds && user.plaidUserId === undefined && user.plaidUserToken === undefined) {
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs plaidUserId or plaidUserToken' });
     }
@@ -36,15 +32,25 @@ export const targetUser = userIds
 
 const otherName = z.string().min(1, 'must not be empty').optional();
 
-/** How a source calls what we know as {@link USER_COLUMNS}; a column that is left out keeps our name. */
-const columnNames = z.strictObject({
-  plaid_user_id: otherName,
-  plaid_user_token: otherName,
-  batch_user_id: otherName,
-  reference: otherName,
-  item_ids: otherName,
-  closed_at: otherName,
-});
+/**
+ * The source's names of columns, by our names; a column that is left out keeps our name. Which columns the IDs of other
+ * providers have only a worker knows; it refuses the others.
+ */
+const columnNames = z
+  .object({
+    plaid_user_id: otherName,
+    plaid_user_token: otherName,
+    batch_user_id: otherName,
+    reference: otherName,
+    item_ids: otherName,
+    closed_at: otherName,
+  })
+  .catchall(otherName)
+  .superRefine((names, context) => {
+    for (const column of Object.keys(names))
+      if (!/^[a-z][a-z\d]*(?:_[a-z\d]+)+$/.test(column) && !USER_COLUMNS.some((own) => own === column))
+        context.addIssue({ code: 'custom', path: [column], message: 'there is no such field' });
+  });
 
 /** Our column names with the names that a source uses instead. */
 export type ColumnNames = z.output<typeof columnNames>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { completeStepInput } from './complete-step';
 import { offboardUserInput } from './offboard-input';
 import { sourceSpec } from './source-spec';
 import { durationText } from './deadline';
@@ -27,8 +28,20 @@ export const DEFAULT_APPROVE_WITHIN = '30 days';
 
 const ORIGINS = ['source', 'snapshot', 'redriveOf'] as const;
 
-const { reason, onFailure, deadline, dryRun, notFoundIsFine, verifyRemovals, exclude, plaid, batch, compensation } =
-  offboardUserInput.shape;
+const {
+  reason,
+  onFailure,
+  deadline,
+  dryRun,
+  notFoundIsFine,
+  verifyRemovals,
+  providers,
+  include,
+  exclude,
+  plaid,
+  batch,
+  compensation,
+} = offboardUserInput.shape;
 
 /** A limit in calls a minute. */
 export const callsAMinute = z
@@ -58,6 +71,8 @@ export const offboardUsersInput = z
     dryRun,
     notFoundIsFine,
     verifyRemovals,
+    providers,
+    include,
     exclude,
     plaid,
     batch,
@@ -175,6 +190,16 @@ export const resumeInput = z
     because: z.string().optional().describe('Resume only if it is paused for this reason.'),
   })
   .optional();
+
+/** The argument of the update `completeStep`. */
+export const completeUsersStepInput = completeStepInput.extend({
+  seqs: z
+    .array(z.number().int('must be a whole number').min(0))
+    .min(1, 'must have at least one user; leave it out for all who wait')
+    .max(10_000, 'must have at most 10,000 users')
+    .optional()
+    .describe('Only these users, by their numbers in the receipts. Default: all who wait for the step.'),
+});
 
 /** The argument of the update `setRate`. */
 export const setRateInput = z.strictObject({

@@ -51,8 +51,12 @@ export interface SweepProgress extends SweepResult {
   round: number;
   /** Chunks, or children, under way. */
   underWay: number;
-  /** Users who are done but for a bulk call at Batch; counted as pending. */
+  /** Users who are done but for a bulk call; counted as pending. */
   waitingForBulk: number;
+  /** The titles of the providers; absent in runs of earlier versions. */
+  titles?: ProviderTitles;
+  /** Steps that people have to do, with the number of users who wait; absent when there are none. Counted as pending. */
+  waitingForPerson?: readonly StepWait[];
   /** ISO 8601: when the next of the deferred users may be tried again, while all of them have to wait. */
   nextTryAt?: string;
   /** ISO 8601. */
@@ -61,6 +65,32 @@ export interface SweepProgress extends SweepResult {
   deadline?: string;
   /** ISO 8601: when the sweep is cancelled unless it is approved; while it waits for that. */
   approveUntil?: string;
+}
+
+/** The titles of a sweep's providers. */
+export interface ProviderTitles {
+  /** Those that are called for bulk deletions when everything else is done. */
+  bulk: readonly string[];
+  /** The others. */
+  others: readonly string[];
+}
+
+/** Returns what people are told of users who wait for bulk calls: where they are done, and what they wait for. */
+export function bulkWords(titles: ProviderTitles | undefined): { done: string; waiting: string; calls: string } {
+  const { bulk = [], others = [] } = titles ?? {};
+  const at = bulk.join(' and ');
+  return {
+    done: others.length > 0 ? `done at ${others.join(' and ')}` : 'done so far',
+    waiting: `waiting for ${at || 'bulk calls'}`,
+    calls: at === '' ? 'bulk calls' : `bulk calls at ${at}`,
+  };
+}
+
+/** Users who wait for a person to do a step; the update `completeStep` reports it. */
+export interface StepWait {
+  step: string;
+  title: string;
+  users: number;
 }
 
 /** No user yet. */

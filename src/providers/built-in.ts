@@ -60,6 +60,22 @@ export function builtInStepPlan({ removeUser, exclude = [], batchMode, batchApps
   });
 }
 
+/** The provider whose calls the input's `rate` limits. */
+export const RATED_PROVIDER = 'plaid';
+
+/** Returns the options of the providers that come with the package, from the fields of a sweep's plan. */
+export function builtInOptions({ removeUser, batchMode }: Pick<BuiltInChoices, 'removeUser' | 'batchMode'>) {
+  return { plaid: { removeUser }, batch: { mode: batchMode } };
+}
+
+/** Returns {@link builtInStepPlan} for the keys of these services. Without a key there is a step all the same: it is missed. */
+export function builtInStepPlanOf(
+  choices: Omit<BuiltInChoices, 'batchApps'>,
+  services: ReadonlyMap<string, { readonly keySlots: readonly string[] }>,
+): StepPlan {
+  return builtInStepPlan({ ...choices, batchApps: services.get('batch')?.keySlots ?? ['default'] });
+}
+
 /** Returns {@link builtInStepPlan}, read once for many users. */
 export function builtInPlan(choices: BuiltInChoices): CompiledPlan {
   return compilePlan(builtInStepPlan(choices));

@@ -1,33 +1,37 @@
 import type { DoneStep } from '../policy/done-steps';
-import { batch } from '../tasks/catalogue';
-import { PLAID_STEPS } from './plaid';
+import type { StepPlan } from '../policy/providers/step-plan';
+import { batchProvider } from './batch';
+import { builtInStepPlan } from './built-in';
+import type { BuiltInChoices } from './built-in';
 
-/** What decides which steps a user gets. */
-export interface StepChoices {
-  removeUser: boolean;
-  batchMode: 'customData' | 'gdpr' | 'both' | 'skip';
-  /** Steps that are left out. */
-  exclude?: readonly string[] | undefined;
+/**
+ * Returns the steps of a plan that an earlier end must have done before a user counts as done, for a user with an ID at
+ * each provider. Steps that are always skipped are none of them.
+ */
+export function doneStepsOf({ steps }: StepPlan): DoneStep[] {
+  return steps.flatMap(({ kind, provider, step, task, skips, ...rest }) => {
+    const isSkipped = skips.some(({ without }) => without === undefined);
+    const isPlaceholder = kind === 'manual' && 'title' in rest && rest.title === '';
+    // Of a list of IDs every entry has to have a receipt of its own.
+    const isEach = kind === 'once' && 'each' in rest && rest.each !== undefined;
+    if (isSkipped || isPlaceholder || isEach) return [];
+    // A request that a provider has accepted is another deletion than a call with the same step's name.
+    return [{ service: provider, step, ...(kind === 'request' && { task }) }];
+  });
 }
 
 /**
- * Returns the steps that a sweep would make for a user with an ID at each provider.
+ * Returns {@link doneStepsOf} for the providers that come with the package.
  *
  * @param batchApps The names of the worker's Batch app keys; undefined when they are not known, and then no earlier end
  *   has done a user at Batch.
  */
 export function stepsToHaveDone(
-  { removeUser, batchMode, exclude = [] }: StepChoices,
+  choices: Omit<BuiltInChoices, 'batchApps'>,
   batchApps: readonly string[] | undefined,
 ): DoneStep[] {
-  const atPlaid = [PLAID_STEPS.items, PLAID_STEPS.products, ...(removeUser ? [PLAID_STEPS.user] : [])].map((step) => ({
-    service: 'plaid',
-    step,
-  }));
-  const task = batchMode === 'gdpr' ? { task: batch.gdprRequestCreate.name } : {};
-  const atBatch = (batchApps ?? ['']).flatMap((app) => [
-    { service: 'batch', step: `batch.${app}`, ...task },
-    ...(batchMode === 'both' ? [{ service: 'batch', step: `batch.${app}-gdpr` }] : []),
-  ]);
-  return [...atPlaid, ...(batchMode === 'skip' ? [] : atBatch)].filter(({ step }) => !exclude.includes(step));
+  const steps = doneStepsOf(builtInStepPlan({ ...choices, batchApps: batchApps ?? ['default'] }));
+  if (batchApps !== undefined) return steps;
+  const { name } = batchProvider();
+  return steps.map((step) => (step.service === name ? { ...step, step: `${name}.` } : step));
 }

@@ -1,7 +1,9 @@
 import { joinColumns, MANY_ROWS, MOST_REJECTED_TOLD } from '../policy/snapshot-report';
 import type { RejectedRow, SnapshotReport } from '../policy/snapshot-report';
 import { SourceError } from './source';
-import type { BadRow, GoodRow, Source, SourcePosition } from './source';
+import { idsOf, NAMED_FIELDS } from '../policy/user-ids';
+import type { NamedIds } from '../policy/user-ids';
+import type { BadRow, GoodRow, Source, SourcePosition, SourceRow } from './source';
 
 /** Maximum number of bad rows: a count, or a percentage of all rows. */
 export type BadRowTolerance = { count: number } | { percent: number };
@@ -26,6 +28,8 @@ export interface CheckOptions {
    * @default the number that is reported by line
    */
   lookFor?: number | undefined;
+  /** Returns what is wrong with the IDs of a user that its providers do not take. @default nothing is */
+  problemOf?: ((user: NamedIds) => string | undefined) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -87,7 +91,8 @@ export class CheckedRows {
    */
   async *rows(): AsyncGenerator<GoodRow, void, undefined> {
     const { after, signal, onBadRow } = this.#options;
-    for await (const row of this.#source.rows({ after: after?.position, signal })) {
+    for await (const read of this.#source.rows({ after: after?.position, signal })) {
+      const row = this.#checked(read);
       if (row.user !== undefined) {
         this.#counts = { ...this.#counts, good: this.#counts.good + 1 };
         this.#frequent.add(row);
@@ -100,6 +105,13 @@ export class CheckedRows {
       if (this.#isBeyondCount && this.#counts.bad >= (this.#options.lookFor ?? MOST_REJECTED_TOLD)) break;
     }
     this.#refuse();
+  }
+
+  #checked(row: SourceRow): SourceRow {
+    const problem = row.user && this.#options.problemOf?.(row.user);
+    if (problem === undefined) return row;
+    const { position, line, user } = row;
+    return { position, line, problem, raw: Buffer.from(JSON.stringify(user)) };
   }
 
   get #isBeyondCount(): boolean {
@@ -153,9 +165,12 @@ class FrequentIds {
   }
 
   add({ user }: GoodRow): void {
-    const { plaidUserId, plaidUserToken, batchUserId } = user;
-    const ids = [plaidUserId, plaidUserToken].filter((id) => id !== undefined).map((id) => `plaid ${id}`);
-    for (const id of batchUserId === undefined ? ids : [...ids, `batch ${batchUserId}`]) this.#addId(id);
+    for (const [provider, given] of Object.entries(idsOf(user))) {
+      for (const [id, value] of Object.entries(given)) {
+        if (NAMED_FIELDS.some((own) => own.provider === provider && own.id === id && 'thing' in own)) continue;
+        for (const one of typeof value === 'string' ? [value] : value) this.#addId(`${provider} ${one}`);
+      }
+    }
   }
 
   #addId(id: string): void {

@@ -1,11 +1,12 @@
-import { USER_COLUMNS } from '../policy/source-spec';
-import type { ColumnNames, UserColumn } from '../policy/source-spec';
+import type { ColumnNames } from '../policy/source-spec';
 import { CsvReader } from './csv-records';
 import { fileBytes } from './file-bytes';
 import { JsonlReader } from './jsonl-records';
 import { MAX_RECORD_BYTES, RecordSplitter, UnsplittableError } from './record-splitter';
 import type { FileRecord, RawRecord, RecordReader } from './record-splitter';
+import type { ColumnRules } from './header';
 import { SourceError } from './source';
+import { UserColumns } from './user-columns';
 
 /** The formats of a user file. */
 export type FileFormat = 'csv' | 'jsonl';
@@ -17,20 +18,36 @@ export interface UserFile {
   flags: string | number;
   format: FileFormat;
   columns: ColumnNames;
+  /** The columns of a user. @default those of the providers that come with the package */
+  known?: UserColumns | undefined;
   /** Columns to ignore. @default none */
   ignoreColumns?: readonly string[] | undefined;
   /** Whether all other columns are ignored, whatever their names. @default false */
   lenient?: boolean | undefined;
 }
 
+/** Returns the rules for the columns of a source of users. */
+export function rulesOf(
+  columns: UserColumns,
+  renames: ColumnNames,
+): Pick<ColumnRules<string>, 'known' | 'renames' | 'resembles'> {
+  return { known: columns.names, renames, resembles: (name) => columns.resembles(name) };
+}
+
 /** Returns the reader for a format. */
-export function readerFor({ format, columns, ignoreColumns, lenient }: Omit<UserFile, 'path' | 'flags'>): RecordReader {
-  const rules = { known: USER_COLUMNS, renames: columns, ignore: ignoreColumns, lenient, field: 'file' };
+export function readerFor({
+  format,
+  columns,
+  known = UserColumns.BASIC,
+  ignoreColumns,
+  lenient,
+}: Omit<UserFile, 'path' | 'flags'>): RecordReader {
+  const rules = { ...rulesOf(known, columns), ignore: ignoreColumns, lenient, field: 'file' };
   return format === 'csv' ? new CsvReader(rules) : new JsonlReader(rules);
 }
 
 /** Returns the records of a file in batches. IDs are unchanged, and whether a row is a valid user is not checked. */
-export async function* fileRecords<Column extends string = UserColumn>(
+export async function* fileRecords<Column extends string = string>(
   file: Pick<UserFile, 'path' | 'flags'>,
   reader: RecordReader<Column>,
   signal?: AbortSignal,

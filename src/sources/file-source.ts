@@ -50,7 +50,13 @@ export class FileSource implements Source {
         const position = progress.pass(bytes);
         if (position === undefined) continue;
         const row =
-          cells === undefined ? { problem } : toUser(cells, { ...reader.rules, allowed: this.#allowed }, file.columns);
+          cells === undefined
+            ? { problem }
+            : toUser(
+                cells,
+                { ...reader.rules, allowed: this.#allowed, ...(file.known && { columns: file.known }) },
+                file.columns,
+              );
         yield 'user' in row ? { position, line, user: row.user } : { position, line, problem: row.problem, raw: bytes };
       }
     }

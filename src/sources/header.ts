@@ -20,6 +20,8 @@ export interface ColumnRules<Column extends string> {
    * @default false
    */
   lenient?: boolean | undefined;
+  /** Whether a name resembles that of an ID of one of the providers. @default none does */
+  resembles?: ((name: string) => boolean) | undefined;
   /** The field that names the source in messages. */
   field: string;
 }
@@ -99,7 +101,7 @@ export class ColumnNames<Column extends string> {
     const met = [...this.#columns.values()];
     const unmet = known.find(
       (column) =>
-        ID_NAME.test(bare(column)) &&
+        (ID_NAME.test(bare(column)) || this.#rules.resembles?.(column)) &&
         renames[column] !== undefined &&
         !ignore.includes(renames[column]) &&
         !met.includes(column),
@@ -127,7 +129,7 @@ export class ColumnNames<Column extends string> {
   }
 
   #refuseNearMiss(name: string): void {
-    const { known, renames, field, lenient = false } = this.#rules;
+    const { known, renames, field, lenient = false, resembles } = this.#rules;
     const meant = known.find((column) => renames[column] === undefined && bare(column) === bare(name));
     if (meant !== undefined) {
       throw new SourceError(
@@ -136,7 +138,8 @@ export class ColumnNames<Column extends string> {
       );
     }
     // Without a known column the text may be an ID rather than a name.
-    if (lenient || !this.#anyKnown || isOther(name, known) || !resemblesId(name)) return;
+    if (lenient || !this.#anyKnown || isOther(name, known)) return;
+    if (!resemblesId(name) && !resembles?.(name)) return;
     throw new SourceError(
       field,
       `the column ${shown(name)} would be ignored although its name resembles that of an ID. ` +
@@ -156,7 +159,13 @@ export function resemblesId(name: string): boolean {
  * @param path The path of the value, for example `attributes`.
  * @param used The dotted paths that are used.
  */
-export function idsInside(value: unknown, path: string, used: readonly string[], level = 1): string[] {
+export function idsInside(
+  value: unknown,
+  path: string,
+  used: readonly string[],
+  resembles: (name: string) => boolean = () => false,
+  level = 1,
+): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || level > MAX_LEVELS || path === '__proto__')
     return [];
   return Object.entries(value)
@@ -166,10 +175,11 @@ export function idsInside(value: unknown, path: string, used: readonly string[],
       if (used.includes(place)) return [];
       const isId =
         NESTED_ID_NAME.test(bare(name)) ||
+        resembles(name) ||
         USER_COLUMNS.some((column) => bare(column) === bare(name) && ID_NAME.test(bare(column)));
       return isId && !used.some((one) => one.startsWith(`${place}.`))
         ? [place]
-        : idsInside(inner, place, used, level + 1);
+        : idsInside(inner, place, used, resembles, level + 1);
     });
 }
 

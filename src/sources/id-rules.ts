@@ -1,7 +1,7 @@
 import { isPlaceholder, placeholderName } from '../policy/placeholders';
 import { USER_COLUMNS } from '../policy/source-spec';
-import type { UserColumn } from '../policy/source-spec';
 import type { TargetUser } from '../policy/target-user';
+import { idsOf, placeOf } from '../policy/user-ids';
 
 /** Placeholders that are valid IDs in a source, as {@link placeholderName} returns them. */
 export type AllowedPlaceholders = ReadonlySet<string>;
@@ -20,7 +20,11 @@ export function allowedPlaceholders(names: readonly string[] = []): AllowedPlace
  *
  * The ID of a single run is not checked by this but taken literally.
  */
-export function idProblem(id: string, allowed: AllowedPlaceholders): string | undefined {
+export function idProblem(
+  id: string,
+  allowed: AllowedPlaceholders,
+  columns: readonly string[] = USER_COLUMNS,
+): string | undefined {
   if (/[\p{Cc}\u2028\u2029]/u.test(id)) return 'contains a control character or a line break';
   if (id.includes('\ufeff')) return 'contains a byte order mark';
   if (id.includes('\ufffd')) return 'contains U+FFFD, which replaces characters that could not be decoded';
@@ -32,29 +36,23 @@ export function idProblem(id: string, allowed: AllowedPlaceholders): string | un
   if (/^\[[^]*\]$/u.test(id) || (/^\{[^]*\}$/u.test(id) && /[",:]/.test(id)))
     return 'is a list or an object and not one ID';
   if (/^="[^]*"$/u.test(id)) return 'is a formula and not an ID';
-  if (USER_COLUMNS.some((column) => column === id.toLowerCase())) return 'is the name of a column and not an ID';
+  if (columns.some((column) => column === id.toLowerCase())) return 'is the name of a column and not an ID';
   return undefined;
 }
-
-const ID_FIELDS = {
-  plaid_user_id: 'plaidUserId',
-  plaid_user_token: 'plaidUserToken',
-  batch_user_id: 'batchUserId',
-} as const satisfies Partial<Record<UserColumn, keyof TargetUser>>;
 
 /** Returns the first ID of a user that breaks {@link idProblem}, by its field, or undefined. */
 export function userProblem(
   user: TargetUser,
   allowed: AllowedPlaceholders,
 ): { field: string; problem: string } | undefined {
-  for (const field of Object.values(ID_FIELDS)) {
-    const id = user[field];
-    const problem = id === undefined ? undefined : idProblem(id, allowed);
-    if (problem !== undefined) return { field, problem };
-  }
-  for (const [index, item] of (user.itemIds ?? []).entries()) {
-    const problem = idProblem(item, allowed);
-    if (problem !== undefined) return { field: `itemIds.${index}`, problem };
+  for (const [provider, given] of Object.entries(idsOf(user))) {
+    for (const [id, value] of Object.entries(given)) {
+      const field = placeOf(user, provider, id);
+      for (const [index, one] of (typeof value === 'string' ? [value] : value).entries()) {
+        const problem = idProblem(one, allowed);
+        if (problem !== undefined) return { field: typeof value === 'string' ? field : `${field}.${index}`, problem };
+      }
+    }
   }
   return undefined;
 }

@@ -4,17 +4,16 @@ import { parseExactly, RepeatedKeyError } from './exact-json';
 import { ColumnNames, idsInside } from './header';
 import type { ColumnRules } from './header';
 import type { FileRecord, RawRecord, RecordReader } from './record-splitter';
-import type { UserColumn } from '../policy/source-spec';
 
 /** Reads JSON Lines: one object per line, with the column names as fields. */
 export class JsonlReader implements RecordReader {
   readonly quotes = false;
   readonly delimiter = -1;
   readonly rules = { items: 'list' } as const;
-  readonly #columns: ColumnRules<UserColumn>;
-  readonly #names: ColumnNames<UserColumn>;
+  readonly #columns: ColumnRules<string>;
+  readonly #names: ColumnNames<string>;
 
-  constructor(columns: ColumnRules<UserColumn>) {
+  constructor(columns: ColumnRules<string>) {
     this.#columns = columns;
     this.#names = new ColumnNames(columns);
   }
@@ -38,11 +37,11 @@ export class JsonlReader implements RecordReader {
     const { known, renames } = this.#columns;
     for (const column of known)
       if (Object.hasOwn(row, renames[column] ?? column)) this.#names.meet(renames[column] ?? column);
-    const cells: Partial<Record<UserColumn, unknown>> = {};
+    const cells: Partial<Record<string, unknown>> = {};
     for (const [name, value] of fields) {
       const column = this.#names.meet(name);
       if (column !== undefined) cells[column] = value;
-      else for (const inside of idsInside(value, name, [])) this.#names.meet(inside);
+      else for (const inside of idsInside(value, name, [], this.#columns.resembles)) this.#names.meet(inside);
     }
     // Later rows may lack fields, but a file whose first row has no known field is not a user file.
     if (!this.#names.anyKnown) throw this.#names.noneKnown();

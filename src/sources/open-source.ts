@@ -13,8 +13,10 @@ import { allowedPlaceholders } from './id-rules';
 import { InlineSource } from './inline-source';
 import { PageSource } from './page-source';
 import { QuerySource } from './query-source';
+import { didYouMean } from '../policy/nearest';
 import { SourceError } from './source';
 import type { Source } from './source';
+import { UserColumns } from './user-columns';
 
 /**
  * Creates a host's own source from options, which come from a workflow's input and are untrusted. It should throw
@@ -31,6 +33,8 @@ interface FileOptions {
   columns?: ColumnNames | undefined;
   ignoreColumns?: readonly string[] | undefined;
   allowPlaceholders?: readonly string[] | undefined;
+  /** The columns of a user. @default those of the providers that come with the package */
+  known?: UserColumns | undefined;
 }
 
 /** The dependencies of sources. */
@@ -42,6 +46,8 @@ export interface SourceContext {
   scheduledTime?: string | undefined;
   /** The nominal time of the previous run, see `SweepLedger.joinSeries`; bound to `:previousScheduledTime`. */
   previousScheduledTime?: string | undefined;
+  /** The columns of a user. @default those of the providers that come with the package */
+  known?: UserColumns | undefined;
   /** The host's own sources, by `custom.name`. @default none */
   custom?: Readonly<Record<string, SourceFactory>> | undefined;
 }
@@ -57,9 +63,11 @@ export async function openSource(spec: unknown, context: SourceContext): Promise
   const checked: SourceSpec = parseInput('a source', sourceSpec, spec);
   const { inline, file, query, pages, custom } = checked;
   if (inline) return new InlineSource(inline, allowedPlaceholders(checked.allowPlaceholders));
-  if (file !== undefined) return openFolderFile(file, checked, context.settings);
-  if (query !== undefined) return openQuery(query, checked, context);
-  if (pages) return new PageSource(pages, context, checked);
+  const { known } = context;
+  refuseUnknownColumns(checked, known);
+  if (file !== undefined) return openFolderFile(file, { ...checked, known }, context.settings);
+  if (query !== undefined) return openQuery(query, { ...checked, known }, context);
+  if (pages) return new PageSource(pages, context, { ...checked, known });
   return new CustomSource(await openCustom(custom, context), allowedPlaceholders(checked.allowPlaceholders));
 }
 
@@ -72,7 +80,7 @@ export async function openLocalFile(file: string, options: FileOptions = {}): Pr
   return openFile(file, options, () => findAnywhere(file));
 }
 
-async function openFolderFile(file: string, options: SourceSpec, settings: SourceSettings): Promise<Source> {
+async function openFolderFile(file: string, options: FileOptions, settings: SourceSettings): Promise<Source> {
   return openFile(path.normalize(file), options, () => findInFolder(file, settings.folder));
 }
 
@@ -81,16 +89,17 @@ async function openFile(
   options: FileOptions,
   find: () => Promise<Pick<UserFile, 'path' | 'flags'>>,
 ): Promise<Source> {
-  const { columns = {}, ignoreColumns, allowPlaceholders } = options;
+  const { columns = {}, ignoreColumns, allowPlaceholders, known } = options;
+  refuseUnknownColumns({ columns }, known);
   const format = options.format ?? formatOf(shown);
-  const resolve = async (): Promise<UserFile> => ({ ...(await find()), format, columns, ignoreColumns });
+  const resolve = async (): Promise<UserFile> => ({ ...(await find()), format, columns, known, ignoreColumns });
   await resolve();
   return new FileSource(shown, format, resolve, allowPlaceholders);
 }
 
 function openQuery(
   name: string,
-  options: SourceSpec,
+  options: SourceSpec & { known?: UserColumns | undefined },
   { settings, scheduledTime, previousScheduledTime }: SourceContext,
 ): Source {
   const query = settings.query(name);
@@ -100,6 +109,24 @@ function openQuery(
     'query',
     `unknown query; known: ${known}. The operator adds one as HTTP_TASKS_SOURCE_<NAME>_URL and HTTP_TASKS_SOURCE_<NAME>_QUERY.`,
   );
+}
+
+/** @throws SourceError for a name of a column that no provider has. */
+function refuseUnknownColumns(
+  { columns = {}, pages }: Pick<SourceSpec, 'columns' | 'pages'>,
+  { names }: UserColumns = UserColumns.BASIC,
+): void {
+  for (const [field, given] of [
+    ['columns', columns],
+    ['pages.fields', pages?.fields ?? {}],
+  ] as const) {
+    const unknown = Object.keys(given).find((column) => !names.includes(column));
+    if (unknown !== undefined)
+      throw new SourceError(
+        `${field}.${unknown}`,
+        `unknown column; allowed: ${names.join(', ')}${didYouMean(unknown, names)}.`,
+      );
+  }
 }
 
 async function openCustom(

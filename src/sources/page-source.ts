@@ -1,12 +1,13 @@
 import { crc32 } from 'node:zlib';
-import { DEFAULT_MAX_PAGES, USER_COLUMNS } from '../policy/source-spec';
+import { DEFAULT_MAX_PAGES } from '../policy/source-spec';
 import type { SourceColumns } from '../policy/snapshot-report';
-import type { PagesSpec, SourceSpec, UserColumn } from '../policy/source-spec';
+import type { PagesSpec, SourceSpec } from '../policy/source-spec';
 import type { TaskSender } from '../http/send-task';
 import type { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { effectOfHttpRequest, isSafeRequest } from '../tasks/http/effect';
 import type { HttpRequestInput } from '../tasks/http/effect';
+import { rulesOf } from './file-records';
 import { ColumnNames, idsInside } from './header';
 import { allowedPlaceholders } from './id-rules';
 import { Cursors } from './page-cursor';
@@ -15,6 +16,7 @@ import { SourceError } from './source';
 import type { RowsOptions, Source, SourceRow } from './source';
 import { toUser } from './to-user';
 import type { CellRules, UserCells } from './to-user';
+import { UserColumns } from './user-columns';
 import { valueAt } from './value-at';
 
 /** Accepts whole numbers as IDs: unlike in a file, the user cannot change an API's numbers to strings. */
@@ -40,13 +42,18 @@ export class PageSource implements Source {
   readonly #task: HttpTask;
   readonly #sender: TaskSender;
   readonly #rules: CellRules;
-  readonly #names: ColumnNames<UserColumn>;
+  readonly #names: ColumnNames<string>;
+  readonly #known: UserColumns;
 
   /** @throws SourceError when the task does not exist or does more than read. */
   constructor(
     spec: PagesSpec,
     { catalogue, sender }: { catalogue: Catalogue; sender: TaskSender },
-    { ignoreColumns, allowPlaceholders }: Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> = {},
+    {
+      ignoreColumns,
+      allowPlaceholders,
+      known = UserColumns.BASIC,
+    }: Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> & { known?: UserColumns | undefined } = {},
   ) {
     const task = catalogue.find(spec.task);
     if (!task) throw new SourceError('pages.task', 'unknown task.');
@@ -54,10 +61,10 @@ export class PageSource implements Source {
     this.#spec = spec;
     this.#task = task;
     this.#sender = sender;
-    this.#rules = { ...ROW_RULES, allowed: allowedPlaceholders(allowPlaceholders) };
+    this.#known = known;
+    this.#rules = { ...ROW_RULES, allowed: allowedPlaceholders(allowPlaceholders), columns: known };
     this.#names = new ColumnNames({
-      known: USER_COLUMNS,
-      renames: spec.fields ?? {},
+      ...rulesOf(known, spec.fields ?? {}),
       ignore: ignoreColumns,
       field: 'pages',
     });
@@ -120,17 +127,18 @@ export class PageSource implements Source {
   #row(entry: unknown, content: string, place: Place): SourceRow {
     const { fields = {} } = this.#spec;
     const cells: UserCells = {};
-    for (const column of USER_COLUMNS) {
+    for (const column of this.#known.names) {
       const path = fields[column] ?? column;
       cells[column] = valueAt(entry, path);
       if (cells[column] === undefined) continue;
       if (this.#names.meet(path) === undefined) cells[column] = undefined;
     }
-    const paths = USER_COLUMNS.map((column) => fields[column] ?? column);
+    const paths = this.#known.names.map((column) => fields[column] ?? column);
     const heads = new Set(paths.map((path) => path.split('.')[0]));
     for (const [name, value] of fieldsOf(entry)) {
       if (!heads.has(name)) this.#names.meet(name);
-      for (const inside of idsInside(value, name, paths)) this.#names.meet(inside);
+      for (const inside of idsInside(value, name, paths, (inner) => this.#known.resembles(inner)))
+        this.#names.meet(inside);
     }
     const made = toUser(cells, this.#rules, fields);
     const at = { position: positionOf(place), line: place.line };

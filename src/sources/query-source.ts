@@ -2,8 +2,8 @@ import type { NamedQuery } from '../config/source-settings';
 import { QUERY_PARAMETERS } from '../config/query-text';
 import type { QueryParameter } from '../config/query-text';
 import type { SourceColumns } from '../policy/snapshot-report';
-import { USER_COLUMNS } from '../policy/source-spec';
-import type { SourceSpec, UserColumn } from '../policy/source-spec';
+import type { SourceSpec } from '../policy/source-spec';
+import { rulesOf } from './file-records';
 import { Header } from './header';
 import { allowedPlaceholders } from './id-rules';
 import { libsqlRows } from './libsql-rows';
@@ -14,6 +14,10 @@ import { SourceError } from './source';
 import type { RowsOptions, Source, SourceRow } from './source';
 import type { SqlRun } from './sql-rows';
 import { toUser } from './to-user';
+import { UserColumns } from './user-columns';
+
+/** What is special to one source. */
+type QueryOptions = Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> & { known?: UserColumns | undefined };
 
 /**
  * Users from a configured query, with the same column names as in a file. To continue from a position the query is run
@@ -24,7 +28,7 @@ export class QuerySource implements Source {
   readonly kind = 'query';
   readonly #query: NamedQuery;
   readonly #run: SqlRun;
-  readonly #options: Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'>;
+  readonly #options: QueryOptions;
   #columns: SourceColumns | undefined;
 
   /**
@@ -36,7 +40,7 @@ export class QuerySource implements Source {
   constructor(
     query: NamedQuery,
     times: { [Name in QueryParameter]?: string | undefined } = {},
-    options: Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> = {},
+    options: QueryOptions = {},
   ) {
     this.#query = query;
     this.#options = options;
@@ -66,13 +70,13 @@ export class QuerySource implements Source {
   async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
     const progress = new Progress('query', after);
     const run = { ...this.#run, signal };
-    const { ignoreColumns: ignore, allowPlaceholders } = this.#options;
-    const rules = { items: 'either', allowed: allowedPlaceholders(allowPlaceholders) } as const;
-    let header: Header<UserColumn> | undefined;
+    const { ignoreColumns: ignore, allowPlaceholders, known = UserColumns.BASIC } = this.#options;
+    const rules = { items: 'either', allowed: allowedPlaceholders(allowPlaceholders), columns: known } as const;
+    let header: Header<string> | undefined;
     let types: ColumnTypes | undefined;
     for await (const page of this.#query.dialect === 'postgres' ? postgresRows(run) : libsqlRows(run)) {
-      header ??= new Header(page.columns, { known: USER_COLUMNS, renames: {}, ignore, field: 'query' });
-      types ??= new ColumnTypes(header, page.types);
+      header ??= new Header(page.columns, { ...rulesOf(known, {}), ignore, field: 'query' });
+      types ??= new ColumnTypes(header, page.types, known);
       this.#columns = header.report;
       for (const row of page.rows) {
         const cells = types.read(header.cells(row));

@@ -1,5 +1,4 @@
 import type { SourceColumns } from '../policy/snapshot-report';
-import type { UserColumn } from '../policy/source-spec';
 import type { Cells } from './header';
 import type { CellRules } from './to-user';
 
@@ -44,11 +43,11 @@ export interface RecordFormat {
 }
 
 /** The result of reading one record: its known cells, or why it cannot be read. */
-export type FileRecord<Column extends string = UserColumn> =
+export type FileRecord<Column extends string = string> =
   { cells: Cells<Column>; problem?: never } | { problem: string; cells?: never };
 
 /** Reads the records of one format. It is stateful: the first record may define how later ones are read. */
-export interface RecordReader<Column extends string = UserColumn> extends RecordFormat {
+export interface RecordReader<Column extends string = string> extends RecordFormat {
   readonly rules: CellRules;
   /** The columns found so far; undefined before any. */
   readonly report: SourceColumns | undefined;

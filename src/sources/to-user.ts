@@ -1,12 +1,16 @@
 import { USER_COLUMNS, targetUser } from '../policy/source-spec';
-import type { ColumnNames, UserColumn } from '../policy/source-spec';
+import type { ColumnNames } from '../policy/source-spec';
 import type { TargetUser } from '../policy/target-user';
+import { MOST_LISTED_IDS } from '../policy/user-ids';
+import type { NamedIds } from '../policy/user-ids';
 import { JsonNumber } from './exact-json';
 import { idProblem, NO_PLACEHOLDERS } from './id-rules';
 import type { AllowedPlaceholders } from './id-rules';
+import { UserColumns } from './user-columns';
+import type { ColumnKind } from './user-columns';
 
-/** The values of one row in the known columns: strings, and for `item_ids` also a list of strings. */
-export type UserCells = Partial<Record<UserColumn, unknown>>;
+/** The values of one row in the known columns: strings, and for lists of IDs also a list of strings. */
+export type UserCells = Partial<Record<string, unknown>>;
 
 const FIELDS = {
   plaid_user_id: 'plaidUserId',
@@ -15,18 +19,20 @@ const FIELDS = {
   reference: 'reference',
   item_ids: 'itemIds',
   closed_at: 'closedAt',
-} as const satisfies Record<UserColumn, keyof TargetUser>;
+} as const satisfies Record<(typeof USER_COLUMNS)[number], keyof TargetUser>;
 
-const COLUMN_OF: ReadonlyMap<string, UserColumn> = new Map(USER_COLUMNS.map((column) => [FIELDS[column], column]));
+const COLUMN_OF: ReadonlyMap<string, string> = new Map(USER_COLUMNS.map((column) => [FIELDS[column], column]));
 
 /** Rules for the cells of a kind of source. */
 export interface CellRules {
-  /** The form of a list of Items in a column: a string joined by `;`, or a list. */
+  /** The form of a list of IDs in a column: a string joined by `;`, or a list. */
   items: 'joined' | 'list' | 'either';
   /** Whether an ID may be a number that JavaScript does not round. @default false */
   wholeNumbers?: boolean;
   /** Placeholders that are valid IDs. @default none */
   allowed?: AllowedPlaceholders;
+  /** @default those of the providers that come with the package */
+  columns?: UserColumns;
 }
 
 /**
@@ -40,24 +46,30 @@ export function toUser(
   rules: CellRules,
   names: ColumnNames = {},
 ): { user: TargetUser } | { problem: string } {
+  const { columns = UserColumns.BASIC } = rules;
   const given: Partial<Record<keyof TargetUser, unknown>> = {};
   for (const column of USER_COLUMNS) {
     const cell = cells[column];
     if (cell === undefined || cell === null || cell === '') continue;
-    const value =
-      column === 'item_ids'
-        ? itemList(cell, rules)
-        : column === 'reference' || column === 'closed_at'
-          ? text(cell, rules)
-          : id(cell, rules);
+    const value = valueOf(cell, kindOf(column), rules);
     if ('wrong' in value) return { problem: `${names[column] ?? column}: ${value.wrong}` };
     given[FIELDS[column]] = value.value;
   }
-  if (given.plaidUserId === undefined && given.plaidUserToken === undefined && given.batchUserId === undefined) {
-    const ids = (['plaid_user_id', 'plaid_user_token', 'batch_user_id'] as const).map(
-      (column) => names[column] ?? column,
-    );
-    return { problem: `has no user ID; give ${ids.slice(0, 2).join(', ')} or ${ids[2]}` };
+  const ids: Record<string, Record<string, unknown>> = {};
+  for (const { column, provider, id: name, list } of columns.ids) {
+    const cell = cells[column];
+    if (cell === undefined || cell === null || cell === '') continue;
+    const value = valueOf(cell, list ? 'ids' : 'id', rules);
+    if ('wrong' in value) return { problem: `${names[column] ?? column}: ${value.wrong}` };
+    if (Array.isArray(value.value) && value.value.length > MOST_LISTED_IDS)
+      return { problem: `${names[column] ?? column}: must have at most ${MOST_LISTED_IDS} IDs` };
+    ids[provider] = { ...ids[provider], [name]: value.value };
+  }
+  if (Object.keys(ids).length > 0) given.ids = ids;
+  if (!columns.hasId(given as NamedIds)) {
+    const known = columns.names.filter((column) => column !== 'item_ids' && /^ids?$/.test(columns.kindOf(column)));
+    const shown = known.map((column) => names[column] ?? column);
+    return { problem: `has no user ID; give ${shown.slice(0, -1).join(', ')} or ${shown.at(-1) ?? ''}` };
   }
   const checked = targetUser.safeParse(given, { reportInput: false });
   if (checked.success) return { user: checked.data };
@@ -73,10 +85,19 @@ export function toUser(
 
 type Value = { value: unknown } | { wrong: string };
 
+function valueOf(cell: unknown, kind: ColumnKind, rules: CellRules): Value {
+  if (kind === 'ids') return itemList(cell, rules);
+  return kind === 'id' ? id(cell, rules) : text(cell, rules);
+}
+
+function kindOf(column: (typeof USER_COLUMNS)[number]): ColumnKind {
+  return UserColumns.BASIC.kindOf(column);
+}
+
 function id(cell: unknown, rules: CellRules): { value: string } | { wrong: string } {
   const found = text(cell, rules);
   if ('wrong' in found) return found;
-  const problem = idProblem(found.value, rules.allowed ?? NO_PLACEHOLDERS);
+  const problem = idProblem(found.value, rules.allowed ?? NO_PLACEHOLDERS, rules.columns?.names);
   return problem === undefined ? found : { wrong: problem };
 }
 
@@ -99,7 +120,7 @@ function text(cell: unknown, { wholeNumbers = false }: CellRules): { value: stri
 
 function itemList(cell: unknown, rules: CellRules): Value {
   if (typeof cell === 'string' && rules.items !== 'list') {
-    // Taken as one ID, the text of a list would match no Item, while the rest of the user is deleted.
+    // Taken as one ID, the text of a list would match nothing, while the rest of the user is deleted.
     if (/^\s*[[{]|,/.test(cell)) return { wrong: 'is not a list of IDs joined by semicolons' };
     return entries(cell.split(';'), rules);
   }

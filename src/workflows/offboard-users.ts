@@ -54,7 +54,7 @@ const CLOCK_STOPS_WHILE_PAUSED = 'clock-stops-while-paused';
 const IDLE_PAUSE_MS = 5_000;
 
 /**
- * Off-boards all users of a source: reads them into the ledger, has them approved if asked, and goes through them in
+ * Offboards all users of a source: reads them into the ledger, has them approved if asked, and goes through them in
  * chunks or, for few, with a child workflow each, until everybody has an outcome. Most of it cannot be undone.
  *
  * The ids of the users stand in the ledger only, encrypted; the history holds counts. Users who cannot be done now are
@@ -213,11 +213,12 @@ class Sweep {
     return state.counts.pending > 0;
   }
 
-  /** One go through everybody who can be tried now; then Batch, for those who are done but for that. */
+  /** One go through everybody who can be tried now; then the bulk calls, for those who are done but for these. */
   async #pass(): Promise<PassEnd> {
     const state = this.#state;
     state.phase = 'users';
     state.nextTryAtMs = undefined;
+    state.hasReports = false;
     if (state.nextSeq === 0) state.round += 1;
     this.#tell();
     const users = this.#usesChildren ? await this.#children.pass() : await this.#chunks.pass();
@@ -247,9 +248,12 @@ class Sweep {
     const delayMs = moved && earliestMs === undefined ? 0 : untilMs - Date.now();
     if (delayMs <= 0 || state.counts.pending === 0) return;
     state.phase = 'waiting';
-    state.nextTryAtMs = untilMs;
+    // Users who only wait for people wait until a report, or the deadline.
+    if (untilMs < state.deadlineAtMs) state.nextTryAtMs = untilMs;
     this.#show();
-    await condition(() => state.isPaused || state.mustMakeRoom, delayMs, { summary: 'Wait for the next round' });
+    await condition(() => state.isPaused || state.mustMakeRoom || state.hasReports, delayMs, {
+      summary: 'Wait for the next round',
+    });
   }
 
   /** Holds still until somebody resumes the sweep. */

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { processIo } from '@temporal-http-tasks/cli/internal/io';
 import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { openSweepFile, takeLocalSnapshot } from '@temporal-http-tasks/cli/internal/sweep/local-snapshot';
 import type { LocalFile } from '@temporal-http-tasks/cli/internal/sweep/sweep-options';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
@@ -59,6 +60,7 @@ async function read(
     sweepId,
     maxUsers,
     doneSteps: [],
+    providers: new ProviderSet(),
     local: { file, badRows: { percent: 50 }, skipDone: false, ...local },
   };
   const source = await openSweepFile(snapshot.local);
@@ -112,7 +114,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
       sweepId,
       version: 0,
       rows: [row],
-      plaidEnvironment: 'production',
+      environments: { plaid: 'production' },
       position: '1',
     });
     await expect(read(ledger, { file: fileWith(`${HEAD}usr_1,\nusr_2,\n`), sweepId })).rejects.toMatchObject({

@@ -58,6 +58,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0013-snapshot-report',
           '0014-schedules',
           '0015-sweep-rates',
+          '0016-sweep-steps',
         ],
       },
     ]);

@@ -1,15 +1,18 @@
 import { CancelledFailure } from '@temporalio/common';
-import type { BulkUser } from '../../ledger/sweeps/sweep-types';
-import { batch } from '../../tasks/catalogue';
+import { keySlotOf } from '../../http/prepare-request';
+import type { BulkUser, RecordBulk } from '../../ledger/sweeps/sweep-types';
+import { subjectAt } from '../../ledger/user-subjects';
+import { callIdOf } from '../../policy/providers/call-id';
+import { UnwritableIdError } from '../../policy/providers/template';
+import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
-import { batchIdOf } from './bulk-parts';
+import { bulkIdOf, bulkParts } from './bulk-parts';
+import type { BulkLimits } from './bulk-parts';
+import type { ChunkPlan, RefusedKey } from './contract';
 import { delayIn, failureOf } from './failure-of';
+import { environmentOf } from './plan-user';
 import type { SweepDependencies } from './sweep-dependencies';
-
-const task = batch.customDataBulkDelete;
-
-/** Batch's codes for a parameter that is missing or malformed, and for a body that it cannot read. */
-const MALFORMED_CODES = new Set(['30', '31', '32']);
+import type { BulkStep } from './sweep-steps';
 
 /** What became of a bulk call. */
 export type BulkAnswer =
@@ -20,86 +23,186 @@ export type BulkAnswer =
   | { kind: 'rejected'; failure: TaskFailure }
   /** Answered, and nobody can tell with what. */
   | { kind: 'unclear'; failure: TaskFailure }
-  /** It may be tried again; after so long, when Batch said it. */
+  /** It may be tried again; after so long, when the provider said it. */
   | { kind: 'later'; failure: TaskFailure; delayMs?: number }
   | { kind: 'keyRefused'; failure: TaskFailure }
   /** It was told to stop before anything was sent. */
   | { kind: 'stopped' };
 
-/** Whether the ids can be sent at all, without sending anything: what the task's own schema refuses, or no key. */
-export function checkBulkCall(
-  { sender }: Pick<SweepDependencies, 'sender'>,
-  app: string,
-  users: readonly BulkUser[],
-): BulkAnswer | undefined {
-  const input = inputFor(app, users);
-  try {
-    sender.prepare(task, input);
-    return undefined;
-  } catch (error) {
-    return answerOf(error, input);
+type Dependencies = Pick<SweepDependencies, 'sender' | 'budgets' | 'services' | 'providers'>;
+
+/** The body is too large for a server or proxy. */
+const TOO_LARGE = 413;
+
+/** The calls of one bulk step: what is sent for which users, and what an answer means. */
+export class BulkCall {
+  readonly #dependencies: Dependencies;
+  readonly #bulk: BulkStep;
+  readonly #task: HttpTask;
+  readonly #sweep: { sweepId: string; reason: ChunkPlan['reason'] };
+
+  constructor(
+    dependencies: Dependencies,
+    bulk: BulkStep,
+    task: HttpTask,
+    sweep: { sweepId: string; reason: ChunkPlan['reason'] },
+  ) {
+    this.#dependencies = dependencies;
+    this.#bulk = bulk;
+    this.#task = task;
+    this.#sweep = sweep;
+  }
+
+  get step(): string {
+    return this.#bulk.plan.step;
+  }
+
+  /** Users opened at a time: several calls, unless one takes very many. */
+  get usersAtOnce(): number {
+    return Math.max(this.#bulk.plan.bulk.most, LEAST_USERS_AT_ONCE);
+  }
+
+  /** What a good answer means for all users of the call. */
+  get means(): 'removed' | 'accepted' {
+    return this.#bulk.step.bulk.task.means;
+  }
+
+  /** The key that all calls use. */
+  get key(): { service: string; keySlot: string } {
+    const service = this.#task.service.name;
+    const settings = this.#dependencies.services.get(service) ?? { keySlots: [] };
+    return { service, keySlot: keySlotOf(this.#task, this.#inputFor([]), settings) ?? '' };
+  }
+
+  get refusedKey(): RefusedKey {
+    const { service, keySlot } = this.key;
+    return { service, ...(keySlot !== '' && { slot: keySlot }) };
+  }
+
+  /** What all receipts of the step share. */
+  get receipt(): Pick<RecordBulk, 'app' | 'step' | 'task' | 'service' | 'environment' | 'keySlot'> {
+    const { service, keySlot } = this.key;
+    return {
+      app: this.#bulk.queue,
+      step: this.step,
+      task: this.#task.name,
+      service,
+      environment: environmentOf(this.#dependencies.services, service),
+      ...(keySlot !== '' && { keySlot }),
+    };
+  }
+
+  /** The users of a record, each with the keyed hash of the ID that the call listed. */
+  recorded(users: readonly BulkUser[]): RecordBulk['users'] {
+    const { isThing } = this.#dependencies.providers;
+    return users.map((user) => ({ seq: user.seq, subject: subjectAt(this.#bulk.plan.provider, user, isThing) }));
+  }
+
+  /** Users in their order, in as few calls as the step's limits allow. */
+  partsOf(users: readonly BulkUser[]): BulkUser[][] {
+    return bulkParts(users, (user) => this.#idOf(user), this.#limits);
+  }
+
+  /** Whether the ids can be sent at all, without sending anything: what the task's own schema refuses, or no key. */
+  check(users: readonly BulkUser[]): BulkAnswer | undefined {
+    try {
+      this.#dependencies.sender.prepare(this.#task, this.#inputOf(users));
+      return undefined;
+    } catch (error) {
+      return this.#answerOf(error, users);
+    }
+  }
+
+  /**
+   * Makes one call for these users; repeating it does no harm.
+   *
+   * @param send.notSentAfterMs By `performance.now()`: until then what the ledger said holds.
+   */
+  async send(users: readonly BulkUser[], send: { signal: AbortSignal; notSentAfterMs: number }): Promise<BulkAnswer> {
+    const { sender, budgets } = this.#dependencies;
+    const { key } = this;
+    try {
+      const { status, token, requestId } = await sender.send(this.#task, this.#inputOf(users), send);
+      budgets.answered(key, { refused: false });
+      return { kind: 'accepted', status, token, requestId };
+    } catch (error) {
+      const answer = this.#answerOf(error, users);
+      if (answer.kind === 'malformed' || answer.kind === 'rejected') budgets.answered(key, { refused: false });
+      if (answer.kind === 'later' && answer.failure.type === 'Task.RateLimited') {
+        const { delayMs } = answer;
+        budgets.answered(key, {
+          refused: true,
+          caller: 'sweep',
+          ...(delayMs !== undefined && { retryAfterMs: delayMs }),
+        });
+      }
+      return answer;
+    }
+  }
+
+  #idOf(user: BulkUser): string {
+    return bulkIdOf(this.#bulk.plan, user);
+  }
+
+  /** Two users may share one id, which need not be sent twice. */
+  #inputOf(users: readonly BulkUser[]): Record<string, unknown> {
+    return this.#inputFor([...new Set(users.map((user) => this.#idOf(user)))]);
+  }
+
+  #inputFor(ids: readonly string[]): Record<string, unknown> {
+    const { fill, usesCallId } = this.#bulk.step.bulk;
+    const { sweepId, reason } = this.#sweep;
+    const special = {
+      ids,
+      'reason.code': reason.code,
+      'reason.note': reason.note,
+      ...(usesCallId && { callId: callIdOf(sweepId, this.step, ...ids) }),
+    };
+    return fill({ ids: {}, special }) as Record<string, unknown>;
+  }
+
+  /** What the template adds to the ids, measured with ids that every place can take. */
+  get #limits(): BulkLimits {
+    const { most, mostBytes } = this.#bulk.plan.bulk;
+    const bytesOf = (...ids: string[]): number => Buffer.byteLength(JSON.stringify(this.#inputFor(ids)));
+    const [none, one, two] = [bytesOf(), bytesOf('1'), bytesOf('1', '1')];
+    const id = JSON.stringify('1').length;
+    return { most, mostBytes, frameBytes: Math.max(2, none), bytesPerId: Math.max(1, two - one - id) };
+  }
+
+  #answerOf(error: unknown, users: readonly BulkUser[]): BulkAnswer {
+    if (error instanceof CancelledFailure) return { kind: 'stopped' };
+    const { name, service } = this.#task;
+    if (error instanceof UnwritableIdError)
+      return {
+        kind: 'malformed',
+        failure: { type: 'Task.InvalidInput', service: service.name, task: name, message: error.message },
+      };
+    const failure = failureOf(error, this.#task, this.#inputOf(users));
+    switch (failure.type) {
+      case 'Task.RateLimited':
+      case 'Task.Unavailable': {
+        const delayMs = delayIn(error);
+        return { kind: 'later', failure, ...(delayMs !== undefined && { delayMs }) };
+      }
+      case 'Task.Unauthorized':
+        return { kind: 'keyRefused', failure };
+      case 'Task.InvalidInput':
+        return { kind: 'malformed', failure };
+      case 'Task.Rejected': {
+        const { code = '', status } = failure;
+        const { refusedFor } = this.#bulk.plan.bulk;
+        const isForAnId = refusedFor.includes(code) || refusedFor.includes(String(status));
+        return { kind: isForAnId || status === TOO_LARGE ? 'malformed' : 'rejected', failure };
+      }
+      case 'Task.UnexpectedResponse':
+      case 'Task.OutcomeUnknown':
+      case 'Task.LedgerUnavailable':
+      case 'Task.Held':
+        return { kind: 'unclear', failure };
+    }
   }
 }
 
-/**
- * Has Batch delete the custom data of these users in one call; repeating it does no harm.
- *
- * @param send.notSentAfterMs By `performance.now()`: until then what the ledger said holds.
- */
-export async function sendBulkCall(
-  { sender, budgets }: Pick<SweepDependencies, 'sender' | 'budgets'>,
-  app: string,
-  users: readonly BulkUser[],
-  send: { signal: AbortSignal; notSentAfterMs: number },
-): Promise<BulkAnswer> {
-  const key = { service: task.service.name, keySlot: app };
-  const input = inputFor(app, users);
-  try {
-    const { status, token, requestId } = await sender.send(task, input, send);
-    budgets.answered(key, { refused: false });
-    return { kind: 'accepted', status, token, requestId };
-  } catch (error) {
-    const answer = answerOf(error, input);
-    if (answer.kind === 'malformed' || answer.kind === 'rejected') budgets.answered(key, { refused: false });
-    if (answer.kind === 'later' && answer.failure.type === 'Task.RateLimited') {
-      const { delayMs } = answer;
-      budgets.answered(key, {
-        refused: true,
-        caller: 'sweep',
-        ...(delayMs !== undefined && { retryAfterMs: delayMs }),
-      });
-    }
-    return answer;
-  }
-}
-
-/** Two users may share one id at Batch, which need not be sent twice. */
-function inputFor(app: string, users: readonly BulkUser[]): { ids: string[]; app: string } {
-  return { ids: [...new Set(users.map(batchIdOf))], app };
-}
-
-function answerOf(error: unknown, input: unknown): BulkAnswer {
-  if (error instanceof CancelledFailure) return { kind: 'stopped' };
-  const failure = failureOf(error, task, input);
-  switch (failure.type) {
-    case 'Task.RateLimited':
-    case 'Task.Unavailable': {
-      const delayMs = delayIn(error);
-      return { kind: 'later', failure, ...(delayMs !== undefined && { delayMs }) };
-    }
-    case 'Task.Unauthorized':
-      return { kind: 'keyRefused', failure };
-    case 'Task.InvalidInput':
-      return { kind: 'malformed', failure };
-    case 'Task.Rejected': {
-      const { code = '', status } = failure;
-      // 413: the body is too large for somebody on the way.
-      return { kind: MALFORMED_CODES.has(code) || status === 413 ? 'malformed' : 'rejected', failure };
-    }
-    case 'Task.UnexpectedResponse':
-    case 'Task.OutcomeUnknown':
-    case 'Task.LedgerUnavailable':
-    case 'Task.Held':
-      return { kind: 'unclear', failure };
-  }
-}
+/** Users opened for bulk calls at a time, at least: each opening reads and decrypts them. */
+const LEAST_USERS_AT_ONCE = 1_000;

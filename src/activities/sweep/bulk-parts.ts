@@ -1,37 +1,44 @@
 import type { BulkUser } from '../../ledger/sweeps/sweep-types';
+import { idAt, idsOf } from '../../policy/user-ids';
+import type { BulkStep } from './sweep-steps';
 
-/**
- * The most bytes of a bulk call's body. Batch documents a number of ids and no size, and ids may have four kilobytes
- * each; a megabyte is what goes through a proxy whose limit nobody has set (nginx), and ten thousand usual ids are a third
- * of it.
- */
-export const MOST_BULK_BYTES = 1_000_000;
+/** Returns the ID of a user that the call of a bulk step lists; an empty one would be refused before it is sent. */
+export function bulkIdOf({ provider, bulk }: BulkStep['plan'], { user }: Pick<BulkUser, 'user'>): string {
+  const id = idAt(idsOf(user), provider, bulk.id);
+  return typeof id === 'string' ? id : '';
+}
 
-/** The brackets around the list. */
-const FRAME_BYTES = 2;
+/** The limits of one bulk call. */
+export interface BulkLimits {
+  /** IDs, at most. */
+  most: number;
+  /** Bytes of the body, at most. */
+  mostBytes: number;
+  /** Bytes of the body without any ID, and how many each ID adds to its own. */
+  frameBytes: number;
+  bytesPerId: number;
+}
 
-/** Users in their order, in as few calls as the bytes allow; each call has at least one. */
-export function bulkParts(users: readonly BulkUser[], mostBytes = MOST_BULK_BYTES): BulkUser[][] {
+/** Users in their order, in as few calls as the limits allow; each call has at least one. */
+export function bulkParts(
+  users: readonly BulkUser[],
+  idOf: (user: BulkUser) => string,
+  { most, mostBytes, frameBytes, bytesPerId }: BulkLimits,
+): BulkUser[][] {
   const parts: BulkUser[][] = [];
   let part: BulkUser[] = [];
-  let bytes = FRAME_BYTES;
+  let bytes = frameBytes;
   for (const user of users) {
-    // With the comma that may follow it.
-    const more = Buffer.byteLength(JSON.stringify(batchIdOf(user))) + 1;
-    if (part.length > 0 && bytes + more > mostBytes) {
+    const more = Buffer.byteLength(JSON.stringify(idOf(user))) + bytesPerId;
+    if (part.length > 0 && (part.length >= most || bytes + more > mostBytes)) {
       parts.push(part);
       part = [];
-      bytes = FRAME_BYTES;
+      bytes = frameBytes;
     }
     part.push(user);
     bytes += more;
   }
   return part.length > 0 ? [...parts, part] : parts;
-}
-
-/** A user who waits for a bulk call has an id at Batch; an empty one would be refused before it is sent. */
-export function batchIdOf({ user }: Pick<BulkUser, 'user'>): string {
-  return user.batchUserId ?? '';
 }
 
 /** Both halves of a call that was refused for one of its ids; the second may go through although the first does not. */

@@ -4,17 +4,16 @@ import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { MOST_USERS_IN_A_BULK_CALL } from '../../ledger/sweeps/sweep-types';
 import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
 import type { BulkUser, ChunkFence, Opener, RecordBulk } from '../../ledger/sweeps/sweep-types';
-import { subjectAt } from '../../ledger/user-subjects';
 import type { Outcome } from '../../policy/outcome';
 import { pauseMs } from '../../policy/steps/step';
 import type { TaskFailure } from '../../tasks/failure';
-import { checkBulkCall, sendBulkCall } from './bulk-call';
+import { BulkCall } from './bulk-call';
 import type { BulkAnswer } from './bulk-call';
-import { bulkCallOf } from './bulk-call-of';
-import { bulkParts, halvesOf } from './bulk-parts';
-import type { BulkResult, RunBulk } from './contract';
+import { halvesOf } from './bulk-parts';
+import type { BulkResult, ChunkPlan, RefusedKey, RunBulk } from './contract';
 import { pause } from './pause';
 import type { SweepDependencies } from './sweep-dependencies';
+import type { SweepSteps } from './sweep-steps';
 
 /**
  * What the ledger said when users were opened, that the fence is ours and nobody is on hold, holds for so long; it is
@@ -34,9 +33,13 @@ type BulkEnd = Pick<BulkResult, 'end' | 'unauthorized' | 'nextTryAt'>;
 type Outcomes = BulkResult['outcomes'];
 type BulkWork = RunBulk & Pick<Opener, 'claimedBy'>;
 
-/** One attempt at bulk calls for one app. */
+/** What a bulk activity works on. */
+export type BulkInput = BulkWork & { plan: ChunkPlan; steps: SweepSteps };
+
+/** One attempt at the bulk calls of one step. */
 export class BulkRun {
-  readonly #dependencies: SweepDependencies;
+  readonly #budgets: SweepDependencies['budgets'];
+  readonly #call: BulkCall;
   readonly #sweeps: SweepLedger;
   readonly #input: BulkWork;
   readonly #fence: ChunkFence;
@@ -54,20 +57,41 @@ export class BulkRun {
   #vain = 0;
   #unclear = 0;
 
-  private constructor(dependencies: SweepDependencies, input: BulkWork, fence: ChunkFence, signal: AbortSignal) {
-    this.#dependencies = dependencies;
-    this.#sweeps = dependencies.ledger.sweeps;
+  private constructor(
+    { budgets, ledger }: SweepDependencies,
+    input: BulkWork,
+    call: BulkCall,
+    { fence, signal }: { fence: ChunkFence; signal: AbortSignal },
+  ) {
+    this.#budgets = budgets;
+    this.#call = call;
+    this.#sweeps = ledger.sweeps;
     this.#input = input;
     this.#fence = fence;
     this.#signal = signal;
     this.#untilMs = performance.now() + input.beginForMs;
   }
 
-  /** Takes over from any earlier attempt. @throws SweepSealedError */
-  static async begin(dependencies: SweepDependencies, input: BulkWork, signal: AbortSignal): Promise<BulkRun> {
-    const chunk = { sweepId: input.sweepId, chunkId: `bulk-${input.app}` };
+  /**
+   * Takes over from any earlier attempt.
+   *
+   * @returns The key that is missing where this worker cannot make the calls.
+   * @throws SweepSealedError
+   */
+  static async begin(
+    dependencies: SweepDependencies,
+    { plan, steps, ...input }: BulkInput,
+    signal: AbortSignal,
+  ): Promise<BulkRun | RefusedKey> {
+    const { sweepId, app } = input;
+    const bulk = steps.bulkOf(app);
+    const task = bulk && dependencies.catalogue.find(bulk.step.bulk.name);
+    if (!bulk || !task || steps.missing.includes(bulk.step))
+      return { service: (bulk ?? steps.bulk[0])?.plan.provider ?? app, slot: app };
+    const call = new BulkCall(dependencies, bulk, task, { sweepId, reason: plan.reason });
+    const chunk = { sweepId, chunkId: `bulk-${app}` };
     const fence = await dependencies.ledger.sweeps.takeFence(chunk);
-    return new BulkRun(dependencies, input, { ...chunk, fence }, signal);
+    return new BulkRun(dependencies, input, call, { fence: { ...chunk, fence }, signal });
   }
 
   get progress(): Pick<BulkResult, 'calls' | 'outcomes'> {
@@ -92,7 +116,7 @@ export class BulkRun {
       this.#wave += 1;
       const users = await this.#askForOpen();
       for (const { seq, unsettled } of users) if (unsettled) this.#perhapsSent.add(seq);
-      const end = users.length > 0 ? await this.#sendAll(bulkParts(users)) : undefined;
+      const end = users.length > 0 ? await this.#sendAll(this.#call.partsOf(users)) : undefined;
       if (end) return end;
       if (users.length > 0) continue;
       // A wave of users on hold answers nobody, and more may wait behind them.
@@ -124,11 +148,10 @@ export class BulkRun {
     for (;;) {
       const stop = await this.#reasonToStop();
       if (stop) return stop;
-      const refused = checkBulkCall(this.#dependencies, this.#input.app, part);
+      const refused = this.#call.check(part);
       const { answer, users } = refused ? { answer: refused, users: part } : await this.#sendOnce(part);
       if (answer === undefined) return { halves: [] };
-      if (answer.kind === 'keyRefused')
-        return { end: 'unauthorized', unauthorized: { service: 'batch', slot: this.#input.app } };
+      if (answer.kind === 'keyRefused') return { end: 'unauthorized', unauthorized: this.#call.refusedKey };
       if (answer.kind === 'malformed' && users.length > 1) return { halves: halvesOf(users) };
       if (await this.#recordAnswer(answer, users)) return { halves: [] };
       const end = await this.#waitAfter(answer);
@@ -144,7 +167,7 @@ export class BulkRun {
     const users = part.filter(({ seq }) => this.#open.has(seq));
     if (users.length === 0) return { users };
     const send = { signal: this.#signal, notSentAfterMs: this.#openedAtMs + OPENED_HOLDS_MS };
-    const answer = await sendBulkCall(this.#dependencies, this.#input.app, users, send);
+    const answer = await this.#call.send(users, send);
     if (isAnswered(answer)) this.#calls += 1;
     if (answer.kind === 'unclear' || (answer.kind === 'later' && answer.failure.perhapsDone)) {
       const seqs = users.map(({ seq }) => seq);
@@ -162,9 +185,9 @@ export class BulkRun {
       ...this.#fence,
       claimedBy: this.#input.claimedBy,
       app,
-      step: `batch.${app}`,
+      step: this.#call.step,
       wave: this.#wave,
-      limit: MOST_USERS_IN_A_BULK_CALL,
+      limit: Math.min(this.#call.usersAtOnce, MOST_USERS_IN_A_BULK_CALL),
     });
     this.#openedAtMs = askedAtMs;
     this.#open = new Set(users.map(({ seq }) => seq));
@@ -173,8 +196,8 @@ export class BulkRun {
 
   /** Takes one call out of the rate that all processes share; false when it is to stop before there is one. */
   async #admitted(): Promise<boolean> {
-    const { budgets } = this.#dependencies;
-    const key = { service: 'batch', keySlot: this.#input.app };
+    const budgets = this.#budgets;
+    const { key } = this.#call;
     if (budgets.tryAdmit(key, 'sweep')) return true;
     const left = AbortSignal.timeout(Math.max(1, Math.ceil(this.#untilMs - performance.now())));
     await budgets.keepRatesOf(this.#input.sweepId);
@@ -186,7 +209,7 @@ export class BulkRun {
     switch (answer.kind) {
       case 'accepted': {
         const { status, token, requestId } = answer;
-        await this.#record(users, { outcome: 'accepted', status, token, requestId });
+        await this.#record(users, { outcome: this.#call.means, status, token, requestId });
         return true;
       }
       case 'malformed':
@@ -217,18 +240,12 @@ export class BulkRun {
 
   async #record(
     users: readonly BulkUser[],
-    end: Omit<RecordBulk, keyof ChunkFence | keyof ReturnType<typeof bulkCallOf> | 'users'>,
+    end: Omit<RecordBulk, keyof ChunkFence | keyof BulkCall['receipt'] | 'users'>,
   ): Promise<void> {
     this.#vain = 0;
     this.#unclear = 0;
     if (users.length === 0) return;
-    const { services } = this.#dependencies;
-    const record = {
-      ...this.#fence,
-      ...bulkCallOf(this.#input.app, services),
-      ...end,
-      users: users.map((user) => ({ seq: user.seq, subject: subjectAt('batch', user) })),
-    };
+    const record = { ...this.#fence, ...this.#call.receipt, ...end, users: this.#call.recorded(users) };
     for (let tries = 1; ; tries += 1) {
       try {
         await this.#sweeps.recordBulk(record);
@@ -284,7 +301,7 @@ function isStop(error: unknown): boolean {
   return error instanceof SweepBarredError && error.obstacle === 'stopped';
 }
 
-/** Whether Batch said anything, be it that it does not want to be called now. */
+/** Whether the provider said anything, be it that it does not want to be called now. */
 function isAnswered(answer: BulkAnswer): boolean {
   if (answer.kind === 'stopped') return false;
   return answer.kind === 'accepted' || answer.failure.status !== undefined;

@@ -46,7 +46,7 @@ export async function openChildren(
  * Repeating it changes nothing.
  */
 export async function recordChildren(
-  { ledger, services }: Pick<SweepDependencies, 'ledger' | 'services'>,
+  { ledger, services, providers }: Pick<SweepDependencies, 'ledger' | 'services' | 'providers'>,
   { sweepId, fence, users }: RecordChildren,
 ): Promise<void> {
   await withSweep(async () => {
@@ -61,7 +61,9 @@ export async function recordChildren(
         const calls = callsFor(user, await ledger.readReceipts({ workflowId }));
         const wrong = notBorneOut(steps, calls, { wholeLists: user.user.itemIds === undefined ? 'any' : [] });
         const recorded = asRecorded({ steps, compensations: [] }, { perhapsSent: [], notBorneOut: wrong }).steps;
-        const receipts = recorded.map((step) => receiptOfStep(withOwnEvidence(step, calls), user, services));
+        const receipts = recorded.map((step) =>
+          receiptOfStep(withOwnEvidence(step, calls), user, { services, providers }),
+        );
         settled.push({ kind: 'settled', seq, round, receipts });
       }
       await sweeps.flushWave({ sweepId, chunkId: CHUNK_ID, fence, users: settled });

@@ -45,10 +45,15 @@ export function createChunkActivity(
     };
     try {
       return await retryable(async () => {
-        refuseOtherEnvironment(dependencies.services, sweep, 'sweepId');
+        refuseOtherEnvironment(dependencies, sweep, 'sweepId');
         const plan = await planOfSweep(given.ledger.sweeps, sweep, input.plan);
         await given.budgets.keepRatesOf(input.sweepId);
-        return runChunk({ ...input, plan, claimedBy: sweep.claimedBy }, dependencies, control);
+        const { claimedBy, stepsPlan } = sweep;
+        return runChunk(
+          { ...input, plan, claimedBy, ...(stepsPlan !== undefined && { stepsPlan }) },
+          dependencies,
+          control,
+        );
       });
     } catch (error) {
       if (FINAL.some((type) => error instanceof type)) throw refusal('sweepId', (error as Error).message);

@@ -1,6 +1,8 @@
 import type { TaskSender } from '../../http/send-task';
 import type { Ledger } from '../../ledger/ledger';
 import type { SubjectHasher } from '../../ledger/subject';
+import type { ProviderSet } from '../../providers/provider-set';
+import type { Catalogue } from '../../tasks/catalogue';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { CallBudgets } from '../call-budget';
 import type { ChunkProgress } from './contract';
@@ -18,11 +20,17 @@ export interface ChunkDependencies {
       | 'flushWave'
       | 'readHistories'
       | 'readRemovals'
+      | 'saveProgress'
+      | 'readProgress'
       | 'countFailed'
     >;
   };
   sender: Pick<TaskSender, 'send'>;
   hasher: SubjectHasher;
+  /** The tasks of the worker. */
+  catalogue: Pick<Catalogue, 'find'>;
+  /** The providers of the worker. */
+  providers: Pick<ProviderSet, 'find' | 'isThing'>;
   /** By name; a service that is not configured is absent. */
   services: ReadonlyMap<string, { readonly environment: string; readonly keySlots: readonly string[] }>;
   /** The rates that all processes share. */

@@ -1,9 +1,10 @@
-import type { CompiledPlan } from '../../policy/providers/compiled-plan';
-import { builtInPlan } from '../../providers/built-in';
 import type { ChunkDependencies } from './chunk-dependencies';
-import type { Opener } from '../../ledger/sweeps/sweep-types';
+import type { Opener, SweepRow } from '../../ledger/sweeps/sweep-types';
 import type { ChunkEnd, ChunkInput, RefusedKey } from './contract';
 import type { FencedLedger } from './fenced-ledger';
+import { ProgressRecords } from './progress-records';
+import { stepsOfSweep } from './sweep-plan';
+import { SweepSteps } from './sweep-steps';
 
 /** Why nothing more is begun. */
 interface StopReason {
@@ -12,7 +13,7 @@ interface StopReason {
 }
 
 /** What a chunk does, and for which run. */
-export type ChunkWork = ChunkInput & Pick<Opener, 'claimedBy'>;
+export type ChunkWork = ChunkInput & Pick<Opener, 'claimedBy'> & Pick<SweepRow, 'stepsPlan'>;
 
 /** What the users of one attempt at a chunk share: how to send, and whether they still may. */
 export class ChunkRun {
@@ -20,7 +21,9 @@ export class ChunkRun {
   readonly ledger: FencedLedger;
   readonly dependencies: Omit<ChunkDependencies, 'ledger'>;
   /** What is done for each user; read once for all of them. */
-  readonly steps: CompiledPlan;
+  readonly steps: SweepSteps;
+  /** Writes how far users have come before their next calls. */
+  readonly records: ProgressRecords;
   /** A reading of `performance.now()`. */
   readonly beganAtMs = performance.now();
   readonly #stop: AbortController;
@@ -38,7 +41,8 @@ export class ChunkRun {
     this.ledger = ledger;
     this.#stop = stop;
     this.dependencies = dependencies;
-    this.steps = builtInPlan({ ...input.plan, batchApps: dependencies.services.get('batch')?.keySlots ?? [] });
+    this.steps = new SweepSteps(stepsOfSweep(input, input.plan, dependencies), dependencies.services);
+    this.records = new ProgressRecords((users) => ledger.saveProgress(users));
   }
 
   /** Aborts when nothing more is to be begun. One signal for the chunk: one for each call would halve the throughput. */

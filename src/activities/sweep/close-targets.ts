@@ -6,17 +6,20 @@ import type {
   ChunkFence,
   Opener,
   OpenUser,
+  RecordBulk,
   SettledUser,
   SweepRow,
   UnfinishedRange,
 } from '../../ledger/sweeps/sweep-types';
-import { subjectAt } from '../../ledger/user-subjects';
 import type { Outcome } from '../../policy/outcome';
-import { bulkCallOf } from './bulk-call-of';
+import { BulkCall } from './bulk-call';
 import type { CloseTargets } from './contract';
 import { receiptOfStep } from './receipt-of-step';
 import type { SweepDependencies } from './sweep-dependencies';
+import { plannedOf } from './sweep-plan';
 import { beating, rejected, withSweep } from './sweep-work';
+import { UserMachine } from './user-machine';
+import type { RecordedProgress } from '../../ledger/sweeps/progress-types';
 
 /** Users looked at in one go: to open a wave reads all of them. */
 const STRETCH_USERS = 2_000;
@@ -27,16 +30,16 @@ type LastWord = (typeof LAST_WORDS)[number];
 
 /** See `SweepActivities`. Sends nothing, and may be repeated at any time; what is written stays. */
 export async function closeTargets(
-  dependencies: Pick<SweepDependencies, 'ledger' | 'services'>,
+  dependencies: SweepDependencies,
   input: CloseTargets,
-  { claimedBy }: Pick<SweepRow, 'claimedBy'>,
+  sweep: SweepRow,
 ): Promise<void> {
   let closing: Closing | undefined;
   await beating(
     () => ({ closed: closing?.closed ?? 0 }),
     (signal) =>
       withSweep(async () => {
-        closing = await Closing.begin(dependencies, { ...input, claimedBy }, signal);
+        closing = await Closing.begin(dependencies, input, sweep, signal);
         await closing?.closeAll();
       }),
   );
@@ -45,7 +48,8 @@ export async function closeTargets(
 /** One attempt to write a last word for everybody. */
 class Closing {
   readonly #sweeps: SweepLedger;
-  readonly #services: SweepDependencies['services'];
+  readonly #dependencies: SweepDependencies;
+  readonly #planned: ReturnType<typeof plannedOf>;
   readonly #reason: CloseTargets['reason'];
   readonly #fence: ChunkFence;
   /** Nothing is sent, so that neither a missing approval nor a stop is in the way. */
@@ -56,23 +60,25 @@ class Closing {
   closed = 0;
 
   private constructor(
-    { ledger, services }: Pick<SweepDependencies, 'ledger' | 'services'>,
-    { reason, claimedBy }: CloseTargets & Opener,
-    fence: ChunkFence,
-    signal: AbortSignal,
+    dependencies: SweepDependencies,
+    { reason }: CloseTargets,
+    sweep: SweepRow,
+    { fence, signal }: { fence: ChunkFence; signal: AbortSignal },
   ) {
-    this.#sweeps = ledger.sweeps;
-    this.#services = services;
+    this.#sweeps = dependencies.ledger.sweeps;
+    this.#dependencies = dependencies;
+    this.#planned = plannedOf(sweep, dependencies);
     this.#reason = reason;
     this.#fence = fence;
-    this.#opener = { claimedBy, sends: false };
+    this.#opener = { claimedBy: sweep.claimedBy, sends: false };
     this.#signal = signal;
   }
 
   /** Takes the sweep away from everybody who may still be at work on it; undefined when it is sealed already. */
   static async begin(
-    dependencies: Pick<SweepDependencies, 'ledger' | 'services'>,
-    input: CloseTargets & Opener,
+    dependencies: SweepDependencies,
+    input: CloseTargets,
+    sweep: SweepRow,
     signal: AbortSignal,
   ): Promise<Closing | undefined> {
     const { sweeps } = dependencies.ledger;
@@ -80,7 +86,7 @@ class Closing {
     try {
       const fence = { ...chunk, fence: await sweeps.takeFence(chunk) };
       await sweeps.voidOtherFences(fence);
-      return new Closing(dependencies, input, fence, signal);
+      return new Closing(dependencies, input, sweep, { fence, signal });
     } catch (error) {
       if (error instanceof SweepSealedError) return undefined;
       throw error;
@@ -124,56 +130,83 @@ class Closing {
       limit: MOST_USERS_IN_A_WAVE,
     });
     if (users.length === 0) return 0;
+    const again = users.filter(({ round, unsettled }) => round > 0 || unsettled);
     const partlyDone = await this.#partlyDone(users.filter(({ round }) => round > 0));
-    await this.#sweeps.flushWave({ ...this.#fence, users: users.map((user) => this.#lastWord(user, partlyDone)) });
+    const progress = await this.#progressOf(again);
+    await this.#sweeps.flushWave({
+      ...this.#fence,
+      users: users.map((user) => this.#lastWord(user, partlyDone, progress.get(user.seq))),
+    });
     this.closed += users.length;
     return users.length;
   }
 
-  #lastWord(user: OpenUser, partlyDone: ReadonlySet<number>): SettledUser {
+  async #progressOf(users: readonly OpenUser[]): Promise<ReadonlyMap<number, RecordedProgress>> {
+    if (users.length === 0) return new Map();
+    return this.#sweeps.readProgress({ sweepId: this.#fence.sweepId, seqs: users.map(({ seq }) => seq) });
+  }
+
+  /** Of a user who waits in the middle of the steps, what became of each of them. */
+  #lastWord(user: OpenUser, partlyDone: ReadonlySet<number>, progress: RecordedProgress | undefined): SettledUser {
+    if (progress) {
+      const sweep = { sweepId: this.#fence.sweepId, ...this.#planned };
+      const machine = new UserMachine(user, { bySubject: new Map(), progress }, sweep, this.#dependencies);
+      return machine.ended(this.#reason);
+    }
     const step = {
       step: 'offboarding',
       task: 'offboardUsers',
       outcome: this.#outcomeOf(user, partlyDone),
       reason: this.#reason,
     };
-    return { kind: 'settled', seq: user.seq, round: user.round, receipts: [receiptOfStep(step, user, this.#services)] };
+    return {
+      kind: 'settled',
+      seq: user.seq,
+      round: user.round,
+      receipts: [receiptOfStep(step, user, this.#dependencies)],
+    };
   }
 
   async #closeBulk(app: string): Promise<void> {
+    const call = this.#callOf(app);
     for (;;) {
       this.#signal.throwIfAborted();
       const users = await this.#sweeps.openBulk({
         ...this.#fence,
         ...this.#opener,
         app,
-        step: `batch.${app}`,
+        step: call?.step ?? app,
         wave: ++this.#wave,
         limit: MOST_USERS_IN_A_BULK_CALL,
       });
       // A call of users on hold answers nobody, and more may wait behind them.
       if (users.length === 0 && !(await this.#sweeps.readyForBulk(this.#fence.sweepId))[app]) return;
       const partlyDone = await this.#partlyDone(users);
+      const recorded = (some: readonly BulkUser[]): RecordBulk['users'] =>
+        call?.recorded(some) ?? some.map(({ seq, subjects }) => ({ seq, subject: subjects[0] ?? '' }));
       for (const outcome of LAST_WORDS) {
         await this.#closeCall(
-          app,
+          call?.receipt ?? { app, step: app, task: 'offboardUsers', service: 'http-tasks', environment: '' },
           outcome,
-          users.filter((user) => this.#outcomeOf(user, partlyDone) === outcome),
+          recorded(users.filter((user) => this.#outcomeOf(user, partlyDone) === outcome)),
         );
       }
       this.closed += users.length;
     }
   }
 
-  async #closeCall(app: string, outcome: LastWord, users: readonly BulkUser[]): Promise<void> {
+  async #closeCall(receipt: BulkCall['receipt'], outcome: LastWord, users: RecordBulk['users']): Promise<void> {
     if (users.length === 0) return;
-    await this.#sweeps.recordBulk({
-      ...this.#fence,
-      ...bulkCallOf(app, this.#services),
-      outcome,
-      reason: this.#reason,
-      users: users.map((user) => ({ seq: user.seq, subject: subjectAt('batch', user) })),
-    });
+    await this.#sweeps.recordBulk({ ...this.#fence, ...receipt, outcome, reason: this.#reason, users });
+  }
+
+  /** Undefined for a step whose task this worker does not have. */
+  #callOf(app: string): BulkCall | undefined {
+    const { steps, plan } = this.#planned;
+    const bulk = steps.bulkOf(app);
+    const task = bulk && this.#dependencies.catalogue.find(bulk.step.bulk.name);
+    const sweep = { sweepId: this.#fence.sweepId, reason: plan.reason };
+    return bulk && task && new BulkCall(this.#dependencies, bulk, task, sweep);
   }
 
   /** Who among these users the sweep has begun to off-board; only where it makes a difference. */

@@ -1,7 +1,7 @@
 import type { StepResult } from '../../policy/offboard-result';
 import type { Outcome } from '../../policy/outcome';
 import type { SourceSpec } from '../../policy/source-spec';
-import type { OutcomeCounts, SweepStatus } from '../../policy/sweep-result';
+import type { OutcomeCounts, ProviderTitles, SweepStatus } from '../../policy/sweep-result';
 import type { Tolerance } from '../../policy/tolerance';
 import type { BuiltInRun } from '../../providers/built-in';
 
@@ -28,8 +28,8 @@ export interface OpenSweep {
   snapshot?: string;
   redriveOf?: string;
   skipDone: boolean;
-  /** What the users will need of this worker; refused at once when it has no keys for it. */
-  usesBatch: boolean;
+  /** In runs of earlier versions: whether the worker needs keys for Batch. */
+  usesBatch?: boolean;
   compensation?: { task: string; input?: unknown };
   /** The sweep's own limit on calls to Plaid, in calls a minute; earlier versions set it with `httpTasks.setRate` only. */
   rate?: number | undefined;
@@ -39,8 +39,12 @@ export interface OpenSweep {
 export interface OpenedSweep {
   /** The workflow's id, unless an earlier run of that id has used it. */
   sweepId: string;
-  /** The names of the configured Batch app keys. */
-  batchApps: string[];
+  /** The names of the configured Batch app keys; in results of earlier versions only. */
+  batchApps?: string[];
+  /** The title of each step that a person does. */
+  personSteps?: Readonly<Record<string, string>>;
+  /** The titles of the providers. */
+  titles?: ProviderTitles;
   /** The search attributes that the run may write; absent when there is none. */
   searchAttributes?: string[];
 }
@@ -70,12 +74,20 @@ export interface Snapshot {
   rejected: number;
 }
 
-/** How every user of a sweep is off-boarded. GDPR requests take days each, so that no chunk files any. */
+/** How every user of a sweep is offboarded. */
 export interface ChunkPlan extends Pick<
   BuiltInRun,
-  'reason' | 'removeUser' | 'exclude' | 'dryRun' | 'onFailure' | 'notFoundIsFine' | 'verifyRemovals'
+  'reason' | 'removeUser' | 'dryRun' | 'onFailure' | 'notFoundIsFine' | 'verifyRemovals'
 > {
   batchMode: 'customData' | 'skip';
+  /** Steps that are left out, by their full names. */
+  exclude?: readonly string[];
+  /** Optional steps that run, by their full names. */
+  include?: readonly string[];
+  /** Only these providers; all of the worker when absent. */
+  providers?: readonly string[];
+  /** The input's objects of the providers' own options; absent in runs of earlier versions. */
+  options?: Readonly<Record<string, unknown>>;
   /** The calls a minute that a dry run was given; decided when the sweep is opened, and no part of a chunk's input. */
   dryRunRate?: number;
 }
@@ -102,8 +114,10 @@ export interface PlannedChunks {
   waitingForBulk: number;
   /** Users who failed or are unknown, those among them who wait for a bulk call included. */
   failed: number;
-  /** Users who wait for a bulk call of each app. */
+  /** Users who wait for a bulk call, by queue. */
   readyForBulk: Record<string, number>;
+  /** Users who wait for a person, by step; absent when there are none. */
+  waitingForPerson?: Record<string, number>;
   /** Everything is stopped (`http-tasks stop`). */
   stopped?: boolean;
 }
@@ -163,9 +177,10 @@ export interface ChunkResult extends ChunkProgress {
   nextTryAt?: string;
 }
 
-/** Asks for bulk calls at Batch under one app's key, until nobody waits any more or the time is over. */
+/** Asks for the bulk calls of one step, until nobody waits any more or the time is over. */
 export interface RunBulk {
   sweepId: string;
+  /** The queue, from `readyForBulk`. */
   app: string;
   beginForMs: number;
   mostFailed?: number;
@@ -234,19 +249,34 @@ export interface RecordChildren {
 /** An update that changes what a sweep may do, before it takes effect. */
 export interface RecordUpdate {
   sweepId: string;
-  update: 'approve' | 'resume' | 'setRate';
+  update: 'approve' | 'resume' | 'setRate' | 'completeStep';
   /** By which the server is asked how the update is stored. */
   updateId: string;
   /** With `approve`. */
   approval?: { total: number; by: string };
   /** With `setRate`; earlier versions did not say. */
   rate?: RateWish;
+  /** With `completeStep`. */
+  completed?: CompletedStep;
+}
+
+/** What a person reports about a step for the users who wait for it. */
+export interface CompletedStep {
+  step: string;
+  outcome: 'removed' | 'skipped' | 'failed';
+  evidence?: string | undefined;
+  /** Only these users; all who wait when absent. */
+  seqs?: readonly number[] | undefined;
 }
 
 /** What the ledger has after an update. */
 export interface RecordedUpdate {
   /** Who approved first. */
   approvedBy?: string;
+  /** With `completeStep`: how many users no longer wait. */
+  completed?: number;
+  /** With `completeStep`: users who still wait for a person, by step. */
+  waitingForPerson?: Record<string, number>;
 }
 
 /** The activities of `offboardUsers`. Their names are permanent. All fail `Task.InvalidInput` for any run but the sweep's own. */

@@ -4,6 +4,7 @@ import type { SubjectHistory } from '../../ledger/ledger';
 import { SweepFencedError } from '../../ledger/sweeps/sweep-errors';
 import type { ChunkFence, DeferredUser, Opener, OpenUser, Removal, SettledUser } from '../../ledger/sweeps/sweep-types';
 import type { ChunkDependencies } from './chunk-dependencies';
+import type { RecordedProgress, SaveProgress } from '../../ledger/sweeps/progress-types';
 
 /**
  * Nothing is sent when the ledger last confirmed the fence so long ago: a process that was frozen meanwhile may have
@@ -85,6 +86,17 @@ export class FencedLedger {
     await this.#confirmedBy(() => this.#sweeps.flushWave({ ...this.#chunk, users }));
   }
 
+  /** Records how far users have come; nothing more is sent for them before. */
+  async saveProgress(users: SaveProgress['users']): Promise<void> {
+    await this.#confirmedBy(() => this.#sweeps.saveProgress({ ...this.#chunk, users }));
+  }
+
+  /** How far earlier rounds of this sweep came with these users, by seq. */
+  readProgress(users: readonly OpenUser[]): Promise<ReadonlyMap<number, RecordedProgress>> {
+    const { sweepId } = this.#chunk;
+    return this.#patiently(() => this.#sweeps.readProgress({ sweepId, seqs: users.map(({ seq }) => seq) }));
+  }
+
   /** Has the ledger confirm the fence; any number of callers share one question. */
   confirm(): Promise<void> {
     this.#confirming ??= this.#confirmedBy(() => this.#sweeps.confirmFence(this.#chunk)).finally(() => {
@@ -94,7 +106,7 @@ export class FencedLedger {
   }
 
   readHistories(users: readonly { subjects: readonly string[] }[]): Promise<SubjectHistory[]> {
-    return this.#patiently(() => this.#sweeps.readHistories(users));
+    return users.length === 0 ? Promise.resolve([]) : this.#patiently(() => this.#sweeps.readHistories(users));
   }
 
   /** What earlier rounds of this sweep removed of these users, by seq. */

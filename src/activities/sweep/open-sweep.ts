@@ -3,7 +3,12 @@ import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { NewSweep, SweepRow, SweepTerms } from '../../ledger/sweeps/sweep-types';
 import type { CallingRun } from '../callers';
 import { refusal, refuseUnsendable, requireService } from '../refusals';
-import type { OpenedSweep, OpenSweep } from './contract';
+import type { PlannedStep, StepPlan } from '../../policy/providers/step-plan';
+import { batchProvider } from '../../providers/batch';
+import { builtInOptions, RATED_PROVIDER } from '../../providers/built-in';
+import type { Provider } from '../../providers/definition';
+import { ProviderError } from '../../providers/problems';
+import type { ChunkPlan, OpenedSweep, OpenSweep } from './contract';
 import { setOwnRate } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
@@ -15,21 +20,22 @@ export async function openSweep(
   run: CallingRun,
 ): Promise<OpenedSweep> {
   const { services, catalogue, sender, ledger, searchAttributes } = dependencies;
-  if (input.usesBatch) requireService(services, 'batch', 'batch.mode');
+  const steps = input.terms && planStepsOf(input.terms.plan, dependencies);
+  if (input.usesBatch && !steps) requireKeys(batchProvider(), services);
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
   const { snapshot, rate } = input;
-  if (rate !== undefined) requireService(services, 'plaid', 'rate');
+  if (rate !== undefined) requireService(services, RATED_PROVIDER, 'rate');
   const sweepId = await withSweep(async () => {
     const opened =
       snapshot === undefined
-        ? await makeSweep(ledger.sweeps, input, run)
-        : await claimSnapshot(ledger.sweeps, input, snapshot, run.firstRunId);
+        ? await makeSweep(ledger.sweeps, input, termsOf(input, steps), run)
+        : await claimSnapshot(ledger.sweeps, { snapshot, ...termsOf(input, steps) }, run.firstRunId);
     if (rate !== undefined) await setRate(dependencies, opened, rate);
     return opened;
   });
   return {
     sweepId,
-    batchApps: [...(services.get('batch')?.keySlots ?? [])],
+    ...(steps && titlesOf(steps, dependencies)),
     ...(searchAttributes().length > 0 && { searchAttributes: [...searchAttributes()] }),
   };
 }
@@ -37,11 +43,15 @@ export async function openSweep(
 /** Before anything can be called. */
 async function setRate({ ledger }: Pick<SweepDependencies, 'ledger'>, sweepId: string, rate: number): Promise<void> {
   const sweep = await ledger.sweeps.read(sweepId);
-  if (sweep) await setOwnRate(ledger, sweep, { service: 'plaid', keySlot: '', callsPerMinute: rate });
+  if (sweep) await setOwnRate(ledger, sweep, { service: RATED_PROVIDER, keySlot: '', callsPerMinute: rate });
 }
 
 /** Makes the snapshot that somebody has taken this run's own: its users are worked through once. */
-async function claimSnapshot(sweeps: SweepLedger, input: OpenSweep, snapshot: string, by: string): Promise<string> {
+async function claimSnapshot(
+  sweeps: SweepLedger,
+  { snapshot, terms }: { snapshot: string; terms?: SweepTerms },
+  by: string,
+): Promise<string> {
   const found = await sweeps.read(snapshot);
   if (found === undefined) {
     throw refusal(
@@ -50,7 +60,7 @@ async function claimSnapshot(sweeps: SweepLedger, input: OpenSweep, snapshot: st
     );
   }
   refuseUnusable(found);
-  const { claimedBy } = await sweeps.claim({ sweepId: snapshot, by, ...termsOf(input) });
+  const { claimedBy } = await sweeps.claim({ sweepId: snapshot, by, ...(terms && { terms }) });
   if (claimedBy === by) return snapshot;
   throw refusal(
     'snapshot',
@@ -76,7 +86,12 @@ function refuseUnusable({ endedAt, status, readable, snapshotComplete }: SweepRo
 }
 
 /** A sweep of the workflow's name, or of one that no other run can have had. */
-async function makeSweep(sweeps: SweepLedger, input: OpenSweep, run: CallingRun): Promise<string> {
+async function makeSweep(
+  sweeps: SweepLedger,
+  input: OpenSweep,
+  terms: { terms?: SweepTerms },
+  run: CallingRun,
+): Promise<string> {
   const { redriveOf, skipDone } = input;
   const { workflowId, firstRunId, runId } = run;
   if (redriveOf !== undefined) await refuseUndrivable(sweeps, redriveOf);
@@ -86,7 +101,7 @@ async function makeSweep(sweeps: SweepLedger, input: OpenSweep, run: CallingRun)
       sweepId,
       skipDone,
       claimedBy: firstRunId,
-      ...termsOf(input),
+      ...terms,
       ...(redriveOf !== undefined && { redriveOf }),
     });
     // One of this very run that has ended is left as it is: a retried or repeated workflow has the same first run.
@@ -95,11 +110,67 @@ async function makeSweep(sweeps: SweepLedger, input: OpenSweep, run: CallingRun)
   throw refusal('sweepId', `other runs have used all of ${names.join(', ')}; start it under another workflow id`);
 }
 
-function termsOf({ terms, rate }: OpenSweep): { terms?: SweepTerms } {
+/** The steps of all users of the sweep, decided now: they stay, whatever becomes of the worker's providers. */
+function planStepsOf(plan: ChunkPlan, { services, providers }: SweepDependencies): StepPlan {
+  const choices = {
+    providers: plan.providers,
+    include: plan.include,
+    exclude: plan.exclude,
+    options: plan.options ?? builtInOptions(plan),
+  };
+  const [problem] = providers.problemsOfChoice(choices);
+  if (problem) throw refusal(problem.field, problem.message);
+  // Its steps are made from its keys, so that without them they would be left out unnoticed.
+  for (const provider of providers.chosen(choices)) {
+    const { name } = provider;
+    const isWanted = providers
+      .planFor({ ...choices, providers: [name] }, new Map([[name, ANY_KEY]]))
+      .steps.some(hasCalls);
+    if (isWanted) requireKeys(provider, services);
+  }
+  try {
+    return providers.planFor(choices, services);
+  } catch (error) {
+    // A definition that is wrong for these keys, or a plan that is too large: no attempt changes that.
+    if (error instanceof ProviderError || error instanceof RangeError) throw refusal('providers', error.message);
+    throw error;
+  }
+}
+
+const ANY_KEY = { environment: '', keySlots: ['default'] };
+
+function hasCalls(step: PlannedStep): boolean {
+  return step.kind !== 'manual';
+}
+
+/** @throws ApplicationFailure `Task.InvalidInput` for a provider with named keys of which this worker has none. */
+function requireKeys({ name, service }: Provider, services: SweepDependencies['services']): void {
+  if (service.credentials.some(({ slotField }) => slotField !== undefined))
+    requireService(services, name, `${name}.mode`);
+}
+
+/** What people are told of the steps. */
+function titlesOf({ steps }: StepPlan, { providers }: SweepDependencies): Pick<OpenedSweep, 'personSteps' | 'titles'> {
+  const isBulk = (step: PlannedStep): boolean => step.kind === 'once' && step.bulk !== undefined;
+  const titles = (some: readonly PlannedStep[]): string[] => [
+    ...new Set(some.map(({ provider }) => providers.find(provider)?.title ?? provider)),
+  ];
+  const personSteps = Object.fromEntries(
+    steps.flatMap((step) => (step.kind === 'manual' && step.title !== '' ? [[step.step, step.title]] : [])),
+  );
+  const called = steps.filter(hasCalls);
+  return {
+    ...(Object.keys(personSteps).length > 0 && { personSteps }),
+    titles: { bulk: titles(called.filter(isBulk)), others: titles(called.filter((step) => !isBulk(step))) },
+  };
+}
+
+function termsOf({ terms, rate }: OpenSweep, steps: StepPlan | undefined): { terms?: SweepTerms } {
   if (!terms) return {};
   const { plan, needsApproval, maxUsers } = terms;
   const dryRunRate = plan.dryRun && rate !== undefined ? { dryRunRate: rate } : {};
-  return { terms: { plan: JSON.stringify({ ...plan, ...dryRunRate }), needsApproval, maxUsers } };
+  const stepsPlan = steps && { stepsPlan: JSON.stringify(steps) };
+  return { terms: { plan: JSON.stringify({ ...plan, ...dryRunRate }), ...stepsPlan, needsApproval, maxUsers } };
 }
 
 async function createUnlessTaken(sweeps: SweepLedger, sweep: NewSweep): Promise<SweepRow | undefined> {

@@ -112,7 +112,10 @@ export class OutcomeBuffer {
     const tally = this.#tally;
     if (user.kind === 'deferred') {
       tally.deferred += 1;
-      if (this.#nextTryAt === undefined || user.notBefore < this.#nextTryAt) this.#nextTryAt = user.notBefore;
+      // Who waits for a person is not tried before a report.
+      const isDue = user.waitsFor === undefined;
+      if (isDue && (this.#nextTryAt === undefined || user.notBefore < this.#nextTryAt))
+        this.#nextTryAt = user.notBefore;
       return;
     }
     const worst = worstOf(user);

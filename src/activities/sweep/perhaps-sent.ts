@@ -1,68 +1,109 @@
 import { isOpenTo } from '../../policy/converge';
-import type { CallAnswer, ConvergePlan } from '../../policy/converge';
+import type { CallAnswer, CallMove, ConvergePlan } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
 import type { Outcome } from '../../policy/outcome';
 import { maybeDone } from '../../policy/steps/step';
 import type { CompiledStep } from '../../policy/providers/compiled-plan';
 import type { HttpTask } from '../../tasks/define';
+import { actsOf, hasOwnIntent, isBulk } from './sweep-steps';
 
 /** Outcomes that say: nothing was done. They are wrong for a step of which a call may have been carried out. */
 const NOT_DONE: readonly Outcome[] = ['failed', 'held'];
 
+type Call = Pick<CallMove, 'step' | 'input'>;
+
+/** What is in doubt, as JSON. */
+export interface SavedDoubt {
+  untold: readonly string[];
+  told: readonly string[];
+}
+
+/** What a user's calls of earlier attempts leave in doubt. */
+export interface DoubtBefore {
+  /** The last attempt may have been interrupted in the middle of a call. */
+  interrupted: boolean;
+  /** From {@link PerhapsSent.saved}. */
+  saved?: SavedDoubt | undefined;
+  /** The call that was recorded before it was sent, without an answer. */
+  intent?: { step: string; task: string } | undefined;
+  /** The first step that may have been begun since, empty for none; all steps when absent. */
+  from?: string | undefined;
+}
+
 /**
- * The calls of one user that may have been carried out although nobody recorded an answer: those of an earlier attempt,
- * which left an intent without an outcome, and those that this attempt lost.
+ * The calls of one user that may have been carried out although no answer was recorded: those of an earlier attempt, and
+ * those that this attempt lost.
  */
 export class PerhapsSent {
-  /** The step of each task that changes something. */
-  readonly #steps: ReadonlyMap<string, string>;
+  readonly #steps: ReadonlyMap<string, CompiledStep>;
   /** Why a step is left out that would have been done otherwise. */
   readonly #leftOut: ReadonlySet<string>;
-  /** Tasks of which the machine does not know it. */
+  /** Calls (`step task`) of which the machine does not know it. */
   readonly #untold: Set<string>;
-  /** Irreversible tasks of which it does: it looks, and settles them. */
-  readonly #told = new Set<string>();
+  /** Irreversible calls of which it does: it looks, and settles them. */
+  readonly #told: Set<string>;
+  /** The call that an earlier attempt recorded and perhaps sent. */
+  #intent: string | undefined;
+  /** Of steps that make the same call for several items: those of which the machine knows it. */
+  readonly #toldInputs = new Set<string>();
 
-  constructor(unsettled: boolean, plan: ConvergePlan) {
+  constructor(before: DoubtBefore, plan: ConvergePlan) {
     const own = plan.plan.steps.filter((step) => !isBulk(step));
-    this.#steps = new Map(
-      own.flatMap((step) => (step.kind === 'manual' ? [] : [[step.act.name, step.plan.step] as const])),
-    );
+    this.#steps = new Map(own.map((step) => [step.plan.step, step]));
     this.#leftOut = new Set(['stopped', ...own.flatMap((step) => step.plan.after.map(({ reason }) => reason))]);
-    const open = plan.dryRun ? [] : own.filter((step) => isOpenTo(step.plan, plan));
-    this.#untold = new Set(unsettled ? open.flatMap((step) => (step.kind === 'manual' ? [] : [step.act.name])) : []);
+    const { interrupted, saved, intent, from } = before;
+    const at = from === undefined ? 0 : own.findIndex((step) => step.plan.step === from);
+    const begun = interrupted && !plan.dryRun && at >= 0 ? own.slice(at) : [];
+    const inDoubt = begun
+      .filter((step) => isOpenTo(step.plan, plan))
+      .flatMap((step) =>
+        actsOf(step)
+          .filter((task) => !hasOwnIntent(step, task))
+          .map((task) => keyOf(step.plan.step, task)),
+      );
+    this.#intent = intent && keyOf(intent.step, intent.task);
+    this.#untold = new Set([...inDoubt, ...(saved?.untold ?? []), ...(this.#intent ? [this.#intent] : [])]);
+    this.#told = new Set(saved?.told);
   }
 
   /** Whether this call must not be sent before the machine has looked (see docs/decisions/0012). */
-  forbids(task: HttpTask): boolean {
-    return task.effect === 'irreversible' && this.#untold.has(task.name);
+  forbids(call: Call, task: Pick<HttpTask, 'effect' | 'name'>): boolean {
+    const key = keyOf(call.step, task.name);
+    if (key === this.#intent) return true;
+    if (task.effect !== 'irreversible' || !this.#untold.has(key)) return false;
+    return !this.#isMany(call) || !this.#toldInputs.has(inputOf(call, task));
   }
 
   /** A repeat-safe call got lost, and is tried again. */
-  lost(task: HttpTask): void {
-    this.#untold.add(task.name);
+  lost({ step }: Call, task: Pick<HttpTask, 'name'>): void {
+    this.#untold.add(keyOf(step, task.name));
   }
 
   /** The machine is given this answer. */
-  answered(task: HttpTask, answer: CallAnswer): void {
-    if (task.effect === 'irreversible') {
-      if (answer.ok || maybeDone(answer.failure)) this.#untold.delete(task.name);
-      if (!answer.ok && maybeDone(answer.failure)) this.#told.add(task.name);
+  answered(call: Call, task: Pick<HttpTask, 'effect' | 'name'>, answer: CallAnswer): void {
+    const key = keyOf(call.step, task.name);
+    const isLost = !answer.ok && maybeDone(answer.failure);
+    const wasIntended = key === this.#intent;
+    if (wasIntended) this.#intent = undefined;
+    if (task.effect === 'irreversible' || wasIntended) {
+      if (this.#isMany(call) && !wasIntended) this.#toldInputs.add(inputOf(call, task));
+      else if (answer.ok || isLost) this.#untold.delete(key);
+      if (isLost) this.#told.add(key);
     } else if (answer.ok) {
-      this.#untold.delete(task.name);
-    } else if (task.effect === 'repeatSafe' && maybeDone(answer.failure)) {
-      // The machine knows it as long as it lives, and begins anew in the next round.
-      this.#untold.add(task.name);
+      this.#untold.delete(key);
+    } else if (task.effect === 'repeatSafe' && isLost) {
+      // The machine knows it as long as it lives, and may begin again in the next round.
+      this.#untold.add(key);
     }
   }
 
   /** Forgets what the end of a step has settled. */
   settledBy(done: readonly StepResult[]): void {
-    for (const task of [...this.#told, ...this.#untold]) {
-      const results = done.filter(({ step }) => step === this.#steps.get(task));
+    for (const key of [...this.#told, ...this.#untold]) {
+      const results = done.filter(({ step }) => step === stepOf(key));
       if (results.length === 0) continue;
-      if (!results.some(({ outcome }) => outcome === 'unknown')) this.#told.delete(task);
-      if (!results.some((result) => this.#isLeftOpen(result))) this.#untold.delete(task);
+      if (!results.some(({ outcome }) => outcome === 'unknown')) this.#told.delete(key);
+      if (!results.some((result) => this.#isLeftOpen(result))) this.#untold.delete(key);
     }
   }
 
@@ -71,9 +112,13 @@ export class PerhapsSent {
     return this.#untold.size > 0 || this.#told.size > 0;
   }
 
+  get saved(): SavedDoubt {
+    return { untold: [...this.#untold], told: [...this.#told] };
+  }
+
   /** The results as they are when what the machine does not know is taken into account (see docs/decisions/0013). */
   corrected(results: readonly StepResult[]): StepResult[] {
-    const open = new Set([...this.#untold].map((task) => this.#steps.get(task)));
+    const open = new Set([...this.#untold].map(stepOf));
     if (open.size === 0) return [...results];
     return results.map((result) => {
       if (!open.has(result.step) || !this.#isLeftOpen(result) || result.outcome === 'unknown') return result;
@@ -85,12 +130,27 @@ export class PerhapsSent {
     });
   }
 
+  /** Whether the step makes the same call for several items, each of which is in doubt for itself. */
+  #isMany({ step: name }: Call): boolean {
+    const step = this.#steps.get(name);
+    return step?.kind === 'list'
+      ? step.plan.act.takes === 'item'
+      : step?.kind === 'once' && step.plan.each !== undefined;
+  }
+
   #isLeftOpen({ outcome, reason = '' }: StepResult): boolean {
     return NOT_DONE.includes(outcome) || outcome === 'unknown' || (outcome === 'skipped' && this.#leftOut.has(reason));
   }
 }
 
-/** Whether a sweep does the step by a call for many users, and not for one. */
-function isBulk(step: CompiledStep): boolean {
-  return step.kind === 'once' && step.bulk !== undefined;
+function keyOf(step: string, task: string): string {
+  return `${step} ${task}`;
+}
+
+function stepOf(key: string): string {
+  return key.split(' ', 1)[0] ?? '';
+}
+
+function inputOf({ step, input }: Call, { name }: Pick<HttpTask, 'name'>): string {
+  return `${step} ${name} ${JSON.stringify(input)}`;
 }

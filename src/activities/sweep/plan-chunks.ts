@@ -13,6 +13,7 @@ export async function planChunks(
     const { sweeps } = ledger;
     const counted = await sweeps.count(sweepId);
     const readyForBulk = await sweeps.readyForBulk(sweepId);
+    const waitingForPerson = await sweeps.countWaiting(sweepId);
     const stopped = (await ledger.forbids([])) === 'stopped';
     // Who asks for no chunk wants the counts alone.
     const { ranges, nextSeq } =
@@ -29,6 +30,7 @@ export async function planChunks(
       waitingForBulk: counted.waitingForBulk,
       failed: await sweeps.countFailed(sweepId),
       readyForBulk,
+      ...(Object.keys(waitingForPerson).length > 0 && { waitingForPerson }),
       ...(stopped && { stopped }),
     };
   });

@@ -1,60 +1,184 @@
 import type { SubjectHistory } from '../../ledger/ledger';
-import type { OpenUser, Removal } from '../../ledger/sweeps/sweep-types';
+import type { OpenUser, Removal, TargetRow } from '../../ledger/sweeps/sweep-types';
+import { identitiesOf, ONLY_ENVIRONMENT } from '../../ledger/user-subjects';
+import type { Identity } from '../../ledger/user-subjects';
 import type { ConvergePlan } from '../../policy/converge';
-import type { CompiledPlan } from '../../policy/providers/compiled-plan';
-import { builtInRun } from '../../providers/built-in';
-import { PLAID_STEPS } from '../../providers/plaid';
+import type { CompiledStep } from '../../policy/providers/compiled-plan';
+import type { KnownBefore } from '../../policy/steps/step';
+import { idAt, idsOf } from '../../policy/user-ids';
+import type { ProviderIds } from '../../policy/user-ids';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkPlan } from './contract';
+import type { SweepSteps } from './sweep-steps';
+import type { RecordedProgress } from '../../ledger/sweeps/progress-types';
 
 /** What the ledger knows of a user from before. */
 export interface UserHistory {
-  /** What receipts of any run or sweep tell about the user's id at Plaid. */
-  atPlaid: SubjectHistory;
+  /** What receipts of any run or sweep say about each of the user's IDs, by its keyed hash. */
+  bySubject: ReadonlyMap<string, SubjectHistory>;
   /** What earlier rounds of this sweep removed; absent for nothing. */
-  removals?: readonly Removal[];
+  removals?: readonly Removal[] | undefined;
+  /** How far earlier rounds of this sweep came; absent for a user whose steps begin again. */
+  progress?: RecordedProgress | undefined;
 }
+
+/** What all users of a sweep share. */
+export interface SweepOfUser {
+  sweepId: string;
+  plan: ChunkPlan;
+  steps: SweepSteps;
+}
+
+export type UserDependencies = Pick<ChunkDependencies, 'hasher' | 'services' | 'providers'>;
 
 /** What the machine has to know about one user of a chunk before its first move. */
 export function planFor(
-  { user, unsettled }: OpenUser,
-  { atPlaid, removals = [] }: UserHistory,
-  { plan, steps }: { plan: ChunkPlan; steps: CompiledPlan },
-  { hasher, services }: Pick<ChunkDependencies, 'hasher' | 'services'>,
+  open: OpenUser,
+  history: UserHistory,
+  { sweepId, plan, steps }: SweepOfUser,
+  dependencies: UserDependencies,
 ): ConvergePlan {
-  const { plaidUserId, plaidUserToken, batchUserId, itemIds } = user;
-  const environment = plaidEnvironment(services);
-  const isAmong = (hashes: ReadonlySet<string>) => (id: string) => hashes.has(hasher.item('plaid', environment, id));
-  const asked = itemIds && [...new Set(itemIds)];
-  const removedItems = new Set(removals.flatMap(({ items }) => items));
-  const run = {
-    ...plan,
-    plaidUser:
-      plaidUserId !== undefined
-        ? { user_id: plaidUserId }
-        : plaidUserToken !== undefined
-          ? { user_token: plaidUserToken }
-          : undefined,
-    batchUserId,
-    itemIds: asked,
-    batchApps: services.get('batch')?.keySlots ?? [],
-    // What is gone after an intent of our own was there: an earlier attempt may have removed it, and died before it could say so.
-    known: {
-      steps: unsettled && plan.removeUser ? [...atPlaid.steps, PLAID_STEPS.user] : atPlaid.steps,
-      hadItems: unsettled || atPlaid.items.length > 0,
-      itemIds: asked === undefined ? [] : unsettled ? asked : asked.filter(isAmong(new Set(atPlaid.items))),
-      ...(removals.length > 0 && {
-        removedBefore: { has: isAmong(removedItems), size: removedItems.size },
-        doneBefore: removals
-          .filter(({ step }) => step !== PLAID_STEPS.items)
-          .map(({ step, task, requestId }) => ({ step, task, outcome: 'removed' as const, requestId })),
-      }),
-    },
+  const { reason, dryRun, onFailure, notFoundIsFine, verifyRemovals } = plan;
+  const ids = idsOf(open.user);
+  return {
+    plan: steps.plan,
+    ids: withoutRepeats(ids),
+    reason,
+    ...(open.user.reference !== undefined && { reference: open.user.reference }),
+    callSeed: JSON.stringify([sweepId, open.seq]),
+    dryRun,
+    onFailure,
+    notFoundIsFine,
+    ...(verifyRemovals && { verifyRemovals }),
+    known: knownBefore(open, ids, history, { steps, ...dependencies }),
   };
-  return builtInRun(run, steps);
 }
 
-/** The environment under which Plaid's ids are hashed. */
-export function plaidEnvironment(services: ChunkDependencies['services']): string {
-  return services.get('plaid')?.environment ?? 'default';
+function withoutRepeats(ids: ProviderIds): ProviderIds {
+  return Object.fromEntries(
+    Object.entries(ids).map(([provider, given]) => [
+      provider,
+      Object.fromEntries(
+        Object.entries(given).map(([id, value]) => [id, typeof value === 'string' ? value : [...new Set(value)]]),
+      ),
+    ]),
+  );
+}
+
+function knownBefore(
+  user: OpenUser,
+  ids: ProviderIds,
+  { bySubject, removals = [] }: UserHistory,
+  { steps, hasher, services, providers }: UserDependencies & { steps: SweepSteps },
+): KnownBefore {
+  const { unsettled } = user;
+  const itemsAt = new Map<string, Set<string>>();
+  const known = { steps: new Set<string>(), ids: new Set<string>(), entries: new Map<string, string[]>() };
+  // What is gone after an intent of our own was there: an earlier attempt may have removed it, and died before it could say so.
+  const perhapsGone = new Set(unsettled ? steps.plan.steps.flatMap(removedBy) : []);
+  for (const identity of hashedIds(user, providers)) {
+    const { provider, id, subject } = identity;
+    const history = steps.asked.has(provider) ? bySubject.get(subject) : undefined;
+    if (history) note(history, identity, { known, itemsAt });
+    if (perhapsGone.has(`${provider}.${id}`)) noteId(identity, known);
+  }
+  const hashOf = (provider: string, id: string): string => hasher.item(provider, environmentOf(services, provider), id);
+  return {
+    steps: [...known.steps],
+    ids: [...known.ids],
+    hadItems: unsettled
+      ? [...steps.asked]
+      : [...itemsAt].flatMap(([provider, items]) => (items.size > 0 ? provider : [])),
+    entries: {
+      ...Object.fromEntries(known.entries),
+      ...Object.fromEntries(
+        steps.lists.flatMap(({ plan: { provider, only } }) => {
+          const asked = only === undefined ? undefined : idAt(ids, provider, only);
+          if (only === undefined || asked === undefined) return [];
+          const all = typeof asked === 'string' ? [asked] : [...new Set(asked)];
+          const seen = itemsAt.get(provider);
+          return [[`${provider}.${only}`, unsettled ? all : all.filter((id) => seen?.has(hashOf(provider, id)))]];
+        }),
+      ),
+    },
+    ...(removals.length > 0 && removedBefore(removals, steps, hashOf)),
+  };
+}
+
+function note(
+  { steps, items }: SubjectHistory,
+  identity: Identity,
+  into: {
+    known: { steps: Set<string>; ids: Set<string>; entries: Map<string, string[]> };
+    itemsAt: Map<string, Set<string>>;
+  },
+): void {
+  const { provider } = identity;
+  // An ID at one provider says nothing about the ID at another that came with it: that one may be mistyped now.
+  const own = steps.filter((step) => step.startsWith(`${provider}.`));
+  for (const step of own) into.known.steps.add(step);
+  if (items.length > 0) into.itemsAt.set(provider, new Set([...(into.itemsAt.get(provider) ?? []), ...items]));
+  if (own.length > 0) noteId(identity, into.known);
+}
+
+function noteId({ provider, id, value }: Identity, known: { ids: Set<string>; entries: Map<string, string[]> }): void {
+  const name = `${provider}.${id}`;
+  known.ids.add(name);
+  const entries = known.entries.get(name);
+  if (entries) entries.push(value);
+  else known.entries.set(name, [value]);
+}
+
+/** IDs of which a step shows that they are gone, or removes what they stand for. */
+function removedBy({ kind, plan, ...step }: CompiledStep): string[] {
+  const shows = kind === 'once' && (plan.provesIds || ('look' in step && step.look !== undefined));
+  return shows ? plan.ids.map((id) => `${plan.provider}.${id}`) : [];
+}
+
+/** What steps that begin again must not do again. */
+function removedBefore(
+  removals: readonly Removal[],
+  { lists }: SweepSteps,
+  hashOf: (provider: string, id: string) => string,
+): Pick<KnownBefore, 'removedBefore' | 'doneBefore'> {
+  const isList = (name: string): boolean => lists.some(({ plan }) => plan.step === name);
+  return {
+    removedBefore: new Map(
+      lists.map(({ plan: { step, provider } }) => {
+        const own = removals.filter((removal) => removal.step === step);
+        const hashes = new Set(own.flatMap(({ items }) => items));
+        return [step, { has: (id: string) => hashes.has(hashOf(provider, id)), size: hashes.size }];
+      }),
+    ),
+    doneBefore: removals
+      .filter(({ step }) => !isList(step))
+      .map(({ step, task, requestId }) => ({ step, task, outcome: 'removed' as const, requestId })),
+  };
+}
+
+/** Returns the IDs of a user, each with its keyed hash. Many receipts of one user ask for them. */
+export function hashedIds(
+  row: TargetRow,
+  { isThing }: Pick<ChunkDependencies['providers'], 'isThing'>,
+): readonly HashedId[] {
+  const known = HASHED.get(row);
+  if (known) return known;
+  const identities = identitiesOf(idsOf(row.user), isThing);
+  if (identities.length !== row.subjects.length)
+    throw new TypeError(
+      `subjects must have one keyed hash for each of ${identities.length} IDs, and has ${row.subjects.length}.`,
+    );
+  const hashed = identities.map((identity, index) => ({ ...identity, subject: row.subjects[index] ?? '' }));
+  HASHED.set(row, hashed);
+  return hashed;
+}
+
+/** An ID of a user with its keyed hash. */
+export type HashedId = Identity & { subject: string };
+
+const HASHED = new WeakMap<TargetRow, readonly HashedId[]>();
+
+/** The environment under which a provider's IDs are hashed. */
+export function environmentOf(services: ChunkDependencies['services'], provider: string): string {
+  return services.get(provider)?.environment ?? ONLY_ENVIRONMENT;
 }

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import type { DoneStep } from '../../policy/done-steps';
 import type { SourceSpec } from '../../policy/source-spec';
+import { ONLY_ENVIRONMENT } from '../../ledger/user-subjects';
 import type { TakeSnapshot } from './contract';
-import { plaidEnvironment } from './plan-user';
+import { environmentOf } from './plan-user';
 import type { SweepDependencies } from './sweep-dependencies';
 
 /** For the first run of a series, and a run that no Schedule started: everyone up to its own nominal time. */
@@ -25,7 +26,7 @@ export interface SeriesRun extends Pick<TakeSnapshot, 'sweepId' | 'scheduleId' |
  * same steps. Dry runs count for dry runs. Undefined for a source that does not ask for the time.
  */
 export async function previousTime(
-  { ledger, services, sourceSettings }: SweepDependencies,
+  { ledger, services, providers, sourceSettings }: SweepDependencies,
   input: SeriesRun,
 ): Promise<string | undefined> {
   const { source, sweepId, scheduleId, scheduledTime, doneSteps, dryRun } = input;
@@ -33,13 +34,20 @@ export async function previousTime(
   if (!source.custom && !query?.text.parameters.includes('previousScheduledTime')) return undefined;
   if (scheduleId === undefined) return EVER;
   const { namespace } = Context.current().info;
+  const [first = '', ...others] = providers.names;
+  // A provider with one environment only changes nothing.
+  const elsewhere = others.flatMap((name) => {
+    const environment = environmentOf(services, name);
+    return environment === ONLY_ENVIRONMENT ? [] : [[name, environment]];
+  });
   const parts = [
     namespace,
     scheduleId,
     query === undefined ? source.custom : [query.name, query.text.parts, query.text.parameters],
-    plaidEnvironment(services),
+    environmentOf(services, first),
     doneSteps,
     dryRun,
+    ...elsewhere,
   ];
   // The options of a custom source may contain anything, and the ledger keeps this text as it is.
   const series = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');

@@ -1,31 +1,29 @@
-import { subjectAt } from '../../ledger/user-subjects';
 import type { StepReceipt, TargetRow } from '../../ledger/sweeps/sweep-types';
 import type { StepResult } from '../../policy/offboard-result';
 import type { ChunkDependencies } from './chunk-dependencies';
-import { plaidEnvironment } from './plan-user';
-
-/** What the names of steps at Batch begin with; the name of the app's key follows. */
-const BATCH = 'batch.';
+import { environmentOf, hashedIds } from './plan-user';
+import type { SweepSteps } from './sweep-steps';
 
 /** What was done by nobody but this package, as the sweep's last word on a user. */
 const OUR_OWN = 'http-tasks';
 
-type Services = ChunkDependencies['services'];
+/** What a receipt says of the provider. */
+export type ReceiptContext = Pick<ChunkDependencies, 'services' | 'providers'> & { steps?: SweepSteps };
 
-/** The receipt of a step, under the hash of the id that the step's provider knows. */
-export function receiptOfStep(
-  { step, task, outcome, reason, requestId, token, failure }: StepResult,
-  user: TargetRow,
-  services: Services,
-): StepReceipt {
-  const service = task.includes('.') ? task.slice(0, task.indexOf('.')) : OUR_OWN;
+/** The receipt of a step, under the hash of the ID that the step's provider knows. */
+export function receiptOfStep(result: StepResult, user: TargetRow, context: ReceiptContext): StepReceipt {
+  const { step, task, outcome, reason, requestId, token, failure } = result;
+  const [provider = '', rest = ''] = splitAtDot(step);
+  const planned = context.steps?.find(step)?.plan;
+  const service = planned?.provider ?? serviceOf(task, provider, context);
+  const keySlot = planned?.keySlot ?? context.services.get(service)?.keySlots.find((slot) => slot === rest);
   return {
     step,
     task,
-    subject: service === OUR_OWN ? (user.subjects[0] ?? '') : subjectAt(service, user),
+    subject: service === OUR_OWN ? (user.subjects[0] ?? '') : subjectOf(step, service, user, context),
     service,
-    environment: environmentOf(service, services),
-    ...(step.startsWith(BATCH) && { keySlot: step.slice(BATCH.length) }),
+    environment: service === OUR_OWN ? '' : environmentOf(context.services, service),
+    ...(keySlot !== undefined && { keySlot }),
     outcome,
     reason,
     failureType: failure?.type,
@@ -36,7 +34,20 @@ export function receiptOfStep(
   };
 }
 
-function environmentOf(service: string, services: Services): string {
-  if (service === OUR_OWN) return '';
-  return service === 'plaid' ? plaidEnvironment(services) : (services.get(service)?.environment ?? 'default');
+/** The hash of the first ID that the step is about; of the user's first one at the provider where that is not known. */
+function subjectOf(step: string, service: string, row: TargetRow, context: ReceiptContext): string {
+  const own = hashedIds(row, context.providers).filter(({ provider }) => provider === service);
+  const ids = context.steps?.find(step)?.plan.ids ?? [];
+  return (own.find(({ id }) => ids.includes(id)) ?? own[0])?.subject ?? '';
+}
+
+function serviceOf(task: string, provider: string, { providers }: ReceiptContext): string {
+  const [service, operation] = splitAtDot(task);
+  if (operation !== undefined && service !== undefined) return service;
+  return providers.find(provider) ? provider : OUR_OWN;
+}
+
+function splitAtDot(name: string): string[] {
+  const at = name.indexOf('.');
+  return at === -1 ? [name] : [name.slice(0, at), name.slice(at + 1)];
 }

@@ -1,7 +1,7 @@
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { refusal } from '../refusals';
-import type { RecordedUpdate, RecordUpdate } from './contract';
+import type { CompletedStep, RecordedUpdate, RecordUpdate } from './contract';
 import { refuseUnknownKey } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
@@ -10,10 +10,11 @@ import { withSweep } from './sweep-work';
 export async function recordUpdate(
   { ledger, services }: Pick<SweepDependencies, 'ledger' | 'services'>,
   sweep: SweepRow,
-  { update, approval, rate }: RecordUpdate,
+  { update, approval, rate, completed }: RecordUpdate,
 ): Promise<RecordedUpdate> {
   if (rate) refuseUnknownKey(services, rate);
   if (update === 'resume') await refuseWhenStopped(ledger);
+  if (completed) return complete(ledger, sweep, completed);
   if (!approval || !sweep.claimedBy) return {};
   const { sweepId, claimedBy: by } = sweep;
   const row = await withSweep(() =>
@@ -24,6 +25,18 @@ export async function recordUpdate(
     'total',
     `is ${approval.total}, and the ledger has ${row.total} users of this sweep; look at them again, then approve the number that you find`,
   );
+}
+
+/** Repeated, it finds no user who still waits, and changes nothing. */
+async function complete(
+  { sweeps }: OpenedLedger,
+  { sweepId }: SweepRow,
+  { step, outcome, evidence, seqs }: CompletedStep,
+): Promise<RecordedUpdate> {
+  const report = { outcome, ...(evidence !== undefined && { evidence }) };
+  const { users } = await withSweep(() => sweeps.reportStep({ sweepId, step, report, ...(seqs && { seqs }) }));
+  const waitingForPerson = await withSweep(() => sweeps.countWaiting(sweepId));
+  return { completed: users, waitingForPerson };
 }
 
 /** A sweep that is resumed then would only pause again. */

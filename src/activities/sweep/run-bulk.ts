@@ -4,20 +4,17 @@ import { BulkRun } from './bulk-run';
 import type { BulkResult, RunBulk } from './contract';
 import { keepRates } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
+import { plannedOf } from './sweep-plan';
 import { beating, withSweep } from './sweep-work';
 
 /**
- * Has Batch delete everybody who waits for it under one app's key, in bulk calls, one after the other. This cannot be
+ * Makes the bulk calls of one step for everybody who waits for it, one after the other. This cannot be
  * undone. It may be repeated at any time: users of a call whose answer was not recorded are sent again, which does no
  * harm.
  *
  * Told to stop, it finishes the call in flight and answers. Who was not sent waits on as before.
  */
-export async function runBulk(
-  dependencies: SweepDependencies,
-  input: RunBulk,
-  { claimedBy }: Pick<SweepRow, 'claimedBy'>,
-): Promise<BulkResult> {
+export async function runBulk(dependencies: SweepDependencies, input: RunBulk, sweep: SweepRow): Promise<BulkResult> {
   let run: BulkRun | undefined;
   const progress = (): Pick<BulkResult, 'calls' | 'outcomes'> => run?.progress ?? { calls: 0, outcomes: {} };
   const beat = (): Pick<BulkResult, 'calls' | 'outcomes'> => {
@@ -28,7 +25,10 @@ export async function runBulk(
     withSweep(async () => {
       await dependencies.budgets.keepRatesOf(input.sweepId);
       try {
-        run = await BulkRun.begin(dependencies, { ...input, claimedBy }, signal);
+        const work = { ...input, ...plannedOf(sweep, dependencies), claimedBy: sweep.claimedBy };
+        const begun = await BulkRun.begin(dependencies, work, signal);
+        if (!(begun instanceof BulkRun)) return { ...progress(), end: 'unauthorized', unauthorized: begun };
+        run = begun;
         return { ...(await run.execute()), ...progress() };
       } catch (error) {
         if (!(error instanceof SweepFencedError || error instanceof SweepSealedError)) throw error;

@@ -3,17 +3,17 @@ import type { SubjectHistory } from '../../ledger/ledger';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import { SweepBarredError, SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
 import type { OpenUser } from '../../ledger/sweeps/sweep-types';
-import { subjectAt } from '../../ledger/user-subjects';
 import type { ChunkControl, ChunkDependencies } from './chunk-dependencies';
 import { ChunkRun } from './chunk-run';
 import type { ChunkWork } from './chunk-run';
 import type { ChunkProgress, ChunkResult } from './contract';
 import { FencedLedger } from './fenced-ledger';
 import { OutcomeBuffer } from './outcome-buffer';
+import { hashedIds } from './plan-user';
 import type { UserHistory } from './plan-user';
 import { UserRun } from './user-run';
 
-const NO_HISTORY: SubjectHistory = { steps: [], items: [] };
+const NO_HISTORY: UserHistory = { bySubject: new Map() };
 
 /** So long after the time to begin users is over, those who still wait for their turn are handed back. */
 const HAND_BACK_AFTER_MS = 10_000;
@@ -141,7 +141,7 @@ class ChunkAttempt {
         if (users.length === 0) return 'rangeDone';
         const histories = await this.#noting(() => this.#historiesOf(users));
         begun = users.length;
-        users.forEach((user, index) => this.#begin(user, histories[index] ?? { atPlaid: NO_HISTORY }, askedAtMs));
+        users.forEach((user, index) => this.#begin(user, histories[index] ?? NO_HISTORY, askedAtMs));
       } finally {
         openUsers.giveBack(places - begun);
       }
@@ -150,13 +150,32 @@ class ChunkAttempt {
 
   /** Only of users who were tried before can this sweep have removed anything. */
   async #historiesOf(users: readonly OpenUser[]): Promise<UserHistory[]> {
-    const { ledger } = this.#run;
+    const { ledger, steps } = this.#run;
     const again = users.filter(({ round, unsettled }) => round > 0 || unsettled);
-    const [histories, removals] = await Promise.all([
-      ledger.readHistories(users.map(atPlaidOnly)),
+    const subjects = users.flatMap((user) => this.#subjectsAsked(user));
+    const [histories, removals, progress] = await Promise.all([
+      ledger.readHistories(subjects.map((subject) => ({ subjects: [subject] }))),
       again.length > 0 ? ledger.readRemovals(again) : undefined,
+      again.length > 0 && steps.continuing.length > 0 ? ledger.readProgress(again) : undefined,
     ]);
-    return users.map(({ seq }, index) => ({ atPlaid: histories[index] ?? NO_HISTORY, removals: removals?.get(seq) }));
+    const bySubject = new Map<string, SubjectHistory>();
+    subjects.forEach((subject, index) => {
+      const history = histories[index];
+      if (history) bySubject.set(subject, history);
+    });
+    // A user who continues needs no account of what was done before.
+    return users.map(({ seq }) => {
+      const own = progress?.get(seq);
+      return { bySubject, removals: own ? undefined : removals?.get(seq), progress: own };
+    });
+  }
+
+  /** What a receipt says of one ID says nothing of another that came with it: that one may be mistyped now. */
+  #subjectsAsked(user: OpenUser): string[] {
+    const { steps, dependencies } = this.#run;
+    return hashedIds(user, dependencies.providers).flatMap(({ provider, subject }) =>
+      steps.asked.has(provider) ? [subject] : [],
+    );
   }
 
   #begin(user: OpenUser, history: UserHistory, askedAtMs: number): void {
@@ -214,10 +233,4 @@ class ChunkAttempt {
       throw error;
     }
   }
-}
-
-/** An id at one provider says nothing about the id at the other that came with it: that one may be mistyped now. */
-function atPlaidOnly(user: OpenUser): { subjects: readonly string[] } {
-  const subject = subjectAt('plaid', user);
-  return { subjects: subject === '' ? [] : [subject] };
 }

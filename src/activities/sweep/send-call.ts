@@ -33,12 +33,15 @@ const RETRY_MS = 250;
 /**
  * Sends one call under the wave's intent: through its key's gate, within the rate, unless the user is held, and only
  * while the fence is known to hold.
+ *
+ * @param record Writes what has to be known of the call before it is sent.
  */
 export async function sendCall(
   run: ChunkRun,
   task: HttpTask,
   input: CallMove['input'],
   holds: HoldWatch,
+  record?: () => Promise<void>,
 ): Promise<CallEnd> {
   const slot = slotFor(run, task, input);
   const entering = slot.enter(run.beganAtMs);
@@ -51,6 +54,9 @@ export async function sendCall(
   try {
     const obstacle = await obstacleTo(run, task, { slot, admission, holds });
     if (obstacle) return { kind: obstacle };
+    // The last thing before it is sent: a process that dies while the call waits for its turn leaves nothing in doubt.
+    await record?.();
+    if (record && run.stopped.aborted) return { kind: 'stopped' };
     const end = await exchange(run, task, input, slot);
     accepted = end.accepted;
     if (accepted === false) run.stopUnauthorized(slot.key);

@@ -1,12 +1,14 @@
 import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
 import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
-import { userSubjects } from '../../ledger/user-subjects';
+import { identitiesOf, subjectsOf } from '../../ledger/user-subjects';
 import { CheckedRows } from '../../sources/check-rows';
 import { openSource } from '../../sources/open-source';
 import type { GoodRow } from '../../sources/source';
+import { UserColumns } from '../../sources/user-columns';
 import { refuseTokens, requireService } from '../refusals';
 import type { TakeSnapshot } from './contract';
-import { plaidEnvironment } from './plan-user';
+import { idsOf } from '../../policy/user-ids';
+import { environmentOf } from './plan-user';
 import { previousTime } from './previous-time';
 import type { SeriesRun } from './previous-time';
 import type { SweepDependencies } from './sweep-dependencies';
@@ -29,6 +31,9 @@ export class SourceReading {
   readonly #input: ReadSource;
   readonly #signal: AbortSignal;
   readonly #onProgress: (state: SnapshotState) => void;
+  /** Of the providers of all rows so far. */
+  readonly #environments: Record<string, string> = {};
+  readonly #columns: UserColumns;
 
   constructor(
     dependencies: SweepDependencies,
@@ -36,6 +41,7 @@ export class SourceReading {
     control: { signal: AbortSignal; onProgress: (state: SnapshotState) => void },
   ) {
     this.#dependencies = dependencies;
+    this.#columns = new UserColumns(dependencies.providers);
     this.#input = input;
     this.#signal = control.signal;
     this.#onProgress = control.onProgress;
@@ -89,6 +95,7 @@ export class SourceReading {
     const previousScheduledTime = await previousTime(this.#dependencies, this.#input);
     const source = await openSource(spec, {
       settings,
+      known: this.#columns,
       custom,
       catalogue,
       sender,
@@ -97,7 +104,8 @@ export class SourceReading {
     });
     const after =
       position === undefined ? undefined : { position, counts: { good: total + duplicates, bad: rejected }, report };
-    return new CheckedRows(source, { tolerance: badRows, after, signal: this.#signal });
+    const { problemOf } = this.#columns;
+    return new CheckedRows(source, { tolerance: badRows, after, problemOf, signal: this.#signal });
   }
 
   async #append(block: Omit<AppendTargets, 'sweepId'>): Promise<SnapshotState> {
@@ -106,17 +114,27 @@ export class SourceReading {
       ...block,
       sweepId: this.#input.sweepId,
       doneSteps: this.#input.doneSteps,
-      plaidEnvironment: plaidEnvironment(this.#dependencies.services),
+      isThing: this.#dependencies.providers.isThing,
+      environments: this.#environments,
     });
     this.#onProgress(state);
     return state;
   }
 
   #targetOf({ user }: GoodRow): TargetRow {
-    const { services, hasher } = this.#dependencies;
-    if (user.plaidUserId !== undefined || user.plaidUserToken !== undefined)
-      requireService(services, 'plaid', 'source');
-    return { user, subjects: userSubjects(user, plaidEnvironment(services), hasher) };
+    const { services, hasher, providers } = this.#dependencies;
+    const ids = idsOf(user);
+    for (const provider of Object.keys(ids)) this.#environments[provider] ??= this.#environmentOf(provider);
+    const identities = identitiesOf(ids, providers.isThing);
+    return { user, subjects: subjectsOf(identities, (provider) => environmentOf(services, provider), hasher) };
+  }
+
+  /** Without settings nobody knows which of several environments is meant. */
+  #environmentOf(provider: string): string {
+    const { services, providers } = this.#dependencies;
+    const { environments = {} } = providers.find(provider)?.service ?? {};
+    if (Object.keys(environments).length > 1) requireService(services, provider, 'source');
+    return environmentOf(services, provider);
   }
 
   /** Of all sources only a list stands in the history; tokens that come from elsewhere go into the ledger, encrypted. */

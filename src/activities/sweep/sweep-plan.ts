@@ -1,6 +1,13 @@
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
+import { compilePlan } from '../../policy/providers/compiled-plan';
+import type { CompiledPlan } from '../../policy/providers/compiled-plan';
+import { STEP_PLAN_VERSION } from '../../policy/providers/step-plan';
+import type { StepPlan } from '../../policy/providers/step-plan';
+import { builtInStepPlanOf } from '../../providers/built-in';
+import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkPlan } from './contract';
+import { SweepSteps } from './sweep-steps';
 import { rejected, withSweep } from './sweep-work';
 
 /**
@@ -22,4 +29,44 @@ export async function planOfSweep(
   );
   if (adopted === undefined) throw rejected(`The sweep ${sweepId} took no plan.`);
   return JSON.parse(adopted) as ChunkPlan;
+}
+
+/** The plan of a sweep that 0.1.0 opened and whose chunks have not told it: nothing but its steps is used. */
+const UNTOLD: ChunkPlan = {
+  reason: { code: 'USER_OFFBOARDING' },
+  removeUser: false,
+  batchMode: 'customData',
+  dryRun: false,
+  onFailure: 'continue',
+  notFoundIsFine: false,
+};
+
+/** Returns the plan and the steps of a sweep for work that begins no user. */
+export function plannedOf(
+  sweep: Pick<SweepRow, 'sweepId' | 'plan' | 'stepsPlan'>,
+  dependencies: Pick<ChunkDependencies, 'services'>,
+): { plan: ChunkPlan; steps: SweepSteps } {
+  const plan = sweep.plan === undefined ? UNTOLD : (JSON.parse(sweep.plan) as ChunkPlan);
+  return { plan, steps: new SweepSteps(stepsOfSweep(sweep, plan, dependencies), dependencies.services) };
+}
+
+/**
+ * Returns the steps that all users of a sweep get, as they were decided when it was opened. One that an earlier version
+ * opened has those of the providers that come with the package.
+ *
+ * @param plan From {@link planOfSweep}.
+ */
+export function stepsOfSweep(
+  { sweepId, stepsPlan }: Pick<SweepRow, 'sweepId' | 'stepsPlan'>,
+  plan: ChunkPlan,
+  { services }: Pick<ChunkDependencies, 'services'>,
+): CompiledPlan {
+  if (stepsPlan === undefined) return compilePlan(builtInStepPlanOf(plan, services));
+  const steps = JSON.parse(stepsPlan) as StepPlan;
+  const version: number = steps.version;
+  if (version !== STEP_PLAN_VERSION)
+    throw new Error(
+      `The steps of the sweep ${sweepId} have version ${version}; this worker reads version ${STEP_PLAN_VERSION}. A newer worker continues it.`,
+    );
+  return compilePlan(steps);
 }

@@ -1,7 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
-import { stepsToHaveDone } from '../../providers/done-steps';
+import type { StepPlan } from '../../policy/providers/step-plan';
+import { builtInStepPlanOf } from '../../providers/built-in';
+import { doneStepsOf } from '../../providers/done-steps';
 import { SOURCE_KINDS } from '../../policy/source-spec';
 import type { SourceSpec } from '../../policy/source-spec';
 import { refusal } from '../refusals';
@@ -59,7 +61,7 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
     // A source that worked and has no row is an answer, which `CheckedRows` decides; a redrive and a snapshot have users.
     if (total === 0 && origin !== 'source')
       throw refusal(origin, 'must not be empty; an empty list never means all users');
-    refuseOtherEnvironment(dependencies.services, await sweeps.read(input.sweepId), origin);
+    refuseOtherEnvironment(dependencies, await sweeps.read(input.sweepId), origin);
     return { total, duplicates, rejected };
   } catch (error) {
     const failure = failureOf(error, row, input, control.signal);
@@ -94,15 +96,16 @@ async function read(
 function planOf(
   { services }: SweepDependencies,
   { gdpr = false, both = false }: TakeSnapshot,
-  { plan: text }: SweepRow,
+  { plan: text, stepsPlan }: SweepRow,
 ): Pick<ReadSource, 'doneSteps' | 'dryRun'> {
   const plan = text === undefined ? undefined : (JSON.parse(text) as ChunkPlan);
-  const { removeUser = true, batchMode = 'customData', exclude } = plan ?? {};
-  const doneSteps = stepsToHaveDone(
-    { removeUser, batchMode: both ? 'both' : gdpr ? 'gdpr' : batchMode, exclude },
-    services.get('batch')?.keySlots ?? [],
-  );
-  return { doneSteps, dryRun: plan?.dryRun ?? false };
+  const { removeUser = true, batchMode: inChunks = 'customData', exclude } = plan ?? {};
+  const batchMode = both ? 'both' : gdpr ? 'gdpr' : inChunks;
+  const steps =
+    stepsPlan === undefined
+      ? builtInStepPlanOf({ removeUser, batchMode, ...(exclude && { exclude }) }, services)
+      : (JSON.parse(stepsPlan) as StepPlan);
+  return { doneSteps: doneStepsOf(steps), dryRun: plan?.dryRun ?? false };
 }
 
 function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {

@@ -1,23 +1,59 @@
 import type { CallAnswer, CallMove } from '../../policy/converge';
-import { maybeDone } from '../../policy/steps/step';
-import { plaid } from '../../tasks/catalogue';
-import { stringsAt } from '../../tasks/define';
+import type { CompiledList } from '../../policy/providers/compiled-plan';
+import { maybeDone, saysAbsent } from '../../policy/steps/step';
+import type { Step } from '../../policy/steps/step';
 
-/** Which Items of a user the calls of one attempt have met, for what receipts say of them. */
+/** See {@link UserItems}; JSON. */
+export interface SavedItems {
+  seen: readonly string[];
+  answered: readonly string[];
+  lost: readonly string[];
+  listed: readonly string[];
+  requestId?: string | undefined;
+}
+
+/** Which items of a user the calls of one list step have met, for what receipts say of them. */
 export class UserItems {
-  readonly #seen = new Set<string>();
-  readonly #answered = new Set<string>();
-  readonly #lost = new Set<string>();
-  #listed: readonly string[] = [];
+  readonly #step: CompiledList;
+  readonly #seen: Set<string>;
+  readonly #answered: Set<string>;
+  readonly #lost: Set<string>;
+  #listed: readonly string[];
   #requestId: string | undefined;
 
-  note({ task, input }: CallMove, answer: CallAnswer): void {
-    if (task === plaid.userItemsGet.name) {
-      if (answer.ok) this.#look(stringsAt(answer.output, plaid.userItemsGet.itemsInOutput ?? ''));
-      else if (plaid.userItemsGet.absentCodes.includes(answer.failure.code ?? '')) this.#look([]);
-    } else if (task === plaid.userItemsRemove.name) {
-      this.#removal(stringsAt(input, plaid.userItemsRemove.itemsField ?? ''), answer);
-    }
+  constructor(step: CompiledList, saved?: SavedItems) {
+    this.#step = step;
+    this.#seen = new Set(saved?.seen);
+    this.#answered = new Set(saved?.answered);
+    this.#lost = new Set(saved?.lost);
+    this.#listed = saved?.listed ?? [];
+    this.#requestId = saved?.requestId;
+  }
+
+  /**
+   * Notes what an answer says about the items.
+   *
+   * @param step The step as it was when the call was made.
+   * @param nowMs As the step is told it.
+   */
+  note(step: Step, call: CallMove, answer: CallAnswer, nowMs: number): void {
+    const { acting = [] } = step.items ?? {};
+    if (acting.length > 0) this.#removal(acting, answer);
+    else if (saysAbsent(this.#step.look, answer)) this.#look([]);
+    else this.#look(step.answered(call, answer, nowMs).items?.listed ?? []);
+  }
+
+  /** Undefined when there is nothing to save. */
+  get saved(): SavedItems | undefined {
+    if (this.#seen.size + this.#answered.size + this.#lost.size === 0) return undefined;
+    const requestId = this.#requestId;
+    return {
+      seen: [...this.#seen],
+      answered: [...this.#answered],
+      lost: [...this.#lost],
+      listed: this.#listed,
+      ...(requestId !== undefined && { requestId }),
+    };
   }
 
   get seen(): readonly string[] {
@@ -27,8 +63,8 @@ export class UserItems {
   /** Answered as removed, or sent and no longer listed. */
   get removed(): readonly string[] {
     if (this.#lost.size === 0) return [...this.#answered];
-    const gone = [...this.#lost].filter((id) => !this.#listed.includes(id));
-    return [...new Set([...this.#answered, ...gone])];
+    const listed = new Set(this.#listed);
+    return [...new Set([...this.#answered, ...[...this.#lost].filter((id) => !listed.has(id))])];
   }
 
   /** Of the last removal that was answered well. */

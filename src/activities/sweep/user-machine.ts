@@ -1,68 +1,114 @@
 import { held, outcomeUnknown } from '../../http/to-failure';
+import { WAITS_FOR_PERSON } from '../../ledger/sweeps/sweep-types';
 import type { DeferredUser, OpenUser, SettledUser } from '../../ledger/sweeps/sweep-types';
-import { answered, beginConverging, next } from '../../policy/converge';
-import type { CallAnswer, CallMove, ConvergeState } from '../../policy/converge';
-import type { CompiledPlan } from '../../policy/providers/compiled-plan';
-import type { PlannedStep } from '../../policy/providers/step-plan';
-import { Catalogue } from '../../tasks/catalogue';
+import {
+  answered,
+  beginConverging,
+  endEarly,
+  isOpenTo,
+  leaveOut,
+  next,
+  reported,
+  resumeConverging,
+  saveConverging,
+} from '../../policy/converge';
+import type { CallAnswer, CallMove, ConvergeState, SavedRun } from '../../policy/converge';
+import type { StepResult } from '../../policy/offboard-result';
+import { isGood } from '../../policy/offboard-result';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
 import type { ChunkDependencies } from './chunk-dependencies';
-import type { ChunkPlan } from './contract';
+import type { RefusedKey } from './contract';
 import { failureOf } from './failure-of';
 import { PerhapsSent } from './perhaps-sent';
+import type { SavedDoubt } from './perhaps-sent';
 import { planFor } from './plan-user';
-import type { UserHistory } from './plan-user';
+import type { SweepOfUser, UserHistory } from './plan-user';
+import { hasOwnIntent } from './sweep-steps';
 import { UserItems } from './user-items';
+import type { SavedItems } from './user-items';
 import { deferredReceipts, receiptsOf } from './user-receipts';
-import type { Obstacle } from './user-receipts';
-
-const catalogue = new Catalogue();
+import type { Known, Obstacle } from './user-receipts';
 
 /** A call to make now, with its task. */
 export interface UserCall extends CallMove {
   definition: HttpTask;
   /** An earlier attempt may have sent it: it must be answered by `withhold`, and not by the provider. */
   perhapsSent: boolean;
+  /** What has to be recorded before it is sent; absent where the intent of the wave is enough. */
+  toRecord?: SavedUser;
 }
 
 /** What to do next for one user of a chunk. */
 export type UserMove =
-  { kind: 'call'; call: UserCall } | { kind: 'wait'; delayMs: number } | { kind: 'settled'; user: SettledUser };
+  | { kind: 'call'; call: UserCall }
+  | { kind: 'wait'; delayMs: number }
+  /** The plan has a task that this worker does not have; a worker with it may go on. */
+  | { kind: 'unknownTask'; service: string }
+  /** A person has to do the step. */
+  | { kind: 'person'; step: string }
+  | { kind: 'settled'; user: SettledUser };
+
+/** How far a user has come, as JSON. */
+export interface SavedUser {
+  version: 1;
+  run: SavedRun;
+  /** By list step. */
+  items: Readonly<Record<string, SavedItems>>;
+  doubt: SavedDoubt;
+  /** How many results have receipts of earlier rounds. */
+  written: number;
+  /** Bulk steps for which the user waits when everything else is done. */
+  queued: readonly string[];
+  /** The call that is about to be sent. */
+  intent?: { step: string; task: string };
+}
 
 /**
- * The one machine of off-boarding for one user of a chunk, with what is special there: it begins anew in each attempt, so
- * that it is told what earlier ones did or may have done; and it ends before Batch, whose deletions are done in bulk.
+ * The one machine of offboarding for one user of a chunk, with what is special there. It begins again in each attempt,
+ * and is told what earlier ones did or may have done; or, where that could not be learned by looking, it continues where
+ * the last one recorded that it stood. It ends before the steps that are done in bulk.
  *
  * It decides and does nothing: time comes in as milliseconds since 1970, and calls are made by `UserRun`.
  */
 export class UserMachine {
   readonly #user: OpenUser;
-  readonly #known: Pick<ChunkDependencies, 'hasher' | 'services'>;
-  readonly #items = new UserItems();
+  readonly #known: Known;
+  readonly #catalogue: ChunkDependencies['catalogue'];
+  readonly #items: ReadonlyMap<string, UserItems>;
   readonly #perhapsSent: PerhapsSent;
-  readonly #plan: ChunkPlan;
+  readonly #written: number;
+  readonly #queued: string[];
+  /** How far the user has come is in the ledger. */
+  #isRecorded: boolean;
+  /** Something has happened that the ledger has to have before anything else is sent. */
+  #mustRecord = false;
   #state: ConvergeState;
   #obstacle: Obstacle | undefined;
 
   constructor(
     user: OpenUser,
     history: UserHistory,
-    { plan, steps }: { plan: ChunkPlan; steps: CompiledPlan },
-    known: Pick<ChunkDependencies, 'hasher' | 'services'>,
+    sweep: SweepOfUser,
+    dependencies: Pick<ChunkDependencies, 'hasher' | 'services' | 'providers' | 'catalogue'>,
   ) {
     this.#user = user;
-    this.#known = known;
-    this.#plan = plan;
-    const begun = planFor(user, history, { plan, steps }, known);
-    this.#perhapsSent = new PerhapsSent(user.unsettled, begun);
-    this.#state = beginConverging(begun);
-  }
-
-  /** Without keys the machine would have no step for Batch, and nobody would notice that it was left out. */
-  get cannotReachBatch(): boolean {
-    const { batchUserId } = this.#user.user;
-    return this.#plan.batchMode !== 'skip' && batchUserId !== undefined && !this.#known.services.has('batch');
+    this.#known = { ...dependencies, steps: sweep.steps };
+    this.#catalogue = dependencies.catalogue;
+    const { progress, report } = history.progress ?? {};
+    const saved = progress as SavedUser | undefined;
+    const plan = planFor(user, history, sweep, dependencies);
+    this.#items = new Map(
+      sweep.steps.lists.map((step) => [step.plan.step, new UserItems(step, saved?.items[step.plan.step])]),
+    );
+    const interrupted = user.unsettled;
+    const from = saved && (saved.run.step ?? '');
+    this.#perhapsSent = new PerhapsSent({ interrupted, saved: saved?.doubt, intent: saved?.intent, from }, plan);
+    this.#written = saved?.written ?? 0;
+    this.#queued = [...(saved?.queued ?? [])];
+    this.#isRecorded = saved !== undefined;
+    this.#state = saved ? resumeConverging(plan, saved.run) : beginConverging(plan);
+    if (report) this.#state = reported(this.#state, report.step, report, 0);
   }
 
   /** The next call was put off. */
@@ -71,29 +117,59 @@ export class UserMachine {
   }
 
   next(nowMs: number): UserMove {
-    const move = next(this.#state, nowMs);
-    if (move.kind === 'done') return { kind: 'settled', user: this.#settled([]) };
-    if (move.kind === 'wait') return move;
-    if (move.kind === 'manual') throw new Error(`${move.step} waits for a person, which a chunk cannot.`);
-    const bulk = this.#bulkSteps;
-    if (bulk.some(({ step }) => step === move.step))
-      return { kind: 'settled', user: this.#settled(bulk.map(({ keySlot = '' }) => keySlot)) };
-    const definition = catalogue.find(move.task);
-    if (!definition) throw new Error(`There is no task ${move.task}.`);
-    return { kind: 'call', call: { ...move, definition, perhapsSent: this.#perhapsSent.forbids(definition) } };
+    for (;;) {
+      const move = next(this.#state, nowMs);
+      if (move.kind === 'done') return { kind: 'settled', user: this.#settled() };
+      if (move.kind === 'wait') return move;
+      if (move.kind === 'manual') return { kind: 'person', step: move.step };
+      if (this.#known.steps.isBulkCall(move) && !this.#state.plan.dryRun) {
+        this.#queued.push(this.#known.steps.queueOf(move.step));
+        this.#state = leaveOut(this.#state);
+        continue;
+      }
+      return this.#call(move);
+    }
   }
 
-  /** The steps that are done for many users in one call; the last ones of the plan. */
-  get #bulkSteps(): readonly PlannedStep[] {
-    return this.#state.plan.plan.plan.steps.filter((step) => step.kind === 'once' && step.bulk);
+  #call(move: CallMove): UserMove {
+    const definition = this.#catalogue.find(move.task);
+    if (!definition) return { kind: 'unknownTask', service: move.task.split('.', 1)[0] ?? '' };
+    const perhapsSent = this.#perhapsSent.forbids(move, definition);
+    const step = this.#known.steps.find(move.step);
+    const isIntent = !perhapsSent && step !== undefined && hasOwnIntent(step, move.task);
+    const toRecord = isIntent || this.#mustRecord ? this.#saved(isIntent ? move : undefined) : undefined;
+    return { kind: 'call', call: { ...move, definition, perhapsSent, ...(toRecord && { toRecord }) } };
+  }
+
+  /** What was to be recorded is in the ledger. */
+  recorded(saved: SavedUser): void {
+    this.#isRecorded = true;
+    // The answer has to replace the intent.
+    this.#mustRecord = saved.intent !== undefined;
+  }
+
+  /** The key of a step of this user that the worker does not have; the step must not be left out unnoticed. */
+  get unreachable(): RefusedKey | undefined {
+    const { missing } = this.#known.steps;
+    const step = missing.find(({ plan }) => isOpenTo(plan, this.#state.plan));
+    if (!step) return undefined;
+    const { provider: service, keySlot: slot } = step.plan;
+    return { service, ...(slot !== undefined && this.#known.services.has(service) && { slot }) };
+  }
+
+  /** What has to be recorded immediately: a filed request is not looked at before its handle is safe. */
+  get toRecord(): SavedUser | undefined {
+    return this.#mustRecord && this.#followsRequest ? this.#saved(undefined) : undefined;
   }
 
   /** @param times When the call was sent and when it was answered: a look tells how things stood when it was sent. */
   answer(call: UserCall, answer: CallAnswer, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
     this.#obstacle = undefined;
-    this.#items.note(call, answer);
-    this.#perhapsSent.answered(call.definition, answer);
-    this.#state = answered(this.#state, call, answer, call.definition.effect === 'read' ? sentAtMs : nowMs);
+    const atMs = call.definition.effect === 'read' ? sentAtMs : nowMs;
+    const { current } = this.#state;
+    if (current) this.#items.get(call.step)?.note(current, call, answer, atMs);
+    this.#perhapsSent.answered(call, call.definition, answer);
+    this.#state = answered(this.#state, call, answer, atMs);
     if (this.#perhapsSent.any) this.#perhapsSent.settledBy(this.#state.done);
   }
 
@@ -118,28 +194,72 @@ export class UserMachine {
   }
 
   /** The call has to be made again later; it may have been carried out if the failure says so. */
-  putOff({ step, definition }: UserCall, failure: TaskFailure): void {
-    if (failure.perhapsDone) this.#perhapsSent.lost(definition);
-    this.#obstacle = { step, task: definition.name, failure };
+  putOff(call: UserCall, failure: TaskFailure): void {
+    if (failure.perhapsDone) this.#perhapsSent.lost(call, call.definition);
+    this.#obstacle = { step: call.step, task: call.definition.name, failure };
   }
 
   /** The user as it stands, to be tried again. */
-  deferred(notBeforeMs: number): DeferredUser {
+  deferred(notBeforeMs: number, waitsFor?: string): DeferredUser {
     const { seq, round } = this.#user;
     const done = this.#perhapsSent.corrected(this.#state.done);
+    const continues = this.#known.steps.continuesFor(this.#state.plan);
     return {
       kind: 'deferred',
       seq,
       round,
-      receipts: deferredReceipts(this.#user, done, this.#obstacle, this.#items, this.#known),
-      notBefore: new Date(notBeforeMs).toISOString(),
-      unsettled: this.#perhapsSent.any,
+      receipts: deferredReceipts(this.#user, done.slice(this.#written), this.#obstacle, this.#items, this.#known),
+      notBefore: waitsFor === undefined ? new Date(notBeforeMs).toISOString() : WAITS_FOR_PERSON,
+      unsettled: this.#perhapsSent.any || this.#followsRequest,
+      ...((continues || this.#isRecorded) && {
+        progress: { ...this.#saved(undefined), written: this.#state.done.length } satisfies SavedUser,
+      }),
+      ...(waitsFor !== undefined && { waitsFor }),
     };
   }
 
-  #settled(bulkApps: readonly string[]): SettledUser {
+  /**
+   * The user as it stands when the sweep ends. What was not done is not called left out for a user of whom something was
+   * done, who would count as done otherwise (see docs/decisions/0021).
+   */
+  ended(reason: 'deadline' | 'cancelled'): SettledUser {
+    const results = this.#perhapsSent.corrected(endEarly(this.#state, reason));
+    const isPartlyDone = results.some(({ outcome }) => isGood(outcome));
+    const ended = results.map((result): StepResult =>
+      isPartlyDone && result.outcome === 'skipped' && result.reason === reason
+        ? { ...result, outcome: 'failed' }
+        : result,
+    );
+    return this.#settledWith(ended, []);
+  }
+
+  /** A request that was filed may remove the user although a hold forbids the rest. */
+  get #followsRequest(): boolean {
+    const { current } = this.#state;
+    const step = current && this.#known.steps.find(current.name);
+    return step?.kind === 'request' && current?.saved()?.handle !== undefined;
+  }
+
+  #saved(intent: CallMove | undefined): SavedUser {
+    const items = [...this.#items].flatMap(([step, own]) => (own.saved ? [[step, own.saved] as const] : []));
+    return {
+      version: 1,
+      run: saveConverging(this.#state),
+      items: Object.fromEntries(items),
+      doubt: this.#perhapsSent.saved,
+      written: this.#written,
+      queued: this.#queued,
+      ...(intent && { intent: { step: intent.step, task: intent.task } }),
+    };
+  }
+
+  #settled(): SettledUser {
+    return this.#settledWith(this.#perhapsSent.corrected(this.#state.done), this.#queued);
+  }
+
+  #settledWith(done: readonly StepResult[], bulkApps: readonly string[]): SettledUser {
     const { seq, round } = this.#user;
-    const done = this.#perhapsSent.corrected(this.#state.done);
-    return { kind: 'settled', seq, round, receipts: receiptsOf(this.#user, done, this.#items, this.#known), bulkApps };
+    const receipts = receiptsOf(this.#user, done, this.#items, this.#known);
+    return { kind: 'settled', seq, round, receipts, bulkApps, ...(this.#isRecorded && { hadProgress: true }) };
   }
 }

@@ -1,16 +1,16 @@
 import type { OpenUser, StepReceipt } from '../../ledger/sweeps/sweep-types';
 import type { StepResult } from '../../policy/offboard-result';
-import { PLAID_STEPS } from '../../providers/plaid';
-import { plaid } from '../../tasks/catalogue';
 import type { TaskFailure } from '../../tasks/failure';
-import type { ChunkDependencies } from './chunk-dependencies';
-import { plaidEnvironment } from './plan-user';
+import { environmentOf } from './plan-user';
+import type { UserDependencies } from './plan-user';
 import { receiptOfStep } from './receipt-of-step';
+import type { SweepSteps } from './sweep-steps';
 import type { UserItems } from './user-items';
 
-const ITEMS_STEP = PLAID_STEPS.items;
+export type Known = UserDependencies & { steps: SweepSteps };
 
-type Known = Pick<ChunkDependencies, 'hasher' | 'services'>;
+/** The items of each list step. */
+export type ItemsByStep = ReadonlyMap<string, UserItems>;
 
 /** What keeps a user from going on now. */
 export interface Obstacle {
@@ -19,71 +19,82 @@ export interface Obstacle {
   failure: TaskFailure;
 }
 
-/** The receipts of a user's steps. Of its Items they hold keyed hashes: removed ones first, the others where they stand. */
+/** The receipts of a user's steps. Of its items they have keyed hashes: removed ones first, the others where they stand. */
 export function receiptsOf(
   user: OpenUser,
   results: readonly StepResult[],
-  items: UserItems,
+  items: ItemsByStep,
   known: Known,
 ): StepReceipt[] {
-  let removed = items.removed;
-  let others = notIn(items.seen, removed);
+  const left = new Map(
+    [...items].map(([step, own]) => [step, { removed: own.removed, others: notIn(own.seen, own.removed) }]),
+  );
   return results.map((result) => {
-    const receipt = receiptOfStep(result, user, known.services);
-    if (result.step !== ITEMS_STEP || result.itemIds !== undefined) return receipt;
+    const receipt = receiptOfStep(result, user, known);
+    const own = left.get(result.step);
+    if (!own || result.itemIds !== undefined) return receipt;
     if (result.outcome === 'removed') {
-      const own = removed;
-      removed = [];
-      return withItems(receipt, own, known);
+      const { removed } = own;
+      own.removed = [];
+      return withItems(receipt, removed, known);
     }
-    const rest = [...removed, ...others];
-    [removed, others] = [[], []];
+    const rest = [...own.removed, ...own.others];
+    [own.removed, own.others] = [[], []];
     return withItems(receipt, rest, known);
   });
 }
 
 /**
- * The receipts of a user who is tried again later: the steps that have ended, what is known of the Items, and what
- * stood in the way. None of them is the last word on its step. The next round, which begins anew, learns from them which
- * Items must not be sent again.
+ * The receipts of a user who is tried again later: the steps that have ended, what is known of the items, and what stood
+ * in the way. None of them is the last word on its step. A next round that begins again learns from them which items must
+ * not be sent again.
  */
 export function deferredReceipts(
   user: OpenUser,
   done: readonly StepResult[],
   obstacle: Obstacle | undefined,
-  items: UserItems,
+  items: ItemsByStep,
   known: Known,
 ): StepReceipt[] {
-  const { removed, requestId } = items;
   const ended = receiptsOf(user, done, items, known);
-  const itemsEnded = done.some(({ step }) => step === ITEMS_STEP);
-  const looked: StepReceipt[] = [];
-  if (removed.length > 0 && !done.some(({ step, outcome }) => step === ITEMS_STEP && outcome === 'removed')) {
-    const result = { step: ITEMS_STEP, task: plaid.userItemsRemove.name, outcome: 'removed', requestId } as const;
-    looked.push(withItems(receiptOfStep(result, user, known.services), removed, known));
-  }
-  const others = notIn(items.seen, removed);
-  if (others.length > 0 && !itemsEnded) {
-    const look = receiptOfStep(
-      { step: ITEMS_STEP, task: plaid.userItemsGet.name, outcome: 'skipped' },
-      user,
-      known.services,
-    );
-    looked.push(withItems({ ...look, outcome: 'read' }, others, known));
-  }
+  const looked = [...items].flatMap(([step, own]) => itemsSoFar(user, done, step, own, known));
   return [...ended, ...looked, ...(obstacle ? [obstacleReceipt(user, obstacle, known)] : [])];
+}
+
+function itemsSoFar(
+  user: OpenUser,
+  done: readonly StepResult[],
+  step: string,
+  { removed, requestId, seen }: UserItems,
+  known: Known,
+): StepReceipt[] {
+  const planned = known.steps.find(step);
+  if (planned?.kind !== 'list') return [];
+  const results = done.filter((result) => result.step === step);
+  const receipts: StepReceipt[] = [];
+  if (removed.length > 0 && !results.some(({ outcome }) => outcome === 'removed')) {
+    const result = { step, task: planned.act.name, outcome: 'removed', requestId } as const;
+    receipts.push(withItems(receiptOfStep(result, user, known), removed, known));
+  }
+  const others = notIn(seen, removed);
+  if (others.length > 0 && results.length === 0) {
+    const look = receiptOfStep({ step, task: planned.look.name, outcome: 'skipped' }, user, known);
+    receipts.push(withItems({ ...look, outcome: 'read' }, others, known));
+  }
+  return receipts;
 }
 
 /** The outcome of a call whose answer was lost is unknown, whatever becomes of the next one (see docs/decisions/0013). */
 function obstacleReceipt(user: OpenUser, obstacle: Obstacle, known: Known): StepReceipt {
   const { perhapsDone, requestId } = obstacle.failure;
-  return receiptOfStep({ ...obstacle, outcome: perhapsDone ? 'unknown' : 'failed', requestId }, user, known.services);
+  return receiptOfStep({ ...obstacle, outcome: perhapsDone ? 'unknown' : 'failed', requestId }, user, known);
 }
 
 function withItems(receipt: StepReceipt, ids: readonly string[], { hasher, services }: Known): StepReceipt {
   if (ids.length === 0) return receipt;
-  const environment = plaidEnvironment(services);
-  return { ...receipt, items: ids.map((id) => hasher.item('plaid', environment, id)) };
+  const { service } = receipt;
+  const environment = environmentOf(services, service);
+  return { ...receipt, items: ids.map((id) => hasher.item(service, environment, id)) };
 }
 
 function notIn(ids: readonly string[], others: readonly string[]): string[] {

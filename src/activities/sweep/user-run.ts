@@ -5,7 +5,7 @@ import { pause } from './pause';
 import type { UserHistory } from './plan-user';
 import { sendCall } from './send-call';
 import { UserMachine } from './user-machine';
-import type { UserCall } from './user-machine';
+import type { SavedUser, UserCall } from './user-machine';
 
 /** A user who has to wait longer gives the place to another; long enough for a lost answer to be settled by looking. */
 const LONGEST_WAIT_MS = 5_000;
@@ -21,7 +21,7 @@ const LONGEST_BACKOFF_MS = 600_000;
 /** Drives one user, from the wave's intent to an outcome that can be flushed: makes the calls, and waits. */
 export class UserRun {
   readonly #run: ChunkRun;
-  readonly #round: number;
+  readonly #user: OpenUser;
   readonly #machine: UserMachine;
   readonly #holds: HoldWatch;
   /** How often in a row the next call was put off. */
@@ -30,31 +30,38 @@ export class UserRun {
   /** @param askedAtMs The reading of `performance.now()` at which the ledger was asked for the user. */
   constructor(run: ChunkRun, user: OpenUser, history: UserHistory, askedAtMs: number) {
     this.#run = run;
-    this.#round = user.round;
-    this.#machine = new UserMachine(user, history, { plan: run.input.plan, steps: run.steps }, run.dependencies);
+    this.#user = user;
+    const { sweepId, plan } = run.input;
+    this.#machine = new UserMachine(user, history, { sweepId, plan, steps: run.steps }, run.dependencies);
     this.#holds = new HoldWatch(run.ledger, user.subjects, askedAtMs);
   }
 
   /** @throws SweepFencedError, or LedgerUnavailableError some seconds after the chunk was told to stop. */
   async drive(): Promise<SettledUser | DeferredUser> {
-    if (this.#machine.cannotReachBatch) {
-      this.#run.stopUnauthorized({ service: 'batch' });
+    const { unreachable } = this.#machine;
+    if (unreachable) {
+      this.#run.stopUnauthorized(unreachable);
       return this.#machine.deferred(Date.now());
     }
     for (;;) {
       const move = this.#machine.next(Date.now());
       if (move.kind === 'settled') return move.user;
+      if (move.kind === 'person') return this.#machine.deferred(Date.now(), move.step);
+      if (move.kind === 'unknownTask') {
+        this.#run.stopUnauthorized({ service: move.service });
+        return this.#machine.deferred(Date.now());
+      }
       if (this.#run.stopped.aborted) return this.#machine.deferred(Date.now());
       const waitMs = move.kind === 'call' ? await this.#call(move.call) : move.delayMs;
       if (waitMs === undefined) continue;
-      if (this.#isTooLong(waitMs)) return this.#machine.deferred(Date.now() + waitMs);
+      if (this.#isTooLong(waitMs)) return this.#machine.deferred(togetherAt(Date.now(), waitMs));
       await pause(waitMs, this.#run.stopped);
     }
   }
 
   #isTooLong(waitMs: number): boolean {
     if (this.#machine.isHindered && (this.#tries >= MOST_TRIES || this.#run.isLate)) return true;
-    return waitMs > (this.#round < PATIENT_FROM_ROUND ? LONGEST_WAIT_MS : LONGEST_PATIENT_WAIT_MS);
+    return waitMs > (this.#user.round < PATIENT_FROM_ROUND ? LONGEST_WAIT_MS : LONGEST_PATIENT_WAIT_MS);
   }
 
   /** Makes a call, or answers in its place; answers how long to wait before it is asked for again, if it is. */
@@ -66,16 +73,35 @@ export class UserRun {
       this.#machine.withhold(call, Date.now());
       return undefined;
     }
-    const end = await sendCall(this.#run, call.definition, call.input, this.#holds);
+    const record = call.toRecord && (() => this.#record(call.toRecord));
+    const end = await sendCall(this.#run, call.definition, call.input, this.#holds, record);
     if (end.kind === 'stopped') return 0;
     if (end.kind === 'later') {
       this.#machine.putOff(call, end.failure);
       this.#tries += 1;
-      return end.delayMs ?? Math.min(1_000 * 2 ** (this.#tries - 1 + this.#round), LONGEST_BACKOFF_MS);
+      return end.delayMs ?? Math.min(1_000 * 2 ** (this.#tries - 1 + this.#user.round), LONGEST_BACKOFF_MS);
     }
     this.#tries = 0;
     if (end.kind === 'held') this.#machine.hold(call, Date.now());
     else this.#machine.answer(call, end.answer, { sentAtMs: end.sentAtMs, nowMs: Date.now() });
+    await this.#record(this.#machine.toRecord);
     return undefined;
   }
+
+  async #record(progress: SavedUser | undefined): Promise<void> {
+    if (!progress) return;
+    const { seq, round } = this.#user;
+    await this.#run.records.write({ seq, round, progress });
+    this.#machine.recorded(progress);
+  }
+}
+
+/** Waits that are longer than this end together, in milliseconds. */
+const LONG_WAIT_MS = 30_000;
+
+/** When a wait ends: users who wait long are looked at together, up to a quarter of the wait later, and not in a round each. */
+function togetherAt(nowMs: number, waitMs: number): number {
+  if (waitMs <= LONG_WAIT_MS) return nowMs + waitMs;
+  const stepMs = 2 ** Math.floor(Math.log2(waitMs / 4));
+  return Math.ceil((nowMs + waitMs) / stepMs) * stepMs;
 }

@@ -12,6 +12,7 @@ import { erasureMigration } from './0012-erasure';
 import { snapshotReportMigration } from './0013-snapshot-report';
 import { schedulesMigration } from './0014-schedules';
 import { sweepRatesMigration } from './0015-sweep-rates';
+import { sweepStepsMigration } from './0016-sweep-steps';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   snapshotReportMigration,
   schedulesMigration,
   sweepRatesMigration,
+  sweepStepsMigration,
 ];

@@ -5,7 +5,9 @@ import { instantMs } from '../../policy/instant';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
 import { pairSubjects } from '../user-subjects';
+import type { IsThing } from '../user-subjects';
 import { isOneOf, rowsOf } from '../values';
+import { thingsOf } from './duplicate-keys';
 import type { SweepContext } from './sweep-context';
 import type { TargetRow } from './sweep-types';
 
@@ -61,11 +63,14 @@ export async function findDone(
   context: SweepContext,
   rows: readonly TargetRow[],
   steps: readonly DoneStep[] = [],
+  isThing?: IsThing,
 ): Promise<Set<TargetRow>> {
   const closures = new Map<TargetRow, number>();
   for (const row of rows) {
     const closedMs =
-      row.user.closedAt === undefined || row.user.itemIds !== undefined ? undefined : instantMs(row.user.closedAt);
+      row.user.closedAt === undefined || thingsOf(row.user, isThing) !== null
+        ? undefined
+        : instantMs(row.user.closedAt);
     if (closedMs !== undefined) closures.set(row, closedMs);
   }
   if (closures.size === 0) return new Set();
@@ -80,20 +85,23 @@ export async function findDone(
   }
   const isDone = ([row, closedMs]: [TargetRow, number]): boolean =>
     (endsBySubject.get(row.subjects[0] ?? '') ?? []).some(
-      (end) => end.sinceMs >= closedMs + CLOCK_MARGIN_MS && provesGone(end, row, steps),
+      (end) => end.sinceMs >= closedMs + CLOCK_MARGIN_MS && provesGone(end, { row, steps, isThing }),
     );
   return new Set([...closures].filter(isDone).map(([row]) => row));
 }
 
 /** Reasons of skipped steps that had nothing to do for the user. */
-const NOTHING_TO_DO: readonly string[] = ['noItems', 'needsUserId'];
+const NOTHING_TO_DO: readonly string[] = ['noItems', 'needsUserId', 'noId'];
 
-function provesGone({ receipts }: End, row: TargetRow, steps: readonly DoneStep[]): boolean {
+function provesGone(
+  { receipts }: End,
+  { row, steps, isThing }: { row: TargetRow; steps: readonly DoneStep[]; isThing: IsThing | undefined },
+): boolean {
   if (receipts.some(({ phase, outcome }) => phase === 'settled' && isOutcome(outcome) && spoils(outcome))) return false;
   const lastLook = receipts.findLast(({ outcome, items }) => outcome === 'read' && items !== null);
   if (lastLook !== undefined && lastLook.items !== '[]') return false;
   if (!receipts.every((receipt) => isBorneOut(receipt, receipts))) return false;
-  return pairSubjects(row.user, row.subjects).every(({ service, subject }) => {
+  return pairSubjects(row.user, row.subjects, isThing).every(({ service, subject }) => {
     const isProven = receipts.some(
       (one) => one.subject === subject && one.service === service && isGoodOutcome(one.outcome),
     );

@@ -1,3 +1,7 @@
+import { idsOf } from '../../policy/user-ids';
+import type { NamedIds } from '../../policy/user-ids';
+import { identitiesOf } from '../user-subjects';
+import type { IsThing } from '../user-subjects';
 import type { SweepKey } from './sweep-key';
 import type { TargetRow } from './sweep-types';
 
@@ -11,8 +15,25 @@ export interface DuplicateKeys {
   shared: readonly string[];
 }
 
-/** Maximum number of IDs, more than a user can have. The number of subsets doubles with each. */
-const MAX_IDS = 4;
+/** Maximum number of IDs of which every subset has a key, because the number of subsets doubles with each ID. */
+const MAX_SUBSET_IDS = 4;
+
+/**
+ * Returns the things of a user to which a row is limited, such as the only items to remove, in a form that is equal for
+ * equal things; null for a row that concerns everything of the user.
+ */
+export function thingsOf(user: NamedIds, isThing?: IsThing): readonly unknown[] | null {
+  const ids = idsOf(user);
+  const named = new Set(identitiesOf(ids, isThing).map(({ provider, id }) => `${provider}.${id}`));
+  const things = Object.entries(ids).flatMap(([provider, given]) =>
+    Object.entries(given).flatMap(([id, value]) =>
+      named.has(`${provider}.${id}`) ? [] : [typeof value === 'string' ? [value] : [...new Set(value)].sort()],
+    ),
+  );
+  const [first, ...others] = things;
+  if (first === undefined) return null;
+  return others.length === 0 ? first : things;
+}
 
 /**
  * Returns the keys of a row. A row is a duplicate if one earlier row has all its IDs and covers the same Items.
@@ -21,13 +42,14 @@ const MAX_IDS = 4;
  *
  * @param isDone The row is left out as done: it stores keys of another kind, which only such rows look up.
  */
-export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow, { isDone = false } = {}): DuplicateKeys {
+export function duplicateKeys(
+  key: SweepKey,
+  { user, subjects }: TargetRow,
+  { isDone = false, isThing }: { isDone?: boolean; isThing?: IsThing | undefined } = {},
+): DuplicateKeys {
   const ids = [...new Set(subjects)].sort();
-  if (ids.length === 0 || ids.length > MAX_IDS) {
-    throw new TypeError(`subjects must contain one to ${MAX_IDS} keyed hashes, and contains ${ids.length}.`);
-  }
-  // Without itemIds the row concerns all Items.
-  const items = user.itemIds === undefined ? null : [...new Set(user.itemIds)].sort();
+  if (ids.length === 0) throw new TypeError('subjects must contain at least one keyed hash.');
+  const items = thingsOf(user, isThing);
   const all = key.duplicateKey([ids, null]);
   const single = (id: string): string => key.duplicateKey([[id], items]);
   const shared = ids.length > 1 ? ids.map(single) : [];
@@ -48,7 +70,11 @@ export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow, { is
   };
 }
 
-/** Returns all subsets except the empty one, each in the order of `ids`. */
+/**
+ * Returns all subsets except the empty one, each in the order of `ids`. Of many IDs only those that have one ID or all:
+ * a later row with some others of them is offboarded for itself, which does no harm.
+ */
 function subsetsOf(ids: readonly string[]): string[][] {
+  if (ids.length > MAX_SUBSET_IDS) return [...ids.map((id) => [id]), [...ids]];
   return ids.reduce<string[][]>((sets, id) => [...sets, ...sets.map((set) => [...set, id]), [id]], []);
 }

@@ -7,6 +7,7 @@ import { storable } from '../values';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepConflictError, UnknownSweepError } from './sweep-errors';
+import { dropAllProgress } from './target-progress';
 
 /** Maximum number of rows deleted per statement. */
 const SLICE = 5_000;
@@ -45,6 +46,7 @@ export async function purge(
     onProgress?.(purged);
   }
   await deleteKeys(context, sweep);
+  await dropAllProgress(context, sweep);
   await context.inTime(() => overwriteLog(context));
   return purged;
 }
@@ -66,6 +68,7 @@ export async function release(context: SweepContext, sweepId: string): Promise<v
     );
   }
   await deleteKeys(context, sweep);
+  await dropAllProgress(context, sweep);
 }
 
 /**

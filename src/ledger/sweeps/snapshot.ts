@@ -2,9 +2,12 @@ import { sql } from 'kysely';
 import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { TargetUser } from '../../policy/target-user';
 import { rankOf } from '../../policy/worst-outcome';
+import { idsOf, NAMED_FIELDS } from '../../policy/user-ids';
+import type { IsThing } from '../user-subjects';
 import { isOneOf, requireHashes, storable } from '../values';
 import { findDone } from './done-before';
-import { duplicateKeys } from './duplicate-keys';
+import { duplicateKeys, thingsOf } from './duplicate-keys';
+import { environmentsOf, noteEnvironments } from './environments';
 import { keyOf, numberOf, orRefused, withKey } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SnapshotMovedError, SweepConflictError, UnknownSweepError } from './sweep-errors';
@@ -44,15 +47,16 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
   const sweep = await numberOf(context, sweepId);
   const state = await readState(context, sweepId);
   if (state.snapshot_version !== append.version || state.snapshot_complete === 1) throw new SnapshotMovedError();
-  if (rows.some(({ user }) => hasIdAtPlaid(user)))
-    await noteEnvironment(context, sweepId, append.plaidEnvironment, state.plaid_environment);
-  const done = state.skip_done === 1 ? await findDone(context, rows, append.doneSteps) : new Set<TargetRow>();
-  const { fresh, keys, shared } = await withoutDuplicates(context, { sweep, key, rows, done });
+  const unknown = unknownEnvironments(append, environmentsOf(state));
+  if (Object.keys(unknown).length > 0) await noteEnvironments(context, sweepId, unknown);
+  const done =
+    state.skip_done === 1 ? await findDone(context, rows, append.doneSteps, append.isThing) : new Set<TargetRow>();
+  const { fresh, keys, shared } = await withoutDuplicates(context, { sweep, key, rows, done, isThing: append.isThing });
   const written = fresh.map((row, index) => [
     key.encryptUser(state.total + index, literal(row.user)),
     JSON.stringify(row.subjects),
     done.has(row) ? rankOf('skipped') : null,
-    row.user.itemIds === undefined ? 0 : 1,
+    thingsOf(row.user, append.isThing) === null ? 0 : 1,
   ]);
   const report = reportOf(append, state.snapshot_report, shared);
   const values = {
@@ -97,7 +101,7 @@ export async function appendRedriven(
       `sweepId: sweep ${sweepId} was not created with redriveOf, so there is nothing to copy.`,
     );
   }
-  const { plaid_environment: environment } = await readState(context, first);
+  const environments = environmentsOf(await readState(context, first));
   const after = state.position === undefined ? -1 : Number(state.position);
   const number = await numberOf(context, first);
   const found = await withKey(context, first, async (key) =>
@@ -110,7 +114,7 @@ export async function appendRedriven(
   return appendTargets(context, {
     sweepId,
     version: state.version,
-    ...(environment !== null && { plaidEnvironment: environment }),
+    environments,
     rows: found.map(({ user, subjects }) => ({ user, subjects: JSON.parse(subjects) as string[] })),
     position: String(found.at(-1)?.seq ?? after),
     complete: found.length < limit,
@@ -162,37 +166,22 @@ async function readState({ db }: SweepContext, sweepId: string) {
       'rejected',
       'snapshot_report',
     ])
-    .select(['skip_done', 'redrive_of', 'plaid_environment'])
+    .select(['skip_done', 'redrive_of', 'environments', 'plaid_environment'])
     .where('sweep_id', '=', storable(sweepId))
     .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
   return row;
 }
 
-/** Records the Plaid environment, before the rows themselves, so that no row exists without it. */
-async function noteEnvironment(
-  { db }: SweepContext,
-  sweepId: string,
-  given: string | undefined,
-  known: string | null,
-): Promise<void> {
-  if (given === undefined || given === known) return;
-  const environment = storable(given);
-  const { numUpdatedRows } = await db
-    .updateTable('sweeps')
-    .set({ plaid_environment: environment })
-    .where('sweep_id', '=', storable(sweepId))
-    .where((eb) => eb.or([eb('plaid_environment', 'is', null), eb('plaid_environment', '=', environment)]))
-    .executeTakeFirst();
-  if (numUpdatedRows === 0n) {
-    throw new SweepConflictError(
-      `plaidEnvironment: users of sweep ${sweepId} were read for another Plaid environment than ${given}; set PLAID_ENV to that environment.`,
-    );
-  }
-}
-
-function hasIdAtPlaid({ plaidUserId, plaidUserToken }: TargetUser): boolean {
-  return plaidUserId !== undefined || plaidUserToken !== undefined;
+/** Returns the environments of these rows' providers that are not recorded, or recorded differently. */
+function unknownEnvironments(
+  { rows, environments = {} }: AppendTargets,
+  known: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const left = Object.entries(environments).filter(([provider, environment]) => known[provider] !== environment);
+  if (left.length === 0) return {};
+  const used = new Set(rows.flatMap(({ user }) => Object.keys(idsOf(user))));
+  return Object.fromEntries(left.filter(([provider]) => used.has(provider)));
 }
 
 /**
@@ -207,9 +196,16 @@ async function withoutDuplicates(
     key,
     rows,
     done,
-  }: { sweep: number; key: SweepKey; rows: readonly TargetRow[]; done: ReadonlySet<TargetRow> },
+    isThing,
+  }: {
+    sweep: number;
+    key: SweepKey;
+    rows: readonly TargetRow[];
+    done: ReadonlySet<TargetRow>;
+    isThing: IsThing | undefined;
+  },
 ): Promise<{ fresh: TargetRow[]; keys: string[]; shared: number }> {
-  const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row, { isDone: done.has(row) }) }));
+  const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row, { isDone: done.has(row), isThing }) }));
   const known = await db
     .selectFrom('target_keys')
     .select('key')
@@ -239,9 +235,12 @@ async function withoutDuplicates(
 }
 
 /** Returns only the fields of a target; a source's row may have more, which must not be stored. */
-function literal({ plaidUserId, plaidUserToken, batchUserId, reference, itemIds }: TargetUser): TargetUser {
-  return { plaidUserId, plaidUserToken, batchUserId, reference, itemIds };
+function literal(user: TargetUser): TargetUser {
+  return Object.fromEntries(STORED_FIELDS.map((field) => [field, user[field]]));
 }
+
+/** The fields of a user that are stored. */
+const STORED_FIELDS = [...NAMED_FIELDS.map(({ field }) => field), 'reference', 'ids'] as const;
 
 interface WrittenRows {
   version: number;

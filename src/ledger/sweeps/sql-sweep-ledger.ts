@@ -20,6 +20,7 @@ import { adoptPlan, approve, claim, create, list, read, readClaimedBy, setStatus
 import { summarise } from './summary';
 import { readUsersWithOutcome } from './users-with-outcome';
 import { verify } from './verify';
+import { countWaiting, readProgress, reportStep, saveProgress } from './target-progress';
 import { flushWave, openWave } from './waves';
 
 /** Options of the sweeps part of a ledger. */
@@ -67,6 +68,10 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     confirmFence: short(confirmFence),
     openWave: short(openWave),
     flushWave: short(flushWave),
+    saveProgress: short(saveProgress),
+    readProgress: short(readProgress),
+    countWaiting: short(countWaiting),
+    reportStep: (given) => reportStep(context, given),
     readHistories: short(readHistories),
     readRemovals: short(readRemovals),
     readPartlyDone: short(readPartlyDone),

@@ -72,6 +72,16 @@ export class SweepKey {
     return JSON.parse(this.#decrypted(['user', this.#sweepId, seq], text).toString()) as TargetUser;
   }
 
+  /** Encrypts how far a user has come, bound like the user's IDs. */
+  encryptProgress(seq: number, progress: unknown): string {
+    return encrypt(this.#key, ['progress', this.#sweepId, seq], Buffer.from(JSON.stringify(progress)));
+  }
+
+  /** @throws When the text was changed, or belongs to another row or sweep. */
+  decryptProgress(seq: number, text: string): unknown {
+    return JSON.parse(this.#decrypted(['progress', this.#sweepId, seq], text).toString());
+  }
+
   encryptPosition(position: string): string {
     return encrypt(this.#key, ['position', this.#sweepId], Buffer.from(position));
   }

@@ -25,6 +25,7 @@ import type {
   UnfinishedRanges,
   Verification,
 } from './sweep-types';
+import type { RecordedProgress, ReportStep, SaveProgress } from './progress-types';
 
 /**
  * The sweeps part of the ledger: the users to offboard, their progress and outcomes, and the proof of them.
@@ -94,7 +95,7 @@ export interface SweepLedger {
    *
    * @throws SnapshotMovedError when `version` is not the snapshot's: another process appended rows, or this call was
    * repeated after it had succeeded. Nothing was written; read the state and continue at its position.
-   * @throws SweepConflictError when earlier rows were hashed for another `plaidEnvironment`.
+   * @throws SweepConflictError when earlier rows were hashed for another environment of the same provider.
    */
   appendTargets(rows: AppendTargets): Promise<SnapshotState>;
   /**
@@ -141,6 +142,20 @@ export interface SweepLedger {
    * @throws SweepFencedError, and nothing was written.
    */
   flushWave(flush: FlushWave): Promise<void>;
+  /**
+   * Records how far up to 250 users have come, and perhaps that a call is about to be sent, in one statement.
+   * @throws SweepFencedError, and nothing was written.
+   */
+  saveProgress(save: SaveProgress): Promise<void>;
+  /** Returns how far these users had come, by seq. Users of whom nothing is recorded are absent. */
+  readProgress(query: { sweepId: string; seqs: readonly number[] }): Promise<ReadonlyMap<number, RecordedProgress>>;
+  /** Returns how many users wait for a person, by step. */
+  countWaiting(sweepId: string): Promise<Record<string, number>>;
+  /**
+   * Records what a person reports about a step for users who wait for it, and makes them due. Idempotent.
+   * @returns The number of users who waited and no longer do.
+   */
+  reportStep(report: ReportStep): Promise<{ users: number }>;
   /** Returns what earlier receipts say about each of these users, in the order of the users. */
   readHistories(users: readonly { subjects: readonly string[] }[]): Promise<SubjectHistory[]>;
   /**
@@ -174,12 +189,12 @@ export interface SweepLedger {
   /** Makes all deferred users of a range due immediately. */
   makeDue(range: { sweepId: string; from: number; to: number }): Promise<void>;
 
-  /** Returns how many users wait for a bulk call, by app. */
+  /** Returns how many users wait for a bulk call, by queue. */
   readyForBulk(sweepId: string): Promise<Record<string, number>>;
   /**
-   * Records the intent of a bulk call for the next users of an app, by seq, and returns them decrypted. Users on hold
+   * Records the intent of a bulk call for the next users of a queue, by seq, and returns them decrypted. Users on hold
    * are left out as in `openWave`, under the given step. Users of a call without a recorded outcome are returned again,
-   * because deleting at Batch is idempotent.
+   * because bulk calls are idempotent.
    * @throws SweepFencedError
    * @throws SweepNotYoursError
    * @throws SweepBarredError as `openWave` does.
@@ -187,7 +202,7 @@ export interface SweepLedger {
    */
   openBulk(bulk: OpenBulk): Promise<BulkUser[]>;
   /**
-   * Records the outcome of users of a bulk call, with a receipt for each. A user who waits for no other app is then
+   * Records the outcome of users of a bulk call, with a receipt for each. A user who waits in no other queue is then
    * done. Idempotent.
    * @throws SweepFencedError
    */
@@ -198,7 +213,7 @@ export interface SweepLedger {
    */
   handBackBulk(bulk: OpenedForBulk): Promise<void>;
   /**
-   * Records that a call with these users may have reached Batch and its result is unknown. If a hold then prevents a
+   * Records that a call with these users may have reached the provider and its result is unknown. If a hold then prevents a
    * retry, they become `unknown` rather than `held`.
    */
   notePerhapsSent(bulk: OpenedForBulk): Promise<void>;

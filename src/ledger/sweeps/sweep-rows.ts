@@ -4,6 +4,7 @@ import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { Tables } from '../tables';
 import { storable, storableOrNull } from '../values';
+import { environmentsOf } from './environments';
 import type { SweepContext } from './sweep-context';
 import { SweepConflictError, UnknownSweepError } from './sweep-errors';
 import { endSweepRates } from './sweep-rates';
@@ -55,8 +56,13 @@ export async function claim(
   return readOwn(context, sweepId);
 }
 
-function columnsOf({ plan, needsApproval, maxUsers }: SweepTerms) {
-  return { plan: storable(plan), needs_approval: needsApproval ? 1 : 0, max_users: maxUsers };
+function columnsOf({ plan, stepsPlan, needsApproval, maxUsers }: SweepTerms) {
+  return {
+    plan: storable(plan),
+    ...(stepsPlan !== undefined && { steps_plan: storable(stepsPlan) }),
+    needs_approval: needsApproval ? 1 : 0,
+    max_users: maxUsers,
+  };
 }
 
 async function readOwn(context: SweepContext, sweepId: string): Promise<SweepRow> {
@@ -148,6 +154,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     ...(row.redrive_of !== null && { redriveOf: row.redrive_of }),
     ...(row.claimed_by !== null && { claimedBy: row.claimed_by }),
     ...(row.plan !== null && { plan: row.plan }),
+    ...(row.steps_plan !== null && { stepsPlan: row.steps_plan }),
     ...(row.max_users !== null && { maxUsers: row.max_users }),
     needsApproval: row.needs_approval === 1,
     ...(row.approved_by !== null && { approvedBy: row.approved_by }),
@@ -160,7 +167,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     rejected: row.rejected,
     snapshotComplete: row.snapshot_complete === 1,
     ...(row.snapshot_report !== null && { report: JSON.parse(row.snapshot_report) as SnapshotReport }),
-    ...(row.plaid_environment !== null && { plaidEnvironment: row.plaid_environment }),
+    environments: environmentsOf(row),
     readable: row.wrapped_key !== null,
     ...(row.merkle_root !== null && { merkleRoot: row.merkle_root }),
     ...(row.leaves !== null && { leaves: row.leaves }),

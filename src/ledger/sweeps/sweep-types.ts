@@ -5,11 +5,14 @@ import type { SweepStatus } from '../../policy/sweep-result';
 import type { TargetUser } from '../../policy/target-user';
 import type { TaskFailureType } from '../../tasks/failure';
 import type { ReceiptOutcome } from '../ledger';
+import type { IsThing } from '../user-subjects';
 
 /** Decisions about a sweep that become final when a run claims it. */
 export interface SweepTerms {
   /** How every user is offboarded, as JSON, which the ledger only stores. */
   plan: string;
+  /** The steps that every user gets, as JSON; absent only in calls of earlier versions. */
+  stepsPlan?: string;
   /** Whether no intent is recorded before an approval. */
   needsApproval: boolean;
   /** Maximum number of users; no intent is recorded for a sweep with more. */
@@ -42,6 +45,8 @@ export interface SweepRow {
   claimedBy?: string;
   /** See {@link SweepTerms}; absent until it is claimed, and for a sweep that 0.1.0 opened. */
   plan?: string;
+  /** The steps that all users get, as JSON; absent for a sweep that an earlier version opened. */
+  stepsPlan?: string;
   maxUsers?: number;
   needsApproval: boolean;
   /** Who approved it: a claim. */
@@ -58,8 +63,8 @@ export interface SweepRow {
   snapshotComplete: boolean;
   /** See {@link SnapshotState.report}. */
   report?: SnapshotReport;
-  /** The environment for which Plaid IDs were hashed; absent while no user has one. */
-  plaidEnvironment?: string;
+  /** The environments for which the users' IDs were hashed, by provider; empty while no user has one. */
+  environments: Readonly<Record<string, string>>;
   /** Whether the users' IDs can still be read (unless they were purged). */
   readable: boolean;
   /** In hex; set when the sweep is sealed. */
@@ -102,8 +107,10 @@ export interface AppendTargets {
   version: number;
   /** At most {@link MOST_ROWS_AT_ONCE}, in the order of the source. */
   rows: readonly TargetRow[];
-  /** The environment for which Plaid IDs were hashed; the same for the whole sweep. */
-  plaidEnvironment?: string;
+  /** The environments for which these users' IDs were hashed, by provider; the same for the whole sweep. */
+  environments?: Readonly<Record<string, string>>;
+  /** Which IDs name things of a user and not the user; see `identitiesOf`. @default those of the first providers */
+  isThing?: IsThing;
   /** Where the source continues after these rows. Stored encrypted, because a cursor may contain an ID. */
   position: string;
   /**
@@ -131,7 +138,7 @@ export const MOST_ROWS_AT_ONCE = 10_000;
 /** Maximum number of users opened or flushed per statement. */
 export const MOST_USERS_IN_A_WAVE = 250;
 
-/** Maximum number of IDs that Batch accepts per bulk call. */
+/** Maximum number of users opened for bulk calls per statement. */
 export const MOST_USERS_IN_A_BULK_CALL = 10_000;
 
 /** Identifies the attempt at a chunk that writes. */
@@ -208,8 +215,10 @@ interface FlushedUser {
 /** A user whose steps are all done, except those of bulk calls. */
 export interface SettledUser extends FlushedUser {
   kind: 'settled';
-  /** The apps for whose bulk deletion at Batch the user waits. @default none */
+  /** The queues of the bulk steps that the user waits for. @default none */
   bulkApps?: readonly string[];
+  /** Whether how far the user had come was recorded; it is deleted. @default false */
+  hadProgress?: boolean;
 }
 
 /** A user to retry later. */
@@ -219,7 +228,14 @@ export interface DeferredUser extends FlushedUser {
   notBefore: string;
   /** Whether a call is in doubt: it may have reached a provider without a recorded result. */
   unsettled: boolean;
+  /** How far the user has come, as JSON; stored encrypted. Absent for a user whose steps begin again. */
+  progress?: unknown;
+  /** The step that a person has to do. The user is not opened before a report about it. */
+  waitsFor?: string;
 }
+
+/** The time before which a user who waits for a person is not opened. */
+export const WAITS_FOR_PERSON = '9999-12-31T00:00:00.000Z';
 
 /** The results of some or all users of a wave. */
 export interface FlushWave extends ChunkFence {
@@ -275,6 +291,7 @@ export type SweepCounts = Record<Outcome, number> & {
 
 /** A request for the users of the next bulk call. */
 export interface OpenBulk extends ChunkFence, Opener {
+  /** The queue of the bulk step. */
   app: string;
   /** The step's name in receipts, for example `batch.ios`. */
   step: string;
@@ -289,7 +306,7 @@ export interface BulkUser {
   seq: number;
   user: TargetUser;
   subjects: readonly string[];
-  /** Whether an earlier call with this user is in doubt: it may have reached Batch without a recorded result. */
+  /** Whether an earlier call with this user is in doubt: it may have reached the provider without a recorded result. */
   unsettled: boolean;
 }
 
@@ -314,7 +331,7 @@ export interface RecordBulk extends ChunkFence {
   failureType?: TaskFailureType;
   status?: number;
   code?: string;
-  /** Each `subject` is the keyed hash of the user's Batch ID, for the receipt. */
+  /** Each `subject` is the keyed hash of the ID that the call listed, for the receipt. */
   users: readonly { seq: number; subject: string }[];
 }
 

@@ -5,8 +5,9 @@ import { requireHashes, storable, storableOrNull } from '../values';
 import { keyOf, numberOf, openedOrRefused, openerValues, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepFencedError } from './sweep-errors';
-import { MOST_USERS_IN_A_WAVE } from './sweep-types';
+import { MOST_USERS_IN_A_WAVE, WAITS_FOR_PERSON } from './sweep-types';
 import type { DeferredUser, FlushWave, OpenUser, OpenWave, SettledUser, StepReceipt } from './sweep-types';
+import { dropSettled, saveDeferred } from './target-progress';
 
 interface OpenRow {
   seq: number;
@@ -26,13 +27,16 @@ export async function openWave(context: SweepContext, wave: OpenWave): Promise<O
     context.dialect === 'postgres' ? openInPostgres(context, sweep, wave) : openInLibsql(context, sweep, wave);
   const rows = await openedOrRefused(context, opening, wave);
   return rows
-    .sort((a, b) => b.unsettled - a.unsettled || a.seq - b.seq)
+    .sort(
+      (a, b) =>
+        Number(b.unsettled === UNSETTLED.interrupted) - Number(a.unsettled === UNSETTLED.interrupted) || a.seq - b.seq,
+    )
     .map(({ seq, round, unsettled, ids, subjects }) => ({
       seq,
       round,
       user: key.decryptUser(seq, ids),
       subjects: JSON.parse(subjects) as string[],
-      unsettled: unsettled === 1,
+      unsettled: unsettled === UNSETTLED.interrupted,
     }));
 }
 
@@ -79,14 +83,24 @@ export async function flushWave(context: SweepContext, flush: FlushWave): Promis
     context.dialect === 'postgres'
       ? sql`select ledger_sweep_outcomes(${list})`
       : sql`insert into write_sweep_outcomes (sweep, sweep_id, chunk_id, fence, users, receipts, kinds, queue, at) values (${list})`;
+  await saveDeferred(context, flush);
   await orRefused(write.execute(context.db), () => new SweepFencedError(flush.chunkId));
+  await dropSettled(context, flush);
 }
+
+/**
+ * The values of the column `unsettled`: 1 for a user whose attempt may have been interrupted in the middle of a call, 2
+ * for one whose calls in doubt are known from the recorded progress. A hold makes both `unknown` rather than `held`.
+ */
+const UNSETTLED = { none: 0, interrupted: 1, inProgress: 2 } as const;
 
 /** Returns a user's values in the order of migrations/0004-sweep-writes-….ts, like the functions below. */
 function userValues(user: SettledUser | DeferredUser): unknown[] {
   const { seq, round } = user;
   if (user.kind === 'deferred') {
-    return [seq, round, 'pending', null, 0, new Date(user.notBefore).toISOString(), user.unsettled ? 1 : 0];
+    const inDoubt = user.progress === undefined ? UNSETTLED.interrupted : UNSETTLED.inProgress;
+    const notBefore = user.waitsFor === undefined ? new Date(user.notBefore).toISOString() : WAITS_FOR_PERSON;
+    return [seq, round, 'pending', null, 0, notBefore, user.unsettled ? inDoubt : UNSETTLED.none];
   }
   const apps = appsOf(user).length;
   const outcomes = user.receipts.map(({ outcome }) => outcome);

@@ -2,7 +2,7 @@ import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
 import type { CompiledList } from '../providers/compiled-plan';
 import { NextPage } from './pages';
-import type { RemovedItems, StepScope } from './step';
+import type { RemovedItems, SavedStep, StepScope } from './step';
 
 /** What a list step is about, for one user. */
 export interface ListWork {
@@ -76,6 +76,39 @@ export function startOf({ only = [], removedBefore }: ListWork): ListProgress {
     fewest: Infinity,
     blindLooks: 0,
     rounds: 0,
+  };
+}
+
+/** How far a list step has come, as JSON. */
+export function savedProgress(progress: ListProgress): SavedStep {
+  const { everWanted, removed, unsure, todo, fewest, ...rest } = progress;
+  return {
+    ...rest,
+    everWanted: [...everWanted],
+    removed: [...removed],
+    unsure: [...unsure],
+    ...(Number.isFinite(fewest) && { fewest }),
+    ...(todo.kind === 'done' && { results: todo.results }),
+  };
+}
+
+/** What {@link savedProgress} saved; what comes next is a look. */
+export function resumedProgress(saved: SavedStep): Partial<ListProgress> {
+  const { everWanted, removed, unsure, results, fewest, ...rest } = saved as Partial<
+    Omit<ListProgress, 'everWanted' | 'removed' | 'unsure' | 'todo'> & {
+      everWanted: readonly string[];
+      removed: readonly string[];
+      unsure: readonly string[];
+      results: StepResult[];
+    }
+  >;
+  return {
+    ...rest,
+    everWanted: new Set(everWanted),
+    removed: new Set(removed),
+    unsure: new Set(unsure),
+    fewest: fewest ?? Infinity,
+    todo: results ? { kind: 'done', results } : { kind: 'look', page: NextPage.FIRST },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
-import { inParts, isSame, startOf, without } from './list-progress';
+import { inParts, isSame, resumedProgress, savedProgress, startOf, without } from './list-progress';
 import type { ListProgress, ListWork } from './list-progress';
 import { lookKey } from './once';
 import { NextPage } from './pages';
@@ -14,7 +14,7 @@ import {
   saysFailed,
   SETTLE_MS,
 } from './step';
-import type { CallAnswer, CallMove, PartialResult, Sight, Step, StepMove } from './step';
+import type { CallAnswer, CallMove, ItemsInSight, PartialResult, SavedStep, Sight, Step, StepMove } from './step';
 
 /** Maximum number of items of one user that are removed by a call each. */
 const MOST_SINGLE_ITEMS = 2_000;
@@ -66,6 +66,11 @@ export class ListItemsStep implements Step {
     return { look, seen: userSeen, absent: userAbsent };
   }
 
+  get items(): ItemsInSight {
+    const { listed, todo } = this.#progress;
+    return { listed, acting: todo.kind === 'act' ? todo.items : [] };
+  }
+
   next(nowMs: number): StepMove {
     const { todo, waitUntilMs } = this.#progress;
     if (todo.kind === 'done') return { kind: 'done', results: todo.results };
@@ -92,6 +97,15 @@ export class ListItemsStep implements Step {
     const { todo, lastFailure } = this.#progress;
     if (todo.kind === 'done') return todo.results;
     return this.#broken({ outcome: outcomeWhenEnded(reason), reason, failure: lastFailure });
+  }
+
+  saved(): SavedStep {
+    return savedProgress(this.#progress);
+  }
+
+  /** Looks before it removes anything: what was listed in the round before may have changed since. */
+  resumed(saved: SavedStep): Step {
+    return this.#with(resumedProgress(saved));
   }
 
   #actInput(items: readonly string[]): Record<string, unknown> {

@@ -41,6 +41,14 @@ export class ManualWaitStep implements Step {
     return [this.#result({ outcome: outcomeWhenEnded(reason), reason })];
   }
 
+  saved(): undefined {
+    return undefined;
+  }
+
+  resumed(): Step {
+    return this;
+  }
+
   #result(result: Omit<StepResult, 'step' | 'task'>): StepResult {
     return { step: this.name, task: this.task, ...result };
   }

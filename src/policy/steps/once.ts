@@ -4,7 +4,7 @@ import type { Outcome } from '../outcome';
 import type { CompiledCall, CompiledOnce } from '../providers/compiled-plan';
 import { UnwritableIdError } from '../providers/template';
 import { beginIfWritable, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
-import type { CallAnswer, CallMove, PartialResult, Sight, Step, StepMove, StepScope } from './step';
+import type { CallAnswer, CallMove, PartialResult, SavedStep, Sight, Step, StepMove, StepScope } from './step';
 
 /** Maximum number of further calls, or looks that go wrong, after a lost answer. */
 const MOST_RESENDS = 4;
@@ -116,6 +116,14 @@ export class OnceCallStep implements Step {
     const { results } = this.#progress;
     if (results) return results;
     return [this.#result(this.#unfinished({ outcome: outcomeWhenEnded(reason), reason }))];
+  }
+
+  saved(): SavedStep | undefined {
+    return { ...this.#progress };
+  }
+
+  resumed(saved: SavedStep): Step {
+    return this.#with(saved);
   }
 
   /** How the step stands without an answer: a call that was lost makes it unknown. */
@@ -262,6 +270,20 @@ export class EachStep implements Step {
   ended(reason: string): StepResult[] {
     const { parts, done } = this.#progress;
     return grouped([...done, ...parts.flatMap((part) => part.ended(reason))]);
+  }
+
+  saved(): SavedStep | undefined {
+    const { parts, done } = this.#progress;
+    const [current] = parts;
+    return { left: parts.length, done, current: current?.saved() };
+  }
+
+  /** The entries are begun in their order, so that those that are left are the last ones. */
+  resumed(saved: SavedStep): Step {
+    const { left, done, current } = saved as { left: number; done: readonly StepResult[]; current?: SavedStep };
+    const [first, ...rest] = this.#progress.parts.slice(this.#progress.parts.length - left);
+    if (left === 0 || !first) return this.#with({ parts: [], done });
+    return this.#with({ parts: [current ? first.resumed(current) : first, ...rest], done });
   }
 
   #with(changes: Partial<EachProgress>): EachStep {

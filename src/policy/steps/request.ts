@@ -16,7 +16,7 @@ import {
   saysFailed,
   SETTLE_MS,
 } from './step';
-import type { CallAnswer, CallMove, PartialResult, Step, StepMove, StepScope } from './step';
+import type { CallAnswer, CallMove, PartialResult, SavedStep, Step, StepMove, StepScope } from './step';
 
 /** A provider may work on a request for days: looks start two seconds apart and grow to an hour. */
 const FIRST_PAUSE_MS = 2_000;
@@ -146,6 +146,14 @@ export class RequestFollowStep implements Step {
     if (results) return results;
     if (handle !== undefined) return [this.#result({ outcome: 'accepted', reason, token: handle })];
     return [this.#result({ outcome: filings > 0 ? 'unknown' : outcomeWhenEnded(reason), reason })];
+  }
+
+  saved(): SavedStep {
+    return { ...this.#progress };
+  }
+
+  resumed(saved: SavedStep): Step {
+    return this.#with(saved);
   }
 
   get #call(): CompiledCall {

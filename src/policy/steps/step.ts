@@ -102,12 +102,29 @@ export interface Step {
   /** The task whose effect this step is for. */
   readonly task: string;
   readonly sight?: Sight;
+  /** What a step that removes a list of items knows of them. */
+  readonly items?: ItemsInSight;
   next(nowMs: number): StepMove;
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step;
   /** What a person has reported; only for steps that wait for one. */
   reported?(report: ManualReport): Step;
   /** How the step stands if it has to end now, because of `reason`. */
   ended(reason: string): StepResult[];
+  /** What a later round needs to continue the step: JSON, with IDs in it. Undefined for a step that has done nothing. */
+  saved(): SavedStep | undefined;
+  /** The step as it was saved; called on one that has just begun. */
+  resumed(saved: SavedStep): Step;
+}
+
+/** See {@link Step.saved}. */
+export type SavedStep = Readonly<Record<string, unknown>>;
+
+/** See {@link Step.items}. */
+export interface ItemsInSight {
+  /** Those of the last complete look. */
+  listed: readonly string[];
+  /** Those that the next call removes; none when it is a look. */
+  acting: readonly string[];
 }
 
 /** A result without the names that all results of a step share. */

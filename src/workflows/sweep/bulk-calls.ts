@@ -1,12 +1,13 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { BulkResult } from '../../activities/sweep/contract';
+import { bulkWords } from '../../policy/sweep-result';
 import { runBulk } from './sweep-activities';
 import type { PassEnd } from './user-chunks';
 import type { SweepState } from './sweep-state';
 
 const BEGIN_FOR_MS = 60_000;
 
-/** Has Batch delete those whose other steps are done, in bulk calls; the apps go side by side, each call by call. */
+/** Makes bulk calls for those whose other steps are done; the queues go side by side, each call by call. */
 export class BulkCalls {
   readonly #state: SweepState;
   #scope = new CancellationScope();
@@ -20,7 +21,7 @@ export class BulkCalls {
     this.#scope.cancel();
   }
 
-  /** One activity for each app that somebody waits for. */
+  /** One activity for each queue with users. */
   async pass(apps: readonly string[]): Promise<PassEnd> {
     this.#scope = new CancellationScope();
     const results = await Promise.all(apps.map((app) => this.#run(app)));
@@ -39,7 +40,8 @@ export class BulkCalls {
     state.begin();
     try {
       const input = { sweepId, app, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
-      const summary = `Bulk calls at Batch for the app ${app}`;
+      const { calls } = bulkWords(state.opened?.titles);
+      const summary = `${calls[0]?.toUpperCase() ?? ''}${calls.slice(1)}: ${app}`;
       const result = await this.#scope.run(() => runBulk(input, { summary }));
       if (result.end === 'unauthorized' && result.unauthorized) state.pauseForKey(result.unauthorized);
       if (result.end === 'tolerance' || result.end === 'stopped') state.pause(result.end);

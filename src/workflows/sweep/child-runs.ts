@@ -124,10 +124,11 @@ export class ChildRuns {
 
   #inputFor(seq: number): OffboardUserInput {
     const { sweepId, deadlineAtMs, input } = this.#state;
-    const { reason, onFailure, dryRun, notFoundIsFine, verifyRemovals, exclude, plaid, batch } = input;
+    const { reason, onFailure, dryRun, notFoundIsFine, verifyRemovals, providers, include, exclude } = input;
+    const { plaid, batch } = input;
     const deadline = new Date(deadlineAtMs).toISOString();
-    const how = { onFailure, dryRun, notFoundIsFine, verifyRemovals, exclude, plaid, batch, deadline };
-    return { user: { sweepId, seq }, reason, ...how };
+    const steps = { ...(providers && { providers }), ...(include && { include }), exclude, plaid, batch };
+    return { user: { sweepId, seq }, reason, onFailure, dryRun, notFoundIsFine, verifyRemovals, ...steps, deadline };
   }
 
   async #record(): Promise<void> {

@@ -22,7 +22,6 @@ export async function beginSweep(state: SweepState): Promise<void> {
       snapshot,
       redriveOf,
       skipDone,
-      usesBatch: batch?.mode !== 'skip',
       compensation,
       rate: input.rate,
     });
@@ -50,6 +49,8 @@ export async function beginSweep(state: SweepState): Promise<void> {
 /** What the sweep does to every user, as its chunks take it. */
 export function chunkPlan({
   reason,
+  providers,
+  include,
   exclude,
   plaid,
   batch,
@@ -61,11 +62,14 @@ export function chunkPlan({
   return {
     reason,
     removeUser: plaid?.removeUser ?? false,
+    ...(providers && { providers }),
+    ...(include && include.length > 0 && { include }),
     ...(exclude && exclude.length > 0 && { exclude }),
     dryRun: dryRun ?? false,
     onFailure: onFailure ?? 'continue',
     notFoundIsFine: notFoundIsFine ?? false,
     ...(verifyRemovals === 'unsure' && { verifyRemovals }),
     batchMode: batch?.mode === 'skip' ? 'skip' : 'customData',
+    options: { plaid: plaid ?? {}, batch: batch ?? {} },
   };
 }

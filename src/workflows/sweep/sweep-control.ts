@@ -10,11 +10,19 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type { RateWish, RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
-import { approveInput, resumeInput, setRateInput } from '../../policy/sweep-input';
+import { approveInput, completeUsersStepInput, resumeInput, setRateInput } from '../../policy/sweep-input';
 import type { SweepProgress } from '../../policy/sweep-result';
 import { refusalOrError } from '../failure-of';
-import { parseWorkflowInput } from '../parse-workflow-input';
-import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate, sweepProgressQuery } from './handlers';
+import { RATED_PROVIDER } from '../../providers/built-in';
+import { invalidInput, parseWorkflowInput } from '../parse-workflow-input';
+import {
+  approveUpdate,
+  completeStepUpdate,
+  pauseUpdate,
+  resumeUpdate,
+  setRateUpdate,
+  sweepProgressQuery,
+} from './handlers';
 import { recordUpdate, setRate } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
@@ -45,7 +53,7 @@ export class SweepControl {
     this.#state = state;
     const { rate } = state.input;
     if (rate !== undefined && state.opened === undefined)
-      this.#rates.push({ service: 'plaid', keySlot: '', callsPerMinute: rate });
+      this.#rates.push({ service: RATED_PROVIDER, keySlot: '', callsPerMinute: rate });
     setHandler(sweepProgressQuery, () => state.progress(), {
       description:
         'How the sweep stands: counts by outcome, what it does and what it waits for. Its result once it has ended.',
@@ -78,6 +86,15 @@ export class SweepControl {
         validator: (input) => this.#refuseApproval(input),
       },
     );
+    setHandler(completeStepUpdate, (input) => this.#completeStep(input), {
+      description:
+        'Report a step that people do: {"step": "courier.letter", "by": your name, "outcome": "removed", "evidence": "T-1"}, for all users who wait for it or for "seqs".',
+      validator: (input) => {
+        this.#refuseEnded();
+        parseWorkflowInput('completeStep', completeUsersStepInput, input);
+        if (!state.opened) throw new Error('This sweep still reads its users, so that none waits for a step.');
+      },
+    });
     setHandler(
       setRateUpdate,
       (input) => this.#recorded({ update: 'setRate', rate: wishOf(input) }, () => this.#want(wishOf(input))),
@@ -138,7 +155,7 @@ export class SweepControl {
    * a cancelled run would otherwise wait for it.
    */
   async #recorded(
-    update: Pick<RecordUpdate, 'update' | 'approval' | 'rate'>,
+    update: Pick<RecordUpdate, 'update' | 'approval' | 'rate' | 'completed'>,
     change: (recorded: RecordedUpdate) => void,
   ): Promise<SweepProgress> {
     if (!patched(UPDATES_ARE_RECORDED)) return this.#changed(() => change({}));
@@ -150,6 +167,24 @@ export class SweepControl {
     } catch (error) {
       throw refusalOrError(error);
     }
+  }
+
+  async #completeStep(given: unknown): Promise<SweepProgress> {
+    const { step, outcome, evidence, seqs } = completeUsersStepInput.parse(given);
+    const state = this.#state;
+    const update = { update: 'completeStep', completed: { step, outcome, evidence, seqs } } as const;
+    let users = 0;
+    const progress = await this.#recorded(update, ({ completed = 0, waitingForPerson = {} }) => {
+      users = completed;
+      state.waitingForPerson = waitingForPerson;
+      state.hasReports ||= completed > 0;
+    });
+    if (users > 0) return progress;
+    const waiting = Object.keys(state.waitingForPerson).join(', ') || 'none';
+    throw invalidInput(
+      `No user of this sweep waits for the step ${step}. Steps that users wait for: ${waiting}.`,
+      'step',
+    );
   }
 
   #changed(change: () => void): SweepProgress {
@@ -216,6 +251,6 @@ function isSameKey(one: RateWish, other: RateWish | undefined): boolean {
 }
 
 function wishOf(input: unknown): RateWish {
-  const { service = 'plaid', keySlot = '', callsPerMinute } = setRateInput.parse(input);
+  const { service = RATED_PROVIDER, keySlot = '', callsPerMinute } = setRateInput.parse(input);
   return { service, keySlot, callsPerMinute };
 }

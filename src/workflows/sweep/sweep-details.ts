@@ -1,12 +1,13 @@
+import { bulkWords } from '../../policy/sweep-result';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { CheckedSweepInput } from '../../policy/sweep-input';
 import type { SweepProgress, SweepStatus } from '../../policy/sweep-result';
 
-/** How the outcomes of users are called in words. What Batch accepted is not deleted yet. */
+/** How the outcomes of users are called in words. What a provider accepted is not deleted yet. */
 const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   removed: 'removed',
-  accepted: 'removed, with deletions that Batch has accepted and not confirmed',
+  accepted: 'removed, with deletions that a provider has accepted and not confirmed',
   alreadyGone: 'already gone',
   skipped: 'skipped',
   held: 'on hold, left alone',
@@ -40,11 +41,22 @@ export function describeSweep(progress: SweepProgress, input: Pick<CheckedSweepI
 }
 
 /** As of the last chunk that came back; chunks take a minute or two. */
-function numbers({ counts, waitingForBulk, duplicates, rejected }: SweepProgress): string[] {
-  const left = counts.pending - waitingForBulk;
+function numbers({
+  counts,
+  waitingForBulk,
+  waitingForPerson = [],
+  titles,
+  duplicates,
+  rejected,
+}: SweepProgress): string[] {
+  const words = bulkWords(titles);
+  const left = counts.pending - waitingForBulk - waitingForPerson.reduce((sum, { users }) => sum + users, 0);
   return [
     `- **${counts.total - counts.pending} of ${counts.total}** users done`,
-    ...(waitingForBulk > 0 ? [`- **${waitingForBulk}** done at Plaid, waiting for the bulk calls at Batch`] : []),
+    ...(waitingForBulk > 0 ? [`- **${waitingForBulk}** ${words.done}, waiting for the ${words.calls}`] : []),
+    ...waitingForPerson.map(
+      ({ step, title, users }) => `- **${users}** waiting for a person: ${plain(title)} (\`${step}\`)`,
+    ),
     ...(left > 0 ? [`- **${left}** not started, in progress or waiting for another try`] : []),
     ...OUTCOMES.filter((outcome) => counts[outcome] > 0).map(
       (outcome) => `- ${OUTCOME_WORDS[outcome]}: **${counts[outcome]}**`,
@@ -64,6 +76,7 @@ function doing(progress: SweepProgress): string {
     nextTryAt,
     counts,
     waitingForBulk,
+    waitingForPerson = [],
     approveUntil,
     cancelledBecause,
     deadline,
@@ -82,8 +95,10 @@ function doing(progress: SweepProgress): string {
         ? `Round ${round}: ${parts(underWay)} in progress`
         : `Round ${round}: looking for users to start with`;
     case 'bulk':
-      return `Round ${round}: bulk calls at Batch for ${waitingForBulk} users`;
+      return `Round ${round}: ${bulkWords(progress.titles).calls} for ${waitingForBulk} users`;
     case 'waiting':
+      if (nextTryAt === undefined && waitingForPerson.length > 0)
+        return `Round ${round} is over; ${counts.pending} users wait. Send the update \`completeStep\` when a step below is done`;
       return `Round ${round} is over; ${counts.pending} users are deferred, and the next round begins ${nextTryAt === undefined ? 'immediately' : `at ${nextTryAt}`}`;
     case 'closing':
       return 'Recording the last outcomes and sealing the receipts';

@@ -50,6 +50,10 @@ export class SweepState {
   duplicates = 0;
   rejected = 0;
   waitingForBulk = 0;
+  /** Users who wait for a person, by step. */
+  waitingForPerson: Readonly<Record<string, number>> = {};
+  /** Steps were reported since the round in progress began, so that users no longer wait. */
+  hasReports = false;
   round = 0;
   underWay = 0;
   /** Chunks, bulk activities and children that were begun in this run. */
@@ -206,8 +210,14 @@ export class SweepState {
   }
 
   /** Takes over what the ledger counted while nothing was under way. */
-  count({ counts, waitingForBulk, failed }: Pick<PlannedChunks, 'counts' | 'waitingForBulk' | 'failed'>): void {
+  count({
+    counts,
+    waitingForBulk,
+    waitingForPerson = {},
+    failed,
+  }: Pick<PlannedChunks, 'counts' | 'waitingForBulk' | 'waitingForPerson' | 'failed'>): void {
     this.counts = counts;
+    this.waitingForPerson = waitingForPerson;
     this.waitingForBulk = waitingForBulk;
     this.failed = failed;
     if (this.#excuseAll) this.excused = failed;
@@ -253,10 +263,24 @@ export class SweepState {
       round,
       underWay,
       waitingForBulk,
+      ...(this.opened?.titles && { titles: this.opened.titles }),
+      ...this.#waits(),
       ...(nextTryAtMs !== undefined && { nextTryAt: new Date(nextTryAtMs).toISOString() }),
       startedAt: new Date(this.startedAtMs).toISOString(),
       ...this.#times(),
       ...(approvedBy !== undefined && { approvedBy }),
+    };
+  }
+
+  #waits(): Pick<SweepProgress, 'waitingForPerson'> {
+    const waits = Object.entries(this.waitingForPerson);
+    if (this.ended || waits.length === 0) return {};
+    return {
+      waitingForPerson: waits.map(([step, users]) => ({
+        step,
+        title: this.opened?.personSteps?.[step] ?? step,
+        users,
+      })),
     };
   }
 

@@ -1,8 +1,16 @@
-import { MOST_BULK_BYTES, bulkParts, halvesOf } from 'temporal-http-tasks/internal/activities/sweep/bulk-parts';
+import { bulkParts, halvesOf } from 'temporal-http-tasks/internal/activities/sweep/bulk-parts';
 import type { BulkUser } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 
 function user(batchUserId: string, seq = 0): BulkUser {
   return { seq, user: { batchUserId }, subjects: [], unsettled: false };
+}
+
+const MOST_BULK_BYTES = 1_000_000;
+
+/** The parts of a call whose body is a bare list. */
+function partsOf(users: readonly BulkUser[], mostBytes = MOST_BULK_BYTES, most = 10_000): BulkUser[][] {
+  const idOf = ({ user: { batchUserId = '' } }: BulkUser): string => batchUserId;
+  return bulkParts(users, idOf, { most, mostBytes, frameBytes: 2, bytesPerId: 1 });
 }
 
 function bodyOf(part: readonly BulkUser[]): string {
@@ -17,7 +25,7 @@ describe('the parts of a bulk call', () => {
     ['one id', ['only'], 1],
     ['nobody', [], 0],
   ])('hold %s in as few calls as the bytes allow, each of them once and in order', (_name, ids, calls) => {
-    const parts = bulkParts(ids.map(user));
+    const parts = partsOf(ids.map(user));
     expect(parts).toHaveLength(calls);
     expect(parts.flat().map(({ seq }) => seq)).toEqual(ids.map((_, index) => index));
     for (const part of parts) expect(Buffer.byteLength(bodyOf(part))).toBeLessThanOrEqual(MOST_BULK_BYTES);
@@ -26,9 +34,14 @@ describe('the parts of a bulk call', () => {
   it('fill a body to the last byte', () => {
     const three = [user('aa', 0), user('bb', 1), user('cc', 2)];
     // ["aa","bb"] has eleven bytes, and every id is counted with a comma behind it.
-    expect(bulkParts(three, 12).map(bodyOf)).toEqual(['["aa","bb"]', '["cc"]']);
-    expect(bulkParts(three, 11).map(bodyOf)).toEqual(['["aa"]', '["bb"]', '["cc"]']);
-    expect(bulkParts([user('longer than the limit')], 5).map(bodyOf)).toEqual(['["longer than the limit"]']);
+    expect(partsOf(three, 12).map(bodyOf)).toEqual(['["aa","bb"]', '["cc"]']);
+    expect(partsOf(three, 11).map(bodyOf)).toEqual(['["aa"]', '["bb"]', '["cc"]']);
+    expect(partsOf([user('longer than the limit')], 5).map(bodyOf)).toEqual(['["longer than the limit"]']);
+  });
+
+  it('have at most as many IDs as the step allows', () => {
+    const users = Array.from({ length: 7 }, (_, seq) => user(`user-${seq}`, seq));
+    expect(partsOf(users, MOST_BULK_BYTES, 3).map((part) => part.length)).toEqual([3, 3, 1]);
   });
 
   it('are halved so that nobody is lost, down to one', () => {

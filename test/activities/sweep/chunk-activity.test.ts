@@ -94,7 +94,7 @@ describe('the activity of a chunk', () => {
       rows,
       position: '5',
       complete: true,
-      plaidEnvironment: 'production',
+      environments: { plaid: 'production' },
     });
     const failure = await failureOf(run(chunkOf('elsewhere', 5)));
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', nonRetryable: true });
@@ -112,6 +112,7 @@ const NO_ROW: SweepRow = {
   total: 0,
   duplicates: 0,
   rejected: 0,
+  environments: {},
   snapshotComplete: true,
   readable: true,
   createdAt: '2026-01-01T00:00:00.000Z',

@@ -5,6 +5,8 @@ import type { ChunkInput, ChunkPlan, ChunkResult } from 'temporal-http-tasks/int
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
@@ -12,7 +14,7 @@ import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject
 import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
-import type { Simulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from 'temporal-http-tasks/internal/testing';
 import { SUBJECT_KEY, open } from '../../ledger/databases';
 import { sweepOf } from '../../ledger/sweeps/users';
 import { environmentOf } from '../../support/offboarding';
@@ -56,6 +58,8 @@ export async function openChunkPlace(simulators: Simulators, ledgerUrl: string):
     ledger,
     sender,
     hasher,
+    catalogue: new Catalogue(),
+    providers: new ProviderSet(),
     services: settings.sender.services,
     limits: new ProcessLimits(),
     budgets: UNLIMITED,

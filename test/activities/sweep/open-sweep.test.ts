@@ -31,7 +31,7 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
   const openSweep = ({ workflowId, firstRunId = 'aaaaaaaa-1111', ...changes }: Opening, runId = 'run-1', at = place) =>
     at.run(
       'httpTasks.openSweep',
-      { terms: TERMS, skipDone: false, usesBatch: true, ...changes },
+      { terms: TERMS, skipDone: false, ...changes },
       { run: { workflowId, firstRunId, runId } },
     );
 
@@ -54,7 +54,7 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
   describe('of a source', () => {
     it("makes one of the workflow's name, which is its own, and repeating it changes nothing", async () => {
       const opened = await openSweep({ workflowId: 'plain', skipDone: true });
-      expect(opened).toEqual({ sweepId: 'plain', batchApps: ['ios', 'android'] });
+      expect(opened).toEqual({ sweepId: 'plain', titles: { bulk: ['Batch'], others: ['Plaid'] } });
       expect(await openSweep({ workflowId: 'plain', skipDone: true })).toEqual(opened);
       const row = await place.ledger.sweeps.read('plain');
       expect(row).toMatchObject({ claimedBy: 'aaaaaaaa-1111', skipDone: true, status: 'running', total: 0 });
@@ -152,9 +152,10 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
       const failure = await failureOf(openSweep({ workflowId: 'no keys' }, 'run-1', plaidOnly));
       expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'batch.mode', retryable: false });
       expect(await place.ledger.sweeps.read('no keys')).toBeUndefined();
-      expect(await openSweep({ workflowId: 'no keys', usesBatch: false }, 'run-1', plaidOnly)).toEqual({
+      const terms = { ...TERMS, plan: { ...TERMS.plan, batchMode: 'skip' as const } };
+      expect(await openSweep({ workflowId: 'no keys', terms }, 'run-1', plaidOnly)).toEqual({
         sweepId: 'no keys',
-        batchApps: [],
+        titles: { bulk: [], others: ['Plaid'] },
       });
     } finally {
       await plaidOnly.close();

@@ -5,6 +5,7 @@ import { builtInRun } from 'temporal-http-tasks/internal/providers/built-in';
 import { planFor } from '../../unit/policy/drive';
 
 const task = plaid.userProductsTerminate;
+const call = { step: 'plaid.products', input: {} };
 const failed = { step: 'plaid.products', task: task.name, outcome: 'failed', reason: 'deadline' } as const;
 
 function answerOf(type: TaskFailureType) {
@@ -12,25 +13,25 @@ function answerOf(type: TaskFailureType) {
 }
 
 it('a repeat-safe call whose answer nobody could read keeps its user unsettled until it is answered', () => {
-  const calls = new PerhapsSent(false, builtInRun(planFor({})));
-  calls.answered(task, answerOf('Task.UnexpectedResponse'));
+  const calls = new PerhapsSent({ interrupted: false }, builtInRun(planFor({})));
+  calls.answered(call, task, answerOf('Task.UnexpectedResponse'));
   expect(calls.any).toBe(true);
-  expect(calls.forbids(task)).toBe(false);
+  expect(calls.forbids(call, task)).toBe(false);
   expect(calls.corrected([failed])).toEqual([{ ...failed, outcome: 'unknown', reason: 'perhapsSentBefore' }]);
-  calls.answered(task, { ok: true, output: {}, attempt: 1 });
+  calls.answered(call, task, { ok: true, output: {}, attempt: 1 });
   expect(calls.any).toBe(false);
 });
 
 it('one that was refused changes nothing', () => {
-  const calls = new PerhapsSent(false, builtInRun(planFor({})));
-  calls.answered(task, answerOf('Task.Rejected'));
+  const calls = new PerhapsSent({ interrupted: false }, builtInRun(planFor({})));
+  calls.answered(call, task, answerOf('Task.Rejected'));
   expect(calls.any).toBe(false);
   expect(calls.corrected([failed])).toEqual([failed]);
 });
 
 it('what the machine itself calls unknown stays as it says', () => {
-  const calls = new PerhapsSent(false, builtInRun(planFor({})));
-  calls.answered(task, answerOf('Task.UnexpectedResponse'));
+  const calls = new PerhapsSent({ interrupted: false }, builtInRun(planFor({})));
+  calls.answered(call, task, answerOf('Task.UnexpectedResponse'));
   const unknown = { step: 'plaid.products', task: task.name, outcome: 'unknown' } as const;
   expect(calls.corrected([unknown])).toEqual([unknown]);
 });

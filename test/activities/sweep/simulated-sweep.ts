@@ -5,9 +5,11 @@ import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject
 import type { DeferredUser, SettledUser, StepReceipt } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { CallAnswer } from 'temporal-http-tasks/internal/policy/converge';
-import type { CompiledPlan } from 'temporal-http-tasks/internal/policy/providers/compiled-plan';
 import { SETTLE_MS } from 'temporal-http-tasks/internal/policy/steps/step';
 import { builtInPlan } from 'temporal-http-tasks/internal/providers/built-in';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { SweepSteps } from 'temporal-http-tasks/internal/activities/sweep/sweep-steps';
+import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { SUBJECT_KEY } from '../../ledger/databases';
 import { START_MS } from '../../unit/policy/drive';
 import type { SeenCall, SimulatedProviders } from '../../unit/policy/simulated-providers';
@@ -63,7 +65,7 @@ export function chunkPlan(changes: Partial<ChunkPlan> = {}): ChunkPlan {
 /** Off-boards one user as chunks do, attempt after attempt, with a simulated clock and ledger. */
 export class SimulatedSweep {
   readonly #receipts: StepReceipt[] = [];
-  readonly #steps: CompiledPlan;
+  readonly #steps: SweepSteps;
   #nowMs = START_MS;
   #round = 0;
   #unsettled = false;
@@ -75,7 +77,7 @@ export class SimulatedSweep {
     private readonly providers: SimulatedProviders,
     private readonly itemIds?: readonly string[],
   ) {
-    this.#steps = builtInPlan({ ...plan, batchApps: [] });
+    this.#steps = new SweepSteps(builtInPlan({ ...plan, batchApps: [] }), SERVICES);
   }
 
   run(interruptions: readonly Interrupted[]): SweptUser {
@@ -104,8 +106,8 @@ export class SimulatedSweep {
     const machine = new UserMachine(
       user,
       this.#history(),
-      { plan: this.plan, steps: this.#steps },
-      { hasher, services: SERVICES },
+      { sweepId: 'simulated', plan: this.plan, steps: this.#steps },
+      { hasher, services: SERVICES, catalogue: new Catalogue(), providers: new ProviderSet() },
     );
     const othersMaySendUntilMs = this.#nowMs + FENCE_HOLDS_MS;
     let [calls, tries] = [0, 0];
@@ -116,6 +118,7 @@ export class SimulatedSweep {
         this.#pass(move.delayMs);
         continue;
       }
+      if (move.kind !== 'call') throw new Error(`A chunk does not come to ${move.kind} here.`);
       const { call } = move;
       if (call.perhapsSent) {
         if (this.#nowMs < othersMaySendUntilMs) this.#pass(othersMaySendUntilMs - this.#nowMs);
@@ -184,13 +187,12 @@ export class SimulatedSweep {
     const removals = this.#receipts
       .filter(({ outcome }) => outcome === 'removed')
       .map(({ step, task, requestId, items = [] }) => ({ step, task, requestId, items }));
-    return {
-      atPlaid: {
-        steps: [...new Set(good.map(({ step }) => step))],
-        items: [...new Set(good.flatMap(({ items = [] }) => items))],
-      },
-      removals,
+    const history = {
+      steps: [...new Set(good.map(({ step }) => step))],
+      items: [...new Set(good.flatMap(({ items = [] }) => items))],
     };
+    const [subject = ''] = userSubjects(USER, 'sandbox', hasher);
+    return { bySubject: new Map([[subject, history]]), removals };
   }
 }
 

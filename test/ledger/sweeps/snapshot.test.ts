@@ -197,12 +197,18 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     await sweeps.create({ sweepId: 'environments' });
     const appendFor = async (plaidEnvironment: string, rows: readonly TargetRow[]) => {
       const { version } = await sweeps.readSnapshot('environments');
-      return sweeps.appendTargets({ sweepId: 'environments', version, rows, plaidEnvironment, position: 'p' });
+      return sweeps.appendTargets({
+        sweepId: 'environments',
+        version,
+        rows,
+        environments: { plaid: plaidEnvironment },
+        position: 'p',
+      });
     };
     await appendFor('production', [rowOf({ batchUserId: 'customer-1' })]);
-    expect(await sweeps.read('environments')).not.toHaveProperty('plaidEnvironment');
+    expect(await sweeps.read('environments')).toMatchObject({ environments: {} });
     for (const number of [2, 3]) await appendFor('sandbox', [rowOf(userNumber(number))]);
-    expect(await sweeps.read('environments')).toMatchObject({ plaidEnvironment: 'sandbox', total: 3 });
+    expect(await sweeps.read('environments')).toMatchObject({ environments: { plaid: 'sandbox' }, total: 3 });
     await expect(appendFor('production', [rowOf(userNumber(4))])).rejects.toThrow(SweepConflictError);
     expect(await appendFor('production', [rowOf({ batchUserId: 'customer-5' })])).toMatchObject({ total: 4 });
   });

@@ -38,7 +38,14 @@ export async function sweepOf(
 ): Promise<void> {
   await sweeps.create({ sweepId });
   const { version } = await sweeps.readSnapshot(sweepId);
-  await sweeps.appendTargets({ sweepId, version, rows, plaidEnvironment, position: 'end', complete: true });
+  await sweeps.appendTargets({
+    sweepId,
+    version,
+    rows,
+    environments: { plaid: plaidEnvironment },
+    position: 'end',
+    complete: true,
+  });
 }
 
 /** What a step of a user came to. */

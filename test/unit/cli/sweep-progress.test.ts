@@ -23,6 +23,7 @@ function progress(counts: Partial<OutcomeCounts> = {}, more: Partial<SweepProgre
     round: 1,
     underWay: 2,
     waitingForBulk: 0,
+    titles: { bulk: ['Batch'], others: ['Plaid'] },
     startedAt: '2030-01-01T00:00:00.000Z',
     ...more,
   };
@@ -64,7 +65,7 @@ describe('the line of progress', () => {
     ['the source', { phase: 'reading' }, 'reading the source'],
     ['approval', { phase: 'waitingForApproval', status: 'waitingForApproval' }, 'waiting for approval'],
     ['deferred users', { phase: 'waiting' }, 'next try soon'],
-    ['bulk calls', { phase: 'bulk', waitingForBulk: 5 }, '5 waiting for Batch · calling Batch'],
+    ['bulk calls', { phase: 'bulk', waitingForBulk: 5 }, '5 waiting for Batch · making the bulk calls at Batch'],
     [
       'its chunks to stop',
       { status: 'paused', pausedBecause: 'request', underWay: 3 },

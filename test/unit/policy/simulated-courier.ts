@@ -1,5 +1,5 @@
 import { answered, beginConverging, endEarly, next, reported } from 'temporal-http-tasks/internal/policy/converge';
-import type { CallAnswer, CallMove, ConvergePlan } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallAnswer, CallMove, ConvergePlan, ConvergeState } from 'temporal-http-tasks/internal/policy/converge';
 import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { compilePlan } from 'temporal-http-tasks/internal/policy/providers/compiled-plan';
 import { stepPlanOf } from 'temporal-http-tasks/internal/providers/plan';
@@ -200,10 +200,13 @@ export function driveCourier(
   plan: ConvergePlan,
   courier: SimulatedCourier,
   deadlineMs = 7 * 86_400_000,
+  /** What becomes of the state between two moves. */
+  between: (state: ConvergeState, moves: number) => ConvergeState = (state) => state,
 ): { steps: StepResult[]; endedAtMs: number; moves: number } {
   let state = beginConverging(plan);
   let nowMs = START_MS;
   for (let moves = 0; moves < MOST_MOVES; moves += 1) {
+    state = between(state, moves);
     const move = next(state, nowMs);
     if (move.kind === 'done') return { steps: move.steps, endedAtMs: nowMs, moves };
     const leftMs = START_MS + deadlineMs - nowMs;

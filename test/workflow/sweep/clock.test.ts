@@ -181,7 +181,9 @@ it('shows in the Temporal UI what it is at in every phase', async () => {
   place.simulators.batch.configure({ latencyMs: 0 });
   await handle.result();
   expect(await details()).toContain('### Sweep completed');
-  expect(await details()).toContain('- removed, with deletions that Batch has accepted and not confirmed: **400**');
+  expect(await details()).toContain(
+    '- removed, with deletions that a provider has accepted and not confirmed: **400**',
+  );
 });
 
 /** The field of the refusal with which a run failed. */

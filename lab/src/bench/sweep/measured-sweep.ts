@@ -40,7 +40,7 @@ export async function seedSweep({ simulators, settings }: LocalStack, prefix: st
         sweepId,
         version,
         rows,
-        plaidEnvironment: 'sandbox',
+        environments: { plaid: 'sandbox' },
         position: String(to),
         complete: to === users,
       });

@@ -3,6 +3,7 @@ import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledg
 import { SnapshotMovedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { AppendTargets, SnapshotState, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { IsThing } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
 import type { CheckOptions, CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
 import { SourceError } from 'temporal-http-tasks/internal/sources/source';
@@ -28,8 +29,9 @@ export interface ReadingOptions {
   sweeps: SweepLedger;
   sweepId: string;
   maxUsers: number;
-  /** For which the rows are hashed. */
-  plaidEnvironment: string;
+  isThing: IsThing;
+  /** The environments for which IDs are hashed, by provider. */
+  environments: Readonly<Record<string, string>>;
   /** Steps that an earlier end must have done before a user is left out as done. */
   doneSteps: readonly DoneStep[];
   signal: AbortSignal;
@@ -91,10 +93,10 @@ export class FileReading {
   }
 
   async #write({ version }: SnapshotState, block: Omit<AppendTargets, 'sweepId' | 'version'>): Promise<SnapshotState> {
-    const { sweeps, sweepId, plaidEnvironment, doneSteps, signal, onProgress } = this.#options;
+    const { sweeps, sweepId, environments, isThing, doneSteps, signal, onProgress } = this.#options;
     signal.throwIfAborted();
     const state = this.#withinLimit(
-      await appendPatiently(sweeps, { ...block, sweepId, plaidEnvironment, doneSteps, version }, signal),
+      await appendPatiently(sweeps, { ...block, sweepId, environments, isThing, doneSteps, version }, signal),
     );
     onProgress(state);
     return state;

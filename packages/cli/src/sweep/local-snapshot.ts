@@ -1,14 +1,17 @@
-import { plaidEnvironment } from 'temporal-http-tasks/internal/config/plaid-environment';
+import { environmentFor } from 'temporal-http-tasks/internal/config/service-settings';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { identitiesOf, ONLY_ENVIRONMENT, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
+import { idsOf } from 'temporal-http-tasks/internal/policy/user-ids';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
 import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import { RejectFile } from 'temporal-http-tasks/internal/sources/reject-file';
 import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 import type { Source } from 'temporal-http-tasks/internal/sources/source';
+import { UserColumns } from 'temporal-http-tasks/internal/sources/user-columns';
 import { CommandFailure, Refusal } from '../errors';
 import type { Io } from '../io';
 import type { OpenedLedger } from '../open-ledger';
@@ -24,6 +27,8 @@ export interface LocalSnapshot {
   maxUsers: number;
   /** Steps that an earlier end must have done before a user is left out as done. */
   doneSteps: readonly DoneStep[];
+  /** The providers that this command knows; those of the worker, if both have the same settings. */
+  providers: ProviderSet;
 }
 
 /**
@@ -31,8 +36,11 @@ export interface LocalSnapshot {
  *
  * @throws Refusal when it is not there or its format cannot be told.
  */
-export async function openSweepFile({ file, format, ignoreColumns, allowPlaceholders }: LocalFile): Promise<Source> {
-  return openLocalFile(file, { format, ignoreColumns, allowPlaceholders }).catch((error: unknown) => {
+export async function openSweepFile(
+  { file, format, ignoreColumns, allowPlaceholders }: LocalFile,
+  known?: UserColumns,
+): Promise<Source> {
+  return openLocalFile(file, { format, ignoreColumns, allowPlaceholders, known }).catch((error: unknown) => {
     throw refusalOf(error, file);
   });
 }
@@ -50,8 +58,9 @@ export async function takeLocalSnapshot(
   { ledger, hasher }: OpenedLedger,
   { snapshot, source, signal }: { snapshot: LocalSnapshot; source: Source; signal: AbortSignal },
 ): Promise<SnapshotState> {
-  const { sweepId, local, maxUsers, doneSteps } = snapshot;
-  const environment = plaidEnvironment(io.env);
+  const { sweepId, local, maxUsers, doneSteps, providers } = snapshot;
+  const environments = environmentsOf(io, providers);
+  const columns = new UserColumns(providers);
   const rejects = local.rejectFile === undefined ? undefined : await createRejectFile(local.rejectFile);
   const report = new ReadingReport(io, local.file);
   const reading = new FileReading({
@@ -59,14 +68,18 @@ export async function takeLocalSnapshot(
     sweepId,
     signal,
     maxUsers,
-    plaidEnvironment: environment,
+    environments,
     doneSteps,
-    toRow: (user) => ({ user, subjects: userSubjects(user, environment, hasher) }),
+    isThing: providers.isThing,
+    toRow: (user) => {
+      const identities = identitiesOf(idsOf(user), providers.isThing);
+      return { user, subjects: subjectsOf(identities, (name) => environments[name] ?? ONLY_ENVIRONMENT, hasher) };
+    },
     onProgress: (state) => report.show(state),
   });
   let state: SnapshotState | undefined;
   try {
-    const begun = await beginSnapshot(ledger.sweeps, snapshot, environment);
+    const begun = await beginSnapshot(ledger.sweeps, snapshot, environments);
     state = await reading.read(
       begun,
       (after) =>
@@ -75,6 +88,7 @@ export async function takeLocalSnapshot(
           // To the end, so that all of them are reported at once.
           lookFor: Infinity,
           after,
+          problemOf: columns.problemOf,
           signal,
           onBadRow: async (row) => {
             report.badRow(row);
@@ -91,6 +105,11 @@ export async function takeLocalSnapshot(
   }
 }
 
+/** The environments in which the IDs of each provider are valid. */
+export function environmentsOf({ env }: Io, providers: ProviderSet): Record<string, string> {
+  return Object.fromEntries(providers.all.map(({ name, service }) => [name, environmentFor(env, service)]));
+}
+
 async function createRejectFile(file: string): Promise<RejectFile> {
   return RejectFile.create(file).catch((error: unknown) => {
     if (!(error instanceof SourceError)) throw error;
@@ -101,8 +120,8 @@ async function createRejectFile(file: string): Promise<RejectFile> {
 /** A new snapshot, or one that is not finished yet. */
 async function beginSnapshot(
   sweeps: SweepLedger,
-  { sweepId, local }: LocalSnapshot,
-  environment: string,
+  { sweepId, local, providers }: LocalSnapshot,
+  environments: Readonly<Record<string, string>>,
 ): Promise<SnapshotState> {
   const row = await sweeps.create({ sweepId, skipDone: local.skipDone });
   if (row.endedAt !== undefined || row.claimedBy !== undefined || !row.readable)
@@ -110,8 +129,11 @@ async function beginSnapshot(
   if (row.skipDone !== local.skipDone) {
     throw new TakenIdError(sweepId, `was begun ${row.skipDone ? 'with' : 'without'} --skip-done`);
   }
-  if (row.plaidEnvironment !== undefined && row.plaidEnvironment !== environment) {
-    throw new TakenIdError(sweepId, `was begun for Plaid's ${row.plaidEnvironment} and not its ${environment}`);
+  for (const [name, begunFor] of Object.entries(row.environments)) {
+    const environment = environments[name] ?? ONLY_ENVIRONMENT;
+    const title = providers.find(name)?.title ?? name;
+    if (begunFor !== environment)
+      throw new TakenIdError(sweepId, `was begun for ${title}'s ${begunFor} and not its ${environment}`);
   }
   return sweeps.readSnapshot(sweepId);
 }

@@ -21,6 +21,8 @@ export interface PlanOptions {
   reasonNote?: string;
   onFailure?: string;
   batchMode?: string;
+  only?: string;
+  include?: string;
   exclude?: string;
   removePlaidUser?: boolean;
   notFoundIsFine?: boolean;
@@ -43,6 +45,8 @@ export const PLAN_OPTIONS = [
   'reasonNote',
   'onFailure',
   'batchMode',
+  'only',
+  'include',
   'exclude',
   'removePlaidUser',
   'notFoundIsFine',
@@ -70,6 +74,10 @@ export function addPlanOptions(command: Command, { noteFlag }: { noteFlag: '--no
         'customData, gdpr or both (with --granularity user), or skip (else customData)',
       ),
     )
+    .addOption(
+      literalOption('--only <providers>', 'only these providers, separated by commas (else all of the worker)'),
+    )
+    .addOption(literalOption('--include <steps>', 'optional steps that are to run, separated by commas'))
     .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
     .addOption(new Option('--remove-plaid-user', 'remove the users at Plaid too, after their Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the sweep'))
@@ -137,6 +145,8 @@ export function planFromOptions(options: PlanOptions): Record<string, unknown> {
     dryRun,
     notFoundIsFine,
     verifyRemovals: options.verifyRemovals,
+    providers: options.only?.split(','),
+    include: options.include?.split(','),
     exclude: options.exclude?.split(','),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },

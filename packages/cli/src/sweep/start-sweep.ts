@@ -1,11 +1,13 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
-import { plaidEnvironment } from 'temporal-http-tasks/internal/config/plaid-environment';
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { WorkerLedger, WorkerQueue } from 'temporal-http-tasks/internal/ledger/worker-environments';
-import { stepsToHaveDone } from 'temporal-http-tasks/internal/providers/done-steps';
+import { doneStepsOf } from 'temporal-http-tasks/internal/providers/done-steps';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { UserColumns } from 'temporal-http-tasks/internal/sources/user-columns';
+import { findProviders } from '../providers/find-providers';
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
 import { DEFAULT_MAX_USERS } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
@@ -21,7 +23,7 @@ import { print, printJson, printable, say } from '../output';
 import { requireWorker, sayIfNotBegun } from '../pollers';
 import { withTemporal } from '../temporal-client';
 import { reportInLedger } from './ledger-view';
-import { discardSnapshot, openSweepFile, takeLocalSnapshot } from './local-snapshot';
+import { discardSnapshot, environmentsOf, openSweepFile, takeLocalSnapshot } from './local-snapshot';
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
 import { APPROVED_BY_ANSWER, askAndApprove, confirmSweep, leftOut, sourceName } from './sweep-question';
 import type { AskedSweep } from './sweep-question';
@@ -119,31 +121,47 @@ async function readLocalFile(
   }: { sweepId: string; local: LocalFile; input: OffboardUsersInput; queue: WorkerQueue },
   asked: AskedSweep | undefined,
 ): Promise<SnapshotState> {
-  const source = await openSweepFile(local);
-  say(io, `Sweep ${printable(sweepId)}: reading ${printable(local.file)} for Plaid's ${plaidEnvironment(io.env)}.`);
+  const providers = new ProviderSet((await findProviders(io, undefined)).map(({ provider }) => provider));
+  const source = await openSweepFile(local, new UserColumns(providers));
+  say(io, `Sweep ${printable(sweepId)}: reading ${printable(local.file)} for ${environmentsText(io, providers)}.`);
   return withWorkersLedger(io, async (opened) => {
-    const doneSteps = local.skipDone ? await doneStepsOf(opened.ledger.workers, input, queue) : [];
-    const snapshot = { sweepId, local, maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS, doneSteps };
+    const doneSteps = local.skipDone ? await stepsToHaveDone(opened.ledger.workers, { input, queue, providers }) : [];
+    const snapshot = { sweepId, local, maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS, doneSteps, providers };
     const state = await withInterruption(({ signal }) => takeLocalSnapshot(io, opened, { snapshot, source, signal }));
     if (asked) await confirmSnapshot(io, opened.ledger.sweeps, asked, state);
     return state;
   });
 }
 
-/** The worker makes the steps, by the app keys that it has recorded. */
-async function doneStepsOf(
+/** Providers with one environment only need not be named. */
+function environmentsText(io: Io, providers: ProviderSet): string {
+  const environments = environmentsOf(io, providers);
+  const several = providers.all.filter(({ service }) => Object.keys(service.environments).length > 1);
+  return several.map(({ name, title }) => `${title}'s ${environments[name] ?? ''}`).join(', ');
+}
+
+/** The worker makes the steps, by the keys that it has recorded. Without them no earlier end has done such a step. */
+async function stepsToHaveDone(
   workers: WorkerLedger,
-  { plaid, batch, ...rest }: OffboardUsersInput,
-  queue: WorkerQueue,
+  { input, queue, providers }: { input: OffboardUsersInput; queue: WorkerQueue; providers: ProviderSet },
 ): Promise<DoneStep[]> {
-  const recorded = (await workers.readWorkers(queue)).filter(
-    ({ service, state }) => service === 'batch' && state !== 'ended',
+  const recorded = (await workers.readWorkers(queue)).filter(({ state }) => state !== 'ended');
+  const services = new Map(
+    providers.names.map((name) => {
+      const slots = recorded.filter(({ service }) => service === name).flatMap(({ keySlots }) => keySlots);
+      return [
+        name,
+        { environment: '', keySlots: slots.length > 0 ? [...new Set(slots)] : ['default'], known: slots.length > 0 },
+      ];
+    }),
   );
-  const apps = recorded.length === 0 ? undefined : [...new Set(recorded.flatMap(({ keySlots }) => keySlots))];
-  return stepsToHaveDone(
-    { ...rest, removeUser: plaid?.removeUser ?? false, batchMode: batch?.mode ?? 'customData' },
-    apps,
-  );
+  const { plaid, batch, ...choices } = input;
+  const options = { plaid: plaid ?? {}, batch: batch ?? {} };
+  const steps = doneStepsOf(providers.planFor({ ...choices, options }, services));
+  return steps.map((step) => {
+    const isGuessed = step.step === `${step.service}.default` && services.get(step.service)?.known === false;
+    return isGuessed ? { ...step, step: `${step.service}.` } : step;
+  });
 }
 
 /** @throws CommandFailure when the answer is no; what was read is destroyed then. */

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
@@ -109,6 +110,7 @@ function more({
   round,
   underWay,
   waitingForBulk,
+  waitingForPerson,
   nextTryAt,
   startedAt,
   approvedBy,
@@ -123,6 +125,7 @@ function more({
     underWay,
     doneAtPlaid: doneSofar,
     waitingForBulk,
+    waitingForPerson,
     nextTryAt,
     startedAt,
     approvedBy,
@@ -133,17 +136,18 @@ function more({
 
 function printMore(
   io: Io,
-  { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, counts }: SweepStanding['sweep'],
+  { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, counts, titles }: SweepStanding['sweep'],
 ): void {
   if (startedAt !== undefined) print(io, `Started: ${startedAt}`);
   if (approvedBy !== undefined) print(io, `Approved by: ${printable(approvedBy)}`);
   if (phase === undefined || phase === 'ended') return;
+  const words = bulkWords(titles);
   const details = [
     `round ${round ?? 1}`,
     underWay !== undefined && underWay > 0 && `${underWay} chunks or children under way`,
     waitingForBulk !== undefined &&
       waitingForBulk > 0 &&
-      `${count(doneAtPlaid({ counts, waitingForBulk }))} of ${count(counts.total)} users done at Plaid, ${count(waitingForBulk)} waiting for Batch`,
+      `${count(doneAtPlaid({ counts, waitingForBulk }))} of ${count(counts.total)} users ${words.done}, ${count(waitingForBulk)} ${words.waiting}`,
     counts.pending > 0 && nextTryAt !== undefined && deferredText({ counts, waitingForBulk, nextTryAt }),
   ];
   print(io, `Phase: ${phase} (${details.filter(Boolean).join(', ')})`);

@@ -3,6 +3,7 @@ import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { snapshotWarnings } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import type { RejectedRow, SnapshotReport, SourceColumns } from 'temporal-http-tasks/internal/policy/snapshot-report';
+import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type {
   OutcomeCounts,
   SweepProgress,
@@ -74,7 +75,7 @@ export function exitCodeOf(status: SweepStatus): ExitCode {
 /** Prints a sweep for people: its users by outcome, then what else there is to know. */
 export function printSweep(
   io: Io,
-  result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk'>>,
+  result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk' | 'waitingForPerson' | 'titles'>>,
   report?: SnapshotReport,
 ): void {
   const { status, pausedBecause, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = result;
@@ -83,9 +84,13 @@ export function printSweep(
     count(counts[outcome]),
   ]);
   const waiting = Math.min(result.waitingForBulk ?? 0, counts.pending);
+  const words = bulkWords(result.titles);
+  const persons = result.waitingForPerson ?? [];
+  const left = counts.pending - waiting - persons.reduce((sum, { users }) => sum + users, 0);
   const pending = [
-    ...(waiting > 0 ? [['done at Plaid, waiting for Batch', count(waiting)]] : []),
-    ...(counts.pending > waiting ? [['pending', count(counts.pending - waiting)]] : []),
+    ...(waiting > 0 ? [[`${words.done}, ${words.waiting}`, count(waiting)]] : []),
+    ...persons.map(({ step, title, users }) => [printable(`waiting for a person: ${title} (${step})`), count(users)]),
+    ...(left > 0 ? [['pending', count(left)]] : []),
   ];
   printTable(io, ['Outcome', 'Users'], [...rows, ...pending, ['total', count(counts.total)]]);
   const why = pausedBecause === undefined ? '' : ` (${printable(pausedBecause)})`;

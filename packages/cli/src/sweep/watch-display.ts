@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress';
+import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import type { Io } from '../io';
@@ -149,7 +150,9 @@ export function progressText(progress: SweepProgress, usersPerSecond: number | u
 
 /** The same in parts, of which those can be spared that only say how fast it goes. */
 export function progressParts(progress: SweepProgress, usersPerSecond: number | undefined): LinePart[] {
-  const { counts, waitingForBulk } = progress;
+  const { counts, waitingForBulk, waitingForPerson = [] } = progress;
+  const words = bulkWords(progress.titles);
+  const persons = waitingForPerson.reduce((sum, { users }) => sum + users, 0);
   const done = doneAtPlaid(progress);
   const [rate = '', left = ''] =
     usersPerSecond === undefined || done === counts.total ? [] : speed(counts.total - done, usersPerSecond);
@@ -157,19 +160,20 @@ export function progressParts(progress: SweepProgress, usersPerSecond: number | 
     {
       text:
         counts.total > 0
-          ? `${count(done)}/${count(counts.total)} users${waitingForBulk > 0 ? ' done at Plaid' : ''}`
+          ? `${count(done)}/${count(counts.total)} users${waitingForBulk > 0 ? ` ${words.done}` : ''}`
           : '',
       spare: 0,
     },
     { text: rate, spare: 2 },
     { text: left, spare: 1 },
     { text: outcomesText(counts), spare: 0 },
-    { text: waitingForBulk > 0 ? `${count(waitingForBulk)} waiting for Batch` : '', spare: 0 },
+    { text: waitingForBulk > 0 ? `${count(waitingForBulk)} ${words.waiting}` : '', spare: 0 },
+    { text: persons > 0 ? `${count(persons)} waiting for a person` : '', spare: 0 },
     { text: waitsFor(progress), spare: 0 },
   ];
 }
 
-/** Users who are done, or will be with a bulk call at Batch that takes thousands of them at a time. */
+/** Users who are done, or will be with a bulk call that takes many of them at a time. */
 export function doneAtPlaid({ counts, waitingForBulk }: Pick<SweepProgress, 'counts' | 'waitingForBulk'>): number {
   return Math.min(counts.total, counts.total - counts.pending + waitingForBulk);
 }
@@ -230,7 +234,7 @@ function waitsFor(progress: SweepProgress): string {
     case 'waiting':
       return deferredText(progress);
     case 'bulk':
-      return 'calling Batch';
+      return `making the ${bulkWords(progress.titles).calls}`;
     case 'closing':
       return 'sealing the receipts';
     case 'users':

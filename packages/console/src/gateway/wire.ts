@@ -210,7 +210,7 @@ export interface RunLine {
     approvedBy?: string;
     total?: number;
     counts: Record<string, number>;
-    /** Users of a sweep who are done at Plaid and wait for Batch; counted as pending. */
+    /** Users of a sweep who are done but for a bulk call; counted as pending. */
     waitingForBulk?: number;
   };
 }

@@ -216,7 +216,7 @@ function approval(run: RunLine, tell: (action: Action, body: { total: number; by
   );
 }
 
-const WAITING = 'done at Plaid, waiting for Batch';
+const WAITING = 'waiting for bulk calls';
 const GOOD = new Set(['removed', 'alreadyGone', 'accepted', 'skipped', 'held']);
 
 function progressOf({ progress }: RunLine): Child {

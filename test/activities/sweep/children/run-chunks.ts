@@ -4,6 +4,8 @@ import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budge
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
@@ -26,6 +28,8 @@ async function runChunks(): Promise<void> {
   const dependencies = {
     ledger,
     sender: createTaskSender(settings.sender),
+    catalogue: new Catalogue(),
+    providers: new ProviderSet(),
     hasher: createSubjectHasher(subjectKey),
     services: settings.sender.services,
     budgets: createCallBudgets({ rates: ledger.rates, documentedLimit: () => CALLS_A_MINUTE }),

@@ -1,0 +1,102 @@
+import { columnOf } from '../policy/id-columns';
+import { USER_COLUMNS } from '../policy/source-spec';
+import { idAt, idsOf, NAMED_FIELDS } from '../policy/user-ids';
+import type { NamedIds, ProviderIds } from '../policy/user-ids';
+
+/** What a column of a source takes. */
+export type ColumnKind = 'id' | 'ids' | 'label' | 'moment';
+
+/** An ID of a provider whose column is not one of {@link USER_COLUMNS}. */
+export interface ColumnOfId {
+  column: string;
+  provider: string;
+  id: string;
+  list: boolean;
+}
+
+const KINDS: Readonly<Record<(typeof USER_COLUMNS)[number], ColumnKind>> = {
+  plaid_user_id: 'id',
+  plaid_user_token: 'id',
+  batch_user_id: 'id',
+  item_ids: 'ids',
+  reference: 'label',
+  closed_at: 'moment',
+};
+
+/** The providers whose IDs a source may have. */
+export interface ProvidersOfUsers {
+  readonly all: readonly { readonly name: string; readonly ids: Readonly<Record<string, { list?: boolean }>> }[];
+  /** Returns every mistake in a user's IDs, by field. */
+  problemsOf(user: NamedIds, ids: ProviderIds): readonly { field: string; message: string }[];
+}
+
+/** Names of IDs that are shorter than this resemble too much else. */
+const LEAST_NAME = 4;
+
+/** The columns of a source of users, for the providers that a worker or command has. */
+export class UserColumns {
+  /** The columns of the providers that come with the package. */
+  static readonly BASIC = new UserColumns();
+
+  readonly names: readonly string[];
+  readonly ids: readonly ColumnOfId[];
+  /** Returns what is wrong with the IDs of a user, by column; undefined for IDs that fit their providers. */
+  readonly problemOf: (user: NamedIds) => string | undefined;
+  readonly #resembling: readonly string[];
+
+  constructor(providers?: ProvidersOfUsers) {
+    const all = providers?.all ?? [];
+    this.ids = all.flatMap(({ name: provider, ids }) =>
+      Object.entries(ids).flatMap(([id, { list = false }]) =>
+        NAMED_FIELDS.some((own) => own.provider === provider && own.id === id)
+          ? []
+          : [{ column: columnOf(provider, id), provider, id, list }],
+      ),
+    );
+    this.names = [...USER_COLUMNS, ...this.ids.map(({ column }) => column)];
+    this.#resembling = this.ids.flatMap(({ provider, id }) =>
+      [provider, id].map(bare).filter((name) => name.length >= LEAST_NAME),
+    );
+    this.problemOf = (user) => {
+      if (!user.ids || !providers) return undefined;
+      const problems = providers.problemsOf(user, idsOf(user));
+      return problems.length === 0
+        ? undefined
+        : [...new Set(problems.map(({ field, message }) => `${this.#placeOf(field)}: ${message}`))].join('; ');
+    };
+  }
+
+  kindOf(column: string): ColumnKind {
+    const own = this.ids.find((one) => one.column === column);
+    if (own) return own.list ? 'ids' : 'id';
+    const basic = USER_COLUMNS.find((one) => one === column);
+    return basic === undefined ? 'label' : KINDS[basic];
+  }
+
+  /** Whether a column of this name is likely to have IDs of one of the providers. */
+  resembles(name: string): boolean {
+    const text = bare(name);
+    return this.#resembling.some((one) => text.includes(one));
+  }
+
+  /** Whether a user has any ID. */
+  hasId(user: NamedIds): boolean {
+    const ids = idsOf(user);
+    return Object.keys(ids).some((provider) =>
+      Object.keys(ids[provider] ?? {}).some((id) => !isThing(provider, id) && idAt(ids, provider, id) !== undefined),
+    );
+  }
+
+  #placeOf(field: string): string {
+    const [, provider = '', id] = field.split('.');
+    return this.ids.find((one) => one.provider === provider && one.id === id)?.column ?? field;
+  }
+}
+
+function isThing(provider: string, id: string): boolean {
+  return NAMED_FIELDS.some((one) => one.provider === provider && one.id === id && 'thing' in one);
+}
+
+function bare(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
