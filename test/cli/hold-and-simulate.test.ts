@@ -10,6 +10,8 @@ import type { Refused } from './run-cli';
 
 const SUBJECT_KEY = 'a-subject-key-for-tests';
 
+const COURIER = join(__dirname, '../../packages/cli/examples/courier.provider.yaml');
+
 async function freshLedger(): Promise<Record<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-ledger-'));
   return { HTTP_TASKS_LEDGER_URL: `file:${join(folder, 'ledger.db')}`, HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY };
@@ -101,6 +103,7 @@ describe('receipts', () => {
 interface SimulateDocument {
   plaid: { url: string };
   batch: { url: string };
+  courier: { url: string };
   settings: Record<string, string>;
 }
 
@@ -113,18 +116,24 @@ describe('simulate', () => {
       file,
       'plaid_user_id,plaid_user_token,batch_user_id,reference,item_ids\nusr_1,,1001,case,a;b\n,user-sandbox-x,,,c\n,,"10,02",,\n',
     );
-    const running = startCli([...anyPort, '--users', file, '--read-lag-ms', '0', '--json']);
+    const more = ['--providers', COURIER, '--provider-port', '0'];
+    const running = startCli([...anyPort, ...more, '--users', file, '--read-lag-ms', '0', '--json']);
     await running.printed('\n}\n');
-    const { plaid: at, settings } = oneDocument<SimulateDocument>(running.stdoutSoFar());
+    const { plaid: at, courier, settings } = oneDocument<SimulateDocument>(running.stdoutSoFar());
     const plaid = (await (await fetch(`${at.url}/__sim/state`)).json()) as PlaidState;
     expect(plaid.items.left).toEqual([
       { itemId: 'a', user: 'usr_1' },
       { itemId: 'b', user: 'usr_1' },
       { itemId: 'c', user: 'user-sandbox-x' },
     ]);
+    const { HTTP_TASKS_PROVIDERS, ...env } = settings;
+    expect(HTTP_TASKS_PROVIDERS).toBe(COURIER);
+    expect(env['COURIER_BASE_URL']).toBe(courier.url);
+    const headers = { authorization: `Bearer ${env['COURIER_TOKEN']}` };
+    expect((await fetch(`${courier.url}/contacts/c_1`, { method: 'DELETE', headers })).status).toBe(204);
     const called = await runJson<{ ok: boolean }>(
       ['call', 'plaid.userItemsGet', '--input', '{"user_token":"user-sandbox-x"}'],
-      settings,
+      env,
     );
     expect(called.document.ok).toBe(true);
     const { code, stdout } = await running.stop('SIGINT');

@@ -1,37 +1,46 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import type { ProviderSimulator } from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
 import type { Simulators, SimulatorsOptions } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { describeCommand, literalOption, onRun, wholeNumber } from './command';
-import type { CommonOptions } from './command';
 import { CommandFailure } from './errors';
 import { withInterruption } from './interruption';
 import type { Io } from './io';
 import { print, printJson, say } from './output';
+import { addProvidersOption } from './providers-option';
+import type { ProvidersOptions } from './providers-option';
 import { printTable } from './table';
-import { simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
+import { providerSettings, simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
 
-interface SimulateOptions extends CommonOptions {
+interface SimulateOptions extends ProvidersOptions {
   plaidPort?: string;
   batchPort?: string;
   latencyMs?: string;
   readLagMs?: string;
   rateLimit?: string;
   users?: string;
+  providerPort?: string;
 }
 
 const DEFAULT_PLAID_PORT = '4010';
 const DEFAULT_BATCH_PORT = '4020';
+/** Of the first provider file; the others get the ports after it. */
+const DEFAULT_PROVIDER_PORT = '4030';
 const MAX_PORT = 65_535;
+const PORTS = { min: 0, max: MAX_PORT };
 const HOUR_MS = 3_600_000;
 const MAX_RATE = 1_000_000;
 
-/** `http-tasks simulate`: stand-ins for Plaid and Batch on this machine until they are stopped. */
+/** `http-tasks simulate`: runs simulators of Plaid, Batch and provider files on this machine until they are stopped. */
 export function defineSimulateCommand(command: Command, io: Io): void {
   describeCommand(command, {
     description:
-      'They keep their state in memory and take invented keys, which are printed together with the settings to export. Control them under /__sim/ (users, faults, settings, state, calls, reset). A port of 0 takes any free one.',
+      'They keep their state in memory and take invented keys, which are printed together with the settings to export. Control them under /__sim/ (users, faults, settings, state, calls, reset). A port of 0 takes any free one. The simulator of a provider file is made from the file and its OpenAPI document: what a step is about exists until its act succeeds.',
     examples: [
       'http-tasks simulate --plaid-port 4010 --batch-port 4020 --users users.csv',
       'http-tasks simulate --latency-ms 80 --read-lag-ms 500 --rate-limit 50 --json',
+      'http-tasks simulate --providers courier.provider.yaml --provider-port 4030',
     ],
   });
   command
@@ -40,25 +49,55 @@ export function defineSimulateCommand(command: Command, io: Io): void {
     .addOption(literalOption('--latency-ms <ms>', 'added to every answer'))
     .addOption(literalOption('--read-lag-ms <ms>', 'how long a removed Item is still listed'))
     .addOption(literalOption('--rate-limit <calls>', 'calls a second that each simulator takes before it answers 429'))
-    .addOption(literalOption('--users <file>', 'a CSV file of users who are known there from the start'));
+    .addOption(literalOption('--users <file>', 'a CSV file of users who are known there from the start'))
+    .addOption(
+      literalOption(
+        '--provider-port <port>',
+        `where the simulator of the first provider file listens (else ${DEFAULT_PROVIDER_PORT}); the others follow`,
+      ),
+    );
+  addProvidersOption(command);
   onRun<SimulateOptions>(command, io, (options) => simulate(io, options));
 }
 
 async function simulate(io: Io, options: SimulateOptions): Promise<0> {
   const settings = simulatorOptions(options);
+  const files = await (await import('./providers/find-providers.js')).findProviders(io, options.providers);
+  const firstPort = wholeNumber('--provider-port', options.providerPort ?? DEFAULT_PROVIDER_PORT, PORTS);
   const users =
     options.users === undefined ? undefined : await (await import('./simulate-users.js')).seedUsers(options.users);
-  const simulators = await start({
-    ...settings,
-    plaid: { ...settings.plaid, users: users?.plaid },
-    batch: { ...settings.batch, users: users?.batch },
-  });
-  await withInterruption(async ({ wished }) => {
-    announce(io, simulators, options.json ?? false);
-    await wished;
-  });
-  await simulators.close();
+  const simulators = await start('--plaid-port and --batch-port', async () =>
+    (await import('@temporal-http-tasks/testing/internal/simulators/start-simulators')).startSimulators({
+      ...settings,
+      plaid: { ...settings.plaid, users: users?.plaid },
+      batch: { ...settings.batch, users: users?.batch },
+    }),
+  );
+  const others: ProviderSimulator[] = [];
+  try {
+    for (const [index, file] of files.entries())
+      others.push(await start('--provider-port', () => simulateFile(file, firstPort && firstPort + index, settings)));
+    await withInterruption(async ({ wished }) => {
+      announce(io, { simulators, others, files }, options.json ?? false);
+      await wished;
+    });
+  } finally {
+    await Promise.all([simulators, ...others].map((simulator) => simulator.close()));
+  }
   return 0;
+}
+
+async function simulateFile(file: ProviderFile, port: number, settings: SimulatorsOptions): Promise<ProviderSimulator> {
+  const { describedApi } = await import('./providers/described-api.js');
+  const { startProviderSimulator } =
+    await import('@temporal-http-tasks/testing/internal/simulators/described/provider-simulator');
+  const { latencyMs, rateLimits, readLag } = settings.plaid ?? {};
+  return startProviderSimulator(describedApi(file), {
+    port,
+    ...(latencyMs !== undefined && { latencyMs }),
+    ...(rateLimits?.['*'] && { rateLimits: { '*': rateLimits['*'] } }),
+    ...(readLag && { readLag }),
+  });
 }
 
 function simulatorOptions({
@@ -79,41 +118,63 @@ function simulatorOptions({
       ? {}
       : { readLag: { ms: wholeNumber('--read-lag-ms', readLagMs, { min: 0, max: HOUR_MS }) } };
   return {
-    plaidPort: wholeNumber('--plaid-port', plaidPort ?? DEFAULT_PLAID_PORT, { min: 0, max: MAX_PORT }),
-    batchPort: wholeNumber('--batch-port', batchPort ?? DEFAULT_BATCH_PORT, { min: 0, max: MAX_PORT }),
+    plaidPort: wholeNumber('--plaid-port', plaidPort ?? DEFAULT_PLAID_PORT, PORTS),
+    batchPort: wholeNumber('--batch-port', batchPort ?? DEFAULT_BATCH_PORT, PORTS),
     plaid: { ...common, ...readLag },
     batch: common,
   };
 }
 
-async function start(options: SimulatorsOptions): Promise<Simulators> {
-  const { startSimulators } = await import('@temporal-http-tasks/testing/internal/simulators/start-simulators');
+async function start<T>(portOptions: string, open: () => Promise<T>): Promise<T> {
   try {
-    return await startSimulators(options);
+    return await open();
   } catch (error) {
     const { code, port } = error as NodeJS.ErrnoException & { port?: number };
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
     const why = code === 'EACCES' ? 'may not be used by this user' : 'is taken by another process';
-    throw new CommandFailure(
-      'Failed',
-      `Port ${port ?? ''} ${why}; choose others with --plaid-port and --batch-port (0: any).`,
-    );
+    throw new CommandFailure('Failed', `Port ${port ?? ''} ${why}; choose others with ${portOptions} (0: any).`);
   }
 }
 
+interface Started {
+  simulators: Simulators;
+  others: readonly ProviderSimulator[];
+  files: readonly ProviderFile[];
+}
+
 /** Invented keys, so that they may be shown. */
-function announce(io: Io, simulators: Simulators, json: boolean): void {
+function announce(io: Io, { simulators, others, files }: Started, json: boolean): void {
   const { plaid, batch } = simulators;
-  const settings = simulatorSettings(simulators);
-  if (json) return printJson(io, { plaid: { url: plaid.url }, batch: { url: batch.url }, settings });
+  const settings = {
+    ...simulatorSettings(simulators),
+    ...(files.length > 0 && { HTTP_TASKS_PROVIDERS: files.map(({ file }) => resolve(file)).join(',') }),
+    ...Object.fromEntries(others.flatMap((other) => Object.entries(providerSettings(other)))),
+  };
+  if (json) {
+    const urls = [['plaid', plaid.url], ['batch', batch.url], ...others.map(({ provider, url }) => [provider, url])];
+    return printJson(io, { ...Object.fromEntries(urls.map(([name, url]) => [name, { url }])), settings });
+  }
+  const rows = [
+    ['Plaid', plaid.url],
+    ['Batch', batch.url],
+  ];
+  for (const [index, { url }] of others.entries()) rows.push([files[index]?.provider.title ?? '', url]);
   printTable(
     io,
     ['Simulator', 'URL', 'Control'],
-    [
-      ['Plaid', plaid.url, `${plaid.url}/__sim/state`],
-      ['Batch', batch.url, `${batch.url}/__sim/state`],
-    ],
+    rows.map(([name = '', url = '']) => [name, url, `${url}/__sim/state`]),
   );
   for (const [name, value] of Object.entries(settings)) print(io, `export ${name}='${value}'`);
+  for (const { file } of files.filter(signsInElsewhere))
+    say(io, `${file}: its tokenUrl is not simulated here; a worker would fetch access tokens from there.`);
   say(io, 'Ctrl-C stops them.');
+}
+
+function signsInElsewhere({ provider }: ProviderFile): boolean {
+  return provider.service.credentials.some(({ clientCredentials }) => {
+    const urls = [clientCredentials?.tokenUrl ?? []].flatMap((url) =>
+      typeof url === 'string' ? [url] : Object.values(url),
+    );
+    return urls.some((url) => !url.startsWith('/'));
+  });
 }

@@ -5,14 +5,15 @@ import { CommandFailure } from '../errors';
 import type { Io } from '../io';
 import { say } from '../output';
 import { readPrebuiltWorkflows } from '../worker-process/prebuilt-workflows';
-import { openWorld, QUIET } from '@temporal-http-tasks/testing/internal/faults/places';
-import type { World } from '@temporal-http-tasks/testing/internal/faults/places';
+import { QUIET } from '@temporal-http-tasks/testing/internal/faults/places';
+import type { Stage, StageOptions } from '@temporal-http-tasks/testing/internal/faults/places';
 
-/** Brings a Temporal server and a world up, uses it, and ends both, whatever happens. */
-export async function withOwnWorld<T>(
+/** Starts a Temporal server and opens a stage at it, uses the stage, and ends both, whatever happens. */
+export async function withOwnStage<S extends Stage, T>(
   io: Io,
   { signal, wished }: Interruption,
-  use: (world: World, signal: AbortSignal) => Promise<T>,
+  open: (at: Pick<StageOptions, 'address' | 'bundle'>) => Promise<S>,
+  use: (stage: S, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   // Attempts fail by the thousand here, on purpose.
   Runtime.install({ logger: QUIET, telemetryOptions: { logging: { filter: 'off', forward: {} } } });
@@ -21,9 +22,9 @@ export async function withOwnWorld<T>(
   try {
     say(io, 'Bundling the workflows');
     const { bundle } = await readPrebuiltWorkflows({ encrypted: false, traced: false });
-    const world = await openWorld({ address: server.address, ...(bundle && { bundle }) });
+    const stage = await open({ address: server.address, bundle });
     try {
-      const end = await Promise.race([use(world, signal), wished]);
+      const end = await Promise.race([use(stage, signal), wished]);
       if (end === 'interrupted')
         throw new CommandFailure(
           'Interrupted',
@@ -31,7 +32,7 @@ export async function withOwnWorld<T>(
         );
       return end;
     } finally {
-      await world.close();
+      await stage.close();
     }
   } finally {
     await server.stop();

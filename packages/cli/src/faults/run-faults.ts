@@ -5,7 +5,8 @@ import type { ExitCode, Io } from '../io';
 import { printJson, say } from '../output';
 import { drawCombinations } from '@temporal-http-tasks/testing/internal/faults/combinations';
 import { matrixPage } from './matrix-page';
-import { withOwnWorld } from './own-server';
+import { withOwnStage } from './own-server';
+import { openWorld } from '@temporal-http-tasks/testing/internal/faults/places';
 import { printMatrix } from './print-matrix';
 import { showProgress } from './progress';
 import { resultsOf } from '@temporal-http-tasks/testing/internal/faults/results';
@@ -34,7 +35,7 @@ export async function runFaults(io: Io, options: FaultsOptions): Promise<ExitCod
   ];
   const startedAt = performance.now();
   return withInterruption(async (interruption) => {
-    const matrix = await withOwnWorld(io, interruption, async (world, signal) => {
+    const matrix = await withOwnStage(io, interruption, openWorld, async (world, signal) => {
       say(io, `${tasks.length} off-boardings under faults; combinations are drawn from seed ${seed}`);
       const progress = showProgress(io, tasks.length, 'runs');
       try {

@@ -16,10 +16,16 @@ export interface TaskChoice {
   summary?: string;
 }
 
-/** How an answer of a simulator is made. */
-export interface SimulatedAnswer {
+/** A response of a simulator. */
+export interface SimulatedResponse {
   status: number;
   body?: unknown;
+}
+
+/** What a simulator returns for a task. */
+export interface SimulatedAnswer extends Partial<SimulatedResponse> {
+  /** For what is not there. */
+  absent?: SimulatedResponse;
 }
 
 const KEYS = ['effect', 'settle', 'means', 'absent', 'remedy', 'summary', 'sensitive', 'token'];
@@ -60,12 +66,32 @@ export function readSimulated(
       const place = `simulate.${key}`;
       const operation = operationIn(key, name);
       refuseUnknown(place, operation, operations, problems);
-      const fields = new FieldReader(value, problems, place, ['status', 'body']);
+      const fields = new FieldReader(value, problems, place, ['status', 'body', 'absent']);
       if (!isRecord(value)) return [];
-      const status = fields.whole('status', { min: 200, max: 599 }) ?? 200;
-      return [[operation, { status, ...(value.body !== undefined && { body: value.body }) }]];
+      const absent = fields.has('absent')
+        ? readSimulatedResponse(new FieldReader(value.absent, problems, `${place}.absent`, ['status', 'body']))
+        : undefined;
+      const { status, ...body } = readSimulatedResponse(fields);
+      // A response that is no success is the one for what is not there.
+      if (status !== undefined && status >= 400) return [[operation, { absent: { status, ...body } }]];
+      return [
+        [
+          operation,
+          {
+            ...(status !== undefined && { status }),
+            ...body,
+            ...(absent && { absent: { ...absent, status: absent.status ?? 404 } }),
+          },
+        ],
+      ];
     }),
   );
+}
+
+function readSimulatedResponse(fields: FieldReader): Partial<SimulatedResponse> {
+  const status = fields.whole('status', { min: 200, max: 599 });
+  const { body } = fields.raw;
+  return { ...(status !== undefined && { status }), ...(body !== undefined && { body }) };
 }
 
 /** Tasks are named by their operation, or by their full name. */

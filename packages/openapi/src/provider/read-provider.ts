@@ -24,6 +24,8 @@ import { readSimulated, readTaskChoices } from './provider-tasks';
 import type { SimulatedAnswer, TaskChoice } from './provider-tasks';
 import { MOST_PROVIDER_BYTES, parseProviderText, ProviderTextError } from './provider-text';
 import type { ProviderText } from './provider-text';
+import { readResponses } from './response-sketches';
+import type { OperationResponses } from './response-sketches';
 import { checkStepInputs } from './step-inputs';
 
 /** A provider file that was read. */
@@ -33,6 +35,8 @@ export interface ProviderFile {
   file: string;
   /** Answers of a simulator, by operation. */
   simulated: ReadonlyMap<string, SimulatedAnswer>;
+  /** What the document says of responses, by operation. */
+  responses: ReadonlyMap<string, OperationResponses>;
   /** Operations of the document that cannot be called, with the reason. */
   skipped: ReadonlyMap<string, string>;
 }
@@ -114,7 +118,8 @@ export async function readProviderFile(path: string): Promise<ProviderFile> {
     ids,
     steps: steps.definitions,
   });
-  return { provider, file: path, simulated, skipped: tasks.skipped };
+  const responses = document ? readResponses(document.document) : new Map<string, OperationResponses>();
+  return { provider, file: path, simulated, responses, skipped: tasks.skipped };
 }
 
 async function readText(path: string): Promise<ProviderText> {

@@ -21,15 +21,15 @@ export class ProvidersSeen {
     this.#plaid = plaid.state();
     this.#batch = batch.state();
     this.#calls = {
-      plaid: by(plaid.calls().calls, ({ user }) => user),
-      batch: by(batch.calls().calls, ({ user }) => user),
+      plaid: groupBy(plaid.calls().calls, ({ user }) => user),
+      batch: groupBy(batch.calls().calls, ({ user }) => user),
     };
     this.#itemsLeft = itemsBy(this.#plaid.items.left);
     this.#itemsRemoved = itemsBy(this.#plaid.items.removed);
     this.#terminated = new Set(this.#plaid.terminated.map(({ user }) => user));
     this.#removed = new Set(this.#plaid.removedUsers);
     this.#gone = Object.fromEntries(Object.entries(this.#batch.apps).map(([app, { gone }]) => [app, new Set(gone)]));
-    this.#repeats = by(this.#plaid.repeats.irreversible, ({ user }) => user);
+    this.#repeats = groupBy(this.#plaid.repeats.irreversible, ({ user }) => user);
   }
 
   /** Everybody for whom something was done and nothing should have been. */
@@ -67,10 +67,11 @@ export class ProvidersSeen {
 }
 
 function itemsBy(items: readonly { itemId: string; user: string }[]): Map<string, string[]> {
-  return new Map([...by(items, ({ user }) => user)].map(([user, own]) => [user, own.map(({ itemId }) => itemId)]));
+  return new Map([...groupBy(items, ({ user }) => user)].map(([user, own]) => [user, own.map(({ itemId }) => itemId)]));
 }
 
-function by<T>(values: readonly T[], keyOf: (value: T) => string | undefined): Map<string, T[]> {
+/** Groups values by a key; those without one are left out. */
+export function groupBy<T>(values: readonly T[], keyOf: (value: T) => string | undefined): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const value of values) {
     const key = keyOf(value);

@@ -9,6 +9,7 @@ import type { Logger, WorkerOptions } from '@temporalio/worker';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
 import { startSimulators } from '../simulators/start-simulators';
 import type { Simulators } from '../simulators/start-simulators';
 import { createHttpTasksWorker } from 'temporal-http-tasks/internal/worker';
@@ -34,12 +35,10 @@ export const QUIET: Logger = {
   error: nothing,
 };
 
-/** What all places share. */
-export interface World {
+/** Where workers are started as they are needed. */
+export interface Stage {
   client: Client;
-  simulators: Simulators;
-  /** The names of the apps at Batch. */
-  apps: readonly string[];
+  /** Starts a worker. @param env Settings that replace the stage's. */
   openPlace(env?: Readonly<Record<string, string>>): Promise<Place>;
   close(): Promise<void>;
 }
@@ -47,7 +46,6 @@ export interface World {
 /** A worker with a ledger of its own. Rates and refused keys are shared within a ledger and a process, and not beyond. */
 export interface Place {
   client: Client;
-  simulators: Simulators;
   taskQueue: string;
   ledger: OpenedLedger;
   /** Ends the worker when its calls are over. */
@@ -55,14 +53,48 @@ export interface Place {
   close(): Promise<void>;
 }
 
+/** The stage of the matrix. */
+export interface World extends Stage {
+  simulators: Simulators;
+  /** The names of the apps at Batch. */
+  apps: readonly string[];
+}
+
 /** Where the workflows come from, if they were bundled before. */
 export type Bundle = NonNullable<WorkerOptions['workflowBundle']>;
 
+/** What a stage is opened with. */
+export interface StageOptions {
+  address: string;
+  bundle?: Bundle | undefined;
+  /** The settings under which the workers call the simulators. */
+  settings: Readonly<Record<string, string>>;
+  /** Providers of the workers besides Plaid and Batch, which are then not configured. */
+  providers?: readonly Provider[];
+  /** Sets limits that no run reaches. */
+  setRates: (ledger: OpenedLedger) => Promise<void>;
+}
+
 /** Opens simulators and a connection to Temporal; places are opened as they are needed. */
-export async function openWorld({ address, bundle }: { address: string; bundle?: Bundle }): Promise<World> {
-  const workflowBundle = bundle ?? (await bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: QUIET }));
+export async function openWorld({ address, bundle }: Pick<StageOptions, 'address' | 'bundle'>): Promise<World> {
   // A second removal is carried out instead of refused, so that a blind repetition is seen.
   const simulators = await startSimulators({ plaid: { repeatedRemovals: 'process' } });
+  const stage = await openStage({
+    address,
+    bundle,
+    settings: simulatorSettings(simulators),
+    setRates: (ledger) => setSimulatorRates(ledger, simulators),
+  });
+  const close = async (): Promise<void> => {
+    await stage.close();
+    await simulators.close();
+  };
+  return { ...stage, simulators, apps: Object.keys(simulators.batch.appKeys), close };
+}
+
+/** Connects to Temporal; places are opened as they are needed. */
+export async function openStage({ address, bundle, settings: env, providers, setRates }: StageOptions): Promise<Stage> {
+  const workflowBundle = bundle ?? (await bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: QUIET }));
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-faults-'));
   const [connection, native] = await Promise.all([
     Connection.connect({ address }),
@@ -72,25 +104,26 @@ export async function openWorld({ address, bundle }: { address: string; bundle?:
   const open = new Set<Place>();
   const close = async (): Promise<void> => {
     await Promise.all([...open].map((place) => place.close()));
-    await Promise.all([connection.close(), native.close(), simulators.close()]);
+    await Promise.all([connection.close(), native.close()]);
     await rm(folder, { recursive: true, force: true });
   };
-  const openPlace = async (env: Readonly<Record<string, string>> = {}): Promise<Place> => {
+  const openPlace = async (own: Readonly<Record<string, string>> = {}): Promise<Place> => {
     const taskQueue = `faults-${randomUUID()}`;
     const url = `file:${join(folder, `${taskQueue}.db`)}`;
-    const settings = readSettings({ ...environmentOf(simulators, taskQueue, url), ...env });
+    const services = providers?.map(({ service }) => service);
+    const settings = readSettings({ ...env, ...settingsOf(taskQueue, url), ...own }, services);
     const worker = await createHttpTasksWorker({
       settings,
       connection: native,
+      ...(providers && { providers }),
       worker: { workflowBundle, maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES },
     });
     const run = worker.run();
     while (worker.getState() === 'INITIALIZED') await Promise.race([run, delay(5)]);
     const ledger = await openLedger({ url, subjectKey: SUBJECT_KEY });
-    await setSimulatorRates(ledger, simulators);
+    await setRates(ledger);
     const place: Place = {
       client,
-      simulators,
       taskQueue,
       ledger,
       stopWorker: async () => {
@@ -106,12 +139,11 @@ export async function openWorld({ address, bundle }: { address: string; bundle?:
     open.add(place);
     return place;
   };
-  return { client, simulators, apps: Object.keys(simulators.batch.appKeys), openPlace, close };
+  return { client, openPlace, close };
 }
 
-function environmentOf(simulators: Simulators, taskQueue: string, ledgerUrl: string): Record<string, string> {
+function settingsOf(taskQueue: string, ledgerUrl: string): Record<string, string> {
   return {
-    ...simulatorSettings(simulators),
     HTTP_TASKS_LEDGER_URL: ledgerUrl,
     HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY,
     HTTP_TASKS_TASK_QUEUE: taskQueue,

@@ -7,6 +7,7 @@ import { ProvidersSeen } from './observe';
 import type { World } from './places';
 import { runTrial, withRecords } from './run-trial';
 import type { EndedRun, RecordedRun } from './run-trial';
+import { inLanes } from './lanes';
 import { placeOf, trialOf } from './trial';
 import type { PlaceKind, Trial } from './trial';
 import { statusesOf } from './combinations';
@@ -131,27 +132,4 @@ function judgeAll({ simulators, apps }: World, ended: readonly Recorded[]): Judg
 /** Whether nothing at all is wrong. */
 export function isSound({ judged, numbers }: JudgedMatrix): boolean {
   return numbers.bystandersTouched === 0 && judged.every(({ judgement }) => judgement.ok);
-}
-
-/**
- * Works through a list, this many values at a time. Once one fails, no further value is begun; what was begun is waited for.
- *
- * @throws The first failure.
- */
-async function inLanes<T>(
-  values: readonly T[],
-  lanes: number,
-  work: (value: T) => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  const queue = values.values();
-  const failures: unknown[] = [];
-  const lane = async (): Promise<void> => {
-    for (const value of queue) {
-      if (signal.aborted || failures.length > 0) return;
-      await work(value).catch((error: unknown) => failures.push(error));
-    }
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
-  if (failures.length > 0) throw failures[0];
 }

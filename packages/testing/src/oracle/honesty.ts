@@ -3,7 +3,7 @@ import type { Observed, Recorded, ReportedStep, Truth } from './observed';
 import { hasEffect } from './expect';
 
 /** The step under which a sweep records the final outcome of all remaining steps of a user. */
-const REST = 'offboarding';
+export const REST = 'offboarding';
 
 /** Reasons of skips that were requested or left nothing to do, which need no line in the compensation log. */
 const NEEDS_NO_LINE: readonly string[] = [
@@ -50,7 +50,7 @@ export function findingsOf(observed: Observed, steps: readonly string[], apps: r
   if (truth.irreversibleRepeats > 0)
     findings.wronglyDeleted.push(`${truth.irreversibleRepeats} irreversible effects executed twice`);
   for (const other of truth.othersTouched) findings.wronglyDeleted.push(`${other} was touched`);
-  findings.wronglyDeleted.push(...blindRepetitions(truth.calls));
+  findings.wronglyDeleted.push(...blindRepetitions(truth.calls, IRREVERSIBLE, RECONCILING_READS));
   if (!report) {
     findings.lost.push(problem ?? 'there is no report');
     return findings;
@@ -126,13 +126,21 @@ function effectsOf(step: string, truth: Truth): Truth['calls'] {
   );
 }
 
-/** Returns irreversible calls that were sent again, without a read in between, after a call in doubt. */
-function blindRepetitions(calls: Truth['calls']): string[] {
+/**
+ * Returns irreversible calls that were sent again, without a read in between, after a call in doubt.
+ *
+ * @param reads The calls that show whether one took effect.
+ */
+export function blindRepetitions(
+  calls: Truth['calls'],
+  irreversible: readonly string[],
+  reads: readonly string[],
+): string[] {
   const open = new Set<string>();
   const blind: string[] = [];
   for (const { endpoint, status, fault } of calls) {
-    if (RECONCILING_READS.includes(endpoint)) open.clear();
-    if (!IRREVERSIBLE.includes(endpoint)) continue;
+    if (reads.includes(endpoint)) open.clear();
+    if (!irreversible.includes(endpoint)) continue;
     if (open.has(endpoint)) blind.push(`${endpoint} was sent again after a lost response without a read in between`);
     const saysNothingWasDone = status !== null && ((status >= 400 && status < 500) || fault === 'maintenance');
     if (saysNothingWasDone) open.delete(endpoint);
@@ -163,34 +171,44 @@ function compensationFaults(
 
 /** Returns the calls that may have changed something and lack an intent or an outcome in the ledger. */
 function unrecorded({ truth, receipts }: Observed): string[] {
+  const effects = truth.calls.filter(({ endpoint }) => hasEffect(endpoint));
+  return unrecordedCalls(effects, receipts, (step, endpoint, app) =>
+    step.startsWith(BATCH) ? step === `${BATCH}${app}` : callsOfStep(step).includes(endpoint),
+  );
+}
+
+/**
+ * Returns what the ledger lacks: outcomes of intents, and intents of calls. A sweep records the intents of many users in
+ * one statement, outside the receipts; its receipt is the step's final outcome.
+ *
+ * @param effects The calls that may have changed something.
+ * @param isOf Whether a call belongs to a step.
+ */
+export function unrecordedCalls(
+  effects: Truth['calls'],
+  receipts: readonly Recorded[],
+  isOf: (step: string, endpoint: string, app: string | undefined) => boolean,
+): string[] {
   const findings = receipts
     .filter(isIntent)
     .filter((intent) => !receipts.some((receipt) => isOutcomeOf(receipt, intent)))
     .map(({ step, attempt }) => `attempt ${attempt} of ${step} has an intent and no outcome`);
-  const effects = truth.calls.filter(({ endpoint }) => hasEffect(endpoint));
   for (const [key, sent] of Object.entries(groupBy(effects, ({ endpoint, app = '' }) => `${endpoint} ${app}`.trim()))) {
     const [endpoint = '', app] = key.split(' ');
     const own = receipts.filter(
       ({ task, keySlot }) => task.endsWith(`.${endpoint}`) && (app === undefined || keySlot === app),
     );
     const intents = own.filter(isIntent).length;
-    // A sweep records the intents of many users in one statement, outside the receipts; its receipt is the step's final
-    // outcome.
     const ofSweep = receipts.every(({ activityId }) => activityId === '');
-    if (ofSweep ? !isSettled(endpoint, app, receipts) : intents < sent.length)
+    const isSettled = receipts.some(
+      ({ step, phase }) => phase === 'settled' && (step === REST || isOf(step, endpoint, app)),
+    );
+    if (ofSweep ? !isSettled : intents < sent.length)
       findings.push(
         `${sent.length} calls of ${key} were sent, and the ledger has ${ofSweep ? 'no receipt' : `${intents} intents`}`,
       );
   }
   return findings;
-}
-
-function isSettled(endpoint: string, app: string | undefined, receipts: readonly Recorded[]): boolean {
-  return receipts.some(
-    ({ step, phase }) =>
-      phase === 'settled' &&
-      (step === REST || (step.startsWith(BATCH) ? step === `${BATCH}${app}` : callsOfStep(step).includes(endpoint))),
-  );
 }
 
 function isIntent({ phase }: Recorded): boolean {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { textOfBody } from './loopback-server';
 import type { Answer } from './provider';
 
 /** Delay before a reset, in milliseconds, so that the bytes sent before are read. */
@@ -41,7 +42,7 @@ export function dripBody(
   answer: Answer,
   pace: { intervalMs: number; bytesPerChunk: number },
 ): void {
-  const body = Buffer.from(JSON.stringify(answer.body));
+  const body = Buffer.from(textOfBody(answer.body));
   writeJsonHead(response, answer.status, body);
   let sent = 0;
   const timer = setInterval(() => {
@@ -55,7 +56,9 @@ export function dripBody(
 }
 
 function sendHalf(response: ServerResponse, answer: Answer, sent: () => void): void {
-  const body = Buffer.from(JSON.stringify(answer.body));
+  const body = Buffer.from(textOfBody(answer.body));
+  // Without a body, the head would be the whole response.
+  if (body.length === 0) return sent();
   writeJsonHead(response, answer.status, body);
   response.write(body.subarray(0, Math.ceil(body.length / 2)), sent);
 }

@@ -1,14 +1,14 @@
 /**
- * The control API of both simulators: requests and responses of `/__sim/…`.
+ * The control API of all simulators: requests and responses of `/__sim/…`.
  *
  * | route | does |
  * |---|---|
- * | `POST /__sim/users` | adds users: `PlaidSeed` at Plaid, `BatchSeed` at Batch; returns `SeedSummary` |
+ * | `POST /__sim/users` | adds users: `PlaidSeed` at Plaid, `BatchSeed` at Batch, else `ProviderSeed`; returns `SeedSummary` |
  * | `POST /__sim/faults` | adds one `FaultRule`, or an array of them; returns `FaultList` |
  * | `GET /__sim/faults` | returns `FaultList`, with how often each rule matched and fired |
  * | `DELETE /__sim/faults` | removes all rules, or one with `?id=` |
  * | `POST /__sim/settings` | changes latency, rate limits, read lag… while running |
- * | `GET /__sim/state` | returns `PlaidState` or `BatchState`; only the figures with `?detail=counts` |
+ * | `GET /__sim/state` | returns `PlaidState`, `BatchState` or `ProviderState`; only the figures with `?detail=counts` |
  * | `GET /__sim/calls` | returns `CallList`, paginated with `?after=SEQ` and `?limit=N` |
  * | `POST /__sim/reset` | restores the users, faults and settings with which the simulator was started |
  *
@@ -40,6 +40,12 @@ export const BATCH_ENDPOINTS = [
 /** The endpoint name of a call to an unknown route in the log; a rule for `*` also matches it. */
 export const UNKNOWN_ROUTE = 'unknownRoute';
 
+/** The provider's operation name, or `*` for every call. */
+export type EndpointName =
+  (typeof PLAID_ENDPOINTS)[number] | (typeof BATCH_ENDPOINTS)[number] | typeof UNKNOWN_ROUTE | '*' | (string & {});
+
+/** Which names there are depends on the simulator, which refuses others. */
+const endpointName: z.ZodType<EndpointName, EndpointName> = z.string().min(1);
 const endpoint = z.enum([...PLAID_ENDPOINTS, ...BATCH_ENDPOINTS, UNKNOWN_ROUTE, '*']);
 
 /**
@@ -59,8 +65,8 @@ const retryAfterSchema = z.discriminatedUnion('form', [
 /** When a rule fires. Without `nth` and `probability` it fires on every matching call. */
 const whenToFire = {
   /** The provider's operation name, or `*` for every call. */
-  endpoint,
-  /** Matches only calls about this user: Plaid's user ID or Batch's custom ID. A bulk call matches each of its IDs. */
+  endpoint: endpointName,
+  /** Matches only calls about this user: an ID of theirs at the provider. A bulk call matches each of its IDs. */
   user: z.string().optional(),
   /** Counted from 1 over the matching calls. Cannot be combined with `probability`. */
   nth: z.union([z.number().int().min(1), z.array(z.number().int().min(1)).min(1)]).optional(),
@@ -156,13 +162,15 @@ export const faultRuleSchema = faultKinds.refine((rule) => rule.nth === undefine
   message: 'give nth or probability, not both',
 });
 
-const rateLimit = z.strictObject({
+/** A token bucket. */
+export const rateLimit = z.strictObject({
   perSecond: z.number().positive(),
   /** Maximum burst. @default the calls of one second, at least 1 */
   burst: z.number().min(1).optional(),
 });
 
-const commonSettings = {
+/** Settings of every simulator. */
+export const commonSettings = {
   /** Delay of every provider response after processing, in milliseconds. @default 0 */
   latencyMs: z.number().min(0).default(0),
   /** Token buckets by endpoint; `*` is one bucket for all endpoints. @default none */

@@ -1,5 +1,5 @@
-import { parseControlBody } from './control-error';
-import { faultRuleSchema } from './control-api';
+import { ControlError, parseControlBody } from './control-error';
+import { faultRuleSchema, UNKNOWN_ROUTE } from './control-api';
 import type { FaultRule, FaultRuleInput } from './control-api';
 import type { FaultList, FaultStatus } from './control-answers';
 import type { RecognisedCall } from './provider';
@@ -21,7 +21,7 @@ class Rule {
   wantsToFire(call: RecognisedCall): boolean {
     const { rule } = this.status;
     if (rule.endpoint !== '*' && rule.endpoint !== call.endpoint) return false;
-    if (rule.user !== undefined && !call.users.includes(rule.user)) return false;
+    if (rule.user !== undefined && !isAbout(call, rule.user)) return false;
     this.status.matched += 1;
     // Drawn even if the rule is exhausted, so that `times` does not change later draws.
     const drawn = rule.probability === undefined || this.random() < rule.probability;
@@ -29,6 +29,10 @@ class Rule {
     if (rule.nth === undefined) return drawn;
     return typeof rule.nth === 'number' ? rule.nth === this.status.matched : rule.nth.includes(this.status.matched);
   }
+}
+
+function isAbout({ users, alsoKnownAs = [] }: RecognisedCall, user: string): boolean {
+  return users.includes(user) || alsoKnownAs.includes(user);
 }
 
 /**
@@ -39,7 +43,11 @@ export class FaultBook {
   private rules: Rule[] = [];
   private added = 0;
 
-  constructor(private readonly seed: number) {}
+  /** @param endpoints The names that rules may have, besides `*`. */
+  constructor(
+    private readonly seed: number,
+    private readonly endpoints: readonly string[],
+  ) {}
 
   /** Validates all rules before adding them, so that an invalid one adds none. */
   add(input: unknown): FaultList {
@@ -47,6 +55,11 @@ export class FaultBook {
     const rules = inputs.map((rule, index) =>
       parseControlBody(faultRuleSchema, rule, Array.isArray(input) ? [index] : []),
     );
+    for (const [index, { endpoint }] of rules.entries()) {
+      if ([...this.endpoints, UNKNOWN_ROUTE, '*'].includes(endpoint)) continue;
+      const field = Array.isArray(input) ? `${index}.endpoint` : 'endpoint';
+      throw new ControlError(field, `unknown call; known: ${this.endpoints.join(', ')}, ${UNKNOWN_ROUTE} and *`);
+    }
     for (const rule of rules) {
       this.added += 1;
       this.rules.push(new Rule(`fault-${this.added}`, rule, Math.imul(this.seed + this.added, SEED_STEP)));

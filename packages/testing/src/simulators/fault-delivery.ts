@@ -3,7 +3,7 @@ import type { FaultRule } from './control-api';
 import { dripBody, resetConnection, resetMidBody, stall, stallMidBody } from './broken-connections';
 import type { Answer, CarriedOutHow, JsonBody, Provider, ReceivedRequest, RecognisedCall } from './provider';
 import type { OpenCall } from './call-log';
-import { send } from './loopback-server';
+import { send, textOfBody } from './loopback-server';
 import { retryAfterValue } from './retry-after';
 
 /** A call for which a fault rule fired. */
@@ -87,7 +87,7 @@ function actOn(processed: boolean, faulty: FaultyCall): Answer {
 
 function refuse({ response, log }: FaultyCall, answer: Answer, headers?: Record<string, string | undefined>): void {
   log.responded(answer.status, answer.code);
-  send(response, answer.status, JSON.stringify(answer.body), headers);
+  send(response, answer.status, textOfBody(answer.body), headers);
 }
 
 function alter(
@@ -98,7 +98,7 @@ function alter(
 ): void {
   const answer = actOn(processed, faulty);
   faulty.log.responded(answer.status, answer.code);
-  send(faulty.response, answer.status, change(JSON.stringify(answer.body)), headers);
+  send(faulty.response, answer.status, change(textOfBody(answer.body)), headers);
 }
 
 function lateAnswer(faulty: FaultyCall): () => void {

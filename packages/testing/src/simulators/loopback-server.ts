@@ -54,6 +54,14 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
   });
 }
 
+/** Returns the body of a response as it is sent; empty for a response without one. */
+export function textOfBody(body: unknown): string {
+  return body === undefined ? '' : JSON.stringify(body);
+}
+
+/** Statuses whose responses have neither a body nor a length. */
+const WITHOUT_BODY: readonly number[] = [204, 205, 304];
+
 /** Sends a whole response with its length. */
 export function send(
   response: ServerResponse,
@@ -61,10 +69,9 @@ export function send(
   body: string | Buffer,
   headers: Record<string, string | undefined> = {},
 ): void {
-  const sent: Record<string, string | number> = {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-  };
+  const sent: Record<string, string | number> = WITHOUT_BODY.includes(status)
+    ? {}
+    : { ...(body !== '' && { 'content-type': 'application/json' }), 'content-length': Buffer.byteLength(body) };
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) sent[name] = value;
   }

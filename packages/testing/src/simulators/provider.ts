@@ -27,6 +27,8 @@ export interface Answer {
 export interface RecognisedCall {
   endpoint: string;
   users: readonly string[];
+  /** Other IDs of a single user, by which fault rules may name it. */
+  alsoKnownAs?: readonly string[];
   app?: string;
   carryOut(how?: CarriedOutHow): Answer;
 }

@@ -5,7 +5,7 @@ import type { CallList, FaultList } from './control-answers';
 import { handleControl, CONTROL_PREFIX } from './control-routes';
 import { FaultBook } from './fault-book';
 import { deliverFault } from './fault-delivery';
-import { listenOnLoopback, readBody, send } from './loopback-server';
+import { listenOnLoopback, readBody, send, textOfBody } from './loopback-server';
 import type { LoopbackServer } from './loopback-server';
 import type { Answer, Controls, Provider, ReceivedRequest } from './provider';
 import { RateLimiter } from './rate-limiter';
@@ -64,9 +64,9 @@ export class Simulator {
     private readonly provider: Provider,
     private readonly controls: Controls,
     readonly calls: CallLog,
-    private readonly options: SimulatorOptions,
+    private readonly options: SimulatorOptions & { endpoints: readonly string[] },
   ) {
-    this.faults = new FaultBook(options.seed ?? 1);
+    this.faults = new FaultBook(options.seed ?? 1, options.endpoints);
   }
 
   /** Applies settings. The rate-limit buckets start full. */
@@ -141,7 +141,7 @@ export class Simulator {
   }
 
   private answer(response: ServerResponse, answer: Answer, headers?: Record<string, string | undefined>): void {
-    const sendIt = (): void => send(response, answer.status, JSON.stringify(answer.body), headers);
+    const sendIt = (): void => send(response, answer.status, textOfBody(answer.body), headers);
     if (this.settings.latencyMs === 0) return sendIt();
     const timer = setTimeout(sendIt, this.settings.latencyMs);
     response.once('close', () => clearTimeout(timer));

@@ -1,3 +1,5 @@
+import { baseUrlSettingOf } from 'temporal-http-tasks/internal/providers/names';
+import type { ProviderSimulator } from '../simulators/described/provider-simulator';
 import type { Simulators } from '../simulators/start-simulators';
 
 /** The settings under which workers and commands call these simulators; all keys are invented. */
@@ -12,4 +14,9 @@ export function simulatorSettings({ plaid, batch }: Simulators): Record<string, 
       .map(([name, key]) => `${name}=${key}`)
       .join(','),
   };
+}
+
+/** The settings under which workers call the simulator of a provider file. */
+export function providerSettings({ provider, url, keys }: ProviderSimulator): Record<string, string> {
+  return { [baseUrlSettingOf(provider)]: url, ...keys };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CallLog } from '../call-log';
-import { batchSeedSchema, batchSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
+import { BATCH_ENDPOINTS, batchSeedSchema, batchSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
 import type { BatchSeedInput, BatchSettings, BatchSettingsInput } from '../control-api';
 import type { BatchState, BatchStateFigures, SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
@@ -48,7 +48,7 @@ export async function startBatchSimulator(options: BatchSimulatorOptions = {}): 
     appKeys: appKeys ?? { ios: 'SIM-IOS-KEY', android: 'SIM-ANDROID-KEY' },
   };
   const side = new BatchSide(keys, users, settings, new CallLog(callLogLimit ?? DEFAULT_CALL_LOG_LIMIT));
-  const simulator = new Simulator(side, side, side.calls, { port, faults, seed });
+  const simulator = new Simulator(side, side, side.calls, { port, faults, seed, endpoints: BATCH_ENDPOINTS });
   side.onConfigured = (live) => simulator.configure(live);
   const running = await simulator.start();
   return {

@@ -1,5 +1,5 @@
 import { CallLog } from '../call-log';
-import { plaidSeedSchema, plaidSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
+import { PLAID_ENDPOINTS, plaidSeedSchema, plaidSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
 import type { PlaidSeedInput, PlaidSettings, PlaidSettingsInput } from '../control-api';
 import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
@@ -67,7 +67,7 @@ export async function startPlaidSimulator(options: PlaidSimulatorOptions = {}): 
     environment: environment ?? 'sandbox',
   };
   const side = new PlaidSide(keys, users, settings, new CallLog(callLogLimit ?? DEFAULT_CALL_LOG_LIMIT));
-  const simulator = new Simulator(side, side, side.calls, { port, faults, seed });
+  const simulator = new Simulator(side, side, side.calls, { port, faults, seed, endpoints: PLAID_ENDPOINTS });
   side.onConfigured = (live) => simulator.configure(live);
   const running = await simulator.start();
   return {

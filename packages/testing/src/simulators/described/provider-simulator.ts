@@ -1,0 +1,268 @@
+import { CallLog } from '../call-log';
+import { UNKNOWN_ROUTE } from '../control-api';
+import type { SeedSummary } from '../control-answers';
+import { parseControlBody } from '../control-error';
+import type {
+  Answer,
+  CarriedOutHow,
+  Controls,
+  Provider,
+  ProviderFailures,
+  ReceivedRequest,
+  RecognisedCall,
+} from '../provider';
+import { RepeatLog } from '../repeat-log';
+import { DEFAULT_CALL_LOG_LIMIT, Simulator } from '../simulator';
+import type { RunningSimulator, SimulatorOptions } from '../simulator';
+import { providerSeedSchema, providerSettingsSchema } from './control';
+import type {
+  ProviderSeedInput,
+  ProviderSettings,
+  ProviderSettingsInput,
+  ProviderState,
+  ProviderStateFigures,
+  StepState,
+  Unplaced,
+} from './control';
+import type { DescribedApi, DescribedKey } from './description';
+import { callsFor, carryOut, stateOf } from './provider-calls';
+import type { CallContext, StepCall } from './provider-calls';
+import { isSignedIn, keyValue, Routes, sentKeys, tokenFor } from './requests';
+import { failure } from './responses';
+import { textOf, Users } from './users';
+import type { User } from './users';
+
+/** The endpoint name of the calls that fetch access tokens. */
+const TOKEN_ENDPOINT = 'accessToken';
+
+/** Options of a provider's simulator. */
+export interface ProviderSimulatorOptions extends SimulatorOptions, ProviderSettingsInput {
+  /** Initial users. @default none */
+  users?: ProviderSeedInput;
+}
+
+/** A running simulator of a provider, with the operations of the control API as methods. */
+export interface ProviderSimulator extends RunningSimulator {
+  provider: string;
+  /** The settings under which workers call it, all made up, but for the one with its URL. */
+  keys: Readonly<Record<string, string>>;
+  /** Adds users. Throws `ControlError` naming an invalid field. */
+  seed(users: ProviderSeedInput): SeedSummary;
+  /** Replaces the given settings and keeps the others. */
+  configure(settings: ProviderSettingsInput): void;
+  figures(): ProviderStateFigures;
+  state(): ProviderState;
+}
+
+/**
+ * Starts a simulator of an API on the loopback interface, made from its document and from what a provider file says its
+ * calls do. What a step is about exists until its `act` succeeds; then looks say that it is absent, lists are empty and
+ * requests are done. It has the faults and the control API of all simulators, under `/__sim/`. All state is in memory.
+ * Rejects when the port is in use.
+ */
+export async function startProviderSimulator(
+  api: DescribedApi,
+  options: ProviderSimulatorOptions = {},
+): Promise<ProviderSimulator> {
+  const { port, faults, seed, callLogLimit, users, ...settings } = options;
+  const side = new ProviderSide(api, users, settings, new CallLog(callLogLimit ?? DEFAULT_CALL_LOG_LIMIT));
+  const endpoints = [...api.operations.map(({ operation }) => operation), TOKEN_ENDPOINT];
+  const simulator = new Simulator(side, side, side.calls, { port, faults, seed, endpoints });
+  side.onConfigured = (live) => simulator.configure(live);
+  const running = await simulator.start();
+  return {
+    ...running,
+    provider: api.provider,
+    keys: keysOf(api),
+    seed: (more) => side.seed(more),
+    configure: (changed) => side.configure(changed),
+    figures: () => side.figures(),
+    state: () => side.state(),
+  };
+}
+
+function keysOf({ operations }: DescribedApi): Record<string, string> {
+  const keys = operations.flatMap((operation) => operation.keys);
+  return Object.fromEntries(
+    keys.flatMap(({ setting, scheme, clientIdSetting }) => [
+      [setting, keyValue({ setting, ...(scheme && { scheme }) })],
+      ...(clientIdSetting === undefined ? [] : [[clientIdSetting, keyValue({ setting: clientIdSetting })]]),
+    ]),
+  ) as Record<string, string>;
+}
+
+/** The provider's half: routes, keys and state. */
+class ProviderSide implements Provider, Controls {
+  readonly receiptField = 'request_id';
+  readonly failures: ProviderFailures;
+  onConfigured: (settings: ProviderSettings) => void = () => undefined;
+  private readonly routes: Routes;
+  private readonly users: Users;
+  private readonly repeats = new RepeatLog();
+  private readonly unplaced = new Map<string, Unplaced>();
+  private settings: ProviderSettings;
+
+  constructor(
+    private readonly api: DescribedApi,
+    private readonly firstUsers: ProviderSeedInput | undefined,
+    private readonly firstSettings: ProviderSettingsInput,
+    readonly calls: CallLog,
+  ) {
+    this.routes = new Routes(api.operations);
+    this.users = new Users(api);
+    this.failures = failuresOf(api);
+    this.settings = parseControlBody(providerSettingsSchema, firstSettings);
+  }
+
+  recognise(request: ReceivedRequest): RecognisedCall {
+    const [path = ''] = request.target.split('?', 1);
+    if (request.method === 'POST' && this.api.tokenPaths.includes(path))
+      return { endpoint: TOKEN_ENDPOINT, users: [], carryOut: () => this.accessToken(request) };
+    const read = this.routes.read(request);
+    if (!read) return { endpoint: UNKNOWN_ROUTE, users: [], carryOut: () => failure(this.api, 404, 'unknown_route') };
+    const { operation, input, parts } = read;
+    const calls = callsFor(this.context, operation.operation, input);
+    return {
+      endpoint: operation.operation,
+      ...this.about(calls),
+      carryOut: (how: CarriedOutHow = {}) => {
+        if (!isSignedIn(operation.keys, parts)) return this.failures.unauthorized();
+        return carryOut(this.context, operation, calls, how);
+      },
+    };
+  }
+
+  emptySuccess(): Answer {
+    return { status: 200, body: { request_id: 'sim-empty' }, processed: false };
+  }
+
+  credentialsIn(request: ReceivedRequest): string[] {
+    const read = this.routes.read(request);
+    return read ? sentKeys(read.operation.keys, read.parts) : [];
+  }
+
+  seed(body: unknown): SeedSummary {
+    return this.users.seed(parseControlBody(providerSeedSchema, body), this.settings);
+  }
+
+  configure(body: unknown): void {
+    const changed = typeof body === 'object' ? body : {};
+    this.settings = parseControlBody(providerSettingsSchema, { ...this.settings, ...changed });
+    this.onConfigured(this.settings);
+  }
+
+  figures(): ProviderStateFigures {
+    const counts = { users: 0, gone: 0, left: 0, touched: 0 };
+    for (const user of this.users.all) {
+      if (user.touched) counts.touched += 1;
+      if (!user.exists) continue;
+      counts.users += 1;
+      counts[this.isGone(user) ? 'gone' : 'left'] += 1;
+    }
+    const { provider } = this.api;
+    return { provider, counts, repeatCounts: this.repeats.figures(), calls: this.calls.figures() };
+  }
+
+  state(): ProviderState {
+    const users = [...this.users.all];
+    const known = users.filter(({ exists }) => exists);
+    const names = (some: readonly User[]): string[] => some.map(({ name }) => name);
+    return {
+      ...this.figures(),
+      gone: names(known.filter((user) => this.isGone(user))),
+      left: names(known.filter((user) => !this.isGone(user))),
+      touched: names(users.filter(({ touched }) => touched)),
+      steps: known.flatMap((user) => this.stepsOf(user)),
+      requests: users.flatMap(({ requests, name: user }) =>
+        requests.map((request) => ({
+          handle: request.handle,
+          step: request.step.step,
+          user,
+          state: stateOf(request, this.settings),
+        })),
+      ),
+      unplaced: [...this.unplaced.values()],
+      repeats: this.repeats.list(),
+    };
+  }
+
+  reset(): void {
+    this.users.clear();
+    this.repeats.clear();
+    this.unplaced.clear();
+    this.configure(parseControlBody(providerSettingsSchema, this.firstSettings));
+    if (this.firstUsers) this.seed(this.firstUsers);
+  }
+
+  private get context(): CallContext {
+    const { api, users, repeats, settings, unplaced } = this;
+    return { api, users, repeats, settings, unplaced };
+  }
+
+  /** The users of a call, without making any. */
+  private about(calls: readonly StepCall[]): Pick<RecognisedCall, 'users' | 'alsoKnownAs'> {
+    const [first] = calls;
+    if (!first) return { users: [] };
+    if (first.role === 'bulk') return { users: this.bulkUsers(first) };
+    const user = this.users.known(first.bound, first.step);
+    if (user) return { users: [user.name], alsoKnownAs: Object.values(user.ids).flat() };
+    const [id] = Object.keys(first.bound).filter((name) => Object.hasOwn(this.api.ids, name));
+    const name = id === undefined ? undefined : textOf(first.bound[id]);
+    return { users: name === undefined ? [] : [name] };
+  }
+
+  private bulkUsers({ step, bound }: StepCall): string[] {
+    const name = step.kind === 'once' ? (step.bulk?.id ?? '') : '';
+    return [bound.ids ?? []].flat().map((id) => this.users.known({ [name]: id }, step)?.name ?? id);
+  }
+
+  private accessToken(request: ReceivedRequest): Answer {
+    const form = new URLSearchParams(request.body.toString('utf8'));
+    const [, basic = ''] = /^Basic (.+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    const pair = Buffer.from(basic, 'base64').toString('utf8').split(':').map(decodeURIComponent);
+    const [clientId, secret] = basic === '' ? [form.get('client_id'), form.get('client_secret')] : pair;
+    const keys = this.api.operations.flatMap((operation) => operation.keys);
+    const key = keys.find((one) => isClient(one, clientId ?? '', secret ?? ''));
+    if (!key) return { status: 401, body: { error: 'invalid_client' }, processed: false, code: 'invalid_client' };
+    const body = { access_token: tokenFor(key.setting), token_type: 'Bearer', expires_in: 3_600 };
+    return { status: 200, body, processed: true };
+  }
+
+  private stepsOf(user: User): StepState[] {
+    const lists = [...user.items].map(([step, items]): StepState => {
+      const idsOf = (isGone: boolean): string[] =>
+        items.filter(({ goneAtMs }) => (goneAtMs !== undefined) === isGone).map(({ id }) => id);
+      const removals = Math.max(0, ...items.map((item) => item.removals));
+      const [left, removed] = [idsOf(false), idsOf(true)];
+      return { step, user: user.name, gone: left.length === 0, removals, items: { left, removed } };
+    });
+    const others = [...this.users.subjectsOf(user)].map(({ step, entry }): StepState => {
+      const subject = this.users.subject(user, step, entry);
+      const gone = subject.goneAtMs !== undefined;
+      return { step: step.step, user: user.name, ...(entry !== '' && { entry }), gone, removals: subject.removals };
+    });
+    return [...lists, ...others];
+  }
+
+  private isGone(user: User): boolean {
+    return this.stepsOf(user).every(({ gone }) => gone);
+  }
+}
+
+function isClient(key: DescribedKey, clientId: string, secret: string): boolean {
+  const { setting, clientIdSetting } = key;
+  if (clientIdSetting === undefined) return false;
+  return clientId === keyValue({ setting: clientIdSetting }) && secret === keyValue({ setting });
+}
+
+function failuresOf(api: DescribedApi): ProviderFailures {
+  return {
+    rateLimited: () => failure(api, 429, 'rate_limited'),
+    serverError: () => failure(api, 500, 'server_error'),
+    maintenance: () => failure(api, 503, 'unavailable'),
+    unauthorized: () => failure(api, 401, 'unauthorized'),
+    tooLarge: () => failure(api, 413, 'too_large'),
+    undocumented: (status, errorType, errorCode = errorType) => failure(api, status, errorCode),
+    quoting: (text) => ({ ...failure(api, 400, 'quoted'), body: { message: text } }),
+  };
+}

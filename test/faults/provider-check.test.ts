@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  cellsOf,
+  openProviderStage,
+  runProviderCells,
+} from '@temporal-http-tasks/testing/internal/faults/check-provider';
+import { failedCells } from '@temporal-http-tasks/cli/internal/providers/check-faults';
+import type { FailedProviderCell } from '@temporal-http-tasks/cli/internal/providers/check-faults';
+import { describedApi } from '@temporal-http-tasks/cli/internal/providers/described-api';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import type { ProviderCell } from '@temporal-http-tasks/testing/internal/oracle/provider-cell';
+import { silenceTemporal } from '../support/quiet-runtime';
+import { temporalAddress } from '../support/temporal';
+import { workflowBundle } from '../support/workflow-bundle';
+
+const EXAMPLES = join(__dirname, '../../packages/cli/examples');
+
+beforeAll(() => silenceTemporal());
+
+/** Runs the cells of a provider file that are wanted. */
+async function check(
+  path: string,
+  wanted: (cell: ProviderCell) => boolean,
+): Promise<{ cells: number; failed: FailedProviderCell[]; completed: number }> {
+  const file = await readProviderFile(path);
+  const stage = await openProviderStage(
+    { address: temporalAddress(), bundle: await workflowBundle() },
+    { provider: file.provider, api: describedApi(file) },
+  );
+  try {
+    const cells = cellsOf(file).filter(wanted);
+    const judged = await runProviderCells(stage, cells, () => undefined, new AbortController().signal);
+    const completed = judged.filter((one) => one.completed).length;
+    return { cells: judged.length, failed: failedCells(judged), completed };
+  } finally {
+    await stage.close();
+  }
+}
+
+it('a good provider file survives a lost response to each call of each step, alone and in a sweep', async () => {
+  const faults = ['none', 'lost after processing', '429'];
+  const { cells, failed, completed } = await check(join(EXAMPLES, 'courier.provider.yaml'), ({ fault }) =>
+    faults.includes(fault),
+  );
+  expect(failed).toEqual([]);
+  expect({ cells, completed }).toEqual({ cells: 34, completed: 34 });
+}, 240_000);
+
+it('a file that contradicts its document, or repeats what must not be repeated, fails and says why', async () => {
+  const changes: [from: string, to: string][] = [
+    ['getContact: { absent: [contact_not_found] }', 'getContact: { absent: [no_contact] }'],
+    ['fileErasure: { effect: irreversible,', 'fileErasure: { effect: irreversible, settle: resend,'],
+    [/\n {4}find:(?:\n {6}.+)+/.exec(courier())?.[0] ?? 'find', ''],
+    ['items: data.id', 'items: devices.id'],
+    ['    after: [{ step: courier.devices, unless: [failed, unknown], reason: devicesNotRemoved }]\n', ''],
+  ];
+  const folder = mkdtempSync(join(tmpdir(), 'http-tasks-courier-'));
+  writeFileSync(join(folder, 'courier.openapi.yaml'), readFileSync(join(EXAMPLES, 'courier.openapi.yaml')));
+  const file = join(folder, 'courier.provider.yaml');
+  writeFileSync(
+    file,
+    changes.reduce((text, [from, to]) => {
+      expect(text).toContain(from);
+      return text.replace(from, () => to);
+    }, courier()),
+  );
+  const { failed } = await check(
+    file,
+    ({ flow, fault, role }) => flow === 'offboardUser' && fault === 'lost after processing' && role === 'act',
+  );
+  const whyOf = (call: string): string => failed.find((one) => one.call === call)?.why ?? '';
+  expect(whyOf('deleteContact')).toMatch(
+    /courier\.contact is unknown.*getContact returned 404 with the code contact_not_found, which is not under absent of getContact/,
+  );
+  expect(whyOf('fileErasure')).toMatch(/fileErasure was carried out 2 times; settle: resend/);
+  expect(whyOf('removeDevices')).toMatch(
+    /courier\.devices is failed \(unreadableList\).*the document describes the response of listDevices without devices\.id; it has data\[\]\.id/,
+  );
+}, 240_000);
+
+function courier(): string {
+  return readFileSync(join(EXAMPLES, 'courier.provider.yaml'), 'utf8');
+}
