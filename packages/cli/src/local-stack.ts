@@ -12,11 +12,18 @@ import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/te
 import type { RunningTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { activityPollers } from 'temporal-http-tasks/internal/operator/pollers';
 import { OwnedProcess } from '@temporal-http-tasks/testing/internal/temporal-server/owned-process';
+import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { startProviderSimulator } from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
+import type {
+  ProviderSimulator,
+  ProviderSimulatorOptions,
+} from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
 import { CommandFailure } from './errors';
+import { describedApi } from './providers/described-api';
 import { localEncryption, serveCodecForUi } from './local-encryption';
 import type { LocalEncryption } from './local-encryption';
 import { setSimulatorRatesFor } from '@temporal-http-tasks/testing/internal/stage/simulator-rates';
-import { simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
+import { providerSettings, simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
 import { endableConnection } from './temporal-client';
 
 /** How to bring up everything that off-boarding needs on this machine. */
@@ -24,6 +31,8 @@ export interface LocalStackOptions {
   /** The environment to inherit; what it says about Temporal, the providers, us or where traces go is left out, but for a key for encryption. */
   env: Readonly<Record<string, string | undefined>>;
   simulators: SimulatorsOptions;
+  /** Providers of files, with their simulators. @default none */
+  providers?: readonly { file: ProviderFile; options: ProviderSimulatorOptions }[];
   withUi: boolean;
   /**
    * Where the ledger is.
@@ -49,6 +58,8 @@ export interface LocalStack {
   /** Where the UI has them decrypted. */
   codecUrl?: string;
   simulators: Simulators;
+  /** The simulators of provider files. */
+  others: readonly ProviderSimulator[];
   client: Client;
   taskQueue: string;
   /** What another terminal has to export in order to use all of this, but for the person's own encryption key. */
@@ -98,7 +109,11 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
   refuseWhenStopped(signal);
   const simulators = await startSimulators(options.simulators);
   undos.push(() => simulators.close());
-  const settings = settingsFor(server.address, simulators, options.ledgerUrl ?? `file:${join(folder, 'ledger.db')}`);
+  const others = await startOthers(options, undos);
+  const settings = {
+    ...settingsFor(server.address, simulators, options.ledgerUrl ?? `file:${join(folder, 'ledger.db')}`),
+    ...othersSettings(options, others),
+  };
   const { connection, signal: ended, end } = endableConnection({ address: server.address });
   undos.push(end);
   const client = new Client({ connection, plugins: encryption.plugins });
@@ -141,6 +156,7 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
     ...urls,
     encrypted,
     simulators,
+    others,
     client,
     taskQueue: TASK_QUEUE,
     settings,
@@ -150,6 +166,25 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
     addWorker,
   };
   return { stack, signal: ended };
+}
+
+async function startOthers({ providers = [] }: LocalStackOptions, undos: Undo[]): Promise<ProviderSimulator[]> {
+  const others: ProviderSimulator[] = [];
+  for (const { file, options } of providers) {
+    const simulator = await startProviderSimulator(describedApi(file), options);
+    undos.push(() => simulator.close());
+    others.push(simulator);
+  }
+  return others;
+}
+
+function othersSettings(
+  { providers = [] }: LocalStackOptions,
+  others: readonly ProviderSimulator[],
+): Record<string, string> {
+  if (providers.length === 0) return {};
+  const files = providers.map(({ file }) => file.file).join(',');
+  return Object.assign({ HTTP_TASKS_PROVIDERS: files }, ...others.map(providerSettings)) as Record<string, string>;
 }
 
 /** The UI reads encrypted payloads through a codec server in this process. */

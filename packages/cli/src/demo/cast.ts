@@ -33,6 +33,8 @@ export interface CastMember {
   /** As Plaid's simulator knows the user; absent when it does not. */
   plaid?: { userId: string; userToken?: string; items: readonly string[] };
   batchUserId?: string;
+  /** As the third provider knows the user, if it takes part. */
+  contactId?: string;
   expected: Expectation;
 }
 

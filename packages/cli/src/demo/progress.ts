@@ -1,10 +1,14 @@
 import { SingleBar } from 'cli-progress';
-import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { StateFigures } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
+import type { RunningSimulator } from '@temporal-http-tasks/testing/internal/simulators/simulator';
 import type { Io } from '../io';
 import { printable, say } from '../output';
 import type { RunOfUser } from './verdict';
 
 const REFRESH_MS = 150;
+
+/** A simulator that counts its calls. */
+type CountingSimulator = Pick<RunningSimulator, 'faults'> & { figures(): Pick<StateFigures, 'calls'> };
 
 /** Shows how far the demo has come. */
 export interface DemoProgress {
@@ -13,7 +17,7 @@ export interface DemoProgress {
 }
 
 /** A bar where a person looks on, else one line for each run that ended; both on stderr. */
-export function showProgress(io: Io, total: number, simulators: Simulators): DemoProgress {
+export function showProgress(io: Io, total: number, simulators: readonly CountingSimulator[]): DemoProgress {
   return io.stderr.isTTY ? showBar(io, total, simulators) : sayEnds(io, total);
 }
 
@@ -31,7 +35,7 @@ function sayEnds(io: Io, total: number): DemoProgress {
   };
 }
 
-function showBar(io: Io, total: number, simulators: Simulators): DemoProgress {
+function showBar(io: Io, total: number, simulators: readonly CountingSimulator[]): DemoProgress {
   const bar = new SingleBar({
     stream: io.stderr,
     format: '  {bar}  {value}/{total} users · {calls} calls · {faults} faults · {seconds} s',
@@ -43,10 +47,8 @@ function showBar(io: Io, total: number, simulators: Simulators): DemoProgress {
   });
   const startedAt = Date.now();
   const figures = (): Record<string, number> => ({
-    calls: simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total,
-    faults: [simulators.plaid, simulators.batch]
-      .flatMap(({ faults }) => faults.list().faults)
-      .reduce((sum, { fired }) => sum + fired, 0),
+    calls: simulators.reduce((sum, simulator) => sum + simulator.figures().calls.total, 0),
+    faults: simulators.flatMap(({ faults }) => faults.list().faults).reduce((sum, { fired }) => sum + fired, 0),
     seconds: Math.round((Date.now() - startedAt) / 1_000),
   });
   let ended = 0;

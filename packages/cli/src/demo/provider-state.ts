@@ -31,7 +31,7 @@ export interface FaultSummary {
 }
 
 /** Reads from both simulators which faults fired. */
-export async function readFaults(urls: { plaid: string; batch: string }): Promise<FaultSummary[]> {
+export async function readFaults(urls: Readonly<Record<string, string>>): Promise<FaultSummary[]> {
   const summaries = new Map<string, FaultSummary>();
   for (const [provider, url] of Object.entries(urls)) {
     const { faults } = await readControl<FaultList>(url, 'faults');
@@ -52,7 +52,7 @@ export async function readFaults(urls: { plaid: string; batch: string }): Promis
   return [...summaries.values()];
 }
 
-async function readControl<T>(url: string, what: string): Promise<T> {
+export async function readControl<T>(url: string, what: string): Promise<T> {
   const response = await fetch(`${url}/__sim/${what}`);
   if (!response.ok)
     throw new Error(`The simulator at ${url} answered ${response.status} when it was asked for its ${what}.`);

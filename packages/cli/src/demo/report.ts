@@ -20,8 +20,9 @@ export function printOutcomes(io: Io, runs: readonly RunOfUser[]): void {
     cell(io, result, (step) => step === 'plaid.products'),
     cell(io, result, (step) => step === 'plaid.user'),
     cell(io, result, (step) => step.startsWith('batch')),
+    cell(io, result, (step) => step.startsWith('courier.')),
   ]);
-  printTable(io, ['User', 'Status', 'Items', 'Products', 'Plaid user', 'Batch'], rows);
+  printTable(io, ['User', 'Status', 'Items', 'Products', 'Plaid user', 'Batch', 'Courier'], rows);
 }
 
 /** Prints, for every run that did not complete, what is done for good, what is not done, and what a person can do. */

@@ -9,12 +9,15 @@ import type { LocalStack } from '../local-stack';
 import { withLedger } from '../open-ledger';
 import { printJson, say } from '../output';
 import { readUserFile } from '../read-user-file';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import type { ProviderState as CourierState } from '@temporal-http-tasks/testing/internal/simulators/described/control';
 import { castFrom } from './cast';
 import type { CastMember } from './cast';
+import { COURIER_FILE, courierFaults, courierSeeds, withCourier } from './courier';
 import { planFaults } from './fault-plan';
 import { sayKept } from './kept';
 import { showProgress } from './progress';
-import { readFaults, readProviderState } from './provider-state';
+import { readControl, readFaults, readProviderState } from './provider-state';
 import { printCompensations, printFaults, printOutcomes } from './report';
 import { runUsers } from './run-users';
 import { seedsFor } from './seeds';
@@ -41,7 +44,8 @@ const LATENCY_MS = 15;
 
 /** Runs the demo; answers 0 only if the verdict holds. */
 export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
-  const cast = castFrom(await readUserFile(options.users, '--users'));
+  const cast = withCourier(castFrom(await readUserFile(options.users, '--users')));
+  const courier = await readProviderFile(COURIER_FILE);
   const { bystanders, ...seeds } = seedsFor(cast);
   const faults = planFaults(cast, options.seed);
   const simulators: SimulatorsOptions = {
@@ -61,6 +65,17 @@ export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
       {
         env: io.env,
         simulators,
+        providers: [
+          {
+            file: courier,
+            options: {
+              users: courierSeeds(cast),
+              faults: courierFaults(cast),
+              latencyMs: LATENCY_MS,
+              unknownIds: 'absent',
+            },
+          },
+        ],
         withUi: options.keep,
         workerEnv: { HTTP_TASKS_TOTAL_TIMEOUT_MS: TOTAL_TIMEOUT_MS, HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' },
         report: (line) => say(io, line),
@@ -87,10 +102,12 @@ async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scen
   );
   const runs = await followRuns(io, concurrency, scene);
   const { plaid, batch } = stack.simulators;
+  const [courier] = stack.others;
   const urls = { plaid: plaid.url, batch: batch.url };
   const state = await readProviderState(urls);
-  const faults = await readFaults(urls);
-  const judged = judge(runs, state.plaid, state.batch);
+  const atCourier = courier && (await readControl<CourierState>(courier.url, 'state'));
+  const faults = await readFaults({ ...urls, ...(courier && { courier: courier.url }) });
+  const judged = judge(runs, state.plaid, state.batch, atCourier);
   if (json) {
     printJson(io, {
       verdict: judged.verdict,
@@ -115,8 +132,8 @@ async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scen
 }
 
 async function followRuns(io: Io, concurrency: number, { cast, stack, interruption }: Scene): Promise<RunOfUser[]> {
-  const { client, taskQueue, settings, simulators } = stack;
-  const progress = showProgress(io, cast.length, simulators);
+  const { client, taskQueue, settings, simulators, others } = stack;
+  const progress = showProgress(io, cast.length, [simulators.plaid, simulators.batch, ...others]);
   try {
     const first = await Promise.race([
       runUsers(cast, {

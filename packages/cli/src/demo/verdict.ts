@@ -1,7 +1,9 @@
 import type { BatchState, PlaidState } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { ProviderState as CourierState } from '@temporal-http-tasks/testing/internal/simulators/described/control';
 import type { CastMember } from './cast';
 import { disagreements } from './claims';
+import { courierProblems, leavesCourier, leftAtCourier } from './courier';
 import { notGone, takenTooMuch } from './provider-truth';
 import type { ProviderState } from './provider-truth';
 
@@ -53,11 +55,11 @@ export function judge(
   runs: readonly RunOfUser[],
   plaid: PlaidState,
   batch: BatchState,
+  courier?: CourierState,
 ): { verdict: Verdict; problems: Problem[] } {
   const state: ProviderState = { plaid, batch };
   const cast = runs.map(({ member }) => member);
-  const leaving = cast.filter(({ expected }) => hasToLose(expected));
-  const usersGone = leaving.filter((member) => notGone(member, state).length === 0).length;
+  const leaving = cast.filter((member) => hasToLose(member.expected) || leavesCourier(member, courier));
   const strangers = touchedStrangers(cast, state);
   const repeats = [...plaid.repeats.irreversible, ...batch.repeats.irreversible];
   const about =
@@ -74,15 +76,22 @@ export function judge(
       )(`${endpoint} was carried out ${times + 1} times${item === undefined ? '' : ` for ${item}`}`),
     ),
     ...runs.flatMap(({ member, result }) => disagreements(member, result, state).map(about('report', member.label))),
+    ...courierProblems(runs, courier),
   ];
+  const isGone = (member: CastMember): boolean =>
+    notGone(member, state).length === 0 && leftAtCourier(member, courier).length === 0;
+  const usersGone = leaving.filter(isGone).length;
+  const sum = (kind: 'irreversible' | 'repeatSafe'): number =>
+    [plaid, batch, ...(courier ? [courier] : [])].reduce((all, { repeatCounts }) => all + repeatCounts[kind], 0);
+  const touched = new Set(problems.filter(({ kind }) => kind === 'bystander').map(({ who }) => who));
   return {
     verdict: {
       ok: problems.length === 0,
       usersGone,
       usersLeft: leaving.length - usersGone,
-      bystandersTouched: strangers.length,
-      irreversibleCallsRepeated: plaid.repeatCounts.irreversible + batch.repeatCounts.irreversible,
-      repeatSafeCallsRepeated: plaid.repeatCounts.repeatSafe + batch.repeatCounts.repeatSafe,
+      bystandersTouched: touched.size,
+      irreversibleCallsRepeated: sum('irreversible'),
+      repeatSafeCallsRepeated: sum('repeatSafe'),
     },
     problems,
   };

@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import type { FaultRuleInput } from '@temporal-http-tasks/testing/internal/simulators/control-api';
+import type {
+  ProviderSeedInput,
+  ProviderState,
+} from '@temporal-http-tasks/testing/internal/simulators/described/control';
+import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { BYSTANDER } from './cast';
+import type { CastMember } from './cast';
+import type { Problem, RunOfUser } from './verdict';
+
+/** The provider file of the third provider, a made-up one. */
+export const COURIER_FILE = join(__dirname, '..', '..', 'examples', 'courier.provider.yaml');
+
+const PROVIDER = 'courier';
+const BYSTANDERS = 1_000;
+
+/** Makes every user known to the third provider as well, with devices of their own. */
+export function withCourier(cast: readonly CastMember[]): CastMember[] {
+  return cast.map((member, index) => {
+    const contactId = `contact-${index + 1}`;
+    const ids = { ...member.input.user.ids, [PROVIDER]: { contactId } };
+    return { ...member, contactId, input: { ...member.input, user: { ...member.input.user, ids } } };
+  });
+}
+
+/** Returns the users whom the third provider knows: those of the demo, and others. */
+export function courierSeeds(cast: readonly CastMember[]): ProviderSeedInput {
+  const users = cast.flatMap(({ contactId }) => (contactId === undefined ? [] : [{ ids: { contactId } }]));
+  return { users, generate: { count: BYSTANDERS, prefix: BYSTANDER, itemsPerUser: 2 } };
+}
+
+/** Loses or spoils a response to each call of the third provider, each for another user. */
+export function courierFaults(cast: readonly CastMember[]): FaultRuleInput[] {
+  const users = cast.filter(({ onHold }) => !onHold).flatMap(({ contactId }) => contactId ?? []);
+  const faults: FaultRuleInput[] = [
+    { kind: 'truncatedJson', endpoint: 'listDevices' },
+    { kind: 'dropAfter', endpoint: 'removeDevices' },
+    { kind: 'resetMidBody', endpoint: 'removeDevices' },
+    { kind: 'dropAfter', endpoint: 'fileErasure' },
+    { kind: 'rateLimit', endpoint: 'getErasure' },
+    { kind: 'dropAfter', endpoint: 'deleteContact' },
+    { kind: 'dropBefore', endpoint: 'deleteContact' },
+    { kind: 'serverError', processed: true, endpoint: 'deleteContact' },
+  ];
+  return faults.slice(0, users.length).map((fault, index) => ({ ...fault, user: users[index] ?? '', nth: 1 }));
+}
+
+/** Whether a user had to go at the third provider. */
+export function leavesCourier({ contactId, onHold }: CastMember, state: ProviderState | undefined): boolean {
+  return state !== undefined && contactId !== undefined && !onHold;
+}
+
+/** Returns the steps that had to remove something of a user at the third provider and did not. */
+export function leftAtCourier(member: CastMember, state: ProviderState | undefined): string[] {
+  if (!state || !leavesCourier(member, state)) return [];
+  return state.steps.filter(({ user, gone }) => user === member.contactId && !gone).map(({ step }) => step);
+}
+
+/** Judges the third provider as the others: what is left, what is gone and had to stay, and what the runs say of it. */
+export function courierProblems(runs: readonly RunOfUser[], state: ProviderState | undefined): Problem[] {
+  if (!state) return [];
+  const labels = new Map(runs.map(({ member }) => [member.contactId, member.label]));
+  const strangers = state.touched.filter((user) => !labels.has(user));
+  return [
+    ...runs.flatMap(({ member }) =>
+      leftAtCourier(member, state).map((step): Problem => {
+        return { kind: 'left', who: member.label, problem: `Courier still has ${step}` };
+      }),
+    ),
+    ...runs.flatMap((run) => problemsOf(run, state)),
+    ...strangers.map((who): Problem => ({
+      kind: 'bystander',
+      who,
+      problem: `Courier was asked to remove something of theirs`,
+    })),
+    ...state.repeats.irreversible.map(({ endpoint, user, times }): Problem => {
+      const problem = `${endpoint} was carried out ${times + 1} times`;
+      return { kind: 'repeated', who: labels.get(user) ?? user, problem };
+    }),
+  ];
+}
+
+function problemsOf({ member, result }: RunOfUser, state: ProviderState): Problem[] {
+  const { contactId, label, onHold } = member;
+  if (contactId === undefined) return [];
+  return state.steps
+    .filter(({ user }) => user === contactId)
+    .flatMap(({ step, gone, items }): Problem[] => {
+      const said = (result?.steps ?? []).filter((one) => one.step === step);
+      const isTouched = gone || (items?.removed.length ?? 0) > 0;
+      const claims = said.filter(({ outcome }) => outcome !== 'unknown');
+      const isFalse = claims.some(({ outcome }) => isGood(outcome) !== gone);
+      return [
+        ...(onHold && isTouched
+          ? [{ kind: 'tooMuch' as const, who: label, problem: `${step} was not to be done` }]
+          : []),
+        ...(isFalse
+          ? [{ kind: 'report' as const, who: label, problem: `the run's report on ${step} is not true` }]
+          : []),
+      ];
+    });
+}
