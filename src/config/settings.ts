@@ -1,5 +1,6 @@
 import { CATALOGUE } from '../tasks/catalogue';
 import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
+import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
 import { AllowedOrigins } from './allowed-origins';
 import { parseOrigin } from './base-url';
@@ -70,7 +71,7 @@ export interface Settings extends QueueSettings {
 
 /**
  * Reads all settings of a worker. `HTTP_TASKS_SERVICES` (comma-separated names) selects services; only those need
- * credentials.
+ * credentials. Where some are required and it is not set, a service none of whose credentials is set is left out.
  *
  * @param required Services that are always read, such as those of the worker's own providers.
  * @throws SettingsError that lists every problem.
@@ -163,7 +164,12 @@ function chosenServices(
 ): ServiceDefinition[] {
   const services = [...some.filter(({ name }) => !required.some((one) => one.name === name)), ...required];
   const names = readList(env, 'HTTP_TASKS_SERVICES');
-  if (names.length === 0) return services;
+  if (names.length === 0) {
+    // Who has providers of their own need not have accounts at those that come with the package.
+    return required.length === 0
+      ? services
+      : services.filter((service) => required.includes(service) || isBegun(env, service));
+  }
   for (const name of names) {
     if (services.some((service) => service.name === name)) continue;
     problems.add(
@@ -175,6 +181,12 @@ function chosenServices(
   return services.filter(
     (service) => required.includes(service) || names.includes(service.name) || service.credentials.length === 0,
   );
+}
+
+/** Whether any credential of a service is set; also where it needs none. */
+function isBegun(env: Env, { credentials }: ServiceDefinition): boolean {
+  const settings = credentials.flatMap(settingsOf);
+  return settings.length === 0 || settings.some((setting) => env[setting] ?? env[`${setting}_FILE`]);
 }
 
 function readSender(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): SenderSettings {

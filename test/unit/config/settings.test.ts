@@ -5,6 +5,7 @@ import { readQueueSettings, readSenderSettings, readSettings } from 'temporal-ht
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { DEFAULT_WORK_LIMITS, readWorkLimits, withLimits } from 'temporal-http-tasks/internal/config/work-limits';
 import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { GOOD, problemsOf } from './good-settings';
 
 describe('Settings', () => {
@@ -178,6 +179,29 @@ describe('Settings', () => {
     expect([...readSenderSettings(senderOnly, [plaidService]).services.keys()]).toEqual(['plaid']);
     expect(readLedgerSettings({ HTTP_TASKS_SUBJECT_KEY: GOOD.HTTP_TASKS_SUBJECT_KEY }).url).toMatch(/^file:/);
     expect(readQueueSettings({}).taskQueue).toBe('http-tasks');
+  });
+
+  it('of the first providers may be left out, all of one, where a worker has providers of its own', () => {
+    const { PLAID_CLIENT_ID: _id, PLAID_SECRET: _secret, BATCH_REST_API_KEY: _rest, ...neither } = GOOD;
+    const { BATCH_API_KEYS: _keys, ...own } = neither;
+    const courier = defineService({
+      name: 'courier',
+      title: 'Courier',
+      errors: { fields: { code: 'code' }, rules: [] },
+      environments: { production: 'https://courier.example' },
+      defaultEnvironment: 'production',
+      credentials: [{ setting: 'COURIER_TOKEN', in: 'header', name: 'x-token' }],
+    });
+    const withOwn = { ...own, COURIER_TOKEN: 'a token of some length' };
+    const { services } = readSettings(withOwn, CATALOGUE_SERVICES, [courier]).sender;
+    expect([...services.keys()]).toEqual(['http', 'courier']);
+    expect(problemsOf(() => readSettings({ ...own }, CATALOGUE_SERVICES, [courier]))).toHaveProperty('COURIER_TOKEN');
+    // A part of a provider's settings is a mistake.
+    const half = { ...withOwn, BATCH_API_KEYS: GOOD.BATCH_API_KEYS };
+    expect(Object.keys(problemsOf(() => readSettings(half, CATALOGUE_SERVICES, [courier])))).toEqual([
+      'BATCH_REST_API_KEY',
+    ]);
+    expect(Object.keys(problemsOf(() => readSettings(own)))).toContain('PLAID_SECRET');
   });
 
   it.each(['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE'])(

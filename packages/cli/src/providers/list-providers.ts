@@ -1,6 +1,6 @@
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import type { ExitCode, Io } from '../io';
-import { print, printJson, say } from '../output';
+import { print, printJson } from '../output';
 import { printTable } from '../table';
 import { settingStates } from './describe-provider';
 import type { SettingState } from './describe-provider';
@@ -31,7 +31,6 @@ export async function listProviders(io: Io, { json, providers }: ProvidersOption
   const rows = all.map((one) => [one.provider, one.title, one.file ?? 'built in', one.missing.join(', ') || 'none']);
   printTable(io, ['Provider', 'Title', 'File', 'Missing settings'], rows);
   if (ofFiles.length === 0) print(io, 'No provider files: name them with --providers or HTTP_TASKS_PROVIDERS.');
-  else say(io, 'Workers of this version run the built-in providers only.');
   return 0;
 }
 
