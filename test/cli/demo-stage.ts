@@ -6,7 +6,7 @@ import type { CastMember } from '@temporal-http-tasks/cli/internal/demo/cast';
 import { readProviderState } from '@temporal-http-tasks/cli/internal/demo/provider-state';
 import { seedsFor } from '@temporal-http-tasks/cli/internal/demo/seeds';
 import { judge } from '@temporal-http-tasks/cli/internal/demo/verdict';
-import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/verdict';
+import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/problem';
 import { readUserFile } from '@temporal-http-tasks/cli/internal/read-user-file';
 import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { startSimulators } from '@temporal-http-tasks/testing';

@@ -1,5 +1,4 @@
-import type { ProblemKind } from '@temporal-http-tasks/cli/internal/demo/verdict';
-import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/verdict';
+import type { ProblemKind, RunOfUser } from '@temporal-http-tasks/cli/internal/demo/problem';
 import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { Stage } from './demo-stage';
 

@@ -160,7 +160,12 @@ describe('the GDPR API', () => {
     const first = await callBatch(batch, 'POST', '/gdpr/request', remove('anna'));
     const list = await callBatch(batch, 'GET', '/gdpr/requests');
     expect(list.json).toMatchObject([
-      { request_id: first.json.token, request_type: 'remove', status: 'pending', id: { type: 'custom_id', value: 'anna' } },
+      {
+        request_id: first.json.token,
+        request_type: 'remove',
+        status: 'pending',
+        id: { type: 'custom_id', value: 'anna' },
+      },
     ]);
     await callBatch(batch, 'GET', `/gdpr/request/${first.json.token}`);
     expect((await callBatch(batch, 'GET', `/gdpr/request/${first.json.token}`)).json.error).toBeUndefined();

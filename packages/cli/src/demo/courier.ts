@@ -7,7 +7,7 @@ import type {
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { BYSTANDER } from './cast';
 import type { CastMember } from './cast';
-import type { Problem, RunOfUser } from './verdict';
+import type { Problem, RunOfUser } from './problem';
 
 /** The provider file of the third provider, a made-up one. */
 export const COURIER_FILE = join(__dirname, '..', '..', 'examples', 'courier.provider.yaml');

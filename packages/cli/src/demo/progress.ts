@@ -3,7 +3,7 @@ import type { StateFigures } from '@temporal-http-tasks/testing/internal/simulat
 import type { RunningSimulator } from '@temporal-http-tasks/testing/internal/simulators/simulator';
 import type { Io } from '../io';
 import { printable, say } from '../output';
-import type { RunOfUser } from './verdict';
+import type { RunOfUser } from './problem';
 
 const REFRESH_MS = 150;
 

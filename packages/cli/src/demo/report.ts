@@ -5,7 +5,7 @@ import type { Io } from '../io';
 import { paint, print, printable, printLines } from '../output';
 import { printTable } from '../table';
 import type { FaultSummary } from './provider-state';
-import type { RunOfUser } from './verdict';
+import type { RunOfUser } from './problem';
 
 const MAX_WIDTH = 100;
 const FAULT_WIDTHS = [31, 10, 55];

@@ -23,7 +23,7 @@ import { runUsers } from './run-users';
 import { seedsFor } from './seeds';
 import { startsIn } from './starts';
 import { judge } from './verdict';
-import type { RunOfUser } from './verdict';
+import type { RunOfUser } from './problem';
 import { printVerdict } from './verdict-report';
 import { environmentsCovered, subjectsEverywhere } from '../user-everywhere';
 

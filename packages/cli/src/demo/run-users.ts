@@ -5,7 +5,7 @@ import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offb
 import { CommandFailure, Refusal } from '../errors';
 import { resultOf } from '../offboard-result';
 import type { CastMember } from './cast';
-import type { RunOfUser } from './verdict';
+import type { RunOfUser } from './problem';
 
 /** The environment that the demo's worker calls at Plaid. */
 const PLAID_ENVIRONMENT = 'sandbox';

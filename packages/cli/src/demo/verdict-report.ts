@@ -1,7 +1,8 @@
 import type { Io } from '../io';
 import { paint, print, printable } from '../output';
 import { heading } from './report';
-import type { Problem, ProblemKind, Verdict } from './verdict';
+import type { Problem, ProblemKind } from './problem';
+import type { Verdict } from './verdict';
 
 /** More than this many reasons help nobody. */
 const MOST_PROBLEMS = 20;

@@ -1,9 +1,9 @@
 import type { BatchState, PlaidState } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
-import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { ProviderState as CourierState } from '@temporal-http-tasks/testing/internal/simulators/described/control';
 import type { CastMember } from './cast';
 import { disagreements } from './claims';
 import { courierProblems, leavesCourier, leftAtCourier } from './courier';
+import type { Problem, RunOfUser } from './problem';
 import { notGone, takenTooMuch } from './provider-truth';
 import type { ProviderState } from './provider-truth';
 
@@ -20,31 +20,6 @@ export interface Verdict {
   irreversibleCallsRepeated: number;
   /** Calls that asked for something a second time of which a repetition changes nothing. */
   repeatSafeCallsRepeated: number;
-}
-
-/**
- * Why a verdict is not ok.
- *
- * - `left`: something that had to go is still there.
- * - `tooMuch`: something of a user of the file is gone that had to stay (a hold, an Item that nobody asked for).
- * - `bystander`: somebody outside the file was touched.
- * - `repeated`: an irreversible call was carried out again.
- * - `report`: a run says something else than the providers.
- */
-export type ProblemKind = 'left' | 'tooMuch' | 'bystander' | 'repeated' | 'report';
-
-/** One reason why a verdict is not ok, as a sentence about somebody. */
-export interface Problem {
-  kind: ProblemKind;
-  /** The user's label, or the id of a bystander. */
-  who: string;
-  problem: string;
-}
-
-/** A user of the demo and the result that the user's run gave; absent when it gave none. */
-export interface RunOfUser {
-  member: CastMember;
-  result?: OffboardResult;
 }
 
 /**
