@@ -3,7 +3,7 @@ import type { ProviderState as CourierState } from '@temporal-http-tasks/testing
 import type { CastMember } from './cast';
 import { disagreements } from './claims';
 import { courierProblems, leavesCourier, leftAtCourier } from './courier';
-import type { Problem, RunOfUser } from './problem';
+import type { Problem, ProblemKind, RunOfUser } from './problem';
 import { notGone, takenTooMuch } from './provider-truth';
 import type { ProviderState } from './provider-truth';
 
