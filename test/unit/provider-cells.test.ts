@@ -54,8 +54,8 @@ describe('the oracle knows kinds of steps', () => {
     step: 'courier.contact',
     kind: 'once',
     calls: {
-      act: { operation: 'deleteContact', effect: 'irreversible', resent: false, namesUser: true },
-      look: { operation: 'getContact', effect: 'read', resent: false, namesUser: true },
+      act: { operation: 'deleteContact', effect: 'irreversible', resent: false, absent: [404], namesUser: true },
+      look: { operation: 'getContact', effect: 'read', resent: false, absent: [404], namesUser: true },
     },
     looksFirst: false,
     after: [],
@@ -90,6 +90,7 @@ describe('the oracle knows kinds of steps', () => {
     report: { status: 'completed', steps: [{ step: contact.step, outcome: 'removed' }] },
     receipts: [receipt('intent'), receipt('outcome')],
     steps: [{ step: contact.step, left: 0, gone: 1, filed: 0, beyond: 0 }],
+    notAbout: [],
     calls: [call('deleteContact', null, true, 'dropAfter'), call('getContact', 404, true)],
     repeats: [],
     faultMet: true,
@@ -122,6 +123,21 @@ describe('the oracle knows kinds of steps', () => {
     ],
   ])('finds: %s', (_what, changes, problem) => {
     expect(problems(changes).join('; ')).toMatch(problem);
+  });
+
+  it('calls about several items are no repetitions of each other', () => {
+    const about = (item: string) => ({ ...call('deleteContact', null, true, 'dropAfter'), items: [item] });
+    expect(problems({ calls: [about('i_1'), about('i_2')] }).join()).not.toContain('without a read in between');
+    expect(problems({ calls: [about('i_1'), about('i_2'), about('i_1')] }).join()).toContain(
+      'without a read in between',
+    );
+  });
+
+  it('a step that is about other users has to be skipped', () => {
+    const none = { ...outcome('skipped'), steps: [], calls: [], receipts: [], notAbout: [contact.step] };
+    expect(problems(none)).toEqual([]);
+    expect(problems({ ...none, ...outcome('removed') }).join()).toContain('courier.contact is removed');
+    expect(problems({ ...none, notAbout: [] }).join()).toContain('courier.contact is skipped');
   });
 
   it('unknown is right only where a lost call cannot be settled, and only when one was lost', () => {

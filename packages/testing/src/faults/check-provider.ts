@@ -20,7 +20,7 @@ import { groupBy } from './observe';
 import { inLanes } from './lanes';
 import { openStage } from './places';
 import type { Place, Stage, StageOptions } from './places';
-import { IdMaker, stepChoice, stepFacts } from './provider-facts';
+import { IdMaker, stepChoice, stepFacts, stepsNotAbout } from './provider-facts';
 import type { UserIds } from './provider-facts';
 import { endOf, recordsOf, startRun } from './run-workflow';
 import type { RunEnd } from './run-workflow';
@@ -165,7 +165,7 @@ export async function runProviderCells(
   for (const cell of cells) {
     const one = ended.get(cell);
     if (!one) continue;
-    const observed = await observe(one, seen);
+    const observed = await observe(one, seen, tried.provider);
     const { problems, completed } = judgeProviderUser(cell, facts, observed);
     judged.push({ cell, problems: [...problems, ...neighbourProblems(one, seen)], completed });
   }
@@ -247,10 +247,15 @@ function layFaults(
   return simulator.faults.add({ ...rule, ...whom, endpoint: call, nth }).faults.at(-1)?.id;
 }
 
-async function observe({ place, workflowId, end, user, rule }: EndedCell, seen: ProviderSeen): Promise<ObservedUser> {
+async function observe(
+  { place, workflowId, end, user, rule }: EndedCell,
+  seen: ProviderSeen,
+  provider: Provider,
+): Promise<ObservedUser> {
   return {
     ...(await recordsOf(place.ledger, workflowId, end)),
     steps: seen.stepsOf(user),
+    notAbout: stepsNotAbout(provider, user.ids),
     calls: seen.callsOf(user),
     repeats: seen.state.repeats.irreversible.filter((repeat) => repeat.user === user.name),
     faultMet: rule === undefined || seen.hasFired(rule),

@@ -32,10 +32,10 @@ export function stepFacts(provider: Provider): StepFacts[] {
       const call = (planned as Partial<Record<Role, PlannedCall>>)[role];
       const task = call && provider.tasks.find(({ name }) => name === call.task);
       if (!task) return [];
-      const { effect, repeat } = plannedTask(task);
+      const { effect, repeat, absent } = plannedTask(task);
       const namesUser = [...placeholdersIn(call.input)].some((name) => !ABOUT_NOBODY.includes(name));
       const resent = repeat || effect === 'repeatSafe';
-      return [[role, { operation: task.operation, effect, resent, namesUser }]];
+      return [[role, { operation: task.operation, effect, resent, absent, namesUser }]];
     });
     const { step, kind, after } = planned;
     const looksFirst = planned.kind === 'once' && planned.lookFirst;
@@ -51,6 +51,15 @@ export function stepChoice(provider: Provider): { include?: string[]; exclude?: 
   const include = optional.filter((step) => !manual.includes(step));
   const exclude = manual.filter((step) => !optional.includes(step));
   return { ...(include.length > 0 && { include }), ...(exclude.length > 0 && { exclude }) };
+}
+
+/** Returns the steps that need IDs which a user does not have. */
+export function stepsNotAbout(provider: Provider, ids: UserIds): string[] {
+  const lacks = (needed: readonly string[] | undefined): boolean =>
+    needed !== undefined && !needed.some((id) => Object.hasOwn(ids, id));
+  return stepsOf(provider).flatMap(({ planned: { step, skips } }) =>
+    skips.some(({ without }) => lacks(without)) ? [step] : [],
+  );
 }
 
 /** IDs of one user, by name. */

@@ -127,7 +127,8 @@ function effectsOf(step: string, truth: Truth): Truth['calls'] {
 }
 
 /**
- * Returns irreversible calls that were sent again, without a read in between, after a call in doubt.
+ * Returns irreversible calls that were sent again, without a read in between, after a call in doubt: calls to one
+ * endpoint about one item, or about the user where they name none.
  *
  * @param reads The calls that show whether one took effect.
  */
@@ -138,13 +139,17 @@ export function blindRepetitions(
 ): string[] {
   const open = new Set<string>();
   const blind: string[] = [];
-  for (const { endpoint, status, fault } of calls) {
+  for (const { endpoint, items = [''], status, fault } of calls) {
     if (reads.includes(endpoint)) open.clear();
     if (!irreversible.includes(endpoint)) continue;
-    if (open.has(endpoint)) blind.push(`${endpoint} was sent again after a lost response without a read in between`);
+    const about = items.map((item) => `${endpoint} ${item}`);
+    if (about.some((one) => open.has(one)))
+      blind.push(`${endpoint} was sent again after a lost response without a read in between`);
     const saysNothingWasDone = status !== null && ((status >= 400 && status < 500) || fault === 'maintenance');
-    if (saysNothingWasDone) open.delete(endpoint);
-    else open.add(endpoint);
+    for (const one of about) {
+      if (saysNothingWasDone) open.delete(one);
+      else open.add(one);
+    }
   }
   return blind;
 }

@@ -2,7 +2,7 @@ import type { CallRecord } from '../simulators/control-answers';
 import { blindRepetitions, REST, unrecordedCalls } from './honesty';
 import type { Recorded, Report, ReportedStep } from './observed';
 import { allowedOutcomes, GOOD } from './provider-cell';
-import type { ProviderCell, StepFacts } from './provider-cell';
+import type { CallFacts, ProviderCell, StepFacts } from './provider-cell';
 
 /** What the provider has of a user at a step. */
 export interface StepTruth {
@@ -25,6 +25,8 @@ export interface ObservedUser {
   problem?: string;
   receipts: readonly Recorded[];
   steps: readonly StepTruth[];
+  /** Steps that are not about this user, who has none of the IDs that they need. */
+  notAbout: readonly string[];
   /** The calls about this user, in order. */
   calls: readonly CallRecord[];
   /** Irreversible calls that were carried out again. */
@@ -56,13 +58,14 @@ export function judgeProviderUser(cell: ProviderCell, steps: readonly StepFacts[
   for (const step of steps) {
     const reported = reportedOn(step.step, report.steps);
     if (reported.length === 0) problems.push(`no outcome is reported for ${step.step}`);
-    const allowed = allowedOutcomes(step, cell, outcomesOf);
+    const allowed = observed.notAbout.includes(step.step) ? ['skipped'] : allowedOutcomes(step, cell, outcomesOf);
     const bad = reported.filter(({ outcome }) => !allowed.includes(outcome));
     problems.push(...untruths(step, reported, observed));
     if (bad.length > 0) problems.push(...bad.map((one) => `${inWords(one)}${hintsFor(step, observed)}`));
   }
   if (!observed.faultMet) problems.push(`${cell.call} was not called, so that the fault did not happen`);
-  const completed = steps.every(({ step }) => outcomesOf(step).every((outcome) => GOOD.includes(outcome)));
+  const about = steps.filter(({ step }) => !observed.notAbout.includes(step));
+  const completed = about.every(({ step }) => outcomesOf(step).every((outcome) => GOOD.includes(outcome)));
   return { problems: [...new Set(problems)], completed };
 }
 
@@ -143,13 +146,14 @@ function hintsFor({ calls: own }: StepFacts, { calls, unplaced }: ObservedUser):
   const hints = [
     ...missing,
     ...(lost ? [`${lost.endpoint} met the fault and was ${lost.processed ? '' : 'not '}carried out`] : []),
-    ...(refused ? [refusal(refused, own.look?.operation === refused.endpoint)] : []),
+    ...(refused ? [refusal(refused, own.look)] : []),
   ];
   return hints.length === 0 ? '' : `: ${hints.join('; ')}`;
 }
 
-function refusal({ endpoint, status, code }: CallRecord, isLook: boolean): string {
+function refusal({ endpoint, status, code }: CallRecord, look: CallFacts | undefined): string {
   const shown = code === undefined ? `${status}` : `${status} with the code ${code}`;
-  const hint = isLook ? `, which is not under absent of ${endpoint}` : '';
+  const isExpected = [code, status].some((one) => one !== undefined && one !== null && look?.absent.includes(one));
+  const hint = look?.operation === endpoint && !isExpected ? `, which is not under absent of ${endpoint}` : '';
   return `${endpoint} returned ${shown}${hint}`;
 }

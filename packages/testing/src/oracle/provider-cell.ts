@@ -12,6 +12,8 @@ export interface CallFacts {
   effect: 'read' | 'repeatSafe' | 'irreversible';
   /** A lost call may be sent again without a look: it is repeat-safe, or `settle: resend` says so. */
   resent: boolean;
+  /** Error codes, and statuses, that say that what the call is about is not there. */
+  absent: readonly (string | number)[];
   /** It names the user, an item or a request of the user. A list of all requests does not. */
   namesUser: boolean;
 }
@@ -86,7 +88,8 @@ function placesOf({ kind, calls, looksFirst }: StepFacts, role: Role, flow: Flow
       return inBulk ? [] : [first];
     case 'look': {
       if (kind === 'list') return [first];
-      const settling = inBulk ? [] : [{ call, nth: looksFirst ? 2 : 1, afterLost: act.operation, alone }];
+      // A call that may be repeated is repeated, and nothing is read first.
+      const settling = inBulk || act.resent ? [] : [{ call, nth: looksFirst ? 2 : 1, afterLost: act.operation, alone }];
       return [...(looksFirst ? [first] : []), ...settling];
     }
     case 'find':

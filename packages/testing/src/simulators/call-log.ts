@@ -17,6 +17,7 @@ interface Entry {
   user: string | undefined;
   users: number;
   app: string | undefined;
+  items: readonly string[] | undefined;
   status: number | null;
   code: string | undefined;
   processed: boolean;
@@ -42,6 +43,7 @@ export class CallLog {
       user: call.users.length === 1 ? call.users[0] : undefined,
       users: call.users.length,
       app: call.app,
+      items: call.items,
       status: null,
       code: undefined,
       processed: false,
@@ -110,6 +112,7 @@ function toRecord(entry: Entry): CallRecord {
     ...(entry.user !== undefined && { user: entry.user }),
     users: entry.users,
     ...(entry.app !== undefined && { app: entry.app }),
+    ...(entry.items && { items: [...entry.items] }),
     status: entry.status,
     ...(entry.code !== undefined && { code: entry.code }),
     processed: entry.processed,

@@ -31,6 +31,8 @@ export interface CallRecord {
   users: number;
   /** Batch: the name of the app whose key is in the path. */
   app?: string;
+  /** The items it concerns, at a provider that a file describes. */
+  items?: readonly string[];
   /** The HTTP status sent; null if the client received none. */
   status: number | null;
   /** The provider's error code, if the response has one. */

@@ -30,6 +30,8 @@ export interface RecognisedCall {
   /** Other IDs of a single user, by which fault rules may name it. */
   alsoKnownAs?: readonly string[];
   app?: string;
+  /** The items it concerns, where it names some. */
+  items?: readonly string[];
   carryOut(how?: CarriedOutHow): Answer;
 }
 

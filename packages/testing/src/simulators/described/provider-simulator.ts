@@ -29,7 +29,7 @@ import { callsFor, carryOut, stateOf } from './provider-calls';
 import type { CallContext, StepCall } from './provider-calls';
 import { isSignedIn, keyValue, Routes, sentKeys, tokenFor } from './requests';
 import { failure } from './responses';
-import { textOf, Users } from './users';
+import { itemsIn, textOf, Users } from './users';
 import type { User } from './users';
 
 /** The endpoint name of the calls that fetch access tokens. */
@@ -200,15 +200,17 @@ class ProviderSide implements Provider, Controls {
   }
 
   /** The users of a call, without making any. */
-  private about(calls: readonly StepCall[]): Pick<RecognisedCall, 'users' | 'alsoKnownAs'> {
+  private about(calls: readonly StepCall[]): Pick<RecognisedCall, 'users' | 'alsoKnownAs' | 'items'> {
     const [first] = calls;
     if (!first) return { users: [] };
     if (first.role === 'bulk') return { users: this.bulkUsers(first) };
+    const named = itemsIn(first.bound);
+    const items = named.length > 0 ? { items: named } : {};
     const user = this.users.known(first.bound, first.step);
-    if (user) return { users: [user.name], alsoKnownAs: Object.values(user.ids).flat() };
+    if (user) return { users: [user.name], alsoKnownAs: Object.values(user.ids).flat(), ...items };
     const [id] = Object.keys(first.bound).filter((name) => Object.hasOwn(this.api.ids, name));
     const name = id === undefined ? undefined : textOf(first.bound[id]);
-    return { users: name === undefined ? [] : [name] };
+    return { users: name === undefined ? [] : [name], ...items };
   }
 
   private bulkUsers({ step, bound }: StepCall): string[] {
