@@ -41,7 +41,7 @@ export interface CallContext {
   unplaced: Map<string, Unplaced>;
 }
 
-/** Returns the calls of steps that a request can be: those of the best match first. */
+/** Returns the calls of steps that a request can be, those that name the most first. */
 export function callsFor(
   { api, users }: CallContext,
   operation: string,
@@ -56,9 +56,10 @@ export function callsFor(
   );
   const isKnown = ({ bound, step }: StepCall): number => Number(users.known(bound, step) !== undefined);
   const named = ({ bound }: StepCall): number => Object.keys(bound).length;
-  return found.sort(
-    (one, other) => other.constants - one.constants || named(other) - named(one) || isKnown(other) - isKnown(one),
-  );
+  // `?by=email` is another call than one without it, which takes the same value for an ID of another kind.
+  const most = Math.max(0, ...found.map(({ constants }) => constants));
+  const meant = found.filter(({ constants }) => constants === most);
+  return meant.sort((one, other) => named(other) - named(one) || isKnown(other) - isKnown(one));
 }
 
 /** Carries a request out: the first call that changes something, or all that read. */
