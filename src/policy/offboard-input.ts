@@ -3,7 +3,8 @@ import { customUserId } from '../tasks/batch/fields';
 import { reasonNote } from '../tasks/plaid/fields';
 import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
 import { deadlineText } from './deadline';
-import { idAt, idsOf, namedTwice, placeOf, providerIds } from './user-ids';
+import { providerIds } from './provider-ids-input';
+import { idAt, idsOf, namedTwice, placeOf } from './user-ids';
 import type { NamedIds } from './user-ids';
 
 const plaidId = z.string().min(1, 'must not be empty');

@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /** The IDs of one user in their normal form: by provider and by the name of the ID. */
 export type ProviderIds = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
@@ -31,28 +29,6 @@ export const NAMED_FIELDS = [
 
 /** The largest number of entries in one list of IDs. */
 export const MOST_LISTED_IDS = 1_000;
-
-/** The largest number of characters in one ID. */
-const MOST_ID_CHARACTERS = 4_096;
-
-const ID_FORM = `must be an ID of 1 to ${MOST_ID_CHARACTERS} characters, as a text, or a list of 1 to ${MOST_LISTED_IDS} of them`;
-
-const id = z.string().min(1, ID_FORM).max(MOST_ID_CHARACTERS, ID_FORM);
-
-const name = z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'must be a name in camelCase');
-
-/**
- * IDs by provider. Which providers and IDs there are, and which of them are lists, only a worker knows; it refuses the
- * others.
- */
-export const providerIds = z
-  .record(
-    name,
-    z
-      .record(name, z.union([id, z.array(id).min(1, ID_FORM).max(MOST_LISTED_IDS, ID_FORM)], { error: ID_FORM }))
-      .refine((given) => Object.keys(given).length > 0, 'must have at least one ID'),
-  )
-  .refine((given) => Object.keys(given).length > 0, 'must have at least one provider');
 
 /** Returns the IDs of a user in their normal form. A field and `ids` never both name the same ID; see {@link namedTwice}. */
 export function idsOf(user: NamedIds): ProviderIds {
