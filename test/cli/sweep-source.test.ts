@@ -96,7 +96,11 @@ describe('the rows of a source', () => {
   it('is partial with exit 1 when a row was rejected, and tells which one and why, then and later', async () => {
     const users = stage.newUsers(2);
     const rejectedRows = [
-      { line: 4, problem: 'has no user ID; give plaid_user_id, plaid_user_token or batch_user_id' },
+      {
+        line: 4,
+        problem:
+          'has no user ID; give plaid_user_id, plaid_user_token, batch_user_id, plaid_access_tokens or plaid_asset_report_tokens',
+      },
     ];
     const { code, document, stderr } = await stage.run(
       'sweep',
