@@ -177,7 +177,7 @@ describe('list and show', () => {
   it('list exactly the five fields of every task', async () => {
     const { code, document } = await runJson<Record<string, string>[]>(['list']);
     expect(code).toBe(0);
-    expect(document).toHaveLength(10);
+    expect(document).toHaveLength(14);
     expect(document).toContainEqual({
       name: 'plaid.userItemsRemove',
       summary: 'Remove Items of a user',
@@ -217,6 +217,6 @@ describe('list and show', () => {
     const { stdout } = await runCli(['show', 'batch.customDataDelete'], { TERM: 'xterm-256color' });
     expect(stdout).toContain('Task.Rejected');
     expect(stdout).not.toContain('\u001b[');
-    expect(oneDocument<unknown[]>((await runCli(['list', '--json'])).stdout)).toHaveLength(10);
+    expect(oneDocument<unknown[]>((await runCli(['list', '--json'])).stdout)).toHaveLength(14);
   });
 });
