@@ -170,7 +170,7 @@ it('ignores the TEMPORAL_* settings of the surroundings', async () => {
 
 /** A plain process that starts `command` as its own and then does what `then` says with `owned`. */
 async function startOwner(command: string, then: string): Promise<ChildProcessByStdio<null, Readable, null>> {
-  const sources = join(__dirname, '..', '..', 'src', 'temporal-server');
+  const sources = join(__dirname, '..', '..', 'packages', 'testing', 'src', 'temporal-server');
   const bundle = join(root, `owner-${randomUUID()}.cjs`);
   const { transpile, ModuleKind, ScriptTarget } = await import('typescript');
   const compile = async (name: string): Promise<string> =>
