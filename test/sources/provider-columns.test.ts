@@ -29,6 +29,8 @@ async function rowsOf(name: string, text: string, options: object = {}): Promise
 it('every ID of every provider has a column, after those that have always been there', () => {
   expect(known.names).toEqual([
     ...UserColumns.BASIC.names,
+    'plaid_access_tokens',
+    'plaid_asset_report_tokens',
     'courier_contact_id',
     'courier_person_id',
     'courier_device_ids',
@@ -96,7 +98,7 @@ it('an ID that its provider does not take makes a bad row, whatever the source',
   for await (const { user } of rows.rows()) good.push(user);
   expect(good).toEqual([users[0]]);
   expect(rows.report.rejectedRows.map(({ problem }) => problem)).toEqual([
-    expect.stringContaining('this worker has no provider curier'),
+    expect.stringContaining('unknown provider curier'),
     'courier_contact_id: must be one ID and not a list',
     'courier_device_ids: must be a list of IDs',
   ]);
