@@ -21,7 +21,7 @@ const DESCRIBE: Record<'libSQL' | 'Postgres', string> = {
       select 4, tgname, pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
       union all
       select 5, proname, pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
-    ) as parts order by part, place`,
+    ) as parts order by part, place, line`,
 };
 
 // A released migration is never edited: a change of this text that does not come with a new migration is a mistake.
