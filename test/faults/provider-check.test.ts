@@ -48,6 +48,18 @@ it('a good provider file survives a lost response to each call of each step, alo
   expect({ cells, completed }).toEqual({ cells: 34, completed: 34 });
 }, 240_000);
 
+it.each(['hubspot', 'intercom', 'klaviyo', 'mixpanel', 'sendgrid'])(
+  'the ready provider file of %s survives a lost response to each call of each step',
+  async (name) => {
+    const faults = ['none', 'lost after processing'];
+    const path = join(__dirname, '../../providers', `${name}.provider.yaml`);
+    const { cells, failed } = await check(path, ({ fault }) => faults.includes(fault));
+    expect(failed).toEqual([]);
+    expect(cells).toBeGreaterThanOrEqual(4);
+  },
+  240_000,
+);
+
 it('a file that contradicts its document, or repeats what must not be repeated, fails and says why', async () => {
   const changes: [from: string, to: string][] = [
     ['getContact: { absent: [contact_not_found] }', 'getContact: { absent: [no_contact] }'],

@@ -13,7 +13,7 @@ it.each([
   ['a tag', 'bulk', 'batch.customDataBulkDelete'],
   ['words of the description', 'bare JSON array', 'batch.customDataBulkDelete'],
   ['beginnings of words', 'bul cust', 'batch.customDataBulkDelete'],
-  ['words with typos', 'teminate usr prodcts', 'plaid.userProductsTerminate'],
+  ['words with typos', 'lok up item', 'plaid.itemGet'],
   ['swapped letters', 'lsit itmes', 'plaid.userItemsGet'],
   ['a name with a typo', 'userItmsRemove', 'plaid.userItemsRemove'],
   ['any case', 'GDPR LOOK', 'batch.gdprRequestGet'],

@@ -145,8 +145,11 @@ function hasCalls(step: PlannedStep): boolean {
 
 /** @throws ApplicationFailure `Task.InvalidInput` for a provider with named keys of which this worker has none. */
 function requireKeys({ name, service }: Provider, services: SweepDependencies['services']): void {
-  if (service.credentials.some(({ slotField }) => slotField !== undefined))
-    requireService(services, name, `${name}.mode`);
+  if (services.has(name) || !service.credentials.some(({ slotField }) => slotField !== undefined)) return;
+  throw refusal(
+    `${name}.mode`,
+    `needs ${name}, for which this worker has no keys; set them, or name the providers that are meant in providers (--only)`,
+  );
 }
 
 /** What people are told of the steps. */
