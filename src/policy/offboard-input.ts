@@ -3,9 +3,33 @@ import { customUserId } from '../tasks/batch/fields';
 import { reasonNote } from '../tasks/plaid/fields';
 import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
 import { deadlineText } from './deadline';
-import { providerIds } from './provider-ids-input';
-import { idAt, idsOf, namedTwice, placeOf } from './user-ids';
+import { idAt, idsOf, MOST_LISTED_IDS, namedTwice, placeOf } from './user-ids';
 import type { NamedIds } from './user-ids';
+
+/** The largest number of characters in one ID. */
+const MOST_ID_CHARACTERS = 4_096;
+
+const ID_FORM = `must be an ID of 1 to ${MOST_ID_CHARACTERS} characters, as a text, or a list of 1 to ${MOST_LISTED_IDS} of them`;
+
+const oneId = z.string().min(1, ID_FORM).max(MOST_ID_CHARACTERS, ID_FORM);
+
+const camelCase = z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'must be a name in camelCase');
+
+/**
+ * IDs by provider. Which providers and IDs there are, and which of them are lists, only a worker knows; it refuses the
+ * others.
+ */
+const providerIds = z
+  .record(
+    camelCase,
+    z
+      .record(
+        camelCase,
+        z.union([oneId, z.array(oneId).min(1, ID_FORM).max(MOST_LISTED_IDS, ID_FORM)], { error: ID_FORM }),
+      )
+      .refine((given) => Object.keys(given).length > 0, 'must have at least one ID'),
+  )
+  .refine((given) => Object.keys(given).length > 0, 'must have at least one provider');
 
 const plaidId = z.string().min(1, 'must not be empty');
 

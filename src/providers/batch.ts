@@ -53,7 +53,7 @@ function gdpr(app: string, step = app): Extract<StepDefinition, { kind: 'request
 function gdprBeside(app: string): StepDefinition {
   return {
     ...gdpr(app, `${app}-gdpr`),
-    // A request that is still pending will remove the user, whoever filed it; one that is done says nothing of newer data.
+    // A request that is still pending will remove the user, regardless of who filed it; one that is done says nothing of newer data.
     find: {
       task: batch.gdprRequestsList.name,
       input: { app },

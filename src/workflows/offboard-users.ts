@@ -213,7 +213,7 @@ class Sweep {
     return state.counts.pending > 0;
   }
 
-  /** One go through everybody who can be tried now; then the bulk calls, for those who are done but for these. */
+  /** Processes all users who can be tried now; then makes the bulk calls for those who lack nothing else. */
   async #pass(): Promise<PassEnd> {
     const state = this.#state;
     state.phase = 'users';

@@ -93,9 +93,32 @@ export const YES_HELP = 'start without being asked; required in production witho
 export const VERIFY_HELP =
   'all, or unsure: do not look again at lists whose removals all had a good response (else all)';
 
-/** Of `--exclude`, wherever users are offboarded. */
-export const EXCLUDE_HELP =
-  'steps to leave out, with commas between them, such as plaid.products for a Plaid account without that route';
+/** Which providers and steps take part, wherever users are offboarded; lists with commas. */
+export interface StepOptions {
+  only?: string;
+  include?: string;
+  exclude?: string;
+}
+
+/** Adds `--only`, `--include` and `--exclude`. */
+export function addStepOptions(command: Command): Command {
+  return command
+    .addOption(
+      literalOption('--only <providers>', 'only these providers, separated by commas (else all of the worker)'),
+    )
+    .addOption(literalOption('--include <steps>', 'optional steps to run, separated by commas'))
+    .addOption(
+      literalOption(
+        '--exclude <steps>',
+        'steps to leave out, separated by commas, such as plaid.products for a Plaid account without that route',
+      ),
+    );
+}
+
+/** Returns the fields of an input that these options give. */
+export function stepFieldsOf({ only, include, exclude }: StepOptions): Record<string, string[] | undefined> {
+  return { providers: only?.split(','), include: include?.split(','), exclude: exclude?.split(',') };
+}
 
 /** An option that may be given several times; each argument is taken literally. */
 export function repeatedOption(flags: string, description: string): Option {

@@ -4,8 +4,8 @@ import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/tasks/plaid/reason-codes';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
-import { EXCLUDE_HELP, VERIFY_HELP, YES_HELP, literalOption } from './command';
-import type { CommonOptions } from './command';
+import { addStepOptions, literalOption, stepFieldsOf, VERIFY_HELP, YES_HELP } from './command';
+import type { CommonOptions, StepOptions } from './command';
 import { defined } from './defined';
 import { Refusal } from './errors';
 import { readJsonInput } from './json-input';
@@ -15,16 +15,13 @@ import { addIdOption, addUserOptions, givenIds } from './user-options';
 import type { IdOptions, UserOptions } from './user-options';
 
 /** What `http-tasks offboard` takes; every value as it was typed. */
-export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOptions, IdOptions {
-  only?: string;
-  include?: string;
+export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOptions, IdOptions, StepOptions {
   reference?: string;
   itemIds?: string;
   reason?: string;
   note?: string;
   onFailure?: string;
   batchMode?: string;
-  exclude?: string;
   removePlaidUser?: boolean;
   notFoundIsFine?: boolean;
   verifyRemovals?: string;
@@ -58,18 +55,14 @@ const INPUT_OPTIONS = [
 
 /** Adds all options that make the input of `offboardUser`. */
 export function addOffboardOptions(command: Command): Command {
-  return addIdOption(addUserOptions(command))
+  addIdOption(addUserOptions(command))
     .addOption(literalOption('--reference <text>', 'your own name for the case; no personal data'))
     .addOption(literalOption('--item-ids <ids>', 'only these Items, with commas between them (else all)'))
     .addOption(literalOption('--reason <code>', `why: ${PRODUCTS_TERMINATE_REASON_CODES.join(', ')}`))
     .addOption(literalOption('--note <text>', 'a remark for Plaid; no personal data'))
     .addOption(literalOption('--on-failure <what>', 'continue with the other steps, or stop (else continue)'))
-    .addOption(literalOption('--batch-mode <mode>', 'customData, gdpr, both or skip (else customData)'))
-    .addOption(
-      literalOption('--only <providers>', 'only these providers, with commas between them (else all of the worker)'),
-    )
-    .addOption(literalOption('--include <steps>', 'optional steps to run, with commas between them'))
-    .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
+    .addOption(literalOption('--batch-mode <mode>', 'customData, gdpr, both or skip (else customData)'));
+  return addStepOptions(command)
     .addOption(new Option('--remove-plaid-user', 'remove the user at Plaid too, after its Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the run'))
     .addOption(literalOption('--verify-removals <which>', VERIFY_HELP))
@@ -118,9 +111,7 @@ function inputFromOptions(options: OffboardOptions, ids: ProviderIds | undefined
     dryRun,
     notFoundIsFine,
     verifyRemovals: options.verifyRemovals,
-    providers: options.only?.split(','),
-    include: options.include?.split(','),
-    exclude: options.exclude?.split(','),
+    ...stepFieldsOf(options),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },
   });

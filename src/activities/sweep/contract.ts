@@ -177,7 +177,7 @@ export interface ChunkResult extends ChunkProgress {
   nextTryAt?: string;
 }
 
-/** Asks for the bulk calls of one step, until nobody waits any more or the time is over. */
+/** Asks for the bulk calls of one step, until no user waits any more or the time is over. */
 export interface RunBulk {
   sweepId: string;
   /** The queue, from `readyForBulk`. */

@@ -8,7 +8,7 @@ import { plannedOf } from './sweep-plan';
 import { beating, withSweep } from './sweep-work';
 
 /**
- * Makes the bulk calls of one step for everybody who waits for it, one after the other. This cannot be
+ * Makes the bulk calls of one step for all users who wait for it, one after the other. This cannot be
  * undone. It may be repeated at any time: users of a call whose answer was not recorded are sent again, which does no
  * harm.
  *

@@ -129,7 +129,7 @@ export class SourceReading {
     return { user, subjects: subjectsOf(identities, (provider) => environmentOf(services, provider), hasher) };
   }
 
-  /** Without settings nobody knows which of several environments is meant. */
+  /** Without settings it is unknown which of several environments is meant. */
   #environmentOf(provider: string): string {
     const { services, providers } = this.#dependencies;
     const { environments = {} } = providers.find(provider)?.service ?? {};

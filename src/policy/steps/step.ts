@@ -55,7 +55,7 @@ export interface CallMove {
   step: string;
   task: string;
   input: Record<string, unknown>;
-  /** Nothing else of the response is needed; whoever makes the call keeps only this. */
+  /** Nothing else of the response is needed; the caller keeps only this. */
   keeps?: WantedRequests;
 }
 

@@ -9,21 +9,19 @@ import {
 } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/tasks/plaid/reason-codes';
 import { callsPerMinute } from '../calls-per-minute';
-import { EXCLUDE_HELP, literalOption, VERIFY_HELP } from '../command';
+import { addStepOptions, literalOption, stepFieldsOf, VERIFY_HELP } from '../command';
+import type { StepOptions } from '../command';
 import { defined } from '../defined';
 import { Refusal } from '../errors';
 
 /** How every user of a sweep is off-boarded and how fast; each value as it was typed. */
-export interface PlanOptions {
+export interface PlanOptions extends StepOptions {
   reason?: string;
   /** Called `--reason-note` where `--note` is something else. */
   note?: string;
   reasonNote?: string;
   onFailure?: string;
   batchMode?: string;
-  only?: string;
-  include?: string;
-  exclude?: string;
   removePlaidUser?: boolean;
   notFoundIsFine?: boolean;
   verifyRemovals?: string;
@@ -64,7 +62,7 @@ export const PLAN_OPTIONS = [
 
 /** Adds the options that every command has which starts sweeps, now or later. */
 export function addPlanOptions(command: Command, { noteFlag }: { noteFlag: '--note' | '--reason-note' }): Command {
-  return command
+  command
     .addOption(literalOption('--reason <code>', `why: ${PRODUCTS_TERMINATE_REASON_CODES.join(', ')}`))
     .addOption(literalOption(`${noteFlag} <text>`, 'a remark for Plaid; no personal data'))
     .addOption(literalOption('--on-failure <what>', "continue with a user's other steps, or stop (else continue)"))
@@ -73,12 +71,8 @@ export function addPlanOptions(command: Command, { noteFlag }: { noteFlag: '--no
         '--batch-mode <mode>',
         'customData, gdpr or both (with --granularity user), or skip (else customData)',
       ),
-    )
-    .addOption(
-      literalOption('--only <providers>', 'only these providers, separated by commas (else all of the worker)'),
-    )
-    .addOption(literalOption('--include <steps>', 'optional steps that are to run, separated by commas'))
-    .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
+    );
+  return addStepOptions(command)
     .addOption(new Option('--remove-plaid-user', 'remove the users at Plaid too, after their Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the sweep'))
     .addOption(literalOption('--verify-removals <which>', VERIFY_HELP))
@@ -145,9 +139,7 @@ export function planFromOptions(options: PlanOptions): Record<string, unknown> {
     dryRun,
     notFoundIsFine,
     verifyRemovals: options.verifyRemovals,
-    providers: options.only?.split(','),
-    include: options.include?.split(','),
-    exclude: options.exclude?.split(','),
+    ...stepFieldsOf(options),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },
     concurrency: numberOf('concurrency', options.concurrency),

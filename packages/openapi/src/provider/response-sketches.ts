@@ -171,7 +171,7 @@ function oneOf(options: readonly ResponseSketch[]): ResponseSketch {
   });
 }
 
-/** Both at once. */
+/** Returns a sketch with the fields of both. */
 function both(one: ResponseSketch, other: ResponseSketch): ResponseSketch {
   if (one.kind === 'any') return other;
   if (one.kind === 'list' && other.kind === 'list') return { kind: 'list', entry: both(one.entry, other.entry) };
