@@ -36,12 +36,13 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO http_tasks_worker;
 -- subject key.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO http_tasks_auditor;
 
--- Receipts, what is sealed, the log of holds and the list of migrations are written once. A stop is lifted, not deleted.
+-- Receipts, what is sealed, the log, its checkpoints, the log of holds and the list of migrations are written once. A stop is lifted, not deleted.
 DO $$
 DECLARE
   written_once text;
 BEGIN
-  FOREACH written_once IN ARRAY ARRAY['ledger_migrations', 'receipts', 'compensation_log', 'sealed_leaves', 'hold_log'] LOOP
+  FOREACH written_once IN ARRAY ARRAY['ledger_migrations', 'receipts', 'compensation_log', 'sealed_leaves', 'hold_log', 'log_leaves',
+    'log_checkpoints'] LOOP
     IF to_regclass('public.' || written_once) IS NOT NULL THEN
       EXECUTE format('REVOKE UPDATE, DELETE ON public.%I FROM http_tasks_worker', written_once);
     END IF;

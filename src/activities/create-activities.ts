@@ -247,6 +247,9 @@ class LazyLedger {
       get workers() {
         return opened().workers;
       },
+      get log() {
+        return opened().log;
+      },
       recordIntent: async (intent) => opened().recordIntent(intent),
       recordOutcome: async (outcome) => opened().recordOutcome(outcome),
       recordEnd: async (end) => opened().recordEnd(end),

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 import { Kysely, PostgresDialect } from 'kysely';
 import type { HoldLedger } from './hold-ledger';
+import type { LogLedger } from './log/log-ledger';
+import { SealKeys } from './log/seal-key';
+import { createSqlLogLedger } from './log/sql-log-ledger';
 import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
 import { tightenLedgerFiles } from './ledger-file';
@@ -62,14 +65,17 @@ export interface LedgerOptions {
    * @default 5000
    */
   deadlineMs?: number;
+  /** `HTTP_TASKS_SEAL_KEY`: signs checkpoints of the log. @default unsigned */
+  sealKey?: string | undefined;
 }
 
-/** An open ledger: receipts, holds, sweeps, shared rates, and the workers that use it. */
+/** An open ledger: receipts, holds, sweeps, shared rates, the workers that use it, and the log of what is sealed. */
 export interface OpenedLedger extends Ledger {
   readonly holds: HoldLedger;
   readonly sweeps: SweepLedger;
   readonly rates: RateLedger;
   readonly workers: WorkerLedger;
+  readonly log: LogLedger;
 }
 
 /**
@@ -77,13 +83,14 @@ export interface OpenedLedger extends Ledger {
  * ledger to the subject key. Creates a missing file, but not its folder. Idempotent.
  *
  * @throws LedgerSettingError for an unusable URL, a rejected login, a key that is too short or differs from the one the
- * ledger was first opened with, a ledger written by a newer version, and a ledger of an older version that this
+ * ledger was first opened with, an unusable seal key, a ledger written by a newer version, and a ledger of an older version that this
  * database user may not upgrade.
  * @throws LedgerUnavailableError when the database cannot be reached or another process keeps it locked for six
  * seconds.
  */
 export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> {
   const { fingerprint } = createSubjectHasher(options.subjectKey);
+  const keys = new SealKeys(options.sealKey);
   const address = parseLedgerUrl(options.url, options.plaintextAllowed);
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   // An in-memory ledger is lost with its connection, so it is prepared over the connection that it keeps.
@@ -103,9 +110,9 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
     if (!(error instanceof LedgerUnavailableError)) throw error;
     throw new LedgerUnavailableError(`HTTP_TASKS_LEDGER_URL (${address.label}): ${error.message}`);
   }
-  if (keep) return overDatabase(opening, deadlineMs, options);
+  if (keep) return overDatabase(opening, deadlineMs, { ...options, keys });
   await opening.db.destroy();
-  return overDatabase(connect(address, { deadlineMs }, options), deadlineMs, options);
+  return overDatabase(connect(address, { deadlineMs }, options), deadlineMs, { ...options, keys });
 }
 
 /**
@@ -162,7 +169,11 @@ async function readOnly<T>(
 /** Database codes for a statement about a missing table or column, as in an older ledger. */
 const NO_SUCH_TABLE = new Set(['SQLITE_ERROR', '42P01', '42703']);
 
-function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey }: LedgerOptions): OpenedLedger {
+function overDatabase(
+  database: LedgerDatabase,
+  deadlineMs: number,
+  { subjectKey, keys }: LedgerOptions & { keys: SealKeys },
+): OpenedLedger {
   const ledger = createSqlLedger(database, deadlineMs);
   let closed = false;
   const isClosed = () => closed;
@@ -172,6 +183,7 @@ function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey
     sweeps: createSqlSweepLedger(database, { subjectKey, deadlineMs, isClosed }),
     rates: createSqlRateLedger(database, { deadlineMs, isClosed }),
     workers: createSqlWorkerLedger(database, { deadlineMs, isClosed }),
+    log: createSqlLogLedger(database, { deadlineMs, isClosed, keys }),
     close: () => {
       closed = true;
       return ledger.close();

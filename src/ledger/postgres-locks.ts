@@ -19,3 +19,6 @@ export const MIGRATION_LOCK = new TransactionLock(1);
 
 /** Held while a hold is set; recording an intent takes the same one shared, inside `ledger_record_intent`. */
 export const HOLD_LOCK = new TransactionLock(2);
+
+/** Held while leaves of the log are numbered. */
+export const LOG_LOCK = new TransactionLock(3);

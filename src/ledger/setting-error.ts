@@ -4,7 +4,7 @@ export class LedgerSettingError extends Error {
 
   /** @param setting The environment variable to change. */
   constructor(
-    readonly setting: 'HTTP_TASKS_LEDGER_URL' | 'HTTP_TASKS_SUBJECT_KEY',
+    readonly setting: 'HTTP_TASKS_LEDGER_URL' | 'HTTP_TASKS_SUBJECT_KEY' | 'HTTP_TASKS_SEAL_KEY',
     message: string,
   ) {
     super(`${setting}: ${message}`);

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, GeneratedAlways, Kysely } from 'kysely';
 import type { Outcome } from '../policy/outcome';
 import type { TaskFailureType } from '../tasks/failure';
+import type { LeafKind } from './log/leaf-kind';
 
 /** Written as ISO text in UTC. Postgres returns a Date. */
 type Instant = ColumnType<string | Date, string, never>;
@@ -158,6 +159,63 @@ interface SweepsTable {
   previous_at: LaterInstant;
   /** 1 when all users up to `scheduled_at` were done. */
   series_done: Generated<number>;
+  /** What is sealed besides the receipts, as canonical JSON; null until then, and for a seal of an earlier version. */
+  head: string | null;
+  /** The root of the receipts alone; null when `merkle_root` is that root. */
+  receipts_root: string | null;
+  /** JSON: who asked for the sweep and why. */
+  about: string | null;
+}
+
+interface RunAboutTable {
+  workflow_id: string;
+  run_id: string;
+  /** JSON, like `sweeps.about`. */
+  about: string;
+}
+
+interface LogQueueTable {
+  id: GeneratedAlways<number>;
+  kind: LeafKind;
+  /** The row that the leaf is about. */
+  ref: string;
+  /** Canonical JSON; null when it is made from that row. */
+  content: string | null;
+}
+
+interface LogLeavesTable {
+  /** The place in the tree, from 0. */
+  number: number;
+  kind: LeafKind;
+  /** The leaf hash in hex. */
+  leaf: string;
+  at: Instant;
+}
+
+interface LogContentsTable {
+  number: number;
+  kind: LeafKind;
+  ref: string;
+  content: string;
+}
+
+interface LogCheckpointsTable {
+  id: GeneratedAlways<number>;
+  size: number;
+  /** In hex. */
+  root: string;
+  /** A signed note; without a signature while there is no seal key. */
+  note: string;
+  at: Instant;
+}
+
+interface LogStateTable {
+  one: number;
+  /** Identifies the log. */
+  origin: string;
+  size: number;
+  /** A JSON array of hashes in hex; see policy/merkle-peaks.ts. */
+  peaks: string;
 }
 
 interface StopsTable {
@@ -272,6 +330,12 @@ export interface Tables {
   sweep_rates: SweepRatesTable;
   worker_environments: WorkerEnvironmentsTable;
   stops: StopsTable;
+  run_about: RunAboutTable;
+  log_queue: LogQueueTable;
+  log_leaves: LogLeavesTable;
+  log_contents: LogContentsTable;
+  log_checkpoints: LogCheckpointsTable;
+  log_state: LogStateTable;
   ledger_meta: LedgerMetaTable;
   ledger_migrations: LedgerMigrationsTable;
 }

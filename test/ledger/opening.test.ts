@@ -59,6 +59,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0014-schedules',
           '0015-sweep-rates',
           '0016-sweep-steps',
+          '0017-log',
         ],
       },
     ]);

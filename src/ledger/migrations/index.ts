@@ -13,6 +13,7 @@ import { snapshotReportMigration } from './0013-snapshot-report';
 import { schedulesMigration } from './0014-schedules';
 import { sweepRatesMigration } from './0015-sweep-rates';
 import { sweepStepsMigration } from './0016-sweep-steps';
+import { logMigration } from './0017-log';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   schedulesMigration,
   sweepRatesMigration,
   sweepStepsMigration,
+  logMigration,
 ];

@@ -3,6 +3,7 @@ import type { Selectable } from 'kysely';
 import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { Tables } from '../tables';
+import { enqueue } from '../log/queue';
 import { storable, storableOrNull } from '../values';
 import { environmentsOf } from './environments';
 import type { SweepContext } from './sweep-context';
@@ -92,17 +93,23 @@ export async function approve(
   given: { sweepId: string; by: string; total: number; approver: string },
 ): Promise<SweepRow> {
   const { sweepId, by, total, approver } = given;
-  await context.db
-    .updateTable('sweeps')
-    .set({ approved_at: new Date().toISOString(), approved_by: storable(approver) })
-    .where('sweep_id', '=', storable(sweepId))
-    .where('claimed_by', '=', storable(by))
-    .where('approved_at', 'is', null)
-    .where('closed_at', 'is', null)
-    // Only a complete snapshot can be approved, because the number of its users is final.
-    .where('snapshot_complete', '=', 1)
-    .where('total', '=', total)
-    .execute();
+  const at = new Date().toISOString();
+  await context.db.transaction().execute(async (transaction) => {
+    const { numUpdatedRows } = await transaction
+      .updateTable('sweeps')
+      .set({ approved_at: at, approved_by: storable(approver) })
+      .where('sweep_id', '=', storable(sweepId))
+      .where('claimed_by', '=', storable(by))
+      .where('approved_at', 'is', null)
+      .where('closed_at', 'is', null)
+      // Only a complete snapshot can be approved, because the number of its users is final.
+      .where('snapshot_complete', '=', 1)
+      .where('total', '=', total)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return;
+    const content = { sweepId: storable(sweepId), total, by: storable(approver), at };
+    await enqueue(transaction, { kind: 'approval', ref: sweepId, content });
+  });
   return readOwn(context, sweepId);
 }
 
