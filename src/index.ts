@@ -3,7 +3,7 @@ export { EncryptionPlugin } from './encryption-plugin';
 export { createHttpTasksWorker } from './worker';
 export { readSettings } from './config/settings';
 export { readEncryptionSettings } from './config/encryption-settings';
-export { SettingsError } from './config/problems';
+export { SettingsError } from './config/env';
 export { SourceError, SourceUnavailableError } from './sources/source';
 export { defineHttpTask } from './tasks/define';
 export { exactNumber } from './tasks/exact-number';

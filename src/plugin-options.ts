@@ -1,5 +1,5 @@
 import type { Settings } from './config/settings';
-import type { WorkLimits } from './config/work-limits';
+import type { WorkLimits } from './config/process-settings';
 import type { LedgerEvent } from './ledger/open-ledger';
 import type { SourceFactory } from './sources/open-source';
 import type { batch, plaid } from './tasks/catalogue';

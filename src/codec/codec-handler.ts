@@ -1,5 +1,5 @@
 import type { PayloadCodec } from '@temporalio/common';
-import { isLoopback } from '../config/base-url';
+import { isLoopback } from '../config/origins';
 import { payloadFromJson, payloadToJson, readPayloads } from './payload-json';
 import { BodyTooLargeError, readText } from './request-body';
 import { UndecryptableError } from './sealed-payload';

@@ -1,9 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Env } from './env';
-import { readText } from './env';
-import { ProblemList } from './problems';
-import { Secret } from './secret';
+import { ProblemList, readText, Secret } from './env';
 
 const KEY_SETTING = 'HTTP_TASKS_ENCRYPTION_KEY';
 const PLAINTEXT_SETTING = 'HTTP_TASKS_ENCRYPTION_PLAINTEXT';

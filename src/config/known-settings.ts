@@ -1,8 +1,7 @@
 import { editDistance } from '../policy/nearest';
 import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
-import type { Env } from './env';
-import type { SettingProblem } from './problems';
+import type { Env, SettingProblem } from './env';
 
 const PREFIX = 'HTTP_TASKS_';
 

@@ -1,10 +1,160 @@
-import { readText } from './env';
+import { isThisMachine, whyTlsIsNeeded } from '../transport/plaintext';
+import { whyAmbiguousUrl } from '../transport/url-text';
+import { readPlaintext } from './database-settings';
+import { ProblemList, readText } from './env';
 import type { Env } from './env';
-import { parseListenAddress } from './listen-address';
-import type { ListenAddress } from './listen-address';
-import type { ProblemList } from './problems';
-import { readTracing } from './tracing-settings';
-import type { TracingSettings } from './tracing-settings';
+
+/** The address that a server listens on. */
+export interface ListenAddress {
+  /** IPv6 addresses are written without brackets. */
+  host: string;
+  port: number;
+}
+
+/** The default: only this machine can connect. */
+const LOOPBACK = '127.0.0.1';
+const ADDRESS = /^(?:(?:\[(?<six>[0-9A-Fa-f:.]+)\]|(?<host>[^\s:/[\]]+)):)?(?<port>\d{1,5})$/;
+
+/**
+ * Parses `PORT`, `HOST:PORT` or `[IPV6]:PORT`; returns undefined for anything else. A port alone means this machine
+ * only.
+ */
+export function parseListenAddress(text: string): ListenAddress | undefined {
+  const found = ADDRESS.exec(text)?.groups;
+  const port = Number(found?.['port']);
+  if (!found || port < 1 || port > 65_535) return undefined;
+  return { host: found['six'] ?? found['host'] ?? LOOPBACK, port };
+}
+
+/** Formats the address as it was given. */
+export function listenAddressText({ host, port }: ListenAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** How spans are sent. OpenTelemetry's packages read the endpoint, the headers and the sampling themselves. */
+export interface TracingSettings {
+  protocol: (typeof PROTOCOLS)[number];
+}
+
+const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
+const EXPORTERS = ['otlp', 'none'] as const;
+
+/**
+ * Reads OpenTelemetry's own settings. Spans are sent if an OTLP endpoint is set or `OTEL_TRACES_EXPORTER` is `otlp`,
+ * unless `OTEL_SDK_DISABLED` is `true`.
+ */
+export function readTracing(env: Env, problems: ProblemList): TracingSettings | undefined {
+  if (readText(env, 'OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined;
+  const endpoint = readText(env, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? readText(env, 'OTEL_EXPORTER_OTLP_ENDPOINT');
+  const exporter = readText(env, 'OTEL_TRACES_EXPORTER') ?? (endpoint === undefined ? 'none' : 'otlp');
+  if (!EXPORTERS.some((name) => name === exporter)) {
+    problems.add('OTEL_TRACES_EXPORTER', `"${exporter}" is not valid; allowed: ${EXPORTERS.join(', ')}.`);
+  }
+  if (exporter !== 'otlp') return undefined;
+  const given =
+    readText(env, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ??
+    readText(env, 'OTEL_EXPORTER_OTLP_PROTOCOL') ??
+    'http/protobuf';
+  const protocol = PROTOCOLS.find((name) => name === given);
+  if (!protocol)
+    problems.add('OTEL_EXPORTER_OTLP_PROTOCOL', `"${given}" is not valid; allowed: ${PROTOCOLS.join(', ')}.`);
+  refuseKeysInClear(env, endpoint, problems);
+  return protocol && { protocol };
+}
+
+/**
+ * Requires TLS for headers, which may carry the collector's keys, unless they stay on this machine or plaintext is
+ * allowed.
+ */
+function refuseKeysInClear(env: Env, endpoint: string | undefined, problems: ProblemList): void {
+  if (endpoint === undefined) return;
+  const setting =
+    readText(env, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') === undefined
+      ? 'OTEL_EXPORTER_OTLP_ENDPOINT'
+      : 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
+  const ambiguous = whyAmbiguousUrl(endpoint);
+  if (ambiguous !== undefined) problems.add(setting, ambiguous);
+  else if (URL.canParse(endpoint)) {
+    const { protocol, hostname, username, password } = new URL(endpoint);
+    const hasKeys = username !== '' || password !== '' || tracingSecrets(env).length > 0;
+    if (
+      protocol !== 'http:' ||
+      !hasKeys ||
+      isThisMachine(hostname) ||
+      readPlaintext(env, new ProblemList()).allows('otlp')
+    )
+      return;
+    problems.add(setting, whyTlsIsNeeded(hostname, 'otlp', 'Write an https endpoint, or send no headers.'));
+  }
+}
+
+/** Returns values that must not be logged: those of the headers with which spans are sent. */
+export function tracingSecrets(env: Env): string[] {
+  const headers = [readText(env, 'OTEL_EXPORTER_OTLP_HEADERS'), readText(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS')];
+  return headers
+    .flatMap((list) => (list ?? '').split(','))
+    .map((entry) => entry.slice(entry.indexOf('=') + 1).trim())
+    .filter((value) => value !== '');
+}
+
+/** Concurrency limits of a worker process. */
+export interface WorkLimits {
+  /** Sweep calls in flight per key of a service. */
+  callsPerKey: number;
+  /** Connections, and so calls in flight, per origin. */
+  connectionsPerOrigin: number;
+  /** Users of sweeps that are in progress; after a crash, each of them is read again. */
+  openUsers: number;
+  /** Concurrent chunks and bulk calls of sweeps. */
+  chunkSlots: number;
+}
+
+export const DEFAULT_WORK_LIMITS: Readonly<WorkLimits> = {
+  callsPerKey: 64,
+  connectionsPerOrigin: 64,
+  openUsers: 250,
+  chunkSlots: 2,
+};
+
+/** For each limit, its setting and its maximum. */
+const SETTINGS = {
+  callsPerKey: { setting: 'HTTP_TASKS_CALLS_PER_KEY', most: 1_000 },
+  connectionsPerOrigin: { setting: 'HTTP_TASKS_CONNECTIONS_PER_ORIGIN', most: 1_000 },
+  openUsers: { setting: 'HTTP_TASKS_OPEN_USERS', most: 5_000 },
+  chunkSlots: { setting: 'HTTP_TASKS_CHUNK_SLOTS', most: 16 },
+} as const;
+
+const NAMES = Object.keys(SETTINGS) as (keyof WorkLimits)[];
+
+/** Reads the limits; adds invalid ones to `problems`. */
+export function readWorkLimits(env: Env, problems: ProblemList): WorkLimits {
+  const limits = { ...DEFAULT_WORK_LIMITS };
+  for (const name of NAMES) {
+    const { setting, most } = SETTINGS[name];
+    const given = readText(env, setting);
+    if (given === undefined) continue;
+    const number = /^\d{1,6}$/.test(given) ? Number(given) : Number.NaN;
+    if (number >= 1 && number <= most) limits[name] = number;
+    else problems.add(setting, `"${given}" is not valid; allowed: a whole number from 1 to ${most}.`);
+  }
+  return limits;
+}
+
+/**
+ * Returns the limits that were read, overridden by those given in code.
+ *
+ * @throws TypeError that names the invalid limit.
+ */
+export function withLimits(read: WorkLimits, given: Partial<WorkLimits> = {}): WorkLimits {
+  for (const name of NAMES) {
+    const number = given[name];
+    const { most } = SETTINGS[name];
+    if (number !== undefined && !(Number.isInteger(number) && number >= 1 && number <= most)) {
+      throw new TypeError(`limits.${name} must be a whole number from 1 to ${most}.`);
+    }
+  }
+  return { ...read, ...given };
+}
 
 /** Settings that only this package's own worker process needs; a host decides these things itself. */
 export interface ProcessSettings {
@@ -114,4 +264,48 @@ function readBehavior(env: Env, problems: ProblemList): Deployment['behavior'] {
   if (!behavior)
     problems.add('HTTP_TASKS_VERSIONING', `"${given}" is not valid; allowed: ${VERSIONING_BEHAVIORS.join(', ')}.`);
   return behavior ?? 'auto-upgrade';
+}
+
+/** Name endings of settings that contain a credential, in upper case. A `_FILE` setting names a file instead. */
+const CREDENTIAL =
+  /(?:API_?KEYS?|SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|PRIVATE_KEY|CLIENT_KEY_DATA|ACCESS_KEY(?:_ID)?|ENCRYPTION_KEYS?|SUBJECT_KEY|SEAL_KEY|AUTHORIZATION|CREDENTIALS?)$/;
+/** Settings of which each may be a secret: those of `http.request`, and headers of the Temporal connection. */
+const PREFIXED = /^(?:HTTP_TASKS_SECRET_[A-Z0-9_]+?(?<!_ORIGIN|_METHODS|_PATHS|_FILE)|TEMPORAL_GRPC_META_[A-Z0-9_]+)$/;
+/**
+ * Minimum length of a value. A shorter value is more likely a word than a credential, and would be removed from every
+ * line that contains it.
+ */
+const MIN_CHARACTERS = 8;
+
+/**
+ * Returns the values of an environment that must not be logged, no matter which code reads them: settings whose name
+ * ends like a credential's (such as `TEMPORAL_API_KEY`), passwords in URLs, and the headers with which spans are sent.
+ */
+export function environmentSecrets(env: Env): string[] {
+  const values = Object.entries(env).flatMap(([name, value]) => {
+    if (value === undefined || value === '') return [];
+    const key = name.toUpperCase();
+    const own = CREDENTIAL.test(key) || PREFIXED.test(key) ? [value, value.trim(), ...withoutPrefix(value)] : [];
+    return [...own, ...passwordsIn(value)];
+  });
+  return [...new Set([...values, ...tracingSecrets(env)])].filter((value) => value.length >= MIN_CHARACTERS);
+}
+
+/** Returns the keys in `Bearer KEY` and `NAME=KEY,NAME=KEY`, which are secret on their own too. */
+function withoutPrefix(value: string): string[] {
+  const entries = value.includes('=')
+    ? value.split(',').map((entry) => entry.slice(entry.indexOf('=') + 1).trim())
+    : [];
+  return [...entries, ...(/^\s*(?:Bearer|Basic)\s+(\S+)/i.exec(value)?.slice(1) ?? [])];
+}
+
+function passwordsIn(value: string): string[] {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/]*@/i.test(value) || !URL.canParse(value)) return [];
+  const { password } = new URL(value);
+  if (password === '') return [];
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
 }

@@ -1,11 +1,8 @@
-import type { AllowedOrigins } from './allowed-origins';
-import type { HttpReads } from './http-reads';
-import type { NamedClient } from './named-clients';
-import type { NamedSecret } from './named-secrets';
-import type { OAuthClient } from './oauth-client';
-import type { ProxySettings } from './proxy-settings';
+import type { AllowedOrigins, HttpReads } from './origins';
+import type { NamedClient, NamedSecret } from './named-secrets';
+import type { OAuthClient } from './credential';
+import type { ProxySettings, TlsIdentity } from './network-settings';
 import type { ServiceSettings } from './service-settings';
-import type { TlsIdentity } from './tls-identity';
 
 type Part =
   | 'services'

@@ -1,15 +1,145 @@
+import { plaidService } from '../tasks/plaid/service';
+import { settingsOf } from '../tasks/service';
 import type { CredentialRule, ServiceDefinition } from '../tasks/service';
-import { parseBaseUrl } from './base-url';
-import type { BaseUrl } from './base-url';
-import { ClientCredential } from './client-credential';
-import type { ClientPlace } from './client-credential';
-import { Credential } from './credential';
-import { readText } from './env';
+import { isLoopback, parseBaseUrl, parseTokenUrl } from './origins';
+import type { BaseUrl } from './origins';
+import { ClientCredential, Credential } from './credential';
+import type { ClientPlace, OAuthClient } from './credential';
+import { ProblemList, readText } from './env';
 import type { Env } from './env';
-import { boundOrigins } from './key-bindings';
-import type { OAuthClient } from './oauth-client';
-import { ProblemList } from './problems';
-import { servicePlace } from './service-place';
+
+/** Environment and address of a service, as far as they can be determined without keys. */
+export interface ServicePlace {
+  /** Undefined if the service has no default and the settings select none. */
+  environment: string | undefined;
+  /** The configured base URL; not validated. */
+  address: string | undefined;
+  production: boolean;
+}
+
+/** Name of the environment of an address that belongs to no named environment. */
+const OWN_ADDRESS = 'custom';
+
+/**
+ * Reads environment and address of a service. For an imported service, a base URL set by the operator selects the
+ * environment with the same origin. An address that the document does not list counts as production, unless it is this
+ * machine.
+ */
+export function servicePlace(env: Env, service: ServiceDefinition): ServicePlace {
+  const { environments, productionEnvironments, environmentSetting, baseUrlSetting, imported, defaultEnvironment } =
+    service;
+  const named = environmentSetting === undefined ? undefined : readText(env, environmentSetting);
+  const own = baseUrlSetting === undefined ? undefined : readText(env, baseUrlSetting);
+  if (!imported || own === undefined || named !== undefined) {
+    const environment = named ?? defaultEnvironment ?? (own === undefined ? undefined : OWN_ADDRESS);
+    const address =
+      own ??
+      (environment !== undefined && Object.hasOwn(environments, environment) ? environments[environment] : undefined);
+    const production = environment !== undefined && productionEnvironments.includes(environment);
+    return { environment, address, production: production && !(imported && isThisMachine(address)) };
+  }
+  const known = Object.entries(environments).find(([, address]) => isSameOrigin(address, own))?.[0];
+  const production = !isThisMachine(own) && (known === undefined || productionEnvironments.includes(known));
+  return { environment: known ?? defaultEnvironment ?? OWN_ADDRESS, address: own, production };
+}
+
+function isThisMachine(address: string | undefined): boolean {
+  return address !== undefined && URL.canParse(address) && isLoopback(new URL(address).hostname);
+}
+
+function isSameOrigin(a: string, b: string): boolean {
+  return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin;
+}
+
+/** Which origin receives the keys of which settings of an imported service. */
+export interface KeyBinding {
+  service: string;
+  settings: readonly string[];
+  /** The origin that receives the keys; undefined while none may. */
+  origin: string | undefined;
+  /** The origin of the token endpoint that receives the client's ID and secret, if it is a different one. */
+  tokenOrigin?: string;
+  /** The document only suggests the settings; they are not read. */
+  unnamed: boolean;
+}
+
+/**
+ * Returns the origins that may receive the keys of an imported service: the one of the operator's base URL, or else
+ * those given at import.
+ */
+export function boundOrigins(env: Env, { imported }: ServiceDefinition): readonly string[] | undefined {
+  if (!imported) return undefined;
+  const given = imported.baseUrlSetting === undefined ? undefined : readText(env, imported.baseUrlSetting);
+  if (given === undefined) return imported.origins;
+  const base = parseBaseUrl(given);
+  return typeof base === 'string' ? [] : [base.origin];
+}
+
+/**
+ * Returns where the keys of imported services are sent, by setting and origin, for a person to check. Reads no secret.
+ */
+export function keyBindings(env: Env, services: Iterable<ServiceDefinition>): KeyBinding[] {
+  return [...services].flatMap((service) => {
+    const bound = boundOrigins(env, service);
+    const origin = originOf(env, service);
+    const sent = origin !== undefined && bound?.includes(origin) ? origin : undefined;
+    return bound === undefined ? [] : service.credentials.map((rule) => bindingOf(env, service.name, rule, sent));
+  });
+}
+
+/** Formats a binding as one line. */
+export function bindingLine({ service, settings, origin, tokenOrigin, unnamed }: KeyBinding): string {
+  const names = settings.join(' and ');
+  if (unnamed)
+    return `${service}: ${names} ${settings.length > 1 ? 'are' : 'is'} not read, because only the document suggests the name.`;
+  const token = tokenOrigin === undefined ? '' : ` for access tokens from ${tokenOrigin}`;
+  return `${service}: ${names} -> ${origin ?? 'no origin yet'}${token}`;
+}
+
+function bindingOf(env: Env, service: string, rule: CredentialRule, origin: string | undefined): KeyBinding {
+  const tokenOrigin = tokenOriginOf(env, rule, origin);
+  return {
+    service,
+    settings: settingsOf(rule),
+    origin,
+    ...(tokenOrigin !== undefined && tokenOrigin !== origin && { tokenOrigin }),
+    unnamed: rule.unnamed === true,
+  };
+}
+
+function originOf(env: Env, service: ServiceDefinition): string | undefined {
+  const base = parseBaseUrl(servicePlace(env, service).address ?? '');
+  return typeof base === 'string' ? undefined : base.origin;
+}
+
+function tokenOriginOf(
+  env: Env,
+  { clientCredentials }: CredentialRule,
+  origin: string | undefined,
+): string | undefined {
+  const setting = clientCredentials?.settings?.tokenUrl;
+  const defined = typeof clientCredentials?.tokenUrl === 'string' ? clientCredentials.tokenUrl : undefined;
+  const text = (setting === undefined ? undefined : readText(env, setting)) ?? defined;
+  if (text === undefined) return undefined;
+  const endpoint = parseTokenUrl(text.startsWith('/') ? `${origin ?? ''}${text}` : text);
+  return typeof endpoint === 'string' ? undefined : endpoint.origin;
+}
+
+/**
+ * Returns the Plaid environment in which user IDs are valid: `PLAID_ENV`, or sandbox. Needs no keys.
+ *
+ * @throws SettingsError if it is not a Plaid environment.
+ */
+export function plaidEnvironment(env: Env): string {
+  const environment = readText(env, 'PLAID_ENV') ?? plaidService.defaultEnvironment ?? 'sandbox';
+  const problems = new ProblemList();
+  const known = Object.hasOwn(plaidService.environments, environment);
+  if (!known) {
+    const allowed = Object.keys(plaidService.environments).join(', ');
+    problems.add('PLAID_ENV', `"${environment}" is not a Plaid environment; allowed: ${allowed}.`);
+  }
+  return problems.finish(environment);
+}
 
 /** Environment, base URL and keys of a service. Key values are never enumerable. */
 export class ServiceSettings {

@@ -2,32 +2,23 @@ import { CATALOGUE } from '../tasks/catalogue';
 import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
-import { AllowedOrigins } from './allowed-origins';
-import { parseOrigin } from './base-url';
+import { parsePostgresUrl } from '../transport/postgres-url';
+import { AllowedOrigins, parseOrigin, readHttpReads } from './origins';
+import { readUi } from './console-settings';
+import { databaseFile, readLedger, readPlaintext, readSources } from './database-settings';
+import type { LedgerSettings, SourceSettings } from './database-settings';
 import { readEncryption } from './encryption-settings';
 import type { EncryptionSettings } from './encryption-settings';
-import { readList, readText } from './env';
+import { ProblemList, readList, readText } from './env';
 import type { Env } from './env';
-import { readHttpReads } from './http-reads';
-import { readLedger } from './ledger-settings';
-import type { LedgerSettings } from './ledger-settings';
-import { readNamedClients } from './named-clients';
-import { readNamedSecrets } from './named-secrets';
 import { unknownSettings } from './known-settings';
-import { readPlaintext } from './plaintext';
-import { ProblemList } from './problems';
-import { readProcess } from './process-settings';
-import type { ProcessSettings } from './process-settings';
-import { readProxy } from './proxy-settings';
+import { readNamedClients, readNamedSecrets } from './named-secrets';
+import { readProxy, readTlsIdentities } from './network-settings';
+import { readProcess, readWorkLimits } from './process-settings';
+import type { ProcessSettings, WorkLimits } from './process-settings';
 import { SenderSettings } from './sender-settings';
 import { readServiceSettings } from './service-settings';
 import type { ServiceSettings } from './service-settings';
-import { readSources } from './source-settings';
-import type { SourceSettings } from './source-settings';
-import { readTlsIdentities } from './tls-identity';
-import { readUi } from './ui-settings';
-import { readWorkLimits } from './work-limits';
-import type { WorkLimits } from './work-limits';
 
 /** Default task queue. */
 export const DEFAULT_TASK_QUEUE = 'http-tasks';
@@ -285,4 +276,85 @@ function readOrigins(env: Env, setting: string, problems: ProblemList): Readonly
     else origins.add(origin.origin);
   }
   return origins;
+}
+
+/** The effective setup of a worker, for its log; contains no credentials. */
+export interface SetupLine {
+  taskQueue: string;
+  /** Environment of each configured service. */
+  environments: Readonly<Record<string, string>>;
+  ledger: string;
+  encryption: string;
+  /** Names that `source.query` may use. */
+  sources: readonly string[];
+  /** Connections that may leave this machine without TLS. */
+  allowedPlaintext: readonly string[];
+  off: readonly string[];
+}
+
+/**
+ * Returns the setup of a worker with these settings, and which protections and services are off.
+ *
+ * @param known Names of the services that the worker could serve.
+ * @param own What a worker in a host's process decides itself. @default the settings
+ */
+export function setupLine(
+  settings: Settings,
+  known: readonly string[],
+  own: { taskQueue?: string; encryption?: string; workflows?: boolean } = {},
+): SetupLine {
+  const { sender, ledger, encryption, sources, allowedPlaintext } = settings;
+  const {
+    taskQueue = settings.taskQueue,
+    encryption: encrypted = encryption ? `on, plain-text inputs: ${encryption.plaintext}` : 'off',
+    workflows = true,
+  } = own;
+  const services = [...sender.services.values()];
+  const environments = Object.fromEntries(services.map(({ service, environment }) => [service, environment]));
+  const off = [
+    ...(encrypted === 'off' ? ['encryption'] : []),
+    ...(encrypted === 'on, plain-text inputs: accept' ? ['refusal of plain-text inputs'] : []),
+    ...allowedPlaintext.map((item) => `TLS for ${item}`),
+    ...known.filter((service) => !sender.services.has(service)).map((service) => `service ${service}`),
+    ...(settings.searchAttributes ? [] : ['search attributes']),
+    ...(settings.nexus ? [] : ['Nexus']),
+    ...(workflows ? [] : ['workflows (this worker has activities only)']),
+  ];
+  return {
+    taskQueue,
+    environments,
+    ledger: ledgerText(ledger),
+    encryption: encrypted,
+    sources: sources.queryNames,
+    allowedPlaintext,
+    off,
+  };
+}
+
+/** Formats the setup as one sentence, for a host's log. */
+export function setupText({ taskQueue, environments, ledger, encryption, sources, off }: SetupLine): string {
+  const services = Object.entries(environments).map(([service, environment]) => `${service} (${environment})`);
+  const parts = [
+    `task queue ${taskQueue}`,
+    `services ${services.join(', ')}`,
+    `ledger ${ledger}`,
+    `encryption ${encryption}`,
+    `sources ${sources.join(', ') || 'none'}`,
+    `off: ${off.join(', ') || 'nothing'}`,
+  ];
+  return `HTTP tasks: ${parts.join('; ')}.`;
+}
+
+const VERIFIED = {
+  full: 'TLS, server verified',
+  ca: 'TLS, authority verified',
+  none: 'TLS, server not verified',
+} as const;
+
+function ledgerText({ url, plaintextAllowed }: LedgerSettings): string {
+  if (url.startsWith('file:')) return `file:${databaseFile(url) ?? ''}`;
+  const target = parsePostgresUrl(url, { item: 'ledger', plaintextAllowed });
+  return typeof target === 'string'
+    ? 'unusable'
+    : `${target.label} (${target.tls ? VERIFIED[target.tls.verify] : 'no TLS'})`;
 }

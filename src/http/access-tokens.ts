@@ -1,4 +1,4 @@
-import type { OAuthClient } from '../config/oauth-client';
+import type { OAuthClient } from '../config/credential';
 
 /** An access token as issued by a token endpoint. */
 export interface IssuedToken {

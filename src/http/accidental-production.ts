@@ -1,5 +1,5 @@
 import type { Env } from '../config/env';
-import { SettingsError } from '../config/problems';
+import { SettingsError } from '../config/env';
 import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import type { ServiceDefinition } from '../tasks/service';
 

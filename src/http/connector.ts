@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import type { LookupFunction, Socket } from 'node:net';
 import { buildConnector, Client } from 'undici';
 import type { SenderSettings } from '../config/sender-settings';
-import type { TlsIdentity } from '../config/tls-identity';
+import type { TlsIdentity } from '../config/network-settings';
 import { untraced } from './untraced';
 
 type Connector = buildConnector.connector;

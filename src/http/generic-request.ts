@@ -1,9 +1,8 @@
 import { isIP } from 'node:net';
 import type { z } from 'zod';
-import { isLoopback } from '../config/base-url';
-import { HTTP_READS } from '../config/http-reads';
-import type { OAuthClient } from '../config/oauth-client';
-import type { SecretUse } from '../config/secret-scope';
+import { HTTP_READS, isLoopback } from '../config/origins';
+import type { OAuthClient } from '../config/credential';
+import type { SecretUse } from '../config/named-secrets';
 import type { SenderSettings } from '../config/sender-settings';
 import { DEFAULT_TIMEOUTS } from '../tasks/define';
 import { isSafeMethod, overridesOf, pathOverrideOf } from '../tasks/http/effect';

@@ -1,4 +1,4 @@
-import { OAuthClient } from '../config/oauth-client';
+import { OAuthClient } from '../config/credential';
 import type { ServiceSettings } from '../config/service-settings';
 import { takesBody } from '../tasks/define';
 import type { FieldPlace, HttpTask } from '../tasks/define';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { SettingsError } from '../config/problems';
+import { SettingsError } from '../config/env';
 import type { SenderSettings } from '../config/sender-settings';
 import type { ServiceSettings } from '../config/service-settings';
 import { credentialsOf, sensitiveFieldsIn, withMaskAt } from '../tasks/define';

@@ -1,4 +1,4 @@
-import type { OAuthClient } from '../config/oauth-client';
+import type { OAuthClient } from '../config/credential';
 import type { KeepBody } from './keep-body';
 import type { CallTimeouts, Effect, HttpMethod } from '../tasks/define';
 

@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import type { OAuthClient } from '../config/oauth-client';
-import { SettingsError } from '../config/problems';
+import type { OAuthClient } from '../config/credential';
+import { SettingsError } from '../config/env';
 import type { SenderSettings } from '../config/sender-settings';
 import { sensitiveFieldsIn, tokensAt } from '../tasks/define';
 import type { HttpTask, TaskOutput } from '../tasks/define';

@@ -1,5 +1,5 @@
-import { formEncoded } from '../config/oauth-client';
-import type { OAuthClient } from '../config/oauth-client';
+import { formEncoded } from '../config/credential';
+import type { OAuthClient } from '../config/credential';
 import { TokenError } from './access-tokens';
 import type { IssuedToken, TokenProblem } from './access-tokens';
 import { PROXY_REFUSED, PROXY_UNAUTHORIZED } from './connector';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { databaseFile } from '../config/source-settings';
+import { databaseFile } from '../config/database-settings';
 import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from './sql-rows';
 import type { SqlPage, SqlRun } from './sql-rows';
 import { SourceError, SourceUnavailableError } from './source';

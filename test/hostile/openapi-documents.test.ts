@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { openDocument } from '@temporal-http-tasks/openapi/internal/document/document';
 import { OpenApiError } from '@temporal-http-tasks/openapi/internal/document/openapi-error';
 import { readApi } from '@temporal-http-tasks/openapi/internal/read-api';

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';

@@ -1,4 +1,4 @@
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
 import type { ProcessSettings } from 'temporal-http-tasks/internal/config/process-settings';
 import { ENV } from '../plugin/host';

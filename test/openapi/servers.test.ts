@@ -1,4 +1,4 @@
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { openDocument } from '@temporal-http-tasks/openapi/internal/document/document';
 import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';

@@ -1,7 +1,7 @@
 import { Worker } from '@temporalio/worker';
 import { operation, service, serviceHandler } from 'nexus-rpc';
 import { z } from 'zod';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import Database from 'libsql';
-import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import { QuerySource } from 'temporal-http-tasks/internal/sources/query-source';

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
-import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openLocalFile, openSource } from 'temporal-http-tasks/internal/sources/open-source';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
-import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openSource } from 'temporal-http-tasks/internal/sources/open-source';

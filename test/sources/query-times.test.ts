@@ -1,6 +1,6 @@
 import path from 'node:path';
 import Database from 'libsql';
-import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { QuerySource } from 'temporal-http-tasks/internal/sources/query-source';
 import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { freshPostgresUrl } from '../support/postgres';

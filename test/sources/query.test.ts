@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'libsql';
 import { Client } from 'pg';
-import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { QuerySource } from 'temporal-http-tasks/internal/sources/query-source';
 import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 import { freshPostgresUrl } from '../support/postgres';

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
-import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { fileWith, removeFolders } from './reading';
 
 afterAll(removeFolders);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { RequestHandler } from 'temporal-http-tasks/internal/codec/codec-handler';
 import type { CodecServer, CodecServerOptions } from 'temporal-http-tasks/internal/codec/codec-server';
-import { isLoopback, parseOrigin } from 'temporal-http-tasks/internal/config/base-url';
+import { isLoopback, parseOrigin } from 'temporal-http-tasks/internal/config/origins';
 import { requireEncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
 import type { AccessOptions } from './codec-server-access';
 import { describeCommand, literalOption, onRun, wholeNumber } from './command';

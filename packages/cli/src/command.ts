@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { nearMisses, unknownSettings } from 'temporal-http-tasks/internal/config/known-settings';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';

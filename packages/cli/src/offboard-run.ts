@@ -1,6 +1,6 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
-import { plaidEnvironment } from 'temporal-http-tasks/internal/config/plaid-environment';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
+import { plaidEnvironment } from 'temporal-http-tasks/internal/config/service-settings';
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import type { OpenedLedger as WholeLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { Io } from './io';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { bindingLine, keyBindings } from 'temporal-http-tasks/internal/config/key-bindings';
+import { bindingLine, keyBindings } from 'temporal-http-tasks/internal/config/service-settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import type { SignInRule } from '@temporal-http-tasks/openapi/internal/operation/security';
 import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';

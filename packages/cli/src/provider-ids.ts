@@ -1,4 +1,4 @@
-import { servicePlace } from 'temporal-http-tasks/internal/config/service-place';
+import { servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
 import { identitiesOf, ONLY_ENVIRONMENT } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';

@@ -1,8 +1,8 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
 import { isThisMachine, whyTlsIsNeeded } from 'temporal-http-tasks/internal/transport/plaintext';
-import { readPlaintext } from 'temporal-http-tasks/internal/config/plaintext';
-import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
+import { readPlaintext } from 'temporal-http-tasks/internal/config/database-settings';
+import { ProblemList } from 'temporal-http-tasks/internal/config/env';
 
 type LoadedConfig = ReturnType<typeof loadClientConnectConfig>;
 

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';

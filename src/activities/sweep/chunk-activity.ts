@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { WorkLimits } from '../../config/work-limits';
+import type { WorkLimits } from '../../config/process-settings';
 import {
   SweepBarredError,
   SweepNotYoursError,

@@ -1,4 +1,4 @@
-import { DEFAULT_WORK_LIMITS } from '../../config/work-limits';
+import { DEFAULT_WORK_LIMITS } from '../../config/process-settings';
 import type { RefusedKey } from './contract';
 
 /** How a call was let through: `trial` is the one that finds out whether a refused key is good again. */

@@ -1,5 +1,5 @@
-import { DEFAULT_WORK_LIMITS } from '../../config/work-limits';
-import type { WorkLimits } from '../../config/work-limits';
+import { DEFAULT_WORK_LIMITS } from '../../config/process-settings';
+import type { WorkLimits } from '../../config/process-settings';
 import { KeySlot } from './key-slot';
 import { OpenUserBudget } from './open-user-budget';
 

@@ -1,6 +1,6 @@
 import type { ServiceSettings } from '../../config/service-settings';
-import type { SourceSettings } from '../../config/source-settings';
-import type { WorkLimits } from '../../config/work-limits';
+import type { SourceSettings } from '../../config/database-settings';
+import type { WorkLimits } from '../../config/process-settings';
 import type { TaskSender } from '../../http/send-task';
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SubjectHasher } from '../../ledger/subject';

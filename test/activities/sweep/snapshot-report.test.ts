@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import Database from 'libsql';
 import type { TakeSnapshot } from 'temporal-http-tasks/internal/activities/sweep/contract';
-import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { SourceSpec } from 'temporal-http-tasks/internal/policy/source-spec';
 import { openSource } from 'temporal-http-tasks/internal/sources/open-source';

@@ -1,5 +1,5 @@
-import { OAuthClient } from 'temporal-http-tasks/internal/config/oauth-client';
-import type { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { OAuthClient } from 'temporal-http-tasks/internal/config/credential';
+import type { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { GatewaySecrets } from '@temporal-http-tasks/console/internal/gateway/secrets';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';

@@ -7,7 +7,7 @@ import {
   readEncryptionSettings,
   requireEncryptionSettings,
 } from 'temporal-http-tasks/internal/config/encryption-settings';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 
 const KEY = randomBytes(32).toString('base64');
 const OTHER = randomBytes(32).toString('base64url');

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { environmentSecrets } from 'temporal-http-tasks/internal/config/environment-secrets';
+import { environmentSecrets } from 'temporal-http-tasks/internal/config/process-settings';
 import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createWorkerLog } from '@temporal-http-tasks/cli/internal/worker-process/worker-log';
 

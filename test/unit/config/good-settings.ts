@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 
 export const GOOD = {
   PLAID_CLIENT_ID: 'canary-client',

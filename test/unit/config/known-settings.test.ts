@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { KNOWN_SETTINGS, nearMisses, unknownSettings } from 'temporal-http-tasks/internal/config/known-settings';
 import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 
 const ROOT = join(__dirname, '../../..');
 const SOURCES = ['src', ...readdirSync(join(ROOT, 'packages')).map((name) => join('packages', name, 'src')), 'lab/src'];

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { readPlaintext } from 'temporal-http-tasks/internal/config/plaintext';
+import { readPlaintext } from 'temporal-http-tasks/internal/config/database-settings';
 import { isThisMachine } from 'temporal-http-tasks/internal/transport/plaintext';
 import { parsePostgresUrl } from 'temporal-http-tasks/internal/transport/postgres-url';
 import type { PostgresTarget } from 'temporal-http-tasks/internal/transport/postgres-url';
-import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
+import { ProblemList } from 'temporal-http-tasks/internal/config/env';
 import { whyAmbiguousUrl } from 'temporal-http-tasks/internal/transport/url-text';
 
 const parse = (url: string, plaintextAllowed = false): PostgresTarget | string =>

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
-import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
-import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
+import { ProblemList } from 'temporal-http-tasks/internal/config/env';
 import { readQueueSettings, readSenderSettings, readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
-import { DEFAULT_WORK_LIMITS, readWorkLimits, withLimits } from 'temporal-http-tasks/internal/config/work-limits';
+import { DEFAULT_WORK_LIMITS, readWorkLimits, withLimits } from 'temporal-http-tasks/internal/config/process-settings';
 import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { GOOD, problemsOf } from './good-settings';

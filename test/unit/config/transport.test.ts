@@ -1,10 +1,8 @@
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
-import { readPlaintext } from 'temporal-http-tasks/internal/config/plaintext';
+import { ProblemList, SettingsError } from 'temporal-http-tasks/internal/config/env';
+import { readPlaintext } from 'temporal-http-tasks/internal/config/database-settings';
 import { readProcess } from 'temporal-http-tasks/internal/config/process-settings';
-import { readSettings } from 'temporal-http-tasks/internal/config/settings';
-import { setupLine, setupText } from 'temporal-http-tasks/internal/config/setup-line';
+import { readSettings, setupLine, setupText } from 'temporal-http-tasks/internal/config/settings';
 import { readTemporalConnection } from '@temporal-http-tasks/cli/internal/temporal-connection';
-import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
 
 /** Without the profile of whoever runs the tests. */
 const NO_FILE = { TEMPORAL_CONFIG_FILE: '/nowhere/at/all.toml' };

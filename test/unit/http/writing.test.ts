@@ -2,7 +2,7 @@ import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-reques
 import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { FieldPlace, HttpTask } from 'temporal-http-tasks/internal/tasks/define';

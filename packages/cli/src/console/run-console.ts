@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { parseOrigin } from 'temporal-http-tasks/internal/config/base-url';
-import { parseGatewayOrigin, readGatewaySettings } from 'temporal-http-tasks/internal/config/gateway-settings';
+import { parseOrigin } from 'temporal-http-tasks/internal/config/origins';
+import { parseGatewayOrigin, readGatewaySettings } from 'temporal-http-tasks/internal/config/console-settings';
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
 import { isThisMachine, startGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
 import type { RunningGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';

@@ -1,8 +1,8 @@
-import { parseBaseUrl } from 'temporal-http-tasks/internal/config/base-url';
-import type { BaseUrl } from 'temporal-http-tasks/internal/config/base-url';
+import { parseBaseUrl } from 'temporal-http-tasks/internal/config/origins';
+import type { BaseUrl } from 'temporal-http-tasks/internal/config/origins';
 import { readText } from 'temporal-http-tasks/internal/config/env';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { servicePlace } from 'temporal-http-tasks/internal/config/service-place';
+import { servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { CurlCommand } from './curl-command';

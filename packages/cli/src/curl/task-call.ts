@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import type { ServiceSettings } from 'temporal-http-tasks/internal/config/service-settings';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import {

@@ -1,6 +1,6 @@
 import type { OpenApiReport, OperationSummary } from '@temporal-http-tasks/openapi/internal/options';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
-import { bindingLine, keyBindings } from 'temporal-http-tasks/internal/config/key-bindings';
+import { bindingLine, keyBindings } from 'temporal-http-tasks/internal/config/service-settings';
 import type { CommonOptions } from '../command';
 import type { Io } from '../io';
 import { print, printJson, say } from '../output';

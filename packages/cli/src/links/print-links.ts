@@ -1,5 +1,5 @@
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
-import { parseUi, readUiSettings } from 'temporal-http-tasks/internal/config/ui-settings';
+import { parseUi, readUiSettings } from 'temporal-http-tasks/internal/config/console-settings';
 import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
 import { prepareStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import { Refusal } from '../errors';

@@ -1,6 +1,6 @@
 import { readText } from 'temporal-http-tasks/internal/config/env';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { servicePlace } from 'temporal-http-tasks/internal/config/service-place';
+import { servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { columnOf } from 'temporal-http-tasks/internal/providers/names';
 import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import type { RecordedEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';

@@ -1,4 +1,4 @@
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';

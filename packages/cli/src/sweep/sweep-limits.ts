@@ -1,5 +1,5 @@
 import type { RateRow, SweepRate } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
-import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
 import type { Io } from '../io';
 import {
   keyName,

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { ListenAddress } from 'temporal-http-tasks/internal/config/listen-address';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import type { ListenAddress } from 'temporal-http-tasks/internal/config/process-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 
 /** The result of a check. It is returned unchanged to callers, so it must contain no address or ID. */
 export interface Health {

@@ -3,7 +3,7 @@ import type { SpanExporter } from '@opentelemetry/sdk-trace-node';
 import { SimplePlugin } from '@temporalio/plugin';
 import type { WorkerPlugin } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import type { TracingSettings } from 'temporal-http-tasks/internal/config/tracing-settings';
+import type { TracingSettings } from 'temporal-http-tasks/internal/config/process-settings';
 
 /** The tracing of a worker process. */
 export interface Tracing {

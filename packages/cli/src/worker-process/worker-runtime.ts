@@ -1,8 +1,8 @@
 import { Runtime } from '@temporalio/worker';
 import type { Logger as Log } from 'pino';
-import { listenAddressText } from 'temporal-http-tasks/internal/config/listen-address';
-import type { ListenAddress } from 'temporal-http-tasks/internal/config/listen-address';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { listenAddressText } from 'temporal-http-tasks/internal/config/process-settings';
+import type { ListenAddress } from 'temporal-http-tasks/internal/config/process-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { LATENCY_BUCKETS_MS, METRICS } from 'temporal-http-tasks/internal/observability/metric-names';
 import { temporalLogger } from './worker-log';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CancelledFailure } from '@temporalio/common';
 import { runLoneCall } from 'temporal-http-tasks/internal/activities/lone-call';
-import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/http/accidental-production';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
 import type { TaskAnswer } from 'temporal-http-tasks/internal/http/read-answer';

@@ -8,8 +8,8 @@ import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-c
 import { requiringToken } from 'temporal-http-tasks/internal/codec/bearer-token';
 import { readEncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
-import { parseGatewayOrigin } from 'temporal-http-tasks/internal/config/gateway-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
+import { parseGatewayOrigin } from 'temporal-http-tasks/internal/config/console-settings';
 import { guardJson, guardOrigin, guardToken, securityHeaders } from './guard';
 import type { GuardOptions } from './guard';
 import { answerTo } from './http-error';

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
-import { isLoopback } from 'temporal-http-tasks/internal/config/base-url';
+import { isLoopback } from 'temporal-http-tasks/internal/config/origins';
 import { GatewayRefusal } from './http-error';
 
 /** Who may use the gateway. */

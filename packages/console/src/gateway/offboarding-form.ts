@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
-import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import type { SchemaNode } from '../reference/schema-node';

@@ -1,4 +1,4 @@
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { snippetsOf } from '../reference/snippets/snippets';
 import { showRequest } from '../reference/shown-request';
 import type { ShownRequest } from '../reference/shown-request';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readText } from 'temporal-http-tasks/internal/config/env';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';

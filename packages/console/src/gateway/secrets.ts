@@ -1,12 +1,9 @@
 import { slotNamesIn } from 'temporal-http-tasks/internal/config/credential';
-import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { bindingLine, keyBindings } from 'temporal-http-tasks/internal/config/key-bindings';
-import { ProblemList, SettingsError } from 'temporal-http-tasks/internal/config/problems';
-import type { SettingProblem } from 'temporal-http-tasks/internal/config/problems';
+import type { Env, SettingProblem } from 'temporal-http-tasks/internal/config/env';
+import { bindingLine, keyBindings, servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
+import { ProblemList, Secret, SettingsError } from 'temporal-http-tasks/internal/config/env';
 import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
-import { servicePlace } from 'temporal-http-tasks/internal/config/service-place';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
-import { Secret } from 'temporal-http-tasks/internal/config/secret';
 import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { GatewayRefusal } from './http-error';

@@ -1,5 +1,5 @@
-import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/ledger-settings';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { readWorkersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';

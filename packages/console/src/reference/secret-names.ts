@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { slotNamesIn } from 'temporal-http-tasks/internal/config/credential';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { namedClientsIn, settingsOfClient } from 'temporal-http-tasks/internal/config/named-clients';
-import { namedSecretsIn, settingOfNamedSecret } from 'temporal-http-tasks/internal/config/named-secrets';
-import type { OAuthClient } from 'temporal-http-tasks/internal/config/oauth-client';
-import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
-import { Secret } from 'temporal-http-tasks/internal/config/secret';
+import {
+  namedClientsIn,
+  namedSecretsIn,
+  settingOfNamedSecret,
+  settingsOfClient,
+} from 'temporal-http-tasks/internal/config/named-secrets';
+import type { OAuthClient } from 'temporal-http-tasks/internal/config/credential';
+import { ProblemList, Secret } from 'temporal-http-tasks/internal/config/env';
 import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type { CredentialRule, ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 

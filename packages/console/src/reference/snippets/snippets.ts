@@ -1,5 +1,5 @@
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { completedInput } from '../sample-input';
