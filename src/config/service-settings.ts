@@ -1,12 +1,13 @@
+import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import { plaidService } from '../tasks/plaid/service';
 import { settingsOf } from '../tasks/service';
 import type { CredentialRule, ServiceDefinition } from '../tasks/service';
-import { isLoopback, parseBaseUrl, parseTokenUrl } from './origins';
-import type { BaseUrl } from './origins';
 import { ClientCredential, Credential } from './credential';
 import type { ClientPlace, OAuthClient } from './credential';
-import { ProblemList, readText } from './env';
+import { ProblemList, readText, SettingsError } from './env';
 import type { Env } from './env';
+import { isLoopback, parseBaseUrl, parseTokenUrl } from './origins';
+import type { BaseUrl } from './origins';
 
 /** Environment and address of a service, as far as they can be determined without keys. */
 export interface ServicePlace {
@@ -337,4 +338,27 @@ function readPlacement(env: Env, service: ServiceDefinition, problems: ProblemLi
   if (given === 'header' || given === 'body') return given;
   problems.add(setting ?? service.name, `"${given}" is not valid; allowed: header, body.`);
   return undefined;
+}
+
+/**
+ * Refuses a call to a production address unless the setting that selects the environment says production.
+ *
+ * @throws SettingsError that names the setting.
+ */
+export function refuseAccidentalProduction(
+  prepared: { origin: string },
+  env: Env,
+  services: readonly ServiceDefinition[] = CATALOGUE_SERVICES,
+): void {
+  for (const { title, environments, productionEnvironments, environmentSetting } of services) {
+    if (environmentSetting === undefined) continue;
+    const named = productionEnvironments.filter((name) => new URL(environments[name] ?? '').origin === prepared.origin);
+    if (named.length === 0 || named.includes(env[environmentSetting]?.trim() ?? '')) continue;
+    throw new SettingsError([
+      {
+        setting: environmentSetting,
+        message: `this call would go to ${title}'s production (${prepared.origin}). Set ${environmentSetting}=${named[0]} if that is what you want. Nothing was sent.`,
+      },
+    ]);
+  }
 }

@@ -1,8 +1,154 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 import type { Dispatcher } from 'undici';
-import { callClock } from './call-clock';
-import type { Deadline } from './call-clock';
-import { decodeBody } from './decode-body';
+import type { CallTimeouts } from '../tasks/define';
+
+/** An operation that has to end by a point in time. */
+export interface Deadline {
+  /** A reading of `performance.now()`. */
+  atMs: number;
+  expire(): void;
+}
+
+/** How late a deadline may fire, in milliseconds. */
+const RESOLUTION_MS = 50;
+
+/**
+ * Watches the deadlines of all calls with one timer. A timer or an abort signal per call halves the throughput, and a
+ * call's total timeout does not have to be exact.
+ */
+export class CallClock {
+  readonly #deadlines = new Set<Deadline>();
+  #timer: NodeJS.Timeout | undefined;
+
+  add(deadline: Deadline): void {
+    this.#deadlines.add(deadline);
+    // Does not keep the process alive; a call in flight does that through its socket.
+    this.#timer ??= setInterval(() => this.#tick(), RESOLUTION_MS).unref();
+  }
+
+  remove(deadline: Deadline): void {
+    this.#deadlines.delete(deadline);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    for (const deadline of this.#deadlines) {
+      if (deadline.atMs > now) continue;
+      this.#deadlines.delete(deadline);
+      deadline.expire();
+    }
+    if (this.#deadlines.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** The clock shared by all calls of this process. */
+export const callClock = new CallClock();
+
+/** A body as text, or why it cannot be decoded. */
+export type DecodedBody = { text: string } | { what: 'tooLarge' | 'unknownEncoding' | 'corrupt' };
+
+const ZLIB_METHOD = 8;
+
+/** Maximum number of nested content encodings; a legitimate response has fewer. */
+const MOST_ENCODINGS = 3;
+
+/**
+ * Decompresses and decodes a complete body by its `content-encoding` and `charset`. A byte order mark takes precedence
+ * over the charset and is removed; an unknown charset is read as UTF-8.
+ *
+ * @param maxBytes Maximum size of the decompressed body.
+ * @param asBase64 Returns the bytes as base64.
+ */
+export function decodeBody(
+  bytes: Buffer,
+  headers: IncomingHttpHeaders,
+  { maxBytes, asBase64 }: { maxBytes: number; asBase64: boolean },
+): DecodedBody {
+  const encodings = encodingsOf(headers);
+  if (encodings.length === 0) return { text: asBase64 ? bytes.toString('base64') : textOf(bytes, headers) };
+  if (encodings.length > MOST_ENCODINGS) return { what: 'unknownEncoding' };
+  let unpacked = bytes;
+  try {
+    // An empty body is not compressed, whatever its header says.
+    if (bytes.length > 0) for (const encoding of encodings.reverse()) unpacked = unpack(unpacked, encoding, maxBytes);
+  } catch (error) {
+    if (error instanceof UnknownEncoding) return { what: 'unknownEncoding' };
+    return { what: (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'tooLarge' : 'corrupt' };
+  }
+  return { text: asBase64 ? unpacked.toString('base64') : textOf(unpacked, headers) };
+}
+
+class UnknownEncoding extends Error {}
+
+/** Returns the encodings in the order in which they were applied. */
+function encodingsOf(headers: IncomingHttpHeaders): string[] {
+  const header: unknown = headers['content-encoding'];
+  const text = Array.isArray(header) ? header.join(',') : typeof header === 'string' ? header : '';
+  return text
+    .split(',')
+    .map((one) => one.trim().toLowerCase())
+    .filter((one) => one !== '' && one !== 'identity');
+}
+
+function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffer {
+  switch (encoding) {
+    case 'gzip':
+    case 'x-gzip':
+      return gunzipped(bytes, maxOutputLength);
+    case 'deflate':
+      // Servers send both the zlib format, which RFC 9110 specifies, and raw deflate.
+      return ((bytes[0] ?? 0) & 0x0f) === ZLIB_METHOD
+        ? inflateSync(bytes, { maxOutputLength })
+        : inflateRawSync(bytes, { maxOutputLength });
+    case 'br':
+      return brotliDecompressSync(bytes, { maxOutputLength });
+    default:
+      throw new UnknownEncoding();
+  }
+}
+
+/**
+ * Node.js stops at a zero byte after a gzip member. Anything else after it must be padding too, or part of the body
+ * would be missing.
+ */
+function gunzipped(bytes: Buffer, maxOutputLength: number): Buffer {
+  const { buffer, engine } = gunzipSync(bytes, { maxOutputLength, info: true }) as unknown as {
+    buffer: Buffer;
+    engine: { bytesWritten: number };
+  };
+  if (bytes.subarray(engine.bytesWritten).some((byte) => byte !== 0))
+    throw new Error('There is data after the end of the gzip stream.');
+  return buffer;
+}
+
+function textOf(bytes: Buffer, headers: IncomingHttpHeaders): string {
+  const named = markOf(bytes) ?? charsetOf(headers);
+  if (named === undefined) return bytes.toString('utf8');
+  return decoderFor(named)?.decode(bytes) ?? bytes.toString('utf8');
+}
+
+/** Returns the encoding that a byte order mark names. */
+function markOf(bytes: Buffer): string | undefined {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
+}
+
+function charsetOf(headers: IncomingHttpHeaders): string | undefined {
+  const charset = /;\s*charset\s*=\s*"?([^";,\s]+)/i.exec(headers['content-type'] ?? '')?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;
+}
+
+function decoderFor(charset: string): InstanceType<typeof TextDecoder> | undefined {
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The outcome of one request on the wire. */
 export type ExchangeResult =
@@ -162,4 +308,17 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
 function codeOf(error: Error): string {
   if (error.name === 'HTTPParserError') return NOT_HTTP;
   return 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+}
+
+/**
+ * Caps every timeout of a call at the operator's total timeout. A task's own total does not cap its other timeouts: the
+ * clock ends the call anyway, and calls with the same connect timeout share their connections.
+ */
+export function capTimeouts(timeouts: CallTimeouts, capMs = Number.POSITIVE_INFINITY): CallTimeouts {
+  return {
+    connectMs: Math.min(timeouts.connectMs, capMs),
+    firstByteMs: Math.min(timeouts.firstByteMs, capMs),
+    bodyMs: Math.min(timeouts.bodyMs, capMs),
+    totalMs: Math.min(timeouts.totalMs, capMs),
+  };
 }

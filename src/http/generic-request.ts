@@ -11,8 +11,8 @@ import type { httpRequest } from '../tasks/http/tasks';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { RequestParts, TokenValues } from './prepared-request';
 import { MASK } from './redact';
-import { USER_AGENT } from './user-agent';
-import { writePairs } from './write-value';
+import { USER_AGENT } from './prepared-request';
+import { writePairs } from './write-body';
 
 type GenericInput = z.output<(typeof httpRequest)['input']>;
 

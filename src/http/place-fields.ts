@@ -7,13 +7,11 @@ import { InvalidInputError } from '../tasks/parse-input';
 import type { CredentialRule } from '../tasks/service';
 import { JSON_ANSWER, JSON_BODY } from '../tasks/wire';
 import type { FieldWriting } from '../tasks/wire';
-import type { RequestParts } from './prepared-request';
 import { jsonText } from './exact-json';
-import { encodeSegment } from './route';
-import { USER_AGENT } from './user-agent';
-import { writeBody } from './write-body';
+import { USER_AGENT } from './prepared-request';
+import type { RequestParts } from './prepared-request';
+import { textOf, writeBody, writeHeaderText, writePairs, writeSegment } from './write-body';
 import type { WrittenBody } from './write-body';
-import { textOf, writeHeaderText, writePairs, writeSegment } from './write-value';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -189,4 +187,24 @@ function bodyOf(task: HttpTask, draft: Draft): WrittenBody | undefined {
   const isEmpty = Object.keys(draft.body).length === 0;
   if (isEmpty && (!takesBody(task.method) || Object.values(task.places).includes('wholeBody'))) return undefined;
   return writeBody(task.name, form, draft.body);
+}
+
+/**
+ * Encodes a value as exactly one path segment: its slashes, question marks and percent signs cannot change the route.
+ * Refuses the empty string and the two dot segments, because servers and proxies resolve those to another route however
+ * they are encoded.
+ *
+ * @throws InvalidInputError that names the field.
+ */
+export function encodeSegment(what: string, field: string, text: string): string {
+  const refusal =
+    text === ''
+      ? 'must not be empty: it is part of the URL'
+      : text === '.' || text === '..'
+        ? 'must not be "." or "..", which would change the route'
+        : /\p{Surrogate}/u.test(text)
+          ? 'must be well-formed Unicode; it contains an unpaired surrogate'
+          : undefined;
+  if (refusal !== undefined) throw new InvalidInputError(what, [{ field, message: refusal }]);
+  return encodeURIComponent(text);
 }

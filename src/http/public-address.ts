@@ -1,4 +1,7 @@
+import { lookup as systemLookup } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
 
 /**
  * IPv4 ranges that IANA reserves for private networks, loopback, link-local, documentation, benchmarks and multicast
@@ -82,4 +85,34 @@ function groupsOf(address: string): number[] {
   if (tail === undefined) return read(head);
   const [before, after] = [read(head), read(tail)];
   return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+}
+
+/** Error code of a connection that was refused because the host name resolves to an address that is not public. */
+export const NOT_PUBLIC = 'ADDRESS_NOT_PUBLIC';
+
+/**
+ * Wraps a DNS lookup for connections that may only go to public addresses. The socket connects to the addresses that
+ * were checked, so a name that resolves differently a moment later (DNS rebinding) gains nothing. A single address that
+ * is not public refuses the whole name.
+ */
+export function publicLookup(lookup: LookupFunction = systemLookup): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, answer, family) => {
+      if (error) return callback(error, []);
+      const addresses = addressesOf(answer, family);
+      const [first] = addresses;
+      if (!first || !addresses.every(({ address }) => isPublicAddress(address))) return callback(notPublic(), []);
+      if (options.all === true) return callback(null, addresses);
+      return callback(null, first.address, first.family);
+    });
+  };
+}
+
+/** Some resolvers ignore `all` and return one address. */
+function addressesOf(answer: string | LookupAddress[], family: number | undefined): LookupAddress[] {
+  return typeof answer === 'string' ? [{ address: answer, family: family ?? 4 }] : answer;
+}
+
+function notPublic(): NodeJS.ErrnoException {
+  return Object.assign(new Error('The address is not public'), { code: NOT_PUBLIC });
 }

@@ -1,15 +1,15 @@
-import type { HttpTask } from '../tasks/define';
-import { parseBothWays } from './exact-json';
 import type { z } from 'zod';
 import { valueAt } from '../policy/providers/path';
+import type { HttpTask } from '../tasks/define';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import { parseOwnFields } from '../tasks/parse-input';
+import { parseRetryAfter } from './classify';
+import { parseBothWays } from './exact-json';
 import type { ExchangeResult } from './exchange';
-import { keptOf } from './keep-body';
+import { keptOf } from './prepared-request';
 import type { RequestParts } from './prepared-request';
-import { safeCode, safeId } from './redact';
+import { MASK, safeCode, safeId, SECRET_HEADER } from './redact';
 import type { Scrubber } from './redact';
-import { parseRetryAfter } from './retry-after';
 import type { CallProblem } from './to-failure';
 
 /** A task's successful result, without secrets. */
@@ -221,5 +221,29 @@ function genericOutput(answer: Answer, body: unknown, scrubber: Scrubber): unkno
       headers: Object.fromEntries(headers),
       ...(body !== undefined && { body }),
     },
+  };
+}
+
+/** A response as a person may see it: secrets are removed, and headers that usually carry keys are masked. */
+export interface SeenAnswer {
+  status: number;
+  reason: string;
+  headers: Record<string, string>;
+  /** Empty if the response was larger than the task allows. */
+  body: string;
+}
+
+/** Redacts a response so that it can be shown. */
+export function seeAnswer(answer: Extract<ExchangeResult, { kind: 'answer' }>, scrubber: Scrubber): SeenAnswer {
+  const headers = Object.entries(answer.headers).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    const text = Array.isArray(value) ? value.join(', ') : value;
+    return [[name, SECRET_HEADER.test(name) ? MASK : scrubber.text(text)] as const];
+  });
+  return {
+    status: answer.status,
+    reason: scrubber.text(answer.reason),
+    headers: Object.fromEntries(headers),
+    body: scrubber.text(answer.body),
   };
 }

@@ -1,6 +1,5 @@
 import { piecesOf } from './blobs';
-import { decodeOnce } from './decode-layers';
-import { formsOfSecret, MIN_SYMBOLS, MOST_LAYERS } from './secret-forms';
+import { decodeOnce, formsOfSecret, MIN_SYMBOLS, MOST_LAYERS } from './secret-forms';
 import type { SecretForm } from './secret-forms';
 
 /** A range of a text; the end is exclusive. */

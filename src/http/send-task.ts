@@ -7,21 +7,17 @@ import { sensitiveFieldsIn, tokensAt } from '../tasks/define';
 import type { HttpTask, TaskOutput } from '../tasks/define';
 import type { TaskFailure } from '../tasks/failure';
 import { InvalidInputError } from '../tasks/parse-input';
-import { accessTokens, TokenError } from './access-tokens';
+import { accessTokens, MOST_TOKEN_BYTES, readToken, TOKEN_TIMEOUTS, TokenError, tokenRequest } from './access-tokens';
 import type { AccessTokens, IssuedToken } from './access-tokens';
-import { cancelOn } from './cancellation';
-import { Connections } from './connections';
+import { cancelOn, Connections } from './connections';
 import type { ExchangeResult } from './exchange';
 import { prepareRequest } from './prepare-request';
 import type { PreparedRequest, RequestParts } from './prepared-request';
-import { readAnswer } from './read-answer';
-import type { TaskAnswer } from './read-answer';
+import { readAnswer, seeAnswer } from './read-answer';
+import type { SeenAnswer, TaskAnswer } from './read-answer';
 import { Scrubber } from './redact';
-import { seeAnswer } from './seen-answer';
-import type { SeenAnswer } from './seen-answer';
-import { capTimeouts } from './timeouts';
+import { capTimeouts } from './exchange';
 import { invalidInput, notConfigured, toFailure, withoutToken } from './to-failure';
-import { MOST_TOKEN_BYTES, readToken, TOKEN_TIMEOUTS, tokenRequest } from './token-endpoint';
 
 /** Options of one call. */
 export interface SendOptions {

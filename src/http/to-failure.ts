@@ -5,11 +5,10 @@ import type { TaskFailure, TaskFailureType } from '../tasks/failure';
 import type { InvalidInputError } from '../tasks/parse-input';
 import { settingsOf } from '../tasks/service';
 import type { TokenProblem } from './access-tokens';
-import { classifyAnswer, lostAnswerType } from './classify';
-import { PROXY_REFUSED, PROXY_UNAUTHORIZED } from './connector';
-import { describeLoss, describeUnexpected } from './describe';
-import type { Unexpected } from './describe';
-import { NOT_PUBLIC } from './public-lookup';
+import { classifyAnswer, describeLoss, describeUnexpected, lostAnswerType } from './classify';
+import { PROXY_REFUSED, PROXY_UNAUTHORIZED } from './connections';
+import type { Unexpected } from './classify';
+import { NOT_PUBLIC } from './public-address';
 
 /** The call that failed. */
 export interface FailedCall {

@@ -1,7 +1,7 @@
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
-import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/http/accidental-production';
+import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
 import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';

@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { cancelOn } from '../../http/cancellation';
+import { cancelOn } from '../../http/connections';
 import type { PreparedRequest } from '../../http/prepared-request';
 import { ledgerUnavailable, noCallLeft } from '../../http/to-failure';
 import { LedgerUnavailableError } from '../../ledger/ledger';

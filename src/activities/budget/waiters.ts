@@ -1,4 +1,4 @@
-import { cancelOn } from '../../http/cancellation';
+import { cancelOn } from '../../http/connections';
 
 interface Waiter {
   settle: (admitted: boolean) => void;

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
-import { readMultipart, boundaryIn } from 'temporal-http-tasks/internal/http/read-multipart';
+import { readMultipart, boundaryIn } from 'temporal-http-tasks/internal/http/write-body';
 
 /** What of a request has to be the same, whoever sends it. */
 interface Sent {

@@ -1,6 +1,5 @@
 import type { LookupFunction } from 'node:net';
-import { isPublicAddress } from 'temporal-http-tasks/internal/http/public-address';
-import { NOT_PUBLIC, publicLookup } from 'temporal-http-tasks/internal/http/public-lookup';
+import { isPublicAddress, NOT_PUBLIC, publicLookup } from 'temporal-http-tasks/internal/http/public-address';
 
 describe('an address', () => {
   it.each([

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { MAX_RETRY_AFTER_MS, MIN_RETRY_AFTER_MS, parseRetryAfter } from 'temporal-http-tasks/internal/http/retry-after';
+import { MAX_RETRY_AFTER_MS, MIN_RETRY_AFTER_MS, parseRetryAfter } from 'temporal-http-tasks/internal/http/classify';
 
 const NOW = Date.parse('Wed, 21 Oct 2026 07:28:00 GMT');
 

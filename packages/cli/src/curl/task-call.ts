@@ -6,10 +6,10 @@ import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings
 import {
   parseWatchingNumbers,
   parseWithExactNumbers,
+  withNumberTexts,
   WRITE_AS_TEXT,
 } from 'temporal-http-tasks/internal/http/exact-json';
-import { withNumberTexts } from 'temporal-http-tasks/internal/http/number-texts';
-import { boundaryIn, readMultipart } from 'temporal-http-tasks/internal/http/read-multipart';
+import { boundaryIn, readMultipart } from 'temporal-http-tasks/internal/http/write-body';
 import { SECRET_HEADER } from 'temporal-http-tasks/internal/http/redact';
 import type { SchemaNode } from '@temporal-http-tasks/console/internal/reference/schema-node';
 import { credentialsOf, takesBody } from 'temporal-http-tasks/internal/tasks/define';

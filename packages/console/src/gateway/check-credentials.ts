@@ -1,5 +1,5 @@
 import { CancelledFailure } from '@temporalio/common';
-import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/http/accidental-production';
+import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { completedInput } from '../reference/sample-input';
 import { credentialsOf } from 'temporal-http-tasks/internal/tasks/define';

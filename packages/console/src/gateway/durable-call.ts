@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
-import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/http/accidental-production';
+import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';

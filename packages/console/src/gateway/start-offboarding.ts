@@ -1,8 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
-import { plaidEnvironment } from 'temporal-http-tasks/internal/config/service-settings';
-import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/http/accidental-production';
+import { plaidEnvironment, refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
