@@ -8,6 +8,7 @@ import { ProblemList, readList, readText, Secret } from './env';
 import type { Env } from './env';
 import { parseQuery } from './query-text';
 import type { QueryDialect, QueryText } from './query-text';
+import { SETTINGS } from './setting-table';
 
 const SETTING = 'HTTP_TASKS_ALLOW_PLAINTEXT';
 
@@ -25,7 +26,7 @@ export function readPlaintext(env: Env, problems: ProblemList): AllowedPlaintext
 }
 
 /** The ledger file of a worker without HTTP_TASKS_LEDGER_URL. */
-export const DEFAULT_LEDGER_URL = 'file:./http-tasks-ledger.db';
+export const DEFAULT_LEDGER_URL = SETTINGS.HTTP_TASKS_LEDGER_URL.default;
 /** Minimum length of the subject key, in characters. */
 export const MIN_SUBJECT_KEY_CHARACTERS = 16;
 

@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Env } from './env';
-import { ProblemList, readText, Secret } from './env';
+import { ProblemList, readChoice, readText, Secret } from './env';
 
 const KEY_SETTING = 'HTTP_TASKS_ENCRYPTION_KEY';
 const PLAINTEXT_SETTING = 'HTTP_TASKS_ENCRYPTION_PLAINTEXT';
@@ -15,10 +15,8 @@ const KEY_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 /** 32 bytes in base64 or base64url. */
 const KEY = /^[A-Za-z0-9+/_-]{43}=?$/;
 
-const PLAINTEXT_POLICIES = ['accept', 'refuse'] as const;
-
 /** What a worker with keys does with a run whose input is not encrypted. */
-export type PlaintextPolicy = (typeof PLAINTEXT_POLICIES)[number];
+export type PlaintextPolicy = 'accept' | 'refuse';
 
 /** An AES-256 key and the ID with which payloads refer to it. */
 export interface NamedKey {
@@ -89,14 +87,12 @@ export function readEncryption(
 }
 
 function readPolicy(env: Env, problems: ProblemList): PlaintextPolicy {
-  const given = readText(env, PLAINTEXT_SETTING);
-  if (given === undefined) return 'accept';
-  const policy = PLAINTEXT_POLICIES.find((name) => name === given);
-  if (!policy) problems.add(PLAINTEXT_SETTING, `"${given}" is not valid; allowed: ${PLAINTEXT_POLICIES.join(', ')}.`);
-  else if (readText(env, KEY_SETTING) === undefined && readText(env, `${KEY_SETTING}_FILE`) === undefined) {
+  const policy = readChoice(env, PLAINTEXT_SETTING, problems);
+  const hasKey = (readText(env, KEY_SETTING) ?? readText(env, `${KEY_SETTING}_FILE`)) !== undefined;
+  if (!hasKey && readText(env, PLAINTEXT_SETTING) === policy) {
     problems.add(PLAINTEXT_SETTING, `is set, but ${KEY_SETTING} is not: without a key, nothing is encrypted.`);
   }
-  return policy ?? 'accept';
+  return policy;
 }
 
 interface Entry {

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { SETTINGS } from './setting-table';
+import type { Choices, IntegerBounds } from './setting-table';
 
 /** Settings by name, shaped like `process.env`. An empty value counts as not set. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -54,6 +56,36 @@ export class ProblemList {
     if (this.#problems.length > 0 || value === undefined) throw new SettingsError(this.#problems);
     return value;
   }
+}
+
+/** The settings of a type, by the table. */
+type NameOf<Type extends string> = {
+  [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name] extends { type: Type } ? Name : never;
+}[keyof typeof SETTINGS];
+
+/** Reads a setting that is one of several words; adds any other word to `problems`, and returns the default. */
+export function readChoice<Name extends NameOf<'choice'>>(
+  env: Env,
+  setting: Name,
+  problems: ProblemList,
+): (typeof SETTINGS)[Name]['default'] {
+  const { allowed, default: usual, noun = 'valid' }: Choices<(typeof SETTINGS)[Name]['default']> = SETTINGS[setting];
+  const given = readText(env, setting) ?? usual;
+  const word = allowed.find((one) => one === given);
+  if (word === undefined) problems.add(setting, `"${given}" is not ${noun}; allowed: ${allowed.join(', ')}.`);
+  return word ?? usual;
+}
+
+/** Reads a whole number; undefined if it is not set, or outside its bounds, which is added to `problems`. */
+export function readInteger(env: Env, setting: NameOf<'integer'>, problems: ProblemList): number | undefined {
+  const given = readText(env, setting);
+  if (given === undefined) return undefined;
+  const { min, max, unit }: IntegerBounds = SETTINGS[setting];
+  const number = /^\d+$/.test(given) ? Number(given) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  const what = unit === undefined ? 'a whole number' : `a whole number of ${unit}`;
+  problems.add(setting, `"${given}" is not valid; allowed: ${what} from ${min} to ${max}.`);
+  return undefined;
 }
 
 /** Validates a secret; returns what is wrong with it, without repeating any of it. */

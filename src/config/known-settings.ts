@@ -2,75 +2,32 @@ import { editDistance } from '../policy/nearest';
 import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
 import type { Env, SettingProblem } from './env';
+import { SETTINGS } from './setting-table';
+import type { SettingDefinition } from './setting-table';
 
 const PREFIX = 'HTTP_TASKS_';
 
-/** Settings with a fixed name. Secret ones may also come from a file that the same name with `_FILE` names. */
-const TEXTS = [
-  'HTTP_TASKS_ALLOW_PLAINTEXT',
-  'HTTP_TASKS_ALLOW_SENSITIVE',
-  'HTTP_TASKS_BUILD_ID',
-  'HTTP_TASKS_CALLS_PER_KEY',
-  'HTTP_TASKS_CHUNK_SLOTS',
-  'HTTP_TASKS_CONNECTIONS_PER_ORIGIN',
-  'HTTP_TASKS_DEPLOYMENT',
-  'HTTP_TASKS_ENCRYPTION_PLAINTEXT',
-  'HTTP_TASKS_HEALTH_ADDRESS',
-  'HTTP_TASKS_HTTP_ALLOW',
-  'HTTP_TASKS_HTTP_ALLOW_PRIVATE',
-  'HTTP_TASKS_HTTP_READS',
-  'HTTP_TASKS_LOG_LEVEL',
-  'HTTP_TASKS_METRICS_ADDRESS',
-  'HTTP_TASKS_NEXUS',
-  'HTTP_TASKS_NO_PROXY',
-  'HTTP_TASKS_OPEN_USERS',
-  'HTTP_TASKS_PROVIDERS',
-  'HTTP_TASKS_PROXY_LOOKUP',
-  'HTTP_TASKS_SEARCH_ATTRIBUTES',
-  'HTTP_TASKS_SERVICES',
-  'HTTP_TASKS_SHUTDOWN_MS',
-  'HTTP_TASKS_SOURCE_DIR',
-  'HTTP_TASKS_START_TEMPLATES',
-  'HTTP_TASKS_TASK_QUEUE',
-  'HTTP_TASKS_TEMPORAL_DOWNLOAD',
-  'HTTP_TASKS_TEMPORAL_UI',
-  'HTTP_TASKS_TOTAL_TIMEOUT_MS',
-  'HTTP_TASKS_VERSIONING',
-] as const;
-const SECRETS = [
-  'HTTP_TASKS_CONSOLE_TOKEN',
-  'HTTP_TASKS_ENCRYPTION_KEY',
-  'HTTP_TASKS_LEDGER_URL',
-  'HTTP_TASKS_PROXY',
-  'HTTP_TASKS_SUBJECT_KEY',
-] as const;
+const FAMILY = '<NAME>';
+
+/** The names of this package's settings and, of secrets, those with `_FILE`; families as `PREFIX_<NAME>_END`. */
+const NAMES: readonly string[] = Object.entries<SettingDefinition>(SETTINGS)
+  .filter(([name]) => name.startsWith(PREFIX))
+  .flatMap(([name, { secret }]) => (secret ? [name, `${name}_FILE`] : [name]));
 
 /** Families of settings: a prefix, a name that the operator chooses, and one of these endings. */
-const PATTERNS = [
-  { prefix: 'HTTP_TASKS_SECRET_', ends: ['', '_FILE', '_ORIGIN', '_METHODS', '_PATHS'] },
-  { prefix: 'HTTP_TASKS_SOURCE_', ends: ['_URL', '_URL_FILE', '_QUERY', '_QUERY_FILE'] },
-  {
-    prefix: 'HTTP_TASKS_TLS_',
-    ends: ['_ORIGIN', '_CERT_FILE', '_KEY_FILE', '_CA_FILE', '_KEY_PASSPHRASE', '_KEY_PASSPHRASE_FILE'],
-  },
-  {
-    prefix: 'HTTP_TASKS_OAUTH_',
-    ends: [
-      '_TOKEN_URL',
-      '_CLIENT_ID',
-      '_CLIENT_ID_FILE',
-      '_CLIENT_SECRET',
-      '_CLIENT_SECRET_FILE',
-      '_SCOPE',
-      '_AUDIENCE',
-      '_AUTH_METHOD',
-      '_ORIGIN',
-      '_METHODS',
-      '_PATHS',
-    ],
-  },
-  { prefix: 'HTTP_TASKS_OPENAPI_', ends: ['', '_FILE'] },
-] as const;
+interface Family {
+  prefix: string;
+  ends: readonly string[];
+}
+
+const FAMILIES: readonly Family[] = [...new Set(NAMES.filter((name) => name.includes(FAMILY)).map(prefixOf))].map(
+  (prefix) => ({
+    prefix,
+    ends: NAMES.filter((name) => name.startsWith(prefix + FAMILY)).map((name) =>
+      name.slice(prefix.length + FAMILY.length),
+    ),
+  }),
+);
 
 /** Settings of this package's tests and continuous integration. */
 const OF_TESTS = /^HTTP_TASKS_TESTS?(?:_[A-Z0-9_]+)?$/;
@@ -83,13 +40,10 @@ const OF_KUBERNETES =
   /^HTTP_TASKS_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 const PORT_OF_KUBERNETES = /^HTTP_TASKS_(?:[A-Z0-9_]+_)?PORT$/;
 
-const ONE_NAME: readonly string[] = [...TEXTS, ...SECRETS, ...SECRETS.map((name) => `${name}_FILE`)];
+const ONE_NAME = NAMES.filter((name) => !name.includes(FAMILY));
 
 /** Every setting of this package; families as `PREFIX_<NAME>_END`. */
-export const KNOWN_SETTINGS: readonly string[] = [
-  ...ONE_NAME,
-  ...PATTERNS.flatMap(({ prefix, ends }) => ends.map((end) => `${prefix}<NAME>${end}`)),
-].sort();
+export const KNOWN_SETTINGS: readonly string[] = [...NAMES].sort();
 
 /**
  * Returns the variables that look like settings of this package but are not, each with the closest setting. Empty
@@ -123,6 +77,10 @@ export function nearMisses(env: Env, services: readonly ServiceDefinition[]): Se
   });
 }
 
+function prefixOf(family: string): string {
+  return family.slice(0, family.indexOf(FAMILY));
+}
+
 function problem(setting: string, name: string): SettingProblem {
   return { setting, message: `is not read; did you mean ${name}?` };
 }
@@ -130,7 +88,7 @@ function problem(setting: string, name: string): SettingProblem {
 function isKnown(setting: string, value: string): boolean {
   return (
     ONE_NAME.includes(setting) ||
-    PATTERNS.some((pattern) => nameIn(setting, pattern) !== undefined) ||
+    FAMILIES.some((pattern) => nameIn(setting, pattern) !== undefined) ||
     OF_TESTS.test(setting) ||
     isOfKubernetes(setting, value)
   );
@@ -141,7 +99,7 @@ function isOfKubernetes(setting: string, value: string): boolean {
   return OF_KUBERNETES.test(setting) || (PORT_OF_KUBERNETES.test(setting) && /^(?:tcp|udp|sctp):\/\//.test(value));
 }
 
-function nameIn(setting: string, { prefix, ends }: (typeof PATTERNS)[number]): string | undefined {
+function nameIn(setting: string, { prefix, ends }: Family): string | undefined {
   if (!setting.startsWith(prefix)) return undefined;
   const end = [...ends].sort((a, b) => b.length - a.length).find((one) => setting.endsWith(one)) ?? undefined;
   const name = end === undefined ? undefined : setting.slice(prefix.length, setting.length - end.length);
@@ -151,7 +109,7 @@ function nameIn(setting: string, { prefix, ends }: (typeof PATTERNS)[number]): s
 /** Returns the settings with a fixed name, and those of a family for every name that this one could contain. */
 function candidatesFor(setting: string): string[] {
   const words = setting.toUpperCase().split('_');
-  const named = PATTERNS.flatMap(({ prefix, ends }) => {
+  const named = FAMILIES.flatMap(({ prefix, ends }) => {
     const first = prefix.split('_').length - 1;
     return words.slice(first).flatMap((_, count) => {
       const name = words.slice(first, words.length - count).join('_');

@@ -3,14 +3,12 @@ import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { whyAmbiguousUrl, whyFragment } from '../transport/url-text';
 import { isLoopback, parseOrigin } from './origins';
-import { readList, readText, Secret } from './env';
+import { readChoice, readList, readText, Secret } from './env';
 import type { Env, ProblemList } from './env';
 
 const PROXY = 'HTTP_TASKS_PROXY';
 const NO_PROXY = 'HTTP_TASKS_NO_PROXY';
 const LOOKUP = 'HTTP_TASKS_PROXY_LOOKUP';
-
-const LOOKUPS = ['here', 'proxy'] as const;
 
 /** A host to which calls go directly. */
 interface DirectHost {
@@ -26,12 +24,12 @@ export class ProxySettings {
    * Where names that must resolve to public addresses are looked up: in this process, which can check them, or by the
    * proxy.
    */
-  readonly lookup: (typeof LOOKUPS)[number];
+  readonly lookup: 'here' | 'proxy';
   readonly #url: Secret;
   readonly #direct: readonly DirectHost[] | undefined;
   readonly #directNetworks: BlockList;
 
-  constructor(url: Secret, direct: readonly string[] | undefined, lookup: (typeof LOOKUPS)[number]) {
+  constructor(url: Secret, direct: readonly string[] | undefined, lookup: 'here' | 'proxy') {
     this.#url = url;
     this.lookup = lookup;
     this.#direct = direct?.filter((entry) => !entry.includes('/')).map(directHost);
@@ -81,10 +79,8 @@ export function readProxy(env: Env, problems: ProblemList): ProxySettings | unde
     const wrong = whyNotDirect(entry);
     if (wrong !== undefined) problems.add(NO_PROXY, wrong);
   }
-  const given = readText(env, LOOKUP) ?? 'here';
-  const lookup = LOOKUPS.find((name) => name === given);
-  if (!lookup) problems.add(LOOKUP, `"${given}" is not valid; allowed: ${LOOKUPS.join(', ')}.`);
-  return url && lookup && !direct?.some((entry) => whyNotDirect(entry) !== undefined)
+  const lookup = readChoice(env, LOOKUP, problems);
+  return url && !direct?.some((entry) => whyNotDirect(entry) !== undefined)
     ? new ProxySettings(url, direct, lookup)
     : undefined;
 }

@@ -1,8 +1,9 @@
 import { isThisMachine, whyTlsIsNeeded } from '../transport/plaintext';
 import { whyAmbiguousUrl } from '../transport/url-text';
 import { readPlaintext } from './database-settings';
-import { ProblemList, readText } from './env';
+import { ProblemList, readChoice, readInteger, readText } from './env';
 import type { Env } from './env';
+import { SETTINGS } from './setting-table';
 
 /** The address that a server listens on. */
 export interface ListenAddress {
@@ -109,34 +110,27 @@ export interface WorkLimits {
   chunkSlots: number;
 }
 
-export const DEFAULT_WORK_LIMITS: Readonly<WorkLimits> = {
-  callsPerKey: 64,
-  connectionsPerOrigin: 64,
-  openUsers: 250,
-  chunkSlots: 2,
-};
-
-/** For each limit, its setting and its maximum. */
-const SETTINGS = {
-  callsPerKey: { setting: 'HTTP_TASKS_CALLS_PER_KEY', most: 1_000 },
-  connectionsPerOrigin: { setting: 'HTTP_TASKS_CONNECTIONS_PER_ORIGIN', most: 1_000 },
-  openUsers: { setting: 'HTTP_TASKS_OPEN_USERS', most: 5_000 },
-  chunkSlots: { setting: 'HTTP_TASKS_CHUNK_SLOTS', most: 16 },
+/** For each limit, its setting. */
+const LIMITS = {
+  callsPerKey: 'HTTP_TASKS_CALLS_PER_KEY',
+  connectionsPerOrigin: 'HTTP_TASKS_CONNECTIONS_PER_ORIGIN',
+  openUsers: 'HTTP_TASKS_OPEN_USERS',
+  chunkSlots: 'HTTP_TASKS_CHUNK_SLOTS',
 } as const;
 
-const NAMES = Object.keys(SETTINGS) as (keyof WorkLimits)[];
+export const DEFAULT_WORK_LIMITS: Readonly<WorkLimits> = {
+  callsPerKey: SETTINGS.HTTP_TASKS_CALLS_PER_KEY.default,
+  connectionsPerOrigin: SETTINGS.HTTP_TASKS_CONNECTIONS_PER_ORIGIN.default,
+  openUsers: SETTINGS.HTTP_TASKS_OPEN_USERS.default,
+  chunkSlots: SETTINGS.HTTP_TASKS_CHUNK_SLOTS.default,
+};
+
+const NAMES = Object.keys(LIMITS) as (keyof WorkLimits)[];
 
 /** Reads the limits; adds invalid ones to `problems`. */
 export function readWorkLimits(env: Env, problems: ProblemList): WorkLimits {
   const limits = { ...DEFAULT_WORK_LIMITS };
-  for (const name of NAMES) {
-    const { setting, most } = SETTINGS[name];
-    const given = readText(env, setting);
-    if (given === undefined) continue;
-    const number = /^\d{1,6}$/.test(given) ? Number(given) : Number.NaN;
-    if (number >= 1 && number <= most) limits[name] = number;
-    else problems.add(setting, `"${given}" is not valid; allowed: a whole number from 1 to ${most}.`);
-  }
+  for (const name of NAMES) limits[name] = readInteger(env, LIMITS[name], problems) ?? limits[name];
   return limits;
 }
 
@@ -148,9 +142,9 @@ export function readWorkLimits(env: Env, problems: ProblemList): WorkLimits {
 export function withLimits(read: WorkLimits, given: Partial<WorkLimits> = {}): WorkLimits {
   for (const name of NAMES) {
     const number = given[name];
-    const { most } = SETTINGS[name];
-    if (number !== undefined && !(Number.isInteger(number) && number >= 1 && number <= most)) {
-      throw new TypeError(`limits.${name} must be a whole number from 1 to ${most}.`);
+    const { min, max } = SETTINGS[LIMITS[name]];
+    if (number !== undefined && !(Number.isInteger(number) && number >= min && number <= max)) {
+      throw new TypeError(`limits.${name} must be a whole number from ${min} to ${max}.`);
     }
   }
   return { ...read, ...given };
@@ -170,22 +164,18 @@ export interface ProcessSettings {
   tracing?: TracingSettings;
 }
 
-/** How runs move to a newer version of a worker. */
-export const VERSIONING_BEHAVIORS = ['auto-upgrade', 'pinned'] as const;
-
 /** A version of a worker's code, for Temporal's worker versioning. */
 export interface Deployment {
   name: string;
   buildId: string;
-  behavior: (typeof VERSIONING_BEHAVIORS)[number];
+  /** How runs move to a newer version of a worker. */
+  behavior: 'auto-upgrade' | 'pinned';
 }
 
 /**
  * Default shutdown time in milliseconds: long enough for an irreversible call in flight to time out and be recorded.
  */
-export const DEFAULT_SHUTDOWN_MS = 300_000;
-const MIN_SHUTDOWN_MS = 1_000;
-const MAX_SHUTDOWN_MS = 3_600_000;
+export const DEFAULT_SHUTDOWN_MS = SETTINGS.HTTP_TASKS_SHUTDOWN_MS.default;
 
 /** Reads what a worker process needs besides the settings of its tasks; adds invalid settings to `problems`. */
 export function readProcess(env: Env, problems: ProblemList): ProcessSettings {
@@ -202,7 +192,7 @@ export function readProcess(env: Env, problems: ProblemList): ProcessSettings {
   return {
     ...(metrics && { metrics }),
     ...(health && { health }),
-    shutdownMs: readShutdown(env, problems),
+    shutdownMs: readInteger(env, 'HTTP_TASKS_SHUTDOWN_MS', problems) ?? DEFAULT_SHUTDOWN_MS,
     ...(deployment && { deployment }),
     ...(tracing && { tracing }),
   };
@@ -220,22 +210,10 @@ function readAddress(env: Env, setting: string, problems: ProblemList): ListenAd
   return address;
 }
 
-function readShutdown(env: Env, problems: ProblemList): number {
-  const given = readText(env, 'HTTP_TASKS_SHUTDOWN_MS');
-  if (given === undefined) return DEFAULT_SHUTDOWN_MS;
-  const ms = /^\d+$/.test(given) ? Number(given) : Number.NaN;
-  if (ms >= MIN_SHUTDOWN_MS && ms <= MAX_SHUTDOWN_MS) return ms;
-  problems.add(
-    'HTTP_TASKS_SHUTDOWN_MS',
-    `"${given}" is not valid; allowed: a whole number of milliseconds from ${MIN_SHUTDOWN_MS} to ${MAX_SHUTDOWN_MS}.`,
-  );
-  return DEFAULT_SHUTDOWN_MS;
-}
-
 function readDeployment(env: Env, problems: ProblemList): Deployment | undefined {
   const name = readText(env, 'HTTP_TASKS_DEPLOYMENT');
   const buildId = readText(env, 'HTTP_TASKS_BUILD_ID');
-  const behavior = readBehavior(env, problems);
+  const behavior = readChoice(env, 'HTTP_TASKS_VERSIONING', problems);
   if (name !== undefined && buildId !== undefined) {
     // Temporal writes a version as NAME.BUILD, and refuses a name that contains a dot.
     if (name.includes('.'))
@@ -256,14 +234,6 @@ function readDeployment(env: Env, problems: ProblemList): Deployment | undefined
       'is missing; a build ID (HTTP_TASKS_BUILD_ID) needs the name of its deployment.',
     );
   return undefined;
-}
-
-function readBehavior(env: Env, problems: ProblemList): Deployment['behavior'] {
-  const given = readText(env, 'HTTP_TASKS_VERSIONING') ?? 'auto-upgrade';
-  const behavior = VERSIONING_BEHAVIORS.find((name) => name === given);
-  if (!behavior)
-    problems.add('HTTP_TASKS_VERSIONING', `"${given}" is not valid; allowed: ${VERSIONING_BEHAVIORS.join(', ')}.`);
-  return behavior ?? 'auto-upgrade';
 }
 
 /** Name endings of settings that contain a credential, in upper case. A `_FILE` setting names a file instead. */

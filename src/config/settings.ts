@@ -9,7 +9,7 @@ import { databaseFile, readLedger, readPlaintext, readSources } from './database
 import type { LedgerSettings, SourceSettings } from './database-settings';
 import { readEncryption } from './encryption-settings';
 import type { EncryptionSettings } from './encryption-settings';
-import { ProblemList, readList, readText } from './env';
+import { ProblemList, readChoice, readInteger, readList, readText } from './env';
 import type { Env } from './env';
 import { unknownSettings } from './known-settings';
 import { readNamedClients, readNamedSecrets } from './named-secrets';
@@ -18,12 +18,11 @@ import { readProcess, readWorkLimits } from './process-settings';
 import type { ProcessSettings, WorkLimits } from './process-settings';
 import { SenderSettings } from './sender-settings';
 import { readServiceSettings } from './service-settings';
+import { SETTINGS } from './setting-table';
 import type { ServiceSettings } from './service-settings';
 
 /** Default task queue. */
-export const DEFAULT_TASK_QUEUE = 'http-tasks';
-const MIN_TOTAL_MS = 100;
-const MAX_TOTAL_MS = 240_000;
+export const DEFAULT_TASK_QUEUE = SETTINGS.HTTP_TASKS_TASK_QUEUE.default;
 
 /** The settings that every process that talks to Temporal needs. */
 export interface QueueSettings {
@@ -34,12 +33,9 @@ export interface QueueSettings {
   encryption?: EncryptionSettings;
 }
 
-/** Log levels of a worker. */
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
 /** All settings of a worker. */
 export interface Settings extends QueueSettings {
-  logLevel: (typeof LOG_LEVELS)[number];
+  logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** Whether runs write search attributes, and the worker creates those that the namespace lacks. */
   searchAttributes: boolean;
   /**
@@ -124,10 +120,10 @@ function readTasks(env: Env, wanted: WantedServices, problems: ProblemList): Set
   const ledger = readLedger(env, problems);
   const sources = readSources(env, problems);
   const queue = readQueue(env, problems);
-  const logLevel = readLogLevel(env, problems);
-  const searchAttributes = readSwitch(env, 'HTTP_TASKS_SEARCH_ATTRIBUTES', problems);
-  const startTemplates = readSwitch(env, 'HTTP_TASKS_START_TEMPLATES', problems);
-  const nexus = readSwitch(env, 'HTTP_TASKS_NEXUS', problems);
+  const logLevel = readChoice(env, 'HTTP_TASKS_LOG_LEVEL', problems);
+  const searchAttributes = readChoice(env, 'HTTP_TASKS_SEARCH_ATTRIBUTES', problems) === 'on';
+  const startTemplates = readChoice(env, 'HTTP_TASKS_START_TEMPLATES', problems) === 'on';
+  const nexus = readChoice(env, 'HTTP_TASKS_NEXUS', problems) === 'on';
   const ui = readUi(env, problems);
   const limits = readWorkLimits(env, problems);
   const allowedPlaintext = readPlaintext(env, new ProblemList()).items;
@@ -187,7 +183,7 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
     const settings = readServiceSettings(env, service, problems, routePrefix === undefined ? {} : { routePrefix });
     if (settings) read.set(service.name, settings);
   }
-  const totalTimeoutMs = readTotalTimeout(env, problems);
+  const totalTimeoutMs = readInteger(env, 'HTTP_TASKS_TOTAL_TIMEOUT_MS', problems);
   const httpAllowPrivate = readOrigins(env, 'HTTP_TASKS_HTTP_ALLOW_PRIVATE', problems);
   const namedSecrets = readNamedSecrets(env, problems);
   const proxy = readProxy(env, problems);
@@ -230,32 +226,6 @@ function readQueue(env: Env, problems: ProblemList): QueueSettings {
     allowSensitive: new Set(allowSensitive),
     ...(encryption && { encryption }),
   };
-}
-
-function readLogLevel(env: Env, problems: ProblemList): Settings['logLevel'] {
-  const given = readText(env, 'HTTP_TASKS_LOG_LEVEL') ?? 'info';
-  const level = LOG_LEVELS.find((name) => name === given);
-  if (!level) problems.add('HTTP_TASKS_LOG_LEVEL', `"${given}" is not a log level; allowed: ${LOG_LEVELS.join(', ')}.`);
-  return level ?? 'info';
-}
-
-/** Reads a switch that is on by default. */
-function readSwitch(env: Env, setting: string, problems: ProblemList): boolean {
-  const given = readText(env, setting) ?? 'on';
-  if (given !== 'on' && given !== 'off') problems.add(setting, `"${given}" is not valid; allowed: on, off.`);
-  return given === 'on';
-}
-
-function readTotalTimeout(env: Env, problems: ProblemList): number | undefined {
-  const given = readText(env, 'HTTP_TASKS_TOTAL_TIMEOUT_MS');
-  if (given === undefined) return undefined;
-  const ms = /^\d+$/.test(given) ? Number(given) : Number.NaN;
-  if (ms >= MIN_TOTAL_MS && ms <= MAX_TOTAL_MS) return ms;
-  problems.add(
-    'HTTP_TASKS_TOTAL_TIMEOUT_MS',
-    `"${given}" is not valid; allowed: a whole number of milliseconds from ${MIN_TOTAL_MS} to ${MAX_TOTAL_MS}.`,
-  );
-  return undefined;
 }
 
 function readAllowed(env: Env, setting: string, more: Iterable<string>, problems: ProblemList): AllowedOrigins {

@@ -2,12 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KNOWN_SETTINGS, nearMisses, unknownSettings } from 'temporal-http-tasks/internal/config/known-settings';
 import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
+import { SETTINGS } from 'temporal-http-tasks/internal/config/setting-table';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
+import * as tables from '../../../scripts/settings-tables.cjs';
 
 const ROOT = join(__dirname, '../../..');
 const SOURCES = ['src', ...readdirSync(join(ROOT, 'packages')).map((name) => join('packages', name, 'src')), 'lab/src'];
-const REGISTRY = join(ROOT, 'src/config/known-settings.ts');
+const REGISTRY = join(ROOT, 'src/config/setting-table.ts');
 const names = (env: Record<string, string>): string[] =>
   unknownSettings(env).map(({ setting, message }) => `${setting} ${message}`);
 const warned = (env: Record<string, string>): string[] =>
@@ -43,6 +45,11 @@ describe('the registry of settings', () => {
     const once = KNOWN_SETTINGS.filter((name) => !name.includes('<NAME>'));
     expect(once.filter((name) => !found.has(name) && !found.has(name.replace(/_FILE$/, '')))).toEqual([]);
   });
+});
+
+it('is written to docs/settings.md; if not, build and run `node scripts/settings-tables.cjs`', () => {
+  const page = readFileSync(tables.PAGE, 'utf8');
+  expect(page).toBe(tables.withTables(page, SETTINGS));
 });
 
 describe('an unknown setting', () => {
