@@ -1,22 +1,31 @@
 import type { Command } from 'commander';
-import { describeCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { EXAMPLE_USERS } from './demo';
 import type { Io } from './io';
 
 interface DevCommandOptions extends CommonOptions {
   users?: string;
+  port?: string;
+  uiPort?: string;
 }
+
+const PORTS = { min: 1, max: 65_535 };
 
 /** `http-tasks dev`: everything up on this machine, to try things out, until it is stopped. */
 export function defineDevCommand(command: Command, io: Io): void {
   describeCommand(command, {
     description: [
-      'For trying things out: prints the address of the Temporal UI, the settings to paste into another terminal and a run to',
-      'start. Settings for Temporal, Plaid and Batch in the environment are ignored, the ledger is a temporary one, and',
-      'nothing outside this machine is called. Ctrl-C ends all of it, and what was in it is gone.',
+      'For trying things out. Starts a Temporal server with its UI, simulators of Plaid and Batch, and a worker, and prints',
+      'what to run next. The settings are written to .http-tasks-dev.env in this folder, where the other commands find them.',
+      'Settings for Temporal, Plaid and Batch in the environment are ignored, the ledger is a temporary one, and nothing',
+      'outside this machine is called. Ctrl-C stops everything and removes the data and the file.',
     ].join(' '),
-    examples: ['http-tasks dev', 'http-tasks dev --users users.csv --json'],
+    examples: [
+      'http-tasks dev',
+      'http-tasks dev --users users.csv --port 7300 --ui-port 8300',
+      'http-tasks dev --json',
+    ],
   });
   command.addOption(
     literalOption(
@@ -24,8 +33,15 @@ export function defineDevCommand(command: Command, io: Io): void {
       'a CSV file of users whom both simulators know (else examples/users.csv of the package)',
     ),
   );
-  onRun<DevCommandOptions>(command, io, async ({ users = EXAMPLE_USERS, json = false }) => {
+  command
+    .addOption(literalOption('--port <port>', 'of the Temporal server (else 7233, or a free one if that is taken)'))
+    .addOption(literalOption('--ui-port <port>', 'of the Temporal UI (else 8233, or a free one if that is taken)'));
+  onRun<DevCommandOptions>(command, io, async ({ users = EXAMPLE_USERS, json = false, port, uiPort }) => {
+    const ports = {
+      ...(port !== undefined && { temporal: wholeNumber('--port', port, PORTS) }),
+      ...(uiPort !== undefined && { ui: wholeNumber('--ui-port', uiPort, PORTS) }),
+    };
     const { runDev } = await import('./dev/run-dev.js');
-    return runDev(io, { users, json });
+    return runDev(io, { users, json, ports });
   });
 }

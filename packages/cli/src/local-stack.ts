@@ -34,6 +34,8 @@ export interface LocalStackOptions {
   /** Providers of files, with their simulators. @default none */
   providers?: readonly { file: ProviderFile; options: ProviderSimulatorOptions }[];
   withUi: boolean;
+  /** Ports of the Temporal server and of its UI. @default free ones */
+  ports?: { temporal: number; ui: number };
   /**
    * Where the ledger is.
    * @default an embedded one in a temporary folder
@@ -105,7 +107,7 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
   const encryption = localEncryption(options.env);
   const folder = await ownFolder(undos);
   const binary = await Promise.race([findTemporalServer({ report }), rejectWhenStopped(signal)]);
-  const { server, codecUrl } = await startServer(binary.path, options.withUi, encryption, undos);
+  const { server, codecUrl } = await startServer(binary.path, options, encryption, undos);
   refuseWhenStopped(signal);
   const simulators = await startSimulators(options.simulators);
   undos.push(() => simulators.close());
@@ -113,6 +115,7 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
   const settings = {
     ...settingsFor(server.address, simulators, options.ledgerUrl ?? `file:${join(folder, 'ledger.db')}`),
     ...othersSettings(options, others),
+    ...(server.uiUrl !== undefined && { HTTP_TASKS_TEMPORAL_UI: server.uiUrl }),
   };
   const { connection, signal: ended, end } = endableConnection({ address: server.address });
   undos.push(end);
@@ -190,14 +193,17 @@ function othersSettings(
 /** The UI reads encrypted payloads through a codec server in this process. */
 async function startServer(
   binary: string,
-  withUi: boolean,
+  { withUi, ports }: Pick<LocalStackOptions, 'withUi' | 'ports'>,
   { settings }: LocalEncryption,
   undos: Undo[],
 ): Promise<{ server: RunningTemporalServer; codecUrl?: string }> {
   const codec = withUi && settings ? await serveCodecForUi(settings) : undefined;
   if (codec) undos.push(() => codec.close());
-  const forUi = { ...(withUi && { uiPort: 'free' as const }), ...(codec && { uiCodecEndpoint: codec.url }) };
-  const server = await startTemporalServer({ binary, ...forUi });
+  const forUi = {
+    ...(withUi && { uiPort: ports?.ui ?? ('free' as const) }),
+    ...(codec && { uiCodecEndpoint: codec.url }),
+  };
+  const server = await startTemporalServer({ binary, ...(ports && { port: ports.temporal }), ...forUi });
   undos.push(() => server.stop());
   codec?.allow(server.uiUrl ?? '');
   return { server, ...(codec && { codecUrl: codec.url }) };

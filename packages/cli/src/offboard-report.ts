@@ -1,6 +1,7 @@
 import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { inWords } from './for-people';
 import type { Io } from './io';
 import { paint, print, printable, printLines, say } from './output';
 import { printTable } from './table';
@@ -12,10 +13,10 @@ export function printOffboarding(io: Io, result: OffboardResult): void {
     ['Step', 'Outcome', 'Evidence'],
     result.steps.map((step) => [step.step, outcomeText(io, step), evidenceText(step)]),
   );
-  print(io, `Status: ${paint(io, result.status === 'completed' ? 'green' : 'yellow', result.status)}`);
+  print(io, `Status: ${paint(io, result.status === 'completed' ? 'green' : 'yellow', inWords(result.status))}`);
   if (result.compensations.length > 0) printLines(io, '\nCompensation log');
   for (const { step, outcome, remedy, evidence } of result.compensations) {
-    print(io, printable(`  ${step}, ${outcome}: ${remedy}${evidence === '' ? '' : ` [${evidence}]`}`));
+    print(io, printable(`  ${step}, ${inWords(outcome)}: ${remedy}${evidence === '' ? '' : ` [${evidence}]`}`));
   }
   const { compensationTask } = result;
   if (compensationTask)
@@ -29,7 +30,7 @@ export function printOffboarding(io: Io, result: OffboardResult): void {
 }
 
 function outcomeText(io: Io, { outcome, reason }: StepResult): string {
-  return paint(io, colourOf(outcome), outcome) + (reason === undefined ? '' : ` (${reason})`);
+  return paint(io, colourOf(outcome), inWords(outcome)) + (reason === undefined ? '' : ` (${inWords(reason)})`);
 }
 
 function colourOf(outcome: Outcome): 'green' | 'red' | 'yellow' {

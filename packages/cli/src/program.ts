@@ -5,7 +5,8 @@ import { COMMANDS } from './command-list';
 import type { ListedCommand } from './command-list';
 import { Refusal, reportOf } from './errors';
 import type { ExitCode, Io } from './io';
-import { printJson, sayLines } from './output';
+import { readDevEnvironment } from './dev/dev-environment';
+import { printJson, say, sayLines } from './output';
 import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { wantsJson } from './wants-json';
 
@@ -25,11 +26,13 @@ const HTTP_TASKS: ProgramDefinition = {
 /** Runs one command line and returns its exit code; never rejects. */
 export async function runCommandLine(
   argv: readonly string[],
-  io: Io,
+  given: Io,
   definition: ProgramDefinition = HTTP_TASKS,
 ): Promise<ExitCode> {
+  const io = { ...given };
   const program = buildProgram(io, definition);
   try {
+    if (definition === HTTP_TASKS) useDevEnvironment(io, argv);
     await addCommands(program, argv, io, definition);
     await program.parseAsync([...argv], { from: 'user' });
     return io.exitCode;
@@ -40,6 +43,15 @@ export async function runCommandLine(
     else sayLines(io, report.message);
     return exitCode;
   }
+}
+
+/** Takes the settings of an `http-tasks dev` that runs in this folder, and says so. */
+function useDevEnvironment(io: { -readonly [Key in keyof Io]: Io[Key] }, argv: readonly string[]): void {
+  const [command] = argv.filter((word) => !word.startsWith('-'));
+  if (command === undefined || command === 'help' || argv.includes('--help')) return;
+  const { env, note } = readDevEnvironment(command, process.cwd(), io.env);
+  io.env = env;
+  if (note !== undefined) say(io, note);
 }
 
 function buildProgram(io: Io, { name, description }: ProgramDefinition): Command {

@@ -232,8 +232,14 @@ export interface SweepLedger {
   /**
    * Returns the number of users whose worst outcome so far is one of these, and all settled receipts of the first
    * `limit`, by seq.
+   * @param of.afterSeq Receipts of users up to this one are left out. @default none
    */
-  readUsersWithOutcome(of: { sweepId: string; outcomes: readonly Outcome[]; limit: number }): Promise<UsersWithOutcome>;
+  readUsersWithOutcome(of: {
+    sweepId: string;
+    outcomes: readonly Outcome[];
+    limit: number;
+    afterSeq?: number;
+  }): Promise<UsersWithOutcome>;
   /**
    * Closes the sweep for every chunk and stores the Merkle root of its receipts (see `leaf.ts`). Works in slices.
    * Idempotent: an existing seal is kept.

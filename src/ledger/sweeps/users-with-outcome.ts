@@ -14,7 +14,12 @@ const USERS_AT_ONCE = 500;
 /** See `SweepLedger.readUsersWithOutcome`. */
 export async function readUsersWithOutcome(
   context: SweepContext,
-  { sweepId, outcomes, limit }: { sweepId: string; outcomes: readonly Outcome[]; limit: number },
+  {
+    sweepId,
+    outcomes,
+    limit,
+    afterSeq = -1,
+  }: { sweepId: string; outcomes: readonly Outcome[]; limit: number; afterSeq?: number },
 ): Promise<UsersWithOutcome> {
   if (outcomes.length === 0) return { users: 0, receipts: [] };
   const sweep = await context.inTime(() => numberOf(context, sweepId));
@@ -22,7 +27,9 @@ export async function readUsersWithOutcome(
   const { users } = await context.inTime(() =>
     found.select((eb) => eb.fn.countAll<number | string>().as('users')).executeTakeFirstOrThrow(),
   );
-  const first = await context.inTime(() => found.select('seq').orderBy('seq').limit(limit).execute());
+  const first = await context.inTime(() =>
+    found.select('seq').where('seq', '>', afterSeq).orderBy('seq').limit(limit).execute(),
+  );
   const receipts: ReceiptRow[] = [];
   for (let from = 0; from < first.length; from += USERS_AT_ONCE) {
     const seqs = first.slice(from, from + USERS_AT_ONCE).map(({ seq }) => seq);

@@ -1,6 +1,7 @@
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { CompensationLine, OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { Outcome, RunStatus } from 'temporal-http-tasks/internal/policy/outcome';
+import { inWords } from '../for-people';
 import type { Io } from '../io';
 import { paint, print, printable, printLines } from '../output';
 import { printTable } from '../table';
@@ -12,7 +13,7 @@ const FAULT_WIDTHS = [31, 10, 55];
 
 /** Prints what became of every user at every step. */
 export function printOutcomes(io: Io, runs: readonly RunOfUser[]): void {
-  heading(io, 'What became of each user');
+  heading(io, 'Outcome of each user');
   const rows = runs.map(({ member, result }) => [
     member.label,
     statusText(io, result?.status),
@@ -39,7 +40,7 @@ export function printCompensations(io: Io, runs: readonly RunOfUser[]): void {
       if (!first) continue;
       const steps = [first, ...others].map(({ step }) => step).join(', ');
       const evidence = [first, ...others].map((line) => line.evidence).filter(Boolean);
-      printLines(io, wrapped(`${steps}: ${first.outcome}. ${first.remedy}`));
+      printLines(io, wrapped(`${steps}: ${inWords(first.outcome)}. ${first.remedy}`));
       for (const text of evidence) print(io, paint(io, 'dim', `    ${text}`));
     }
   }
@@ -61,7 +62,7 @@ function sumOf(faults: readonly FaultSummary[], figure: 'planned' | 'fired'): nu
   return faults.reduce((sum, fault) => sum + fault[figure], 0);
 }
 
-/** A title with air above it. */
+/** Prints a title below an empty line. */
 export function heading(io: Io, title: string): void {
   printLines(io, `\n${paint(io, 'bold', title)}`);
 }
@@ -78,8 +79,8 @@ function cell(io: Io, result: OffboardResult | undefined, isStep: (name: string)
 }
 
 function outcomeText(io: Io, { outcome, items, reason }: StepResult): string {
-  if (outcome === 'skipped') return paint(io, 'dim', `– ${reason ?? outcome}`);
-  return paint(io, colourOf(outcome), items === undefined ? outcome : `${outcome} ×${items}`);
+  if (outcome === 'skipped') return paint(io, 'dim', `– ${inWords(reason ?? outcome)}`);
+  return paint(io, colourOf(outcome), items === undefined ? inWords(outcome) : `${inWords(outcome)} ×${items}`);
 }
 
 function colourOf(outcome: Outcome): 'green' | 'red' | 'yellow' {

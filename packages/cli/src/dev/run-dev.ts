@@ -4,7 +4,8 @@ import { castFrom } from '../demo/cast';
 import { exportLines, KEY_AS_HERE } from '../demo/kept';
 import { seedsFor } from '../demo/seeds';
 import { startsIn } from '../demo/starts';
-import { CommandFailure } from '../errors';
+import { freePort, isPortFree } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import { CommandFailure, Refusal } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { withLocalStack } from '../local-stack';
@@ -12,35 +13,83 @@ import type { LocalStack } from '../local-stack';
 import { paint, print, printJson, printLines, say } from '../output';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { readUserFile } from '../read-user-file';
+import { DEV_ENVIRONMENT_FILE, writeDevEnvironment } from './dev-environment';
 import { startLines } from '../start-links';
 
-/** Brings everything up, says how to use it, and ends it when asked to. */
-export async function runDev(io: Io, { users, json }: { users: string; json: boolean }): Promise<ExitCode> {
+/** Ports that a person named. */
+export type NamedPorts = Partial<Record<PortName, number>>;
+
+type PortName = 'temporal' | 'ui' | 'plaid' | 'batch';
+
+/** Taken where they are free, so that bookmarks and settings outlive a restart. Those of the simulators are `simulate`'s. */
+const USUAL_PORTS: Readonly<Record<PortName, number>> = { temporal: 7233, ui: 8233, plaid: 4010, batch: 4020 };
+
+/** What `http-tasks dev` was asked for. */
+export interface DevOptions {
+  users: string;
+  json: boolean;
+  ports: NamedPorts;
+}
+
+/** Starts server, simulators and worker, prints how to use them, and ends them when asked to. */
+export async function runDev(io: Io, { users, json, ports: named }: DevOptions): Promise<ExitCode> {
   const cast = castFrom(await readUserFile(users, '--users'));
   const seeds = seedsFor(cast);
   const [first] = cast;
   if (!first) throw new CommandFailure('Failed', 'There is no user to try anything with.');
+  const ports = await choosePorts(io, named);
   return withInterruption<ExitCode>(async ({ signal, wished }) =>
     withLocalStack<ExitCode>(
       {
         env: io.env,
-        simulators: { plaid: { users: seeds.plaid }, batch: { users: seeds.batch } },
+        simulators: {
+          plaid: { users: seeds.plaid, port: ports.plaid },
+          batch: { users: seeds.batch, port: ports.batch },
+        },
         withUi: true,
+        ports,
         workerEnv: { HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' },
         report: (line) => say(io, line),
         signal,
       },
       async (stack) => {
         const starts = await startsIn(stack, cast);
-        if (json) printJson(io, description(stack, first.input, starts));
-        else printGuide(io, stack, first.input, starts);
-        await wished;
+        const removeFile = writeDevEnvironment(process.cwd(), stack.settings);
+        try {
+          if (json) printJson(io, description(stack, first.input, starts));
+          else printGuide(io, stack, { input: first.input, starts, isFileOurs: removeFile !== undefined });
+          await wished;
+        } finally {
+          removeFile?.();
+        }
         say(io, 'Stopping worker, simulators and server');
         return 0;
       },
     ),
   );
 }
+
+/** @throws Refusal for a port that was named and is taken. */
+async function choosePorts(io: Io, named: NamedPorts): Promise<Record<PortName, number>> {
+  const ports = { ...USUAL_PORTS, ...named };
+  for (const name of Object.keys(USUAL_PORTS) as PortName[]) {
+    const port = ports[name];
+    if (await isPortFree(port)) continue;
+    if (named[name] !== undefined)
+      throw new Refusal('Usage', `Port ${port} is in use. Name another with ${OPTION[name]}.`, OPTION[name]?.slice(2));
+    ports[name] = await freePort();
+    say(io, `Port ${port} is in use, so ${TITLE[name]} gets port ${ports[name]}.`);
+  }
+  return ports;
+}
+
+const OPTION: Readonly<Partial<Record<PortName, string>>> = { temporal: '--port', ui: '--ui-port' };
+const TITLE: Readonly<Record<PortName, string>> = {
+  temporal: 'the Temporal server',
+  ui: 'the Temporal UI',
+  plaid: 'the simulator of Plaid',
+  batch: 'the simulator of Batch',
+};
 
 function description(
   { address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack,
@@ -58,28 +107,45 @@ function description(
   };
 }
 
-function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput, starts: PreparedStarts): void {
+interface Guide {
+  input: OffboardUserInput;
+  starts: PreparedStarts;
+  /** Other commands in this folder find the settings. */
+  isFileOurs: boolean;
+}
+
+function printGuide(io: Io, stack: LocalStack, { input, starts, isFileOurs }: Guide): void {
   const { uiUrl = '', codecUrl, encrypted, settings, simulators, taskQueue, address, workerLog } = stack;
-  const json = JSON.stringify(input);
+  const json = quoted(JSON.stringify(input));
   const codec = codecUrl === undefined ? '' : ` --codec-endpoint ${codecUrl}`;
   const title = (text: string): void => printLines(io, `\n${paint(io, 'bold', text)}`);
   const lines = (...texts: string[]): void => texts.forEach((text) => print(io, `  ${text}`));
   title('Temporal UI');
   lines(uiUrl);
-  title('Settings for another terminal');
-  lines(...exportLines(settings));
+  if (isFileOurs) {
+    title('In another terminal, in this folder');
+    lines(`(settings are read from ${DEV_ENVIRONMENT_FILE})`);
+  } else {
+    say(
+      io,
+      `${DEV_ENVIRONMENT_FILE} belongs to another http-tasks dev that runs in this folder, so it was not replaced.`,
+    );
+    title('In another terminal, in another folder');
+    lines(...exportLines(settings));
+  }
   if (encrypted) lines(KEY_AS_HERE);
-  title('Off-board somebody there');
-  lines(`http-tasks offboard --input ${quoted(json)}`, 'http-tasks receipts WORKFLOW_ID');
-  title('Try calls and watch runs on a page');
-  lines(`HTTP_TASKS_TEMPORAL_UI=${uiUrl} http-tasks console`);
-  title('Or without our command line');
   lines(
-    `temporal workflow start --address ${address}${codec} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${quoted(json)}`,
+    `npx http-tasks offboard --input ${json}`,
+    'npx http-tasks list-runs',
+    'npx http-tasks console       # search, test and watch in the browser',
   );
-  title('Or in the UI: open one of these, give it an id and press Start; as they stand they change nothing');
+  title("With Temporal's own command line");
+  lines(
+    `temporal workflow start --address ${address}${codec} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${json}`,
+  );
+  title('In the Temporal UI: open a link, enter a workflow ID, press Start. The examples are dry runs.');
   lines(...startLines(starts));
-  title('What the providers hold');
+  title('State of the simulated providers');
   lines(`${simulators.plaid.url}/__sim/state`, `${simulators.batch.url}/__sim/state`);
   title("The worker's log");
   lines(workerLog);

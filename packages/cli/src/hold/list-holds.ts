@@ -1,5 +1,6 @@
 import type { HoldLogEntry } from 'temporal-http-tasks/internal/ledger/hold-ledger';
 import type { Hold } from 'temporal-http-tasks/internal/ledger/ledger';
+import { localTime } from '../for-people';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import type { OpenedLedger } from '../open-ledger';
@@ -59,7 +60,7 @@ function printHolds(io: Io, holds: readonly Hold[]): void {
     .slice(0, SHOWN)
     .map(({ holdId, subjects, reason = '', at, setBy = '', environments }) => [
       holdId,
-      at,
+      localTime(at),
       setBy,
       reason,
       environments === undefined ? 'environment unknown (0.1.0): set it again' : environmentsText(environments),
@@ -107,7 +108,7 @@ function printLog(io: Io, entries: readonly HoldLogEntry[]): void {
   const rows = entries
     .slice(-SHOWN)
     .map(({ at, holdId, change, by = '', why = '', reason = '', environments, subjects }) => [
-      at,
+      localTime(at),
       holdId,
       change,
       by,

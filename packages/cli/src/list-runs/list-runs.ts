@@ -3,6 +3,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { SearchAttribute } from 'temporal-http-tasks/internal/policy/search-attributes';
 import { CommandFailure } from '../errors';
+import { inWords, localTime, timeAgo } from '../for-people';
 import type { ExitCode, Io } from '../io';
 import { printJson, say } from '../output';
 import { printTable } from '../table';
@@ -126,20 +127,20 @@ function printRuns(io: Io, runs: readonly FoundRun[]): void {
       subject = '',
       environment = '',
     }) => [
-      startedAt,
+      `${localTime(startedAt)}\n${timeAgo(startedAt)}`,
       workflowId,
       workflowType,
-      // Somebody ended it from outside, or the server did; the run could not say so itself.
+      // Ended from outside, so the run could not report it.
       ['TERMINATED', 'TIMED_OUT'].includes(temporalStatus)
-        ? `${status} (${temporalStatus.toLowerCase().replace('_', ' ')})`
-        : status,
+        ? `${inWords(status)} (${temporalStatus.toLowerCase().replace('_', ' ')})`
+        : inWords(status),
       workflowType === 'offboardUsers' ? sweepId : subject,
       ...(withEnvironment ? [environment] : []),
     ],
   );
   printTable(
     io,
-    ['Started', 'Workflow id', 'Type', 'Status', 'Sweep or subject', ...(withEnvironment ? ['Environment'] : [])],
+    ['Started', 'Workflow ID', 'Type', 'Status', 'Sweep or subject', ...(withEnvironment ? ['Environment'] : [])],
     rows,
   );
 }

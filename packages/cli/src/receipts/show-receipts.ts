@@ -1,4 +1,5 @@
 import { Refusal } from '../errors';
+import { inWords, localTime } from '../for-people';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import type { OpenedLedger } from '../open-ledger';
@@ -152,7 +153,7 @@ function printOfSweep(io: Io, receipts: readonly MarkedReceipt[]): void {
 }
 
 function cells({ at, step, task, phase, attempt, outcome, reason, requestId, token, code }: MarkedReceipt): string[] {
-  const became = reason === undefined ? (outcome ?? '') : `${outcome} (${reason})`;
+  const became = inWords(reason === undefined ? (outcome ?? '') : `${outcome} (${reason})`);
   const evidence = [requestId && `request_id=${requestId}`, token && `token=${token}`, code && `code=${code}`];
-  return [at, step, task, `${phase} ${attempt}`, became, evidence.filter(Boolean).join('\n')];
+  return [localTime(at), step, task, `${phase} ${attempt}`, became, evidence.filter(Boolean).join('\n')];
 }

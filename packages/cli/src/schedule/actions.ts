@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, ScheduleDescription, ScheduleSummary } from '@temporalio/client';
 import { optionalDateToTs } from '@temporalio/common/lib/time';
 import { CommandFailure } from '../errors';
+import { inWords, localTime } from '../for-people';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';
 import { printTable } from '../table';
@@ -64,11 +65,11 @@ export async function listSchedules(io: Io, options: ActionOptions): Promise<Exi
     else if (lines.length === 0) say(io, 'There are no schedules of sweeps.');
     else {
       const rows = lines.map(
-        ({ name, times, timezone, paused, nextRun = '', lastRun = '', lastStatus = '', lastWhy, note = '' }) => [
+        ({ name, times, timezone, paused, nextRun, lastRun = '', lastStatus = '', lastWhy, note = '' }) => [
           name,
           times.join('\n'),
           timezone,
-          paused ? 'paused' : nextRun,
+          paused ? 'paused' : nextRun === undefined ? '' : localTime(nextRun),
           [lastRun, standingText({ status: lastStatus, why: lastWhy })].join('\n').trim(),
           note,
         ],
@@ -94,7 +95,7 @@ interface ListLine {
 }
 
 function standingText({ status, why }: { status: string; why?: string | undefined }): string {
-  return why === undefined ? status : `${status}: ${why}`;
+  return why === undefined ? inWords(status) : `${inWords(status)}: ${why}`;
 }
 
 async function toListLine(client: Client, { scheduleId, spec, state, info }: ScheduleSummary): Promise<ListLine> {
@@ -303,13 +304,17 @@ function printSchedule(io: Io, schedule: ScheduleDocument): void {
     ['Skipped because of overlap', String(schedule.skippedByOverlap)],
     ['Missed the catch-up window', String(schedule.missedCatchupWindow)],
     ['Waiting', String(waiting)],
-    ['Next runs', paused ? 'none while it is paused' : nextRuns.slice(0, 5).join('\n')],
+    ['Next runs', paused ? 'none while it is paused' : nextRuns.slice(0, 5).map(localTime).join('\n')],
   ];
   printTable(io, ['', ''], facts);
   if (lastRuns.length > 0)
     printTable(
       io,
       ['Last runs', 'Nominal time', 'Status'],
-      lastRuns.map(({ workflowId, scheduledAt, ...standing }) => [workflowId, scheduledAt, standingText(standing)]),
+      lastRuns.map(({ workflowId, scheduledAt, ...standing }) => [
+        workflowId,
+        localTime(scheduledAt),
+        standingText(standing),
+      ]),
     );
 }

@@ -1,3 +1,4 @@
+import { inWords, localTime } from '../for-people';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import { paint, printJson, say } from '../output';
@@ -10,19 +11,19 @@ export async function listSweeps(io: Io, { limit, json }: { limit: number; json:
   if (json) printJson(io, sweeps);
   else if (sweeps.length === 0) say(io, 'The ledger has no sweep.');
   else {
-    const rows = sweeps.map(({ sweepId, status, pausedBecause, total, createdAt, endedAt = '', readable }) => [
+    const rows = sweeps.map(({ sweepId, status, pausedBecause, total, createdAt, endedAt, readable }) => [
       sweepId,
       paint(
         io,
         status === 'completed' ? 'green' : 'yellow',
-        pausedBecause === undefined ? status : `${status} (${pausedBecause})`,
+        inWords(pausedBecause === undefined ? status : `${status} (${pausedBecause})`),
       ),
       count(total),
-      createdAt,
-      endedAt,
+      localTime(createdAt),
+      endedAt === undefined ? '' : localTime(endedAt),
       readable ? 'yes' : 'no',
     ]);
-    printTable(io, ['Sweep', 'Status', 'Users', 'Begun', 'Ended', 'Ids readable'], rows);
+    printTable(io, ['Sweep', 'Status', 'Users', 'Started', 'Ended', 'IDs readable'], rows);
   }
   return 0;
 }

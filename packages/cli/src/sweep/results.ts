@@ -3,7 +3,9 @@ import type { SweepSummary } from 'temporal-http-tasks/internal/ledger/sweeps/su
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import { printJson, printLines } from '../output';
+import type { OutputFile } from '../output-file';
 import { printTable } from '../table';
+import { needsAttention, showFailedUsers } from './failed-users';
 import { readResult } from './ledger-view';
 import { count } from './reading-report';
 import { printSweep, sayNextSteps, toDocument } from './sweep-report';
@@ -22,18 +24,31 @@ export interface FailureLine {
   receipts: number;
 }
 
-const BAD: readonly string[] = ['failed', 'unknown', 'notFound'];
+/** What `sweep results` was asked for. */
+export interface ResultsOptions {
+  json?: boolean;
+  /** Lists the users with failed steps. */
+  failed?: boolean;
+  /** Receives that list as CSV. */
+  file?: OutputFile | undefined;
+}
 
 /** Prints what became of the users of a sweep, as the ledger has it. */
-export async function showResults(io: Io, sweepId: string, { json = false }: { json?: boolean }): Promise<ExitCode> {
+export async function showResults(io: Io, sweepId: string, options: ResultsOptions): Promise<ExitCode> {
+  const { json = false, failed = false, file } = options;
   return withWorkersLedger<ExitCode>(io, async ({ ledger: { sweeps } }) => {
     const row = await sweeps.read(sweepId);
     if (!row) throw new UnknownSweepError(sweepId);
     const result = await readResult(sweeps, row);
     const failures = failuresIn(await sweeps.summarise({ sweepId }));
     const { redriveOf } = result;
+    const whole = { ...toDocument(result, row.report), ...(redriveOf !== undefined && { redriveOf }), failures };
+    if (failed) {
+      await showFailedUsers(io, sweeps, { sweepId, json: json ? whole : undefined, file });
+      return 0;
+    }
     if (json) {
-      printJson(io, { ...toDocument(result, row.report), ...(redriveOf !== undefined && { redriveOf }), failures });
+      printJson(io, whole);
       return 0;
     }
     printSweep(io, result, row.report);
@@ -43,10 +58,10 @@ export async function showResults(io: Io, sweepId: string, { json = false }: { j
   });
 }
 
-/** The last words on steps that did not go well, the most frequent first. */
+/** Returns the final outcomes of steps that failed, the most frequent first. */
 function failuresIn({ groups }: SweepSummary): FailureLine[] {
   return groups
-    .filter(({ phase, outcome }) => phase === 'settled' && BAD.includes(outcome))
+    .filter(({ phase, outcome }) => phase === 'settled' && needsAttention(outcome))
     .map(({ step, outcome, failureType, status, code, reason, receipts }) => ({
       step,
       outcome,

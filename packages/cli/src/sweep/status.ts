@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { CommandFailure, Refusal } from '../errors';
+import { inWords, localTime, timeAgo } from '../for-people';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';
 import { failingTasks } from '../pollers';
@@ -138,17 +139,17 @@ function printMore(
   io: Io,
   { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, counts, titles }: SweepStanding['sweep'],
 ): void {
-  if (startedAt !== undefined) print(io, `Started: ${startedAt}`);
+  if (startedAt !== undefined) print(io, `Started: ${localTime(startedAt)} (${timeAgo(startedAt)})`);
   if (approvedBy !== undefined) print(io, `Approved by: ${printable(approvedBy)}`);
   if (phase === undefined || phase === 'ended') return;
   const words = bulkWords(titles);
   const details = [
     `round ${round ?? 1}`,
-    underWay !== undefined && underWay > 0 && `${underWay} chunks or children under way`,
+    underWay !== undefined && underWay > 0 && `${underWay} chunks or child workflows in progress`,
     waitingForBulk !== undefined &&
       waitingForBulk > 0 &&
       `${count(doneAtPlaid({ counts, waitingForBulk }))} of ${count(counts.total)} users ${words.done}, ${count(waitingForBulk)} ${words.waiting}`,
     counts.pending > 0 && nextTryAt !== undefined && deferredText({ counts, waitingForBulk, nextTryAt }),
   ];
-  print(io, `Phase: ${phase} (${details.filter(Boolean).join(', ')})`);
+  print(io, `Phase: ${inWords(phase)} (${details.filter(Boolean).join(', ')})`);
 }

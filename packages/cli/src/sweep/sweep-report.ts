@@ -11,6 +11,7 @@ import type {
   SweepStatus,
 } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
+import { inWords } from '../for-people';
 import type { ExitCode, Io } from '../io';
 import { paint, print, printable, say } from '../output';
 import { printTable } from '../table';
@@ -80,7 +81,7 @@ export function printSweep(
 ): void {
   const { status, pausedBecause, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = result;
   const rows = WORST_FIRST.filter((outcome) => counts[outcome] > 0).map((outcome) => [
-    paint(io, colourOf(outcome), outcome),
+    paint(io, colourOf(outcome), inWords(outcome)),
     count(counts[outcome]),
   ]);
   const waiting = Math.min(result.waitingForBulk ?? 0, counts.pending);
@@ -93,11 +94,11 @@ export function printSweep(
     ...(left > 0 ? [['pending', count(left)]] : []),
   ];
   printTable(io, ['Outcome', 'Users'], [...rows, ...pending, ['total', count(counts.total)]]);
-  const why = pausedBecause === undefined ? '' : ` (${printable(pausedBecause)})`;
-  print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', status)}${why}`);
+  const why = pausedBecause === undefined ? '' : ` (${printable(inWords(pausedBecause))})`;
+  print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', inWords(status))}${why}`);
   print(io, `Source: ${sourceText({ duplicates, rejected })}`);
   for (const line of [...rejectedLines(rejected, report), ...reportLines(report)]) print(io, printable(`  ${line}`));
-  if (redriveOf !== undefined) print(io, `Takes up the failed and unknown users of: ${printable(redriveOf)}`);
+  if (redriveOf !== undefined) print(io, `Redrive of: ${printable(redriveOf)}`);
   if (merkleRoot !== undefined) print(io, `Merkle root: ${printable(merkleRoot)}`);
   if (compensationTask)
     print(
@@ -122,17 +123,18 @@ export function sayNextSteps(io: Io, { sweepId, status, pausedBecause, counts }:
   if (status === 'waitingForApproval') {
     say(
       io,
-      `It waits for approval of its ${counted(counts.total, 'user', 'users')}: http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`,
+      `Waiting for approval of ${counted(counts.total, 'user', 'users')}: http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`,
     );
   } else if (status === 'paused') {
     if (pausedBecause === 'stopped')
-      say(io, 'Everything is stopped. Lift that, and resume what it paused, with: http-tasks start');
-    else say(io, `It goes on with:  http-tasks sweep resume ${id} --watch`);
-    say(io, `or is ended with: http-tasks sweep cancel ${id}`);
+      say(io, 'Everything is stopped. To lift the stop and resume what it paused: http-tasks start');
+    else say(io, `Continue: http-tasks sweep resume ${id} --watch`);
+    say(io, `Cancel:   http-tasks sweep cancel ${id}`);
   } else if (status !== 'running') {
-    if (counts.failed + counts.unknown + counts.notFound > 0) say(io, `What failed: http-tasks sweep results ${id}`);
+    if (counts.failed + counts.unknown + counts.notFound > 0)
+      say(io, `What failed: http-tasks sweep results ${id} --failed`);
     if (counts.failed + counts.unknown > 0)
-      say(io, `Take up the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
+      say(io, `Try the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
     say(io, `Receipts:   http-tasks receipts ${id}`);
     say(io, `Check them: http-tasks verify ${id}`);
   }

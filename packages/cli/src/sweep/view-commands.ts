@@ -1,12 +1,19 @@
 import type { Command } from 'commander';
 import { addCommand, literalOption, onRun, wholeNumber } from '../command';
 import type { CommonOptions } from '../command';
+import { Refusal } from '../errors';
 import type { Io } from '../io';
 import { addTemporalOptions } from '../temporal-options';
 import type { TemporalOptions } from '../temporal-options';
 
 interface ListOptions extends CommonOptions {
   limit?: string;
+}
+
+interface ResultsCommandOptions extends CommonOptions {
+  failed?: boolean;
+  out?: string;
+  force?: boolean;
 }
 
 interface ReleaseOptions extends CommonOptions, TemporalOptions {
@@ -65,12 +72,28 @@ function registerResults(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'results <id>',
     summary: 'show what became of the users of a sweep, and its failures by step and code',
-    description: 'Reads the ledger; needs no Temporal server. Exits 0 when the ledger knows the sweep.',
-    examples: ['http-tasks sweep results closed-2030-01', 'http-tasks sweep results closed-2030-01 --json'],
+    description: [
+      'Reads the ledger; needs no Temporal server. --failed lists the users with failed steps: number, reference, step,',
+      'code, request ID and what to do. Exits 0 when the ledger knows the sweep.',
+    ].join(' '),
+    examples: [
+      'http-tasks sweep results closed-2030-01',
+      'http-tasks sweep results closed-2030-01 --failed --out failed.csv',
+      'http-tasks sweep results closed-2030-01 --json',
+    ],
   });
-  onRun<CommonOptions>(command, io, async (options, [id = '']) => {
+  command
+    .option('--failed', 'list the users with failed steps')
+    .addOption(literalOption('--out <file>', 'write the list of --failed as CSV'))
+    .option('--force', 'replace the file of --out');
+  onRun<ResultsCommandOptions>(command, io, async ({ json, failed, out, force = false }, [id = '']) => {
+    if (out !== undefined && !failed) throw new Refusal('Usage', '--out needs --failed.', 'out');
     const { showResults } = await import('./results.js');
-    return showResults(io, id, options);
+    return showResults(io, id, {
+      ...(json && { json }),
+      ...(failed && { failed }),
+      ...(out !== undefined && { file: { path: out, force } }),
+    });
   });
 }
 

@@ -21,7 +21,7 @@ import { HealthServer } from './health-server';
 import { isPolling } from './is-polling';
 import { Readiness } from './readiness';
 import { startTracing } from './tracing';
-import { createWorkerLog } from './worker-log';
+import { createWorkerLog, readableLog } from './worker-log';
 import { installWorkerRuntime, SHUTDOWN_SIGNALS } from './worker-runtime';
 import { HttpTasksPlugin } from 'temporal-http-tasks/internal/plugin';
 import { printableLines } from 'temporal-http-tasks/internal/policy/printable';
@@ -47,6 +47,7 @@ export async function runWorker(env: NodeJS.ProcessEnv, providers: readonly Prov
   const log = createWorkerLog({
     settings,
     moreSecrets: [...environmentSecrets(env), ...(typeof apiKey === 'string' ? [apiKey] : [])],
+    ...(process.stderr.isTTY && { to: await readableLog(process.stderr) }),
   });
   const stopping = new Stopping(own, log);
   const closing: Closing[] = [];

@@ -1,10 +1,11 @@
+import { Writable } from 'node:stream';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Logger, LogLevel, LogMetadata } from '@temporalio/common';
 import { pino } from 'pino';
 import type { DestinationStream, Logger as Log } from 'pino';
 import type { Settings } from 'temporal-http-tasks/internal/config/settings';
 import { Scrubber } from 'temporal-http-tasks/internal/http/redact';
-import { escapedJson } from 'temporal-http-tasks/internal/policy/printable';
+import { escapedJson, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 
 /** Options of a worker's log. */
 export interface WorkerLogOptions {
@@ -39,6 +40,27 @@ export function createWorkerLog({ settings, moreSecrets = [], to = pino.destinat
     },
     to,
   );
+}
+
+/**
+ * Returns a destination for {@link createWorkerLog} that writes lines for a person: time of day, level, message, fields.
+ * What a log line contains may come from outside, so control characters are shown as U+FFFD and nothing is coloured.
+ */
+export async function readableLog(to: Pick<NodeJS.WritableStream, 'write'>): Promise<DestinationStream> {
+  const { default: pretty } = await import('pino-pretty');
+  const destination = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      to.write(printableLines(chunk.toString()));
+      done();
+    },
+  });
+  return pretty({
+    destination,
+    colorize: false,
+    translateTime: 'SYS:HH:MM:ss',
+    ignore: 'pid,hostname',
+    singleLine: true,
+  });
 }
 
 /** Returns a logger for Temporal that writes to pino: lines of the SDK, its native part, workflows and activities. */

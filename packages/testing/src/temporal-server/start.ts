@@ -135,13 +135,26 @@ async function acceptsConnections(address: string): Promise<void> {
 
 /** Returns a port that was free a moment ago. */
 export async function freePort(): Promise<number> {
+  const port = await listenOn(0);
+  if (port === undefined) throw new Error('There is no free port');
+  return port;
+}
+
+/** Whether nothing listened on this port of the loopback interface a moment ago. */
+export async function isPortFree(port: number): Promise<boolean> {
+  return (await listenOn(port)) === port;
+}
+
+/** Listens on a port for a moment and returns it; undefined if it is taken. */
+async function listenOn(port: number): Promise<number | undefined> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, HOST, resolve);
-  });
+  server.listen(port, HOST);
+  try {
+    await once(server, 'listening');
+  } catch {
+    return undefined;
+  }
   const bound = server.address();
   await new Promise((resolve) => server.close(resolve));
-  if (bound === null || typeof bound === 'string') throw new Error('The listening socket has no port');
-  return bound.port;
+  return bound === null || typeof bound === 'string' ? undefined : bound.port;
 }

@@ -1,0 +1,26 @@
+/** Returns a state, outcome or reason in words: `waitingForApproval` is "waiting for approval", `noId` is "no ID". */
+export function inWords(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/\bid(s?)\b/g, 'ID$1');
+}
+
+/** Writes dates in the order and with the digits of ISO 8601, in the time zone of this machine. */
+const LOCAL = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });
+
+/** Returns a time (ISO 8601, or a Date) in the time zone of this machine, to the second: `2026-11-29 21:05:12`. */
+export function localTime(time: string | Date): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? String(time) : LOCAL.format(date);
+}
+
+const AGES: readonly [unit: string, seconds: number][] = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+];
+
+/** Returns how long ago a time was, in its largest unit: `3 min ago`; `just now` below a minute and in the future. */
+export function timeAgo(time: string | Date, now: number = Date.now()): string {
+  const seconds = (now - new Date(time).getTime()) / 1_000;
+  const [unit, size] = AGES.find(([, least]) => seconds >= least) ?? [];
+  return size === undefined ? 'just now' : `${Math.floor(seconds / size)} ${unit} ago`;
+}
