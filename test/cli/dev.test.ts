@@ -3,7 +3,8 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { PlaidState } from '@temporal-http-tasks/testing';
-import { oneDocument, runJson, startCli } from './run-cli';
+import { HOME, oneDocument, runJson, startCli } from './run-cli';
+import type { Refused } from './run-cli';
 
 interface DevDocument {
   temporal: { address: string; uiUrl: string };
@@ -35,10 +36,15 @@ describe('http-tasks dev', () => {
     ]);
     expect(links.workflows[0]?.input).toMatchObject({ user: { plaidUserId: expect.any(String) }, dryRun: true });
     expect((await fetch(links.task.url)).status).toBe(200);
+    expect(settings['HTTP_TASKS_TEMPORAL_UI']).toBe(temporal.uiUrl);
+    const taken = await runJson<Refused>(['dev', '--ui-port', new URL(temporal.uiUrl).port]);
+    expect(taken).toMatchObject({ code: 2, document: { error: { field: 'ui-port' } } });
 
-    const run = await runJson<OffboardResult>(['offboard', '--input', JSON.stringify(example.input)], settings);
+    // Another terminal in the same folder needs no settings.
+    const run = await runJson<OffboardResult>(['offboard', '--input', JSON.stringify(example.input)]);
+    expect(run.stderr).toContain('Settings are those of the http-tasks dev that runs in this folder.');
     expect({ code: run.code, status: run.document.status }).toEqual({ code: 0, status: 'completed' });
-    const receipts = await runJson<unknown[]>(['receipts', run.document.workflowId], settings);
+    const receipts = await runJson<unknown[]>(['receipts', run.document.workflowId]);
     expect(receipts.document.length).toBeGreaterThan(0);
     const state = (await (await fetch(`${plaid.url}/__sim/state`)).json()) as PlaidState;
     expect(state.touched).toEqual([example.input.user.plaidUserId]);
@@ -46,5 +52,6 @@ describe('http-tasks dev', () => {
     const { code } = await running.stop('SIGINT');
     expect(code).toBe(0);
     expect(await readdir(temporary)).toEqual([]);
+    expect(await readdir(HOME)).not.toContain('.http-tasks-dev.env');
   });
 });

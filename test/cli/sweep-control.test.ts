@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { RunningCli } from './run-cli';
 import { endOf, openStage, until } from './sweep-stage';
 import type { SweepEnd, SweepStage } from './sweep-stage';
@@ -256,6 +258,23 @@ describe('a sweep in which somebody failed', () => {
       }),
     ]);
     expect(results.document).toMatchObject({ status: 'partial', merkleRoot: first.document.merkleRoot });
+
+    const failed = await stage.run<{ users: object[] }>('sweep', 'results', 'broken', '--failed');
+    expect(failed.document.users).toEqual([
+      {
+        user: 1,
+        step: 'plaid.products',
+        outcome: 'failed',
+        code: 'NOT_TODAY',
+        requestId: expect.any(String),
+        whatToDo: expect.stringContaining('Not done.'),
+      },
+    ]);
+    const out = join(stage.folder, 'failed.csv');
+    await stage.run('sweep', 'results', 'broken', '--failed', '--out', out);
+    const [head, ...lines] = (await readFile(out, 'utf8')).trimEnd().split('\n');
+    expect(head).toBe('user,reference,step,outcome,code,request_id,what_to_do');
+    expect(lines).toEqual([expect.stringMatching(/^1,,plaid\.products,failed,NOT_TODAY,/)]);
 
     stage.simulators.plaid.faults.remove();
     const again = await stage.run('sweep', 'redrive', 'broken', '--watch');

@@ -5,7 +5,11 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Logger } from '@temporalio/common';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import type { Settings } from 'temporal-http-tasks/internal/config/settings';
-import { createWorkerLog, temporalLogger } from '@temporal-http-tasks/cli/internal/worker-process/worker-log';
+import {
+  createWorkerLog,
+  readableLog,
+  temporalLogger,
+} from '@temporal-http-tasks/cli/internal/worker-process/worker-log';
 import { ENV } from '../plugin/host';
 
 /** With characters that JSON writes in another way. */
@@ -87,4 +91,15 @@ it('leaves out what failures carry beside their message: payloads hold ids of us
     expect(lastLine()[field]).toMatchObject({ type: 'Task.Rejected', message: 'refused' });
     expect(written.at(-1)).not.toMatch(/usr_\d/);
   }
+});
+
+it('writes lines for a person in a terminal, with nothing that steers it', async () => {
+  const shown: string[] = [];
+  const to = await readableLog({ write: (text: string) => shown.push(text) > 0 });
+  const readable = createWorkerLog({ settings, to });
+  readable.warn({ taskQueue: 'http-tasks', why: `\u001b[31mred ${SECRET}` }, 'polling');
+  const text = shown.join('');
+  expect(text).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: polling \{"taskQueue":"http-tasks","why":".*red .*"\}\n$/);
+  expect(text).not.toContain('\u001b');
+  expect(text).not.toContain(SECRET);
 });

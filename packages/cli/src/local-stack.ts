@@ -34,8 +34,10 @@ export interface LocalStackOptions {
   /** Providers of files, with their simulators. @default none */
   providers?: readonly { file: ProviderFile; options: ProviderSimulatorOptions }[];
   withUi: boolean;
-  /** Ports of the Temporal server and of its UI. @default free ones */
-  ports?: { temporal: number; ui: number };
+  /** Ports that a person named. @default free ones, or the usual ones where these are free */
+  ports?: { temporal?: number; ui?: number };
+  /** Uses the usual ports where they are free, so that bookmarks and settings outlive a restart. @default false */
+  usualPorts?: boolean;
   /**
    * Where the ledger is.
    * @default an embedded one in a temporary folder
@@ -109,7 +111,7 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
   const binary = await Promise.race([findTemporalServer({ report }), rejectWhenStopped(signal)]);
   const { server, codecUrl } = await startServer(binary.path, options, encryption, undos);
   refuseWhenStopped(signal);
-  const simulators = await startSimulators(options.simulators);
+  const simulators = await startSimulatorsOn(options);
   undos.push(() => simulators.close());
   const others = await startOthers(options, undos);
   const settings = {
@@ -171,6 +173,19 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
   return { stack, signal: ended };
 }
 
+/** Ports of the simulators, as of `http-tasks simulate`. */
+const SIMULATOR_PORTS = { plaidPort: 4010, batchPort: 4020 };
+
+async function startSimulatorsOn({ simulators, usualPorts = false }: LocalStackOptions): Promise<Simulators> {
+  if (!usualPorts) return startSimulators(simulators);
+  try {
+    return await startSimulators({ ...simulators, ...SIMULATOR_PORTS });
+  } catch {
+    // Another process has one of these ports.
+    return startSimulators(simulators);
+  }
+}
+
 async function startOthers({ providers = [] }: LocalStackOptions, undos: Undo[]): Promise<ProviderSimulator[]> {
   const others: ProviderSimulator[] = [];
   for (const { file, options } of providers) {
@@ -193,17 +208,19 @@ function othersSettings(
 /** The UI reads encrypted payloads through a codec server in this process. */
 async function startServer(
   binary: string,
-  { withUi, ports }: Pick<LocalStackOptions, 'withUi' | 'ports'>,
+  { withUi, ports = {}, usualPorts = false }: LocalStackOptions,
   { settings }: LocalEncryption,
   undos: Undo[],
 ): Promise<{ server: RunningTemporalServer; codecUrl?: string }> {
   const codec = withUi && settings ? await serveCodecForUi(settings) : undefined;
   if (codec) undos.push(() => codec.close());
-  const forUi = {
-    ...(withUi && { uiPort: ports?.ui ?? ('free' as const) }),
+  const server = await startTemporalServer({
+    binary,
+    ...(ports.temporal !== undefined && { port: ports.temporal }),
+    ...(usualPorts && { usualPorts: { frontend: 7233, ui: 8233 } }),
+    ...(withUi && { uiPort: ports.ui ?? ('free' as const) }),
     ...(codec && { uiCodecEndpoint: codec.url }),
-  };
-  const server = await startTemporalServer({ binary, ...(ports && { port: ports.temporal }), ...forUi });
+  });
   undos.push(() => server.stop());
   codec?.allow(server.uiUrl ?? '');
   return { server, ...(codec && { codecUrl: codec.url }) };

@@ -74,6 +74,21 @@ describe('text from outside', () => {
     );
   });
 
+  it('stays whole in a table that is too wide for the terminal, row by row', () => {
+    const { io, written } = terminal();
+    const id = 'x'.repeat(70);
+    printTable(
+      io,
+      ['Workflow ID', 'Started', 'Status'],
+      [
+        [id, `${id}\nnow`, ''],
+        ['b', 'c', 'd'],
+      ],
+    );
+    expect(written()).not.toContain('│');
+    expect(withoutOurs(written())).toContain(`Workflow ID  ${id}Started      ${id}             nowWorkflow ID  b`);
+  });
+
   it('cannot begin a line of its own where one line is printed', () => {
     const { io, written } = terminal();
     print(io, 'sweep\r\nEvery receipt was sealed.');

@@ -4,7 +4,7 @@ import { castFrom } from '../demo/cast';
 import { exportLines, KEY_AS_HERE } from '../demo/kept';
 import { seedsFor } from '../demo/seeds';
 import { startsIn } from '../demo/starts';
-import { freePort, isPortFree } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import { isPortFree } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { CommandFailure, Refusal } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
@@ -16,38 +16,29 @@ import { readUserFile } from '../read-user-file';
 import { DEV_ENVIRONMENT_FILE, writeDevEnvironment } from './dev-environment';
 import { startLines } from '../start-links';
 
-/** Ports that a person named. */
-export type NamedPorts = Partial<Record<PortName, number>>;
-
-type PortName = 'temporal' | 'ui' | 'plaid' | 'batch';
-
-/** Taken where they are free, so that bookmarks and settings outlive a restart. Those of the simulators are `simulate`'s. */
-const USUAL_PORTS: Readonly<Record<PortName, number>> = { temporal: 7233, ui: 8233, plaid: 4010, batch: 4020 };
-
 /** What `http-tasks dev` was asked for. */
 export interface DevOptions {
   users: string;
   json: boolean;
-  ports: NamedPorts;
+  /** Ports that the person named. */
+  ports: { temporal?: number; ui?: number };
 }
 
 /** Starts server, simulators and worker, prints how to use them, and ends them when asked to. */
-export async function runDev(io: Io, { users, json, ports: named }: DevOptions): Promise<ExitCode> {
+export async function runDev(io: Io, { users, json, ports }: DevOptions): Promise<ExitCode> {
   const cast = castFrom(await readUserFile(users, '--users'));
   const seeds = seedsFor(cast);
   const [first] = cast;
   if (!first) throw new CommandFailure('Failed', 'There is no user to try anything with.');
-  const ports = await choosePorts(io, named);
+  await refuseTakenPorts(ports);
   return withInterruption<ExitCode>(async ({ signal, wished }) =>
     withLocalStack<ExitCode>(
       {
         env: io.env,
-        simulators: {
-          plaid: { users: seeds.plaid, port: ports.plaid },
-          batch: { users: seeds.batch, port: ports.batch },
-        },
+        simulators: { plaid: { users: seeds.plaid }, batch: { users: seeds.batch } },
         withUi: true,
         ports,
+        usualPorts: true,
         workerEnv: { HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' },
         report: (line) => say(io, line),
         signal,
@@ -70,26 +61,15 @@ export async function runDev(io: Io, { users, json, ports: named }: DevOptions):
 }
 
 /** @throws Refusal for a port that was named and is taken. */
-async function choosePorts(io: Io, named: NamedPorts): Promise<Record<PortName, number>> {
-  const ports = { ...USUAL_PORTS, ...named };
-  for (const name of Object.keys(USUAL_PORTS) as PortName[]) {
-    const port = ports[name];
-    if (await isPortFree(port)) continue;
-    if (named[name] !== undefined)
-      throw new Refusal('Usage', `Port ${port} is in use. Name another with ${OPTION[name]}.`, OPTION[name]?.slice(2));
-    ports[name] = await freePort();
-    say(io, `Port ${port} is in use, so ${TITLE[name]} gets port ${ports[name]}.`);
+async function refuseTakenPorts({ temporal, ui }: DevOptions['ports']): Promise<void> {
+  for (const [option, port] of [
+    ['port', temporal],
+    ['ui-port', ui],
+  ] as const) {
+    if (port !== undefined && !(await isPortFree(port)))
+      throw new Refusal('Usage', `Port ${port} is in use. Name another with --${option}.`, option);
   }
-  return ports;
 }
-
-const OPTION: Readonly<Partial<Record<PortName, string>>> = { temporal: '--port', ui: '--ui-port' };
-const TITLE: Readonly<Record<PortName, string>> = {
-  temporal: 'the Temporal server',
-  ui: 'the Temporal UI',
-  plaid: 'the simulator of Plaid',
-  batch: 'the simulator of Batch',
-};
 
 function description(
   { address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack,

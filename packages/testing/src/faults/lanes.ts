@@ -4,12 +4,13 @@
  * @throws The first failure.
  */
 export async function inLanes<T>(
-  values: readonly T[],
+  values: Iterable<T>,
   lanes: number,
   work: (value: T) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const queue = values.values();
+  const iterator = values[Symbol.iterator]();
+  const queue = { [Symbol.iterator]: () => iterator };
   const failures: unknown[] = [];
   const lane = async (): Promise<void> => {
     for (const value of queue) {

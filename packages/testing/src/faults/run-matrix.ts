@@ -1,19 +1,33 @@
 import { FLOWS, stepsOf } from '../oracle/cell';
-import type { Cell } from '../oracle/cell';
+import type { Cell, Flow } from '../oracle/cell';
 import { judgeAlways, judgeCell } from '../oracle/judge';
 import type { Judgement } from '../oracle/judge';
 import { seedBystanders } from './scenes';
 import { ProvidersSeen } from './observe';
-import type { World } from './places';
-import { runTrial, withRecords } from './run-trial';
+import type { Place, World } from './places';
+import { runAlone, runTrial, withRecords } from './run-trial';
 import type { EndedRun, RecordedRun } from './run-trial';
 import { inLanes } from './lanes';
 import { placeOf, trialOf } from './trial';
 import type { PlaceKind, Trial } from './trial';
 import { statusesOf } from './combinations';
 
-/** So many runs are under way at once: more, and those behind would find their deadlines over before they begin. */
-const AT_ONCE: Readonly<Record<PlaceKind, number>> = { common: 40, slow: 20, own: 8 };
+/** Where a trial runs: the kind of place, with single runs and sweeps apart. */
+type Lane = `${PlaceKind} ${Flow}`;
+
+/**
+ * How many places each kind of trial has, and how many runs each place takes at a time. More would still be waiting when
+ * their deadlines end: a worker makes two chunks at a time, and a sweep that is told to slow down slows the others of its
+ * place. Trials of kind `own` open a place each.
+ */
+const AT_ONCE: Readonly<Record<Lane, { places: number; runs: number }>> = {
+  'common offboardUser': { places: 1, runs: 40 },
+  'common sweep': { places: 12, runs: 2 },
+  'slow offboardUser': { places: 1, runs: 20 },
+  'slow sweep': { places: 8, runs: 1 },
+  'own offboardUser': { places: 0, runs: 12 },
+  'own sweep': { places: 0, runs: 24 },
+};
 
 const WITHOUT_FAULTS: Omit<Trial, 'flow'> = { policy: 'continue', removeUser: true, endsByDeadline: false, faults: [] };
 
@@ -59,46 +73,64 @@ export async function runMatrix(
   signal: AbortSignal,
 ): Promise<JudgedMatrix> {
   seedBystanders(world.simulators);
-  const [common, slow] = [await world.openPlace(), await world.openPlace()];
-  const shared = { common, slow, own: common };
   const ended: Ended[] = [];
-  const run = async ({ task, trial, kind }: Omit<Ended, 'run'>): Promise<void> => {
-    ended.push({ task, trial, kind, run: await runTrial(world, shared[kind], trial) });
-    onEnd();
-  };
-  const trials = tasks.map((task) => {
+  const trials = tasks.map((task): Planned => {
     const trial = 'cell' in task ? trialOf(task.cell, world.apps) : task.combination;
-    return { task, trial, kind: placeOf(trial) };
+    return { task, trial, lane: `${placeOf(trial)} ${trial.flow}` };
   });
-  // Code that runs for the first time may take longer than a call is given: each flow is gone through once before.
-  await Promise.all(FLOWS.map((flow) => runTrial(world, common, { flow, ...WITHOUT_FAULTS })));
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal]);
-  const kinds = Object.entries(AT_ONCE) as [PlaceKind, number][];
-  const lanes = kinds.map(([kind, count]) => {
-    const own = trials.filter((trial) => trial.kind === kind);
-    return inLanes(own, count, run, stop).catch((error: unknown) => failure.abort(error));
-  });
+  const opened: Place[] = [];
+  const runAll = async (lane: Lane, { places: count, runs }: (typeof AT_ONCE)[Lane]): Promise<void> => {
+    const waiting = trials.filter((trial) => trial.lane === lane);
+    const queue = waiting.values();
+    const runHere = (place?: Place): Promise<void> =>
+      inLanes(
+        queue,
+        runs,
+        async (planned) => {
+          ended.push(
+            place
+              ? { ...planned, place, run: await runTrial(world, place, planned.trial) }
+              : { ...planned, run: await runAlone(world, planned.trial) },
+          );
+          onEnd();
+        },
+        stop,
+      );
+    if (count === 0) return runHere();
+    const places = Array.from({ length: Math.min(count, waiting.length) }, async () => {
+      const place = await world.openPlace();
+      opened.push(place);
+      // Code that runs for the first time may take longer than a call is given: each flow is gone through once before.
+      await Promise.all(FLOWS.map((flow) => runTrial(world, place, { flow, ...WITHOUT_FAULTS })));
+      await runHere(place);
+    });
+    await Promise.all(places);
+  };
+  const lanes = Object.entries(AT_ONCE) as [Lane, (typeof AT_ONCE)[Lane]][];
   // All of them end before the servers they use do, also when one fails.
-  await Promise.all(lanes);
+  await Promise.all(lanes.map(([lane, size]) => runAll(lane, size).catch((error: unknown) => failure.abort(error))));
   failure.signal.throwIfAborted();
-  await Promise.all([common.stopWorker(), slow.stopWorker()]);
+  await Promise.all(opened.map((place) => place.stopWorker()));
   const recorded: Recorded[] = [];
   const order = new Map(tasks.map((task, index) => [task, index]));
   const placeInOrder = ({ task }: Ended): number => order.get(task) ?? 0;
   for (const one of ended.sort((one, other) => placeInOrder(one) - placeInOrder(other)))
-    recorded.push({ ...one, run: 'receipts' in one.run ? one.run : await withRecords(shared[one.kind], one.run) });
+    recorded.push({ ...one, run: 'place' in one ? await withRecords(one.place, one.run) : one.run });
   return judgeAll(world, recorded);
 }
 
-interface Ended {
+interface Planned {
   task: Task;
   trial: Trial;
-  kind: PlaceKind;
-  run: EndedRun | RecordedRun;
+  lane: Lane;
 }
 
-interface Recorded extends Ended {
+/** What the ledger says of a run is read when no worker of its place has a call in progress any more. */
+type Ended = Planned & ({ place: Place; run: EndedRun } | { run: RecordedRun });
+
+interface Recorded extends Planned {
   run: RecordedRun;
 }
 

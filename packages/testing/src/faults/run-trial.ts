@@ -12,7 +12,7 @@ import { endOf, patiently, recordsOf, startRun } from './run-workflow';
 import type { RunEnd } from './run-workflow';
 import { doBeforehand, isAtPlaid, layFault, seedUser } from './scenes';
 import type { MatrixUser } from './scenes';
-import { doorOf, isShutDoor, placeOf, sweepInput, userInput } from './trial';
+import { doorOf, isShutDoor, sweepInput, userInput } from './trial';
 import type { Trial } from './trial';
 
 const POLL_MS = 250;
@@ -37,35 +37,52 @@ export interface RecordedRun extends EndedRun {
   receipts: readonly Recorded[];
 }
 
-/** Runs one trial in the given place, which others share, or in one of its own where it would disturb them. */
-export async function runTrial(world: World, shared: Place, trial: Trial): Promise<EndedRun | RecordedRun> {
+/** Runs one trial in a place that others share. */
+export async function runTrial({ simulators }: World, place: Place, trial: Trial): Promise<EndedRun> {
+  const user = await prepare(simulators, trial);
+  return { ...(await runIn(place, trial, user, simulators)), refusals: 0 };
+}
+
+/** Runs one trial in a place of its own, where it cannot disturb others. */
+export async function runAlone(world: World, trial: Trial): Promise<RecordedRun> {
   const { simulators } = world;
-  const user = seedUser(simulators, randomUUID());
-  for (const fault of trial.faults) {
-    if (natureOf(fault.fault) === 'goneBefore') await doBeforehand(simulators, user, fault.call);
-    layFault(simulators, user, fault);
-  }
+  const user = await prepare(simulators, trial);
   const [shut] = trial.faults.filter(({ fault }) => isShutDoor(fault));
   const { url, setting } = providerOf(simulators, shut?.call ?? '');
   const door = shut && (await openDoor(url, doorOf(shut)));
-  const own = placeOf(trial) === 'own' ? await world.openPlace(door && { [setting]: door.url }) : undefined;
+  const place = await world.openPlace(door && { [setting]: door.url });
   try {
-    const after = {
-      plaid: simulators.plaid.calls({ limit: 0 }).total,
-      batch: simulators.batch.calls({ limit: 0 }).total,
-    };
-    const place = own ?? shared;
-    const ended = await (trial.flow === 'sweep'
-      ? runSweep(place, trial, { user, after }, simulators)
-      : runUser(place, trial, { user, after }));
-    const run = { ...ended, refusals: door?.refused() ?? 0 };
-    if (!own) return run;
-    await own.stopWorker();
-    return await withRecords(own, run);
+    const ended = await runIn(place, trial, user, simulators);
+    await place.stopWorker();
+    return await withRecords(place, { ...ended, refusals: door?.refused() ?? 0 });
   } finally {
-    await own?.close();
+    await place.close();
     await door?.close();
   }
+}
+
+async function prepare(simulators: Simulators, { faults }: Trial): Promise<MatrixUser> {
+  const user = seedUser(simulators, randomUUID());
+  for (const fault of faults) {
+    if (natureOf(fault.fault) === 'goneBefore') await doBeforehand(simulators, user, fault.call);
+    layFault(simulators, user, fault);
+  }
+  return user;
+}
+
+async function runIn(
+  place: Place,
+  trial: Trial,
+  user: MatrixUser,
+  simulators: Simulators,
+): Promise<Omit<EndedRun, 'refusals'>> {
+  const after = {
+    plaid: simulators.plaid.calls({ limit: 0 }).total,
+    batch: simulators.batch.calls({ limit: 0 }).total,
+  };
+  return trial.flow === 'sweep'
+    ? runSweep(place, trial, { user, after }, simulators)
+    : runUser(place, trial, { user, after });
 }
 
 /** Adds what the ledger says. To be asked when no call is under way any more: the outcome of a late one is written late. */

@@ -1,5 +1,5 @@
 export { TemporalServerNotFoundError, findTemporalServer } from './find';
 export type { FindTemporalServerOptions } from './find';
 export type { TemporalFetcher } from './fetch';
-export { freePort, isPortFree, startTemporalServer } from './start';
+export { isPortFree, startTemporalServer } from './start';
 export type { RunningTemporalServer } from './start';

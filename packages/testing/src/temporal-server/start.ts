@@ -13,6 +13,8 @@ export interface StartTemporalServerOptions {
   readonly port?: number;
   /** Port of the web UI; `free` picks one. @default no UI */
   readonly uiPort?: number | 'free';
+  /** Ports that are used where they are free and no other port is named. @default free ports */
+  readonly usualPorts?: { readonly frontend: number; readonly ui: number };
   /** URL of the codec server for the UI. @default none */
   readonly uiCodecEndpoint?: string;
   /** File that stores workflows between runs. @default in memory */
@@ -47,8 +49,9 @@ const ATTEMPTS = 4;
  */
 export async function startTemporalServer(options: StartTemporalServerOptions): Promise<RunningTemporalServer> {
   for (let attempt = 1; ; attempt++) {
-    const port = options.port ?? (await freePort());
-    const uiPort = options.uiPort === 'free' ? await freePort() : options.uiPort;
+    const usual = attempt === 1 ? options.usualPorts : undefined;
+    const port = options.port ?? (await portLike(usual?.frontend));
+    const uiPort = options.uiPort === 'free' ? await portLike(usual?.ui) : options.uiPort;
     const server = await OwnedProcess.start({
       command: options.binary,
       args: serverArguments(options, port, uiPort),
@@ -131,6 +134,11 @@ async function acceptsConnections(address: string): Promise<void> {
   } finally {
     socket.destroy();
   }
+}
+
+/** Returns the usual port if it was free a moment ago, or else another one that was. */
+async function portLike(usual: number | undefined): Promise<number> {
+  return usual !== undefined && (await isPortFree(usual)) ? usual : freePort();
 }
 
 /** Returns a port that was free a moment ago. */

@@ -1,0 +1,87 @@
+import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  DEV_ENVIRONMENT_FILE,
+  readDevEnvironment,
+  writeDevEnvironment,
+} from '@temporal-http-tasks/cli/internal/dev/dev-environment';
+
+const SETTINGS = { TEMPORAL_ADDRESS: '127.0.0.1:7233', PLAID_BASE_URL: 'http://127.0.0.1:4010', PLAID_SECRET: "it's" };
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'http-tasks-dev-environment-'));
+  path = join(folder, DEV_ENVIRONMENT_FILE);
+});
+
+describe('the settings of a running http-tasks dev', () => {
+  it('are read by other commands in its folder, and no more once they are removed', () => {
+    const remove = writeDevEnvironment(folder, SETTINGS);
+    const { env, note } = readDevEnvironment('offboard', folder, { HOME: '/home/me', PLAID_SECRET: "it's" });
+    expect(env).toEqual({ HOME: '/home/me', ...SETTINGS });
+    expect(note).toContain('http-tasks dev');
+    remove?.();
+    expect(readDevEnvironment('offboard', folder, { HOME: '/home/me' })).toEqual({ env: { HOME: '/home/me' } });
+  });
+
+  it('are a file for a shell and for its owner only', () => {
+    const remove = writeDevEnvironment(folder, SETTINGS);
+    const shell = 'set -a; . "$1"; printf "%s|%s" "$PLAID_SECRET" "$TEMPORAL_ADDRESS"; stat -c %a "$1"';
+    const { stdout } = spawnSync('sh', ['-c', shell, 'sh', path], { encoding: 'utf8' });
+    expect(stdout).toBe("it's|127.0.0.1:7233600\n");
+    remove?.();
+  });
+
+  it.each(['dev', 'demo', 'faults', 'simulate'])('are not read by %s', (command) => {
+    const remove = writeDevEnvironment(folder, SETTINGS);
+    expect(readDevEnvironment(command, folder, {})).toEqual({ env: {} });
+    remove?.();
+  });
+
+  it('refuse a command whose environment has another value, without showing either', () => {
+    const remove = writeDevEnvironment(folder, SETTINGS);
+    const read = (): unknown => readDevEnvironment('offboard', folder, { PLAID_SECRET: 'production-secret' });
+    expect(read).toThrow(/PLAID_SECRET: differs from \.http-tasks-dev\.env/);
+    expect(read).not.toThrow(/production-secret/);
+    remove?.();
+  });
+
+  it.each([
+    ['TEMPORAL_ADDRESS', 'temporal.example.com:7233'],
+    ['TEMPORAL_ADDRESS', '10.0.0.1:7233'],
+    ['HTTP_TASKS_LEDGER_URL', 'postgres://u:p@db.example.com/x'],
+    ['PLAID_BASE_URL', 'https://production.plaid.com'],
+  ])('refuse %s=%s, which is another machine', (name, value) => {
+    const remove = writeDevEnvironment(folder, { [name]: value });
+    expect(() => readDevEnvironment('offboard', folder, {})).toThrow(`${name}: in ${DEV_ENVIRONMENT_FILE}`);
+    remove?.();
+  });
+
+  it('are not used from a file that others can read or write, as one from a repository is', async () => {
+    writeDevEnvironment(folder, SETTINGS);
+    await chmod(path, 0o644);
+    expect(readDevEnvironment('offboard', folder, {})).toEqual({ env: {} });
+  });
+
+  it('are not used once their process has ended, and are replaced', async () => {
+    const ended = spawnSync('true').pid;
+    const text = `# Written by http-tasks dev, process ${ended}.\nTEMPORAL_ADDRESS='127.0.0.1:1'\n`;
+    await writeFile(path, text, { mode: 0o600 });
+    expect(readDevEnvironment('offboard', folder, {})).toEqual({ env: {}, note: expect.stringContaining('not used') });
+    const remove = writeDevEnvironment(folder, SETTINGS);
+    expect(readDevEnvironment('offboard', folder, {}).env).toEqual(SETTINGS);
+    remove?.();
+  });
+
+  it('of another http-tasks dev in the folder stay', async () => {
+    const remove = writeDevEnvironment(folder, SETTINGS);
+    const before = await readFile(path, 'utf8');
+    expect(writeDevEnvironment(folder, { TEMPORAL_ADDRESS: '127.0.0.1:2' })).toBeUndefined();
+    expect(await readFile(path, 'utf8')).toBe(before);
+    remove?.();
+  });
+});
