@@ -1,8 +1,8 @@
 import { lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { isLoopback } from 'temporal-http-tasks/internal/config/base-url';
-import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { isLoopback } from 'temporal-http-tasks/internal/config/origins';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 
 /** Written by `http-tasks dev` into the folder where it was started; the other commands read it there. */
 export const DEV_ENVIRONMENT_FILE = '.http-tasks-dev.env';
