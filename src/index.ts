@@ -28,10 +28,10 @@ export type {
   HttpMethod,
   HttpTask,
   SensitiveField,
-  Settle,
   TaskInput,
   TaskOutput,
 } from './tasks/define';
+export type { AbsentSign, GivenSettle, Settle, SettleByLook, SettleInSteps } from './tasks/settle';
 export type { AuthMethod, ClientCredentials } from './tasks/client-credentials';
 export type {
   CredentialRule,

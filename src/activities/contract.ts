@@ -4,6 +4,7 @@ import type { StepPlan } from '../policy/providers/step-plan';
 import type { TargetId, TargetIds, TargetReference } from '../policy/target-reference';
 import type { NamedIds } from '../policy/user-ids';
 import type { BuiltInChoices } from '../providers/built-in';
+import type { HttpTask } from '../tasks/define';
 
 /**
  * What a workflow of this package passes to a task's activity in addition to the task's input. Other callers omit it;
@@ -28,7 +29,12 @@ export interface TaskEnvelope {
   output: unknown;
   requestId?: string;
   token?: string;
+  /** The response was lost, and this task's read showed that the call was carried out; status and request ID are the read's. */
+  settledBy?: string;
 }
+
+/** How a lost response of a task of the worker's own is settled; empty unless a read does. */
+export type TaskSettling = Partial<Pick<HttpTask, 'settle' | 'absentCodes' | 'absentStatuses'>>;
 
 /** The user to offboard, as the input of a run's first activity. */
 export interface PrepareOffboarding {
@@ -116,9 +122,9 @@ export interface OffboardingActivities {
   'httpTasks.prepareOffboarding'(input: PrepareOffboarding): Promise<Preparation>;
   /**
    * Fails with `Task.InvalidInput` unless this worker has a task with that name and the input is valid for it. Changes
-   * nothing.
+   * nothing. Earlier versions returned nothing.
    */
-  'httpTasks.checkTask'(input: { task: string; input: unknown }): Promise<void>;
+  'httpTasks.checkTask'(input: { task: string; input: unknown }): Promise<TaskSettling | undefined>;
   /**
    * Records the end of the calling workflow's run in the ledger. Outcomes come from the run's calls in the ledger:
    * steps of a cancelled run that may have been sent, and steps that no call confirms, become `unknown`. Returns those

@@ -17,7 +17,14 @@ import type { Catalogue } from '../tasks/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { requireChildOfSweep, requireRunOf } from './callers';
 import type { CallingRun, Callers } from './callers';
-import type { OffboardingActivities, PrepareOffboarding, Preparation, RecordedEnd, RecordEnd } from './contract';
+import type {
+  OffboardingActivities,
+  PrepareOffboarding,
+  Preparation,
+  RecordedEnd,
+  RecordEnd,
+  TaskSettling,
+} from './contract';
 import { findTarget } from './find-target';
 import { retryable } from './ledger-away';
 import { refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
@@ -43,7 +50,7 @@ export function createOffboardingActivities(dependencies: OffboardingDependencie
     'httpTasks.prepareOffboarding': (input) => prepare(dependencies, input),
     'httpTasks.checkTask': async ({ task, input }) => {
       await requireRunOf(dependencies.callers, 'runHttpTask');
-      checkTask(dependencies.catalogue, task, input);
+      return checkTask(dependencies.catalogue, task, input);
     },
     'httpTasks.recordEnd': (end) => recordEnd(dependencies, end),
   };
@@ -244,7 +251,7 @@ function withoutIds(user: TargetUser): NonNullable<Preparation['target']> {
   };
 }
 
-function checkTask(catalogue: Catalogue, name: string, input: unknown): void {
+function checkTask(catalogue: Catalogue, name: string, input: unknown): TaskSettling {
   const task = catalogue.find(name);
   if (!task) throw refusal('task', unknownTask(catalogue, name));
   try {
@@ -254,6 +261,8 @@ function checkTask(catalogue: Catalogue, name: string, input: unknown): void {
       throw refusal(error.field ? `input.${error.field}` : 'input', error.message);
     throw error;
   }
+  const { settle, absentCodes, absentStatuses } = task;
+  return settle?.by === 'look' ? { settle, absentCodes, ...(absentStatuses && { absentStatuses }) } : {};
 }
 
 function settledStep({ step, task, outcome, reason, requestId, token, failure }: StepResult): SettledStep {

@@ -8,12 +8,14 @@ import type {
   ListStep,
   OnceStep,
   PlannedBulk,
+  PlannedCall,
+  PlannedLook,
   PlannedStep,
   PlannedTask,
   RequestStep,
 } from '../policy/providers/step-plan';
 import { STEP_KINDS } from '../policy/providers/step-plan';
-import { placeholdersIn } from '../policy/providers/template';
+import { filledFrom, markPlaces, placeholdersIn } from '../policy/providers/template';
 import { SETTLE_MS } from '../policy/steps/step';
 import type { HttpTask } from '../tasks/define';
 import { CallReader, isRecord } from './call-reader';
@@ -148,10 +150,7 @@ class StepReader extends CallReader {
   #once(step: Raw): OwnPart<OnceStep> | undefined {
     const each = this.listId(step, 'each');
     const act = this.call(step, 'act', { also: [], keys: [], acts: true, conditions: true });
-    const look =
-      step.look === undefined
-        ? undefined
-        : this.call(step, 'look', { also: [], keys: ['lag'], reads: true, conditions: true });
+    const look = step.look === undefined ? act && this.#lookOfTask(act, step) : this.#look(step);
     const lookFirst = this.flag(step, 'lookFirst');
     if (lookFirst && !look) this.refuse('.lookFirst', 'needs a look');
     const bulk = step.bulk === undefined ? undefined : this.#bulk(step, each);
@@ -160,11 +159,45 @@ class StepReader extends CallReader {
       kind: 'once',
       task: act.task,
       act,
-      ...(look && { look: { ...look, lagMs: this.#lagMs(step.look as Raw) } }),
+      ...(look && { look }),
       lookFirst,
       ...(each !== undefined && { each }),
       absentAfterLost: 'removed',
       ...(bulk && { bulk }),
+    };
+  }
+
+  #look(step: Raw): PlannedLook | undefined {
+    const look = this.call(step, 'look', { also: [], keys: ['lag'], reads: true, conditions: true });
+    return look && { ...look, lagMs: this.#lagMs(step.look as Raw) };
+  }
+
+  /** The read that the task itself names for lost calls, with the input that the step gives the task. */
+  #lookOfTask({ task: name }: PlannedCall, step: Raw): PlannedLook | undefined {
+    const settle = this.task(name)?.settle;
+    if (settle?.by !== 'look') return undefined;
+    const task = this.task(settle.with);
+    if (task?.effect !== 'read')
+      return this.refuse(
+        '.act.task',
+        `a lost call of ${name} is settled by ${settle.with}, which is no read of the provider`,
+      );
+    const { absent } = plannedTask(task);
+    const states = settle.absent.filter((sign) => typeof sign === 'object') as StatePattern[];
+    const foreign = settle.absent.filter(
+      (sign) => typeof sign !== 'object' && !absent.includes(sign),
+    );
+    if (foreign.length > 0)
+      this.refuse(
+        '.act.task',
+        `${settle.with} must have ${oneOf(foreign.map(String))} under absent, as ${name} has under settle`,
+      );
+    const input = filledFrom(settle.input, isRecord(step.act) ? step.act.input : undefined);
+    return {
+      task: settle.with,
+      input: markPlaces(input, placesIn(task)),
+      ...(states.length > 0 && { absent: states }),
+      lagMs: settle.lagMs ?? SETTLE_MS,
     };
   }
 

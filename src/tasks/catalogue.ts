@@ -58,7 +58,10 @@ export const CATALOGUE: readonly HttpTask[] = Object.freeze([
 export class Catalogue {
   readonly #byName = new Map<string, HttpTask>();
 
-  /** @throws TypeError when two of the tasks, or two of their services, share a name, or an imported service a setting. */
+  /**
+   * @throws TypeError when two of the tasks, or two of their services, share a name, an imported service reads a setting of
+   *   another one, or the read that settles a lost response is not among the tasks.
+   */
   constructor(tasks: readonly HttpTask[] = CATALOGUE) {
     const services = new Map<string, ServiceDefinition>();
     for (const task of tasks) {
@@ -72,8 +75,20 @@ export class Catalogue {
       if (this.#byName.has(task.name)) throw new TypeError(`Two tasks are named "${task.name}"; rename one of them.`);
       this.#byName.set(task.name, task);
     }
+    for (const task of tasks) this.#refuseUnknownLook(task);
     const all = new Set([...CATALOGUE.map(({ service }) => service), ...services.values()]);
     for (const service of all) refuseForeignSettings(service, all);
+  }
+
+  #refuseUnknownLook({ name, settle }: HttpTask): void {
+    if (settle?.by !== 'look') return;
+    const look = this.#byName.get(settle.with);
+    if (look?.effect === 'read') return;
+    throw new TypeError(
+      look
+        ? `A lost response of ${name} would be settled by ${settle.with}, which is not a read.`
+        : `A lost response of ${name} is settled by ${settle.with}, which is not among the tasks; add it.`,
+    );
   }
 
   get tasks(): readonly HttpTask[] {

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { ownEntry } from './own-entry';
+import { readSettle } from './settle';
+import type { GivenSettle, Settle } from './settle';
 import type { CredentialRule, ServiceDefinition } from './service';
 import type { AnswerForm, BodyForm, FieldWriting } from './wire';
 
@@ -8,19 +10,10 @@ import type { AnswerForm, BodyForm, FieldWriting } from './wire';
  *
  * - `read`: changes nothing; repeated freely, aborted on cancellation.
  * - `repeatSafe`: a second call changes nothing more; repeated after a lost answer.
- * - `irreversible`: cannot be undone and is never sent again blindly; a lost answer fails `Task.OutcomeUnknown`.
+ * - `irreversible`: cannot be undone and is never sent again blindly; a lost response fails `Task.OutcomeUnknown`, unless
+ *   `settle` names a task that reads what became of the call.
  */
 export type Effect = 'read' | 'repeatSafe' | 'irreversible';
-
-/** How a lost answer of a task is resolved. */
-export interface Settle {
-  /** `list`: look with another task. `resend`: send again, the provider's refusal tells. `repeat`: repeating is harmless. */
-  by: 'list' | 'resend' | 'repeat';
-  /** The task to look with, for `list`. */
-  with?: string;
-  /** `documented` by the provider, or `assumed` by us. */
-  basis: 'documented' | 'assumed';
-}
 
 /** Where a field of the input goes. `slot` picks a credential and is not sent; `wholeBody` is the body itself. */
 export type FieldPlace = 'path' | 'query' | 'header' | 'cookie' | 'body' | 'wholeBody' | 'slot';
@@ -136,8 +129,13 @@ export type HttpTaskInput<
   Operation extends string,
   I extends z.ZodType,
   O extends z.ZodType,
-> = Omit<HttpTask<string, I, O>, Optional | 'name' | 'service' | 'operation' | 'timeouts'> &
-  Partial<Pick<HttpTask, Optional>> & { service: Service; operation: Operation; timeouts?: Partial<CallTimeouts> };
+> = Omit<HttpTask<string, I, O>, Optional | 'name' | 'service' | 'operation' | 'timeouts' | 'settle'> &
+  Partial<Pick<HttpTask, Optional>> & {
+    service: Service;
+    operation: Operation;
+    timeouts?: Partial<CallTimeouts>;
+    settle?: GivenSettle;
+  };
 
 /** Five seconds to connect, thirty to the first byte, fifteen of silence, sixty in all. */
 export const DEFAULT_TIMEOUTS: CallTimeouts = {
@@ -185,6 +183,8 @@ export function defineHttpTask<
     if (!input.remedy)
       throw new TypeError(`defineHttpTask(${name}): remedy is required for the effect "${input.effect}".`);
   }
+  const { settle: given, ...rest } = input;
+  const settle = given && readSettle(`defineHttpTask(${name})`, given, input);
   const timeouts = { ...DEFAULT_TIMEOUTS, ...input.timeouts };
   if (!(timeouts.totalMs > 0 && timeouts.totalMs <= MOST_TOTAL_MS)) {
     throw new TypeError(
@@ -203,9 +203,10 @@ export function defineHttpTask<
     docs: '',
     description: '',
     generic: false,
-    ...input,
+    ...rest,
     name,
     timeouts,
+    ...(settle && { settle }),
   });
 }
 

@@ -1,10 +1,19 @@
-import { ActivityCancellationType, isCancellation, proxyActivities } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  CancellationScope,
+  isCancellation,
+  patched,
+  proxyActivities,
+  sleep,
+} from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import type { StepContext, TaskEnvelope } from '../activities/contract';
 import { callFailureOf } from './failure-of';
 import type { CallAnswer } from '../policy/converge';
+import { isSettledByLook, settleLostCall } from '../policy/settle-lost-call';
 import { effectOf } from '../tasks/effect';
-import type { HttpTask } from '../tasks/define';
+import type { Effect, HttpTask } from '../tasks/define';
+import type { Settle } from '../tasks/settle';
 
 /**
  * How every task's activity is run. Temporal is the only layer that retries; which failures are final is the
@@ -47,5 +56,76 @@ export async function callTask({ task, input, context, activityId, summary, with
   } catch (error) {
     if (isCancellation(error)) throw error;
     return { ok: false, failure: callFailureOf(error, task, effectOf(task as HttpTask, input)) };
+  }
+}
+
+/** The patch since which a lost response is settled by the read that its task names. */
+const SETTLES_BY_LOOK = 'lost-responses-are-settled-by-looking';
+
+/** A task with what is needed to settle a call of it. */
+export interface CallableTask {
+  name: string;
+  service: { name: string };
+  settle?: Settle | undefined;
+  absentCodes: readonly string[];
+  absentStatuses?: readonly number[];
+}
+
+/** Makes one call as an activity. */
+export type ActivityCall<Good> = (task: string, input: unknown, options: ActivityOptions) => Promise<Good>;
+
+/** A good response, or what takes its place: the lost call was carried out, as this read showed. */
+export type Settled<Good> = { response: Good } | { output: unknown; shownBy: CallAnswer; look: string };
+
+/**
+ * Runs a task's activity. A lost response is settled by the read that the task names, with durable timers in between.
+ *
+ * @throws whatever the activity failed with; for a lost call that cannot be settled, its own failure.
+ */
+export async function callAndSettle<Good>(
+  task: CallableTask,
+  input: unknown,
+  options: ActivityOptions,
+  { call, read }: { call: ActivityCall<Good>; read: (response: Good) => unknown },
+): Promise<Settled<Good>> {
+  try {
+    return { response: await call(task.name, input, options) };
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const { settle } = task;
+    const failure = callFailureOf(error, task, 'irreversible');
+    if (!isSettledByLook(settle, failure) || CancellationScope.current().consideredCancelled) throw error;
+    if (!patched(SETTLES_BY_LOOK)) throw error;
+    const { activityId } = options;
+    const settling = settleLostCall<CallAnswer & { response?: Good }>(
+      { task, input, settle, failure },
+      {
+        call: async ({ task: name, input: given, isLook }, number) => {
+          const effect: Effect = isLook ? 'read' : 'irreversible';
+          const own = {
+            ...options,
+            ...(activityId !== undefined && { activityId: `${activityId}-${number}` }),
+            ...(isLook && { summary: `Look what became of ${task.name}` }),
+          };
+          try {
+            const response = await call(name, given, own);
+            return { ok: true, output: read(response), attempt: 1, response };
+          } catch (failed) {
+            if (isCancellation(failed)) throw failed;
+            const service = { name: name.split('.', 1)[0] ?? '' };
+            return { ok: false, failure: callFailureOf(failed, { name, service }, effect) };
+          }
+        },
+        wait: (delayMs) => sleep(delayMs, { summary: `Wait before looking what became of ${task.name}` }),
+        nowMs: () => Date.now(),
+      },
+    );
+    const end = await settling.catch((stopped: unknown) => {
+      // What is known of the call does not change by the cancellation.
+      throw isCancellation(stopped) ? error : stopped;
+    });
+    if (end.kind === 'unknown') throw error;
+    if (end.kind === 'answered') return { response: end.answer.response as Good };
+    return { output: settle.output, shownBy: end.shownBy, look: settle.with };
   }
 }

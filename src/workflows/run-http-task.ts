@@ -4,7 +4,8 @@ import type { OffboardingActivities, StepContext, TaskEnvelope } from '../activi
 import { runHttpTaskInput } from '../policy/run-http-task-input';
 import type { RunHttpTaskInput } from '../policy/run-http-task-input';
 import { Catalogue } from '../tasks/catalogue';
-import { TASK_ACTIVITY_OPTIONS } from './call-activity';
+import { callAndSettle, TASK_ACTIVITY_OPTIONS } from './call-activity';
+import type { Settled } from './call-activity';
 import { refusalOrError } from './failure-of';
 import { parseWorkflowInput, refuseMoreInputs } from './parse-workflow-input';
 
@@ -16,7 +17,8 @@ const { 'httpTasks.checkTask': checkTask } = proxyLocalActivities<OffboardingAct
 });
 
 /**
- * Runs one HTTP task durably and answers its status, output and request id.
+ * Runs one HTTP task durably and returns its status, output and request ID. A lost response is settled as by `httpTask`; then
+ * `settledBy` names the read.
  *
  * Fails `Task.InvalidInput` within its first workflow task when the input is wrong; any other `Task.*` comes as the
  * cause of the activity's failure. A task that is not in the package's catalogue is left for the worker to know.
@@ -33,16 +35,38 @@ export async function runHttpTask(rawInput: RunHttpTaskInput, ...more: unknown[]
 }
 
 async function run(name: string, input: unknown): Promise<TaskEnvelope> {
-  const task = new Catalogue().find(name);
-  if (task) parseWorkflowInput(name, z.strictObject({ input: task.input }), { input });
-  // A task of the worker's own: without this look, a misspelt name would be retried for ever as an unknown activity.
-  else await checkTask({ task: name, input });
-  const activities =
-    proxyActivities<Record<string, (input: unknown, context: StepContext) => Promise<TaskEnvelope>>>(
-      TASK_ACTIVITY_OPTIONS,
-    );
-  const activity = activities[name];
-  if (!activity) throw new Error(`No proxy for ${name}.`);
-  const summary = task?.summary ?? name;
-  return activity.executeWithOptions({ ...TASK_ACTIVITY_OPTIONS, summary }, [input, { step: name, holdSubjects: [] }]);
+  const known = new Catalogue().find(name);
+  if (known) parseWorkflowInput(name, z.strictObject({ input: known.input }), { input });
+  // A task of the worker's own: without this check, a misspelt name would be retried forever as an unknown activity.
+  const task = known ?? { ...(await checkTask({ task: name, input })), name, summary: name };
+  const [service = ''] = name.split('.', 1);
+  const ended = await callAndSettle<TaskEnvelope>(
+    { absentCodes: [], ...task, service: { name: service } },
+    input,
+    { ...TASK_ACTIVITY_OPTIONS, summary: task.summary },
+    {
+      call: async (called, given, options) => {
+        const activities =
+          proxyActivities<Record<string, (value: unknown, context: StepContext) => Promise<TaskEnvelope>>>(
+            TASK_ACTIVITY_OPTIONS,
+          );
+        const activity = activities[called];
+        if (!activity) throw new Error(`No proxy for ${called}.`);
+        return activity.executeWithOptions(options, [given, { step: called, holdSubjects: [] }]);
+      },
+      read: ({ output }) => output,
+    },
+  );
+  return 'response' in ended ? ended.response : settledEnvelope(ended);
+}
+
+/** Status and request ID are those of the read, since the call's own were lost. */
+function settledEnvelope({
+  output,
+  shownBy,
+  look,
+}: Exclude<Settled<TaskEnvelope>, { response: unknown }>): TaskEnvelope {
+  const { response } = shownBy as { response?: TaskEnvelope };
+  const { status = 0, requestId } = response ?? (shownBy.ok ? {} : shownBy.failure);
+  return { status, attempt: 1, output, settledBy: look, ...(requestId !== undefined && { requestId }) };
 }

@@ -150,6 +150,24 @@ describe('a broken provider file is refused with place, line and what is allowed
       /tasks.fileErasure.settle: must be one of resend/,
     ],
     [
+      'a read that settles, of a task that is none',
+      'settle: resend',
+      'settle: { by: look, with: getErasur, input: { id: "${key}" }, absent: [404] }',
+      /tasks.fileErasure.settle.with: unknown task; allowed: .*did you mean getErasure\?/,
+    ],
+    [
+      'a read that settles, with a field that the call does not have',
+      'settle: resend',
+      'settle: { by: look, with: getErasure, input: { id: "${kee}" }, absent: [404] }',
+      /tasks.fileErasure.settle.input.id: unknown placeholder \$\{kee\}/,
+    ],
+    [
+      'a read that settles, without a sign of absence',
+      'settle: resend',
+      'settle: { by: look, with: getErasure, input: { id: "${key}" } }',
+      /tasks.fileErasure.settle.absent: must list at least one/,
+    ],
+    [
       'a status that is a code',
       '[410]',
       '[31]',

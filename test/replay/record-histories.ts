@@ -169,6 +169,8 @@ const RUNS: Record<string, (recording: Recording) => Promise<Handle>> = {
   'run-http-task-rejected': ({ place }) => startTask(place, 'plaid.userItemsGet', { user_id: freshId('stranger') }),
 
   'run-http-task-of-the-workers-own': ({ place }) => startTask(place, 'shop.orderRead', { order: '7' }),
+
+  'run-http-task-settled-by-looking': ({ place }) => startTask(place, 'shop.orderCancel', { order: 'cancelled' }),
 };
 
 function run(place: Place, { user }: SeededUser, input: Partial<GivenInput> = {}): Promise<Handle> {
@@ -183,7 +185,7 @@ function startTask(place: Place, task: string, input: unknown): Promise<Handle> 
   });
 }
 
-function shopTask(target: HttpTarget) {
+function shopTasks(target: HttpTarget) {
   const shop = defineService({
     name: 'shop',
     title: 'The shop',
@@ -193,17 +195,23 @@ function shopTask(target: HttpTarget) {
     credentials: [],
     errors: { fields: { code: 'code' }, rules: [] },
   });
-  return defineHttpTask({
-    service: shop,
-    operation: 'orderRead',
-    summary: 'Read an order',
-    method: 'GET',
-    path: '/orders/{order}',
-    places: { order: 'path' },
-    input: z.strictObject({ order: z.string() }),
-    output: z.looseObject({}),
-    effect: 'read',
-  });
+  const order = { service: shop, places: { order: 'path' }, input: z.strictObject({ order: z.string() }) } as const;
+  const read = { ...order, method: 'GET', output: z.looseObject({}), effect: 'read' } as const;
+  return [
+    defineHttpTask({ ...read, operation: 'orderRead', summary: 'Read an order', path: '/orders/{order}' }),
+    defineHttpTask({ ...read, operation: 'orderLook', summary: 'Look at an order', path: '/{order}' }),
+    defineHttpTask({
+      ...order,
+      operation: 'orderCancel',
+      summary: 'Cancel an order',
+      method: 'DELETE',
+      path: '/orders/{order}',
+      output: z.looseObject({}),
+      effect: 'irreversible',
+      remedy: 'Order again.',
+      settle: { by: 'look', with: 'shop.orderLook', input: { order: '${order}' }, absent: [404] },
+    }),
+  ];
 }
 
 async function record(): Promise<void> {
@@ -211,14 +219,20 @@ async function record(): Promise<void> {
   const server = await startTemporalServer({ binary });
   process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = server.address;
   const worker = { identity: 'recorder', maxHeartbeatThrottleInterval: '500ms' as const };
-  const target = await startHttpTarget();
+  const target = await startHttpTarget(({ path: at }) =>
+    at === '/orders/cancelled'
+      ? { status: 500, body: {} }
+      : at === '/cancelled'
+        ? { status: 404, body: {} }
+        : { status: 200, body: { ok: true } },
+  );
   const house = new CourierHouse();
   const courier = { COURIER_TOKEN: 'courier-key', COURIER_BASE_URL: await house.start() };
   const place = await openPlace({ env: { HTTP_TASKS_HTTP_ALLOW: target.origin, ...courier } });
   const providers = [await readProvider(writeCourierFile())];
   const sweepPlace = await openSweepPlace();
   try {
-    await place.startWorker({ worker, plugin: { tasks: [shopTask(target)], providers } });
+    await place.startWorker({ worker, plugin: { tasks: shopTasks(target), providers } });
     await sweepPlace.startWorker({ worker });
     for (const [name, start] of wantedOf(RUNS)) await keep(name, await start({ place, target, house }));
     for (const [name, start] of wantedOf(SWEEPS)) {

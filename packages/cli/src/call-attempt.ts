@@ -10,16 +10,18 @@ export interface CallResult {
   status?: number;
   output?: unknown;
   requestId?: string;
+  /** The response was lost, and this task's read showed that the call was carried out. */
+  settledBy?: string;
   failure?: Pick<TaskFailure, 'type' | 'service' | 'status' | 'code' | 'requestId' | 'message'>;
 }
 
-type Answer = Pick<CallResult, 'status' | 'output' | 'requestId'>;
+type Answer = Pick<CallResult, 'status' | 'output' | 'requestId' | 'settledBy'>;
 
 /** Makes a call and returns what it came to; an input that was refused and a call that was stopped are thrown. */
 export async function attempt(task: HttpTask, call: () => Promise<Answer>): Promise<CallResult> {
   try {
-    const { status, output, requestId } = await call();
-    return { ok: true, status, output, requestId };
+    const { status, output, requestId, settledBy } = await call();
+    return { ok: true, status, output, requestId, ...(settledBy !== undefined && { settledBy }) };
   } catch (error) {
     if (error instanceof CancelledFailure)
       throw new CommandFailure('Interrupted', `${task.name} was stopped before it was sent or while it only read.`);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { runLoneCall } from 'temporal-http-tasks/internal/activities/lone-call';
+import { runLoneCall, sendLoneCall } from 'temporal-http-tasks/internal/activities/lone-call';
 import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
 import { readText } from 'temporal-http-tasks/internal/config/env';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import type { TaskAnswer } from 'temporal-http-tasks/internal/http/read-answer';
+import type { LoneAnswer } from 'temporal-http-tasks/internal/activities/lone-call';
 import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { withInterruption } from './interruption';
 import type { Io } from './io';
@@ -15,6 +15,8 @@ import { say } from './output';
 export interface DirectCall {
   settings: SenderSettings;
   effect: Effect;
+  /** The task that reads what became of the call when its response is lost. */
+  look?: HttpTask | undefined;
 }
 
 /**
@@ -28,15 +30,15 @@ export async function callDirectly(
   io: Io,
   task: HttpTask,
   input: unknown,
-  { settings, effect }: DirectCall,
-): Promise<TaskAnswer> {
+  { settings, effect, look }: DirectCall,
+): Promise<LoneAnswer> {
   const sender = createTaskSender(settings);
   try {
     return await withInterruption(async ({ signal }) => {
       if (effect === 'read') return sender.send(task, input, { signal });
-      if (hasSubjectKey(io)) return sendWithReceipts(io, sender, task, input, signal);
+      if (hasSubjectKey(io)) return sendWithReceipts(io, sender, task, input, { signal, look });
       say(io, 'HTTP_TASKS_SUBJECT_KEY is not set: holds are not checked and no receipt is kept.');
-      return sender.send(task, input, { signal });
+      return sendLoneCall(sender, task, input, { signal, look });
     });
   } finally {
     await sender.close();
@@ -54,11 +56,11 @@ async function sendWithReceipts(
   sender: TaskSender,
   task: HttpTask,
   input: unknown,
-  signal: AbortSignal,
-): Promise<TaskAnswer> {
+  options: { signal: AbortSignal; look: HttpTask | undefined },
+): Promise<LoneAnswer> {
   return withLedger(io, async ({ ledger, hasher }) => {
     const runId = randomUUID();
     say(io, `Receipts: http-tasks receipts ${runId}`);
-    return runLoneCall({ sender, ledger, hasher }, task, input, { runId, signal });
+    return runLoneCall({ sender, ledger, hasher }, task, input, { runId, ...options });
   });
 }

@@ -26,16 +26,24 @@ export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTask
   durable?: boolean;
 }
 
+/** What belongs to a call besides its input. */
+export interface CallExtras {
+  /** What was read from a cURL command. */
+  curl?: Pick<PreparedCall, 'leftOut' | 'notes'>;
+  /** The task that reads what became of the call when its response is lost. */
+  look?: HttpTask | undefined;
+}
+
 /** Prepares, shows, asks and sends one call; the same code sends it that the activity uses. */
 export async function runCall(
   io: Io,
   task: HttpTask,
   input: unknown,
   options: CallOptions,
-  curl?: Pick<PreparedCall, 'leftOut' | 'notes'>,
+  { curl, look }: CallExtras = {},
 ): Promise<ExitCode> {
   parseInput(task.name, task.input, input);
-  const settings = senderSettings(io, task, options);
+  const settings = senderSettings(io, [task, ...(look ? [look] : [])], options);
   const prepared = settings && prepareRequest(task, input, settings);
   if (prepared) {
     refuseAccidentalProduction(prepared, io.env, [...CATALOGUE_SERVICES, task.service]);
@@ -54,7 +62,7 @@ export async function runCall(
   const { attempt } = await import('./call-attempt.js');
   const result = await attempt(task, async () => {
     if (options.durable || !settings) return (await import('./call-durable.js')).callDurably(io, task, input, options);
-    return (await import('./call-direct.js')).callDirectly(io, task, input, { settings, effect });
+    return (await import('./call-direct.js')).callDirectly(io, task, input, { settings, effect, look });
   });
   return printCall(io, result, options);
 }
@@ -71,12 +79,16 @@ async function environmentOf(
 }
 
 /** A durable call is sent by the worker with the worker's keys; here they only serve to show it beforehand. */
-function senderSettings(io: Io, task: HttpTask, { durable, dryRun }: CallOptions): SenderSettings | undefined {
+function senderSettings(
+  io: Io,
+  tasks: readonly HttpTask[],
+  { durable, dryRun }: CallOptions,
+): SenderSettings | undefined {
   try {
-    return readSenderSettings(io.env, servicesFor([task]));
+    return readSenderSettings(io.env, servicesFor(tasks));
   } catch (error) {
     if (!durable || dryRun) throw error;
-    say(io, `Not shown beforehand: the keys of ${task.service.title} are with the worker only.`);
+    say(io, `Not shown beforehand: the keys of ${tasks[0]?.service.title} are with the worker only.`);
     return undefined;
   }
 }
@@ -95,13 +107,18 @@ function printDryRun(
 }
 
 function printCall(io: Io, result: CallResult, { json }: CallOptions): ExitCode {
-  const { ok, status, output, requestId, failure } = result;
+  const { ok, status, output, requestId, failure, settledBy } = result;
   if (json) printJson(io, result);
   else {
     print(
       io,
       `${ok ? 'Answered' : 'Failed'}${status === undefined ? '' : ` ${status}`}${requestId === undefined ? '' : `, request id ${requestId}`}`,
     );
+    if (settledBy !== undefined)
+      print(
+        io,
+        `The response was lost. ${settledBy} shows that the call was carried out; status and request ID are its own.`,
+      );
     if (failure) print(io, printable(`${failure.type}: ${failure.message}`));
     else printLines(io, JSON.stringify(output, undefined, 2));
   }

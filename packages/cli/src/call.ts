@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { catalogueTask } from './catalogue-task';
 import { describeCommand, literalOption, onRun } from './command';
 import { Refusal } from './errors';
@@ -37,12 +38,13 @@ export function defineCallCommand(command: Command, io: Io): void {
   onRun<CallOptions>(command, io, async (options, [name = '']) => {
     if (options.curl !== undefined) return callCurl(io, options.curl, name, options);
     if (name === '') throw new Refusal('Usage', 'Name a task (http-tasks list shows them), or give --curl.', 'task');
-    const task = catalogueTask(name, await openApiTasks(io, options));
+    const imported = await openApiTasks(io, options);
+    const task = catalogueTask(name, imported);
     if (options.input === undefined)
       throw new Refusal('Usage', `--input is required; http-tasks show ${task.name} lists the fields.`, 'input');
     const input = await readJsonInput('--input', options.input);
     const { runCall } = await import('./call-run.js');
-    return runCall(io, task, input, options);
+    return runCall(io, task, input, options, { look: lookOf(task, imported) });
   });
 }
 
@@ -55,8 +57,14 @@ async function callCurl(io: Io, command: string, name: string, options: CallOpti
     );
   }
   const { callFromCurl } = await import('./curl/curl-call.js');
-  const call = callFromCurl(command, io.env, [...CATALOGUE, ...(await openApiTasks(io, options))]);
+  const imported = await openApiTasks(io, options);
+  const call = callFromCurl(command, io.env, [...CATALOGUE, ...imported]);
   const [{ showCurlCall }, { runCall }] = await Promise.all([import('./call-preview.js'), import('./call-run.js')]);
   showCurlCall(io, call, options);
-  return runCall(io, call.task, call.input, options, call);
+  return runCall(io, call.task, call.input, options, { curl: call, look: lookOf(call.task, imported) });
+}
+
+/** The task that reads what became of a call whose response is lost. */
+function lookOf({ settle }: HttpTask, imported: readonly HttpTask[]): HttpTask | undefined {
+  return settle?.by === 'look' ? [...CATALOGUE, ...imported].find(({ name }) => name === settle.with) : undefined;
 }

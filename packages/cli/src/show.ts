@@ -35,7 +35,7 @@ function printReference(io: Io, task: TaskReference): void {
   print(io, `${paint(io, 'bold', task.name)}  ${task.method} ${task.path}`);
   print(io, task.description || task.summary);
   if (task.docs) print(io, task.docs);
-  printLines(io, `\nEffect: ${task.effect}.${settleText(task)}`);
+  printLines(io, `\nEffect: ${task.effect}. ${task.lostResponse}`);
   if (task.remedy) print(io, `Afterwards: ${task.remedy}`);
   if (task.settings.length > 0) print(io, `Settings: ${task.settings.join(', ')}`);
   printFields(io, 'Input', task.input);
@@ -48,14 +48,6 @@ function printReference(io: Io, task: TaskReference): void {
     io,
     `Time-outs in ms: connect ${connectMs}, first byte ${firstByteMs}, silence ${bodyMs}, total ${totalMs}. Largest answer: ${task.maxResponseBytes} bytes.`,
   );
-}
-
-function settleText({ settle }: TaskReference): string {
-  if (!settle) return '';
-  const how = { list: `looking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[
-    settle.by
-  ];
-  return ` A lost answer is settled by ${how} (${settle.basis}).`;
 }
 
 function printFields(io: Io, title: string, schema: unknown): void {

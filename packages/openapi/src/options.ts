@@ -1,4 +1,5 @@
-import type { CallTimeouts, Effect, HttpTask, SensitiveField, Settle } from 'temporal-http-tasks/internal/tasks/define';
+import type { CallTimeouts, Effect, HttpTask, SensitiveField } from 'temporal-http-tasks/internal/tasks/define';
+import type { Settle } from 'temporal-http-tasks/internal/tasks/settle';
 import type { ErrorTaxonomy, RateLimit, ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { SchemeChoice, SignInRule } from './operation/security';
 
@@ -6,7 +7,7 @@ import type { SchemeChoice, SignInRule } from './operation/security';
 export interface OperationDecision {
   /** What a call does in the world. @default read for GET and HEAD, else irreversible */
   effect?: Effect;
-  /** How a lost answer is resolved. */
+  /** How a lost response is resolved; `by: 'look'` names the task that reads what became of the call. */
   settle?: Settle;
   /** What somebody can do after the call was made and a later one failed. */
   remedy?: string;

@@ -4,12 +4,17 @@ import { effectOf } from '../../tasks/effect';
 import { isTaskFailureType } from '../../tasks/failure';
 import type { TaskFailure } from '../../tasks/failure';
 
+/** Returns the failure of a task's call; undefined for any other error. */
+export function taskFailureIn(error: unknown, task: HttpTask): TaskFailure | undefined {
+  if (!(error instanceof ApplicationFailure) || !isTaskFailureType(error.type)) return undefined;
+  const detail = error.details?.[0] as Partial<TaskFailure> | undefined;
+  return { service: task.service.name, ...detail, type: error.type, message: detail?.message ?? error.message };
+}
+
 /** The task's own failure; anything unexpected may have happened after the call was sent. */
 export function failureOf(error: unknown, task: HttpTask, input: unknown): TaskFailure {
-  if (error instanceof ApplicationFailure && isTaskFailureType(error.type)) {
-    const detail = error.details?.[0] as Partial<TaskFailure> | undefined;
-    return { service: task.service.name, ...detail, type: error.type, message: detail?.message ?? error.message };
-  }
+  const failure = taskFailureIn(error, task);
+  if (failure) return failure;
   return {
     type: effectOf(task, input) === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.UnexpectedResponse',
     service: task.service.name,

@@ -1,4 +1,5 @@
 import { didYouMean } from '../nearest';
+import { valueAt } from './path';
 
 /**
  * Templates of task inputs: JSON whose texts may be placeholders. A placeholder is a whole text, `${contactId}`; two
@@ -154,6 +155,26 @@ export function placeholdersIn(template: Template): Set<string> {
 }
 
 /**
+ * Returns the template with the fields of another template in place of placeholders that name them: `${id}` becomes what
+ * `fields` has at `id`. A field that is not there is left out.
+ */
+export function filledFrom(template: Template, fields: Template): Template {
+  if (typeof template === 'string') {
+    const name = placeholderIn(template);
+    return name === undefined ? template : valueAt(fields, name);
+  }
+  if (Array.isArray(template))
+    return template.map((entry) => filledFrom(entry, fields)).filter((entry) => entry !== undefined);
+  if (typeof template !== 'object' || template === null) return template;
+  return Object.fromEntries(
+    Object.entries(template).flatMap(([key, value]) => {
+      const filled = filledFrom(value, fields);
+      return filled === undefined ? [] : [[key, filled]];
+    }),
+  );
+}
+
+/**
  * Returns the template with a mark at each placeholder whose place cannot take every text.
  *
  * @param placeOf By the names of the fields on the way; a list's entries have `[]` behind the list's name.
@@ -237,7 +258,7 @@ function valueOf(name: string): Filling {
             ? ids[name]
             : undefined
           : values[special];
-    return typeof value === 'object' ? [...value] : value;
+    return Array.isArray(value) ? [...(value as readonly string[])] : value;
   };
 }
 

@@ -41,6 +41,24 @@ it('reads steps of every kind, and finds in them which fields are IDs and items'
   });
 });
 
+it('settles a lost call of a step without a look by the read that its task names', () => {
+  const read = { by: 'look', with: 'courier.getContact', input: { contact_id: '${contact_id}' } } as const;
+  const settle = { ...read, absent: [404, { status: 'erased' }], lagMs: 7_000 };
+  const owner = courierWith([{ step: 'one', kind: 'once', act }]);
+  const tasks = owner.tasks.map((task) => (task.operation === 'deleteContact' ? { ...task, settle } : task));
+  const { steps, problems } = readSteps({ ...owner, tasks }, [{ step: 'one', kind: 'once', act }]);
+  expect(problems).toEqual([]);
+  const withLook = { step: 'one', kind: 'once', act, look: { ...look, absent: [{ status: 'erased' }], lag: '7 s' } };
+  const same = readSteps({ ...owner, tasks }, [withLook]);
+  expect(steps[0]!.planned).toEqual(same.steps[0]!.planned);
+  const foreign = tasks.map((task) =>
+    task.operation === 'deleteContact' ? { ...task, settle: { ...settle, absent: ['gone'] } } : task,
+  );
+  expect(readSteps({ ...owner, tasks: foreign }, [{ step: 'one', kind: 'once', act }]).problems).toEqual([
+    expect.objectContaining({ message: expect.stringContaining('courier.getContact must have gone') as string }),
+  ]);
+});
+
 it('treats fields with a sensitive ID as secrets', () => {
   const steps: StepDefinition[] = [
     { step: 'one', kind: 'once', act: { task: 'deleteContact', input: { contact_id: '${secret}' } } },

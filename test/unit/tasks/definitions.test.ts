@@ -3,6 +3,7 @@ import { batch, CATALOGUE, Catalogue, http, plaid } from 'temporal-http-tasks/in
 import { defineHttpTask, sensitiveFieldsIn, stringsAt } from 'temporal-http-tasks/internal/tasks/define';
 import { effectOf } from 'temporal-http-tasks/internal/tasks/effect';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
+import { lookInput } from 'temporal-http-tasks/internal/policy/settle-lost-call';
 
 const service = defineService({
   name: 'desk',
@@ -41,6 +42,51 @@ describe('defineHttpTask', () => {
   ])('refuses %s, naming it', (_what, input, named) => {
     expect(() => defineHttpTask(input)).toThrow(TypeError);
     expect(() => defineHttpTask(input)).toThrow(named);
+  });
+});
+
+describe('settle by a read', () => {
+  const readTicket = defineHttpTask({
+    ...{ service, operation: 'ticketGet', summary: 'Read', method: 'GET', path: '/ticket', effect: 'read' },
+    input: z.strictObject({ id: z.string() }),
+    output: z.looseObject({}),
+  } as const);
+  const look = { by: 'look', with: readTicket, input: { id: '${id}' }, absent: [404] } as const;
+  const input = z.strictObject({ id: z.string(), owner: z.strictObject({ id: z.string() }) });
+  const looking = { ...sound, input, settle: look };
+
+  it('keeps the name of the task that reads, and what the call returns without its response', () => {
+    const { settle } = defineHttpTask(looking);
+    expect(settle).toEqual({ ...look, with: 'desk.ticketGet', output: {} });
+    const nested = { ...look, with: 'desk.ticketGet', input: { id: '${owner.id}' }, output: { done: true } };
+    expect(defineHttpTask({ ...looking, settle: nested }).settle).toEqual(nested);
+    expect(lookInput(nested, { id: '1', owner: { id: '2' } })).toEqual({ id: '2' });
+  });
+
+  it.each([
+    ['a read that is not one', { with: defineHttpTask(sound) }, 'settle.with names desk.close, which is not a read'],
+    ['a name without a service', { with: 'ticketGet' }, 'settle.with must be'],
+    ['a field that the call does not have', { input: { id: '${ticket}' } }, 'settle.input.id: unknown placeholder'],
+    ['a placeholder within a text', { input: { id: 'T-${id}' } }, 'settle.input.id: a placeholder must be the whole'],
+    ['no sign of absence', { absent: [] }, 'settle.absent must list'],
+    ['a status that may mean anything', { absent: [500] }, 'settle.absent[0]'],
+    ['a state that is none', { absent: [{}] }, 'settle.absent[0]'],
+    ['a long wait', { lagMs: 600_001 }, 'settle.lagMs'],
+    ['an output that does not fit', { output: 7 }, 'settle.output does not fit'],
+  ])('refuses %s', (_what, change, message) => {
+    expect(() => defineHttpTask({ ...looking, settle: { ...look, ...change } })).toThrow(message);
+  });
+
+  it('asks for an output where the schema does not allow an empty one', () => {
+    const output = z.looseObject({ ticket: z.string() });
+    expect(() => defineHttpTask({ ...looking, output })).toThrow('settle.output is required');
+  });
+
+  it('is for irreversible tasks, and for tasks that a worker has', () => {
+    expect(() => defineHttpTask({ ...looking, effect: 'repeatSafe' })).toThrow('settle.by is "look"');
+    const task = defineHttpTask(looking);
+    expect(() => new Catalogue([task])).toThrow('settled by desk.ticketGet, which is not among the tasks');
+    expect(new Catalogue([task, readTicket]).tasks).toHaveLength(2);
   });
 });
 

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { CancelledFailure } from '@temporalio/common';
-import { runLoneCall } from 'temporal-http-tasks/internal/activities/lone-call';
+import { runLoneCall, sendLoneCall } from 'temporal-http-tasks/internal/activities/lone-call';
+import type { LoneAnswer } from 'temporal-http-tasks/internal/activities/lone-call';
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
-import type { SeenAnswer, TaskAnswer } from 'temporal-http-tasks/internal/http/read-answer';
+import type { SeenAnswer } from 'temporal-http-tasks/internal/http/read-answer';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
@@ -40,7 +41,8 @@ export async function callDirectly(
   signal: AbortSignal,
 ): Promise<DirectCall> {
   const { env } = parts.secrets;
-  const settings = parts.secrets.senderSettings(servicesFor([task]));
+  const look = lookOf(parts, task);
+  const settings = parts.secrets.senderSettings(servicesFor([task, ...(look ? [look] : [])]));
   const { effect, environment, production, origin } = prepareRequest(task, input, settings);
   refuseAccidentalProduction({ origin }, env, servicesOf(parts));
   requireConfirmation(
@@ -57,13 +59,14 @@ export async function callDirectly(
   };
   const startedAt = performance.now();
   try {
-    const { receipts, note, send } = sending(env, effect, watched, task, input, signal);
+    const { receipts, note, send } = sending({ env, effect, sender: watched, look, signal }, task, input);
     const told = { environment, ...(receipts !== undefined && { receipts }), ...(note !== undefined && { note }) };
     const ended = await send().then(
-      ({ status, requestId, output }: TaskAnswer) => ({
+      ({ status, requestId, output, settledBy }: LoneAnswer) => ({
         ok: true,
         status,
         output,
+        ...(settledBy !== undefined && { note: [note, settledNote(settledBy)].filter(Boolean).join(' ') }),
         ...(requestId !== undefined && { requestId }),
       }),
       (error: unknown) => ({ ok: false, ...failed(error) }),
@@ -77,19 +80,29 @@ export async function callDirectly(
 interface Sending {
   receipts?: string;
   note?: string;
-  send: () => Promise<TaskAnswer>;
+  send: () => Promise<LoneAnswer>;
 }
 
-function sending(
-  env: GatewayParts['secrets']['env'],
-  effect: string,
-  sender: TaskSender,
-  task: HttpTask,
-  input: unknown,
-  signal: AbortSignal,
-): Sending {
+/** The task that reads what became of a call whose response is lost. */
+function lookOf({ catalogue }: GatewayParts, { settle }: HttpTask): HttpTask | undefined {
+  return settle?.by === 'look' ? catalogue.find(settle.with) : undefined;
+}
+
+function settledNote(look: string): string {
+  return `The response was lost. ${look} shows that the call was carried out; status and request ID are its own.`;
+}
+
+interface SendingParts {
+  env: GatewayParts['secrets']['env'];
+  effect: string;
+  sender: TaskSender;
+  look: HttpTask | undefined;
+  signal: AbortSignal;
+}
+
+function sending({ env, effect, sender, look, signal }: SendingParts, task: HttpTask, input: unknown): Sending {
   if (effect === 'read') return { send: () => sender.send(task, input, { signal }) };
-  if (!hasSubjectKey(env)) return { note: NO_RECEIPTS, send: () => sender.send(task, input) };
+  if (!hasSubjectKey(env)) return { note: NO_RECEIPTS, send: () => sendLoneCall(sender, task, input, { look }) };
   const runId = randomUUID();
   return {
     receipts: runId,
@@ -97,7 +110,8 @@ function sending(
       const { url, subjectKey, plaintextAllowed } = readLedgerSettings(env);
       const ledger = await openLedger({ url, subjectKey, plaintextAllowed });
       try {
-        return await runLoneCall({ sender, ledger, hasher: createSubjectHasher(subjectKey) }, task, input, { runId });
+        const hasher = createSubjectHasher(subjectKey);
+        return await runLoneCall({ sender, ledger, hasher }, task, input, { runId, look });
       } finally {
         await ledger.close();
       }

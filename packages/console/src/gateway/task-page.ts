@@ -14,12 +14,11 @@ export function taskLine({ name, summary, service, method, path, effect, tags }:
 export function taskPage(task: HttpTask): TaskPage {
   const reference = taskReference(task);
   const { description, docs, remedy, settings, sensitive } = reference;
-  const settle = settleText(reference);
   return {
     ...taskLine(task),
     serviceTitle: task.service.title,
     ...{ description, docs, remedy, settings, sensitive },
-    ...(settle !== undefined && { settle }),
+    lostResponse: reference.lostResponse,
     form: formOf(reference.input as SchemaNode, alwaysSensitive(task)),
     input: fieldRows(reference.input),
     output: fieldRows(reference.output),
@@ -30,14 +29,6 @@ export function taskPage(task: HttpTask): TaskPage {
     })),
     limits: limitsOf(reference),
   };
-}
-
-function settleText({ settle }: TaskReference): string | undefined {
-  if (!settle) return undefined;
-  const how = { list: `checking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[
-    settle.by
-  ];
-  return `A lost response is resolved by ${how} (${settle.basis}).`;
 }
 
 function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): string[] {

@@ -74,7 +74,8 @@ export interface TaskPage extends TaskLine {
   docs: string;
   remedy: string;
   /** How a lost response is resolved, in words. */
-  settle?: string;
+  /** What happens when a response is lost. */
+  lostResponse: string;
   form: FormField[];
   input: FieldLine[];
   output: FieldLine[];

@@ -207,7 +207,7 @@ function head(task: TaskPage): HTMLElement {
         element('b', { text: task.effect === 'irreversible' ? 'Cannot be undone. ' : 'Changes data. ' }),
         task.remedy,
         ' ',
-        task.settle ?? '',
+        task.lostResponse,
       ),
   );
 }

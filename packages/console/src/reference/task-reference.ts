@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { credentialsOf } from 'temporal-http-tasks/internal/tasks/define';
+import { LOOK_AFTER_MS } from 'temporal-http-tasks/internal/tasks/settle';
 import type { FieldPlace, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type { ErrorRule } from 'temporal-http-tasks/internal/tasks/service';
@@ -26,6 +27,8 @@ export interface TaskReference extends Pick<
   input: unknown;
   /** JSON Schema of the output; additional fields from the provider are kept. */
   output: unknown;
+  /** What happens when a response is lost, in one or two sentences. */
+  lostResponse: string;
   /** Fields that are not in the method's usual place. */
   places: Readonly<Record<string, FieldPlace>>;
   /** Fields that contain a user's bearer token. */
@@ -51,6 +54,7 @@ export function taskReference(task: HttpTask): TaskReference {
     path: task.path,
     effect: task.effect,
     ...(task.settle && { settle: task.settle }),
+    lostResponse: lostResponseText(task),
     remedy: task.remedy,
     input: z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' }),
     output: z.toJSONSchema(task.output, { unrepresentable: 'any' }),
@@ -62,6 +66,35 @@ export function taskReference(task: HttpTask): TaskReference {
     timeouts: task.timeouts,
     maxResponseBytes: task.maxResponseBytes,
   };
+}
+
+/**
+ * Returns what happens when a response is lost. Steps of an offboarding resolve it in their own way, which is named where it
+ * differs from a single call.
+ */
+function lostResponseText({ effect, settle, generic }: HttpTask): string {
+  if (generic)
+    return 'A lost response: a request that reads or is repeatSafe is repeated; any other fails Task.OutcomeUnknown and is not repeated.';
+  if (effect === 'read') return 'A lost response: the read is repeated.';
+  if (effect === 'repeatSafe') return 'A lost response: the call is repeated, which changes nothing more.';
+  if (settle?.by !== 'look') return `${ALONE}${stepText(settle)}`;
+  const { with: look, absent, lagMs = LOOK_AFTER_MS } = settle;
+  const signs = absent.map((sign) => (typeof sign === 'object' ? JSON.stringify(sign) : String(sign))).join(', ');
+  return [
+    `A lost response is resolved by ${look} after ${lagMs / 1_000} s, in workflows and single calls.`,
+    `If it returns ${signs}, the call was carried out. Otherwise it was not and is sent again, at most 4 times.`,
+    `If ${look} cannot be used, the call fails Task.OutcomeUnknown.`,
+  ].join(' ');
+}
+
+const ALONE =
+  'A lost response of a single call (httpTask, runHttpTask, call) fails Task.OutcomeUnknown and is not repeated.';
+
+function stepText(settle: HttpTask['settle']): string {
+  if (settle?.by === 'list')
+    return settle.with === undefined ? '' : ` In the steps of an offboarding, ${settle.with} resolves it.`;
+  if (!settle) return '';
+  return ' In the steps of an offboarding, it is resolved by a read or by sending the call again after 5 s.';
 }
 
 /** One row of a table of fields. */

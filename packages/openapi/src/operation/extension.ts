@@ -1,13 +1,14 @@
 import type { DocumentNode } from '../document/document-node';
 import { checkablePattern } from '../schema/patterns';
 import type { Effect } from 'temporal-http-tasks/internal/tasks/define';
+import type { AbsentSign } from 'temporal-http-tasks/internal/tasks/settle';
 import type { OperationDecision } from '../options';
 
 /** The field of an operation in which a document may decide what OpenAPI has no words for. */
 export const EXTENSION = 'x-http-task';
 
 const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
-const SETTLE_BY = ['list', 'resend', 'repeat'] as const;
+const SETTLE_BY = ['look', 'list', 'resend', 'repeat'] as const;
 const BASES = ['documented', 'assumed'] as const;
 const MEANINGS = ['removed', 'accepted'] as const;
 
@@ -61,7 +62,19 @@ function settleIn(node: DocumentNode | undefined): OperationDecision['settle'] {
   const by = oneOf(node, 'by', SETTLE_BY) ?? node.refuse(`by must be one of: ${SETTLE_BY.join(', ')}`);
   const basis = oneOf(node, 'basis', BASES) ?? 'assumed';
   const other = node.text('with');
-  return { by, basis, ...(other !== undefined && { with: other }) };
+  if (by !== 'look') return { by, basis, ...(other !== undefined && { with: other }) };
+  const lag = node.at('lagMs')?.value;
+  const output = node.at('output');
+  return {
+    by,
+    basis,
+    with: other ?? node.refuse('with must be the full name of the task that reads'),
+    input: node.at('input')?.value ?? node.refuse('input must be the input of the task that reads'),
+    // What is wrong with them is refused where the task is defined.
+    absent: (node.at('absent')?.elements() ?? []).map(({ value }) => value as AbsentSign),
+    ...(output && { output: output.value }),
+    ...(typeof lag === 'number' && { lagMs: lag }),
+  };
 }
 
 /** Fields by name; `{field, when}` for those that hold a token only when their value matches a pattern. */

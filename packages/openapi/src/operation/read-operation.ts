@@ -275,7 +275,7 @@ function undecided({ effect, settle, remedy }: OperationDecision): string[] {
       ? ['effect: irreversible until somebody says that repeating or undoing it is harmless']
       : []),
     ...(settle === undefined
-      ? ['settle: how a lost answer is resolved; assumed: by looking before it is sent again']
+      ? ['settle: how a lost response is resolved; until it is decided, it fails Task.OutcomeUnknown']
       : []),
     ...(remedy === undefined ? ['remedy: what somebody can do after it was done'] : []),
   ];

@@ -4,8 +4,8 @@ import type {
   HttpMethod,
   HttpTask,
   SensitiveField,
-  Settle,
 } from 'temporal-http-tasks/internal/tasks/define';
+import type { Settle } from 'temporal-http-tasks/internal/tasks/settle';
 import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
 import type { AnswerForm, BodyForm, FieldWriting } from 'temporal-http-tasks/internal/tasks/wire';
 import type { ObjectShape, Shape } from '../schema/shape';

@@ -38,6 +38,11 @@ export class FieldReader {
     return undefined;
   }
 
+  /** Reads the object under a key. */
+  below(key: string, keys: readonly string[]): FieldReader {
+    return new FieldReader(this.raw[key], this.#problems, this.placeOf(key), keys);
+  }
+
   has(key: string): boolean {
     return this.raw[key] !== undefined;
   }
@@ -94,13 +99,17 @@ export class FieldReader {
 }
 
 /** Where steps have templates, whose placeholders are checked where they are read. */
-const TEMPLATE = /^steps\[\d+\]\.(?:(?:act|look|follow|find|proceed|bulk)\.input|find\.match)$/;
+const TEMPLATE =
+  /^(?:steps\[\d+\]\.(?:(?:act|look|follow|find|proceed|bulk)\.input|find\.match)|tasks\.[^.]+(?:\.[^.]+)?\.settle\.input)$/;
 
 /** Notes every `${` outside of the inputs of calls: it would be taken literally there. */
 export function refuseStrayPlaceholders(value: unknown, problems: Problems, place = ''): void {
   if (TEMPLATE.test(place)) return;
   if (typeof value === 'string' && value.includes('${'))
-    problems.add(place, 'placeholders are only possible in the inputs of calls and under find.match');
+    problems.add(
+      place,
+      'placeholders are only possible in the inputs of calls, under find.match and under settle.input',
+    );
   if (Array.isArray(value)) value.forEach((one, index) => refuseStrayPlaceholders(one, problems, `${place}[${index}]`));
   if (!isRecord(value)) return;
   for (const [key, inner] of Object.entries(value)) {

@@ -1,7 +1,10 @@
 import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
 import { oneOf } from 'temporal-http-tasks/internal/providers/problems';
 import type { Problems } from 'temporal-http-tasks/internal/providers/problems';
-import type { HttpTask, Settle } from 'temporal-http-tasks/internal/tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { toDurationMs } from 'temporal-http-tasks/internal/policy/deadline';
+import { readSettle } from 'temporal-http-tasks/internal/tasks/settle';
+import type { AbsentSign, Settle } from 'temporal-http-tasks/internal/tasks/settle';
 import type { OperationDecision } from '../options';
 import { FieldReader, isRecord } from './field-reader';
 
@@ -14,6 +17,17 @@ export interface TaskChoice {
   /** Dotted path to what confirms a good response. */
   tokenField?: string;
   summary?: string;
+  /** A read settles a lost call. */
+  look?: ChosenLook;
+}
+
+/** The keys of `settle` in a provider file, when a read settles a lost call. */
+interface ChosenLook {
+  with: string;
+  input: unknown;
+  absent?: readonly unknown[];
+  output?: unknown;
+  lagMs?: number;
 }
 
 /** A response of a simulator. */
@@ -111,7 +125,8 @@ function refuseUnknown(
 
 function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
   const effect = fields.oneOf('effect', EFFECTS);
-  const resend = fields.oneOf('settle', ['resend']);
+  const look = isRecord(fields.raw.settle) ? readLook(fields, fields.raw.settle) : undefined;
+  const resend = isRecord(fields.raw.settle) ? undefined : fields.oneOf('settle', ['resend']);
   const answerMeans = fields.oneOf('means', ['removed', 'accepted']);
   const remedy = fields.text('remedy', 'what a person can do when the call was made and a later step failed');
   const summary = fields.text('summary', 'one line for people');
@@ -121,7 +136,7 @@ function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
     if (typeof field === 'string' && field !== '') return [field];
     return fields.refuse(`sensitive[${index}]`, 'must be the name of a field of the input') ?? [];
   });
-  if (effect === 'read' && resend)
+  if (effect === 'read' && fields.has('settle'))
     fields.refuse('settle', 'is for calls that change something; a read is always repeated');
   const settle: Settle | undefined =
     effect === 'repeatSafe' ? { by: 'repeat', basis: 'documented' } : resend && { by: 'resend', basis: 'documented' };
@@ -140,7 +155,59 @@ function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
     mayAct,
     ...(tokenField !== undefined && { tokenField }),
     ...(summary !== undefined && { summary }),
+    ...(look && { look }),
   };
+}
+
+const LOOK_KEYS = ['by', 'with', 'input', 'absent', 'output', 'lag'];
+
+function readLook(fields: FieldReader, settle: Record<string, unknown>): ChosenLook | undefined {
+  const own = fields.below('settle', LOOK_KEYS);
+  own.oneOf('by', ['look']);
+  const other = own.text('with', 'the task that reads', { required: true });
+  const lag = own.text('lag', 'a duration such as "10 s"');
+  const lagMs = lag === undefined ? undefined : toDurationMs(lag);
+  if (lag !== undefined && lagMs === undefined) own.refuse('lag', 'must be a duration such as "10 s"');
+  if (!own.has('input')) own.refuse('input', 'is required: the input of the task that reads');
+  const absent = own.has('absent') ? own.list('absent', 'provider codes, HTTP statuses and states') : undefined;
+  if (other === undefined) return undefined;
+  return {
+    with: other,
+    input: settle.input,
+    ...(absent && { absent }),
+    ...(settle.output !== undefined && { output: settle.output }),
+    ...(lagMs !== undefined && { lagMs }),
+  };
+}
+
+/** Returns the tasks with the reads that settle their lost calls. */
+export function withLooks(
+  tasks: readonly HttpTask[],
+  name: string,
+  choices: ReadonlyMap<string, TaskChoice>,
+  problems: Problems,
+): HttpTask[] {
+  return tasks.map((task) => {
+    const look = choices.get(task.operation)?.look;
+    if (!look) return task;
+    const place = `tasks.${task.operation}.settle`;
+    const other = tasks.find(({ operation }) => operation === operationIn(look.with, name));
+    if (!other) {
+      const names = tasks.map(({ operation }) => operation);
+      problems.add(`${place}.with`, `unknown task; allowed: ${oneOf(names)}${didYouMean(look.with, names)}`);
+      return task;
+    }
+    const { absent = [...other.absentCodes, ...(other.absentStatuses ?? [])] } = look;
+    const given = { ...look, by: 'look', with: other, absent: absent as AbsentSign[], basis: 'documented' } as const;
+    try {
+      return { ...task, settle: readSettle('', given, task) };
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      const [, field = '', what = ''] = /^: settle(\.[^\s:]+)?:? (.*)\.$/s.exec(error.message) ?? [];
+      problems.add(`${place}${field}`, what);
+      return task;
+    }
+  });
 }
 
 function readAbsent(fields: FieldReader): { codes: string[]; statuses: number[] } {

@@ -20,7 +20,7 @@ import { namesIn, readDocumentTasks } from './provider-document';
 import type { DocumentNames, DocumentTasks } from './provider-document';
 import { readFileService } from './provider-service';
 import type { FileService } from './provider-service';
-import { readSimulated, readTaskChoices } from './provider-tasks';
+import { readSimulated, readTaskChoices, withLooks } from './provider-tasks';
 import type { SimulatedAnswer, TaskChoice } from './provider-tasks';
 import { MOST_PROVIDER_BYTES, parseProviderText, ProviderTextError } from './provider-text';
 import type { ProviderText } from './provider-text';
@@ -106,7 +106,7 @@ export async function readProviderFile(path: string): Promise<ProviderFile> {
   const tasks = document && readTasks(document, name, { service, choices }, file);
   const facts = readFacts(file);
   const own = tasks && serviceOf(name, facts, service, tasks, problems);
-  const all = own ? tasks.tasksOf(own) : [];
+  const all = own ? withLooks(tasks.tasksOf(own), name, choices, problems) : [];
   const steps = readFileSteps(file, { name, ids, tasks: all }, { choices, skipped: tasks?.skipped }, problems);
   if (problems.found.length > 0 || !own) return fail();
   const provider = defineProvider({

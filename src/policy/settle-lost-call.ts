@@ -1,0 +1,131 @@
+import type { Effect } from '../tasks/define';
+import type { TaskFailure } from '../tasks/failure';
+import { LOOK_AFTER_MS } from '../tasks/settle';
+import type { AbsentSign, SettleByLook } from '../tasks/settle';
+import type { CompiledCall } from './providers/compiled-plan';
+import { valueAt } from './providers/path';
+import type { StatePattern } from './providers/state-pattern';
+import { compileTemplate, placeholdersIn } from './providers/template';
+import type { IdValue } from './providers/template';
+import { OnceCallStep } from './steps/once';
+import { maybeDone } from './steps/step';
+import type { CallAnswer, CallMove } from './steps/step';
+
+/** A call whose response was lost. */
+export interface LostCall {
+  /** The task, with the codes and statuses of its own refusals that say that there is nothing to do. */
+  task: { name: string; absentCodes: readonly string[]; absentStatuses?: readonly number[] };
+  input: unknown;
+  settle: SettleByLook;
+  /** The failure of the call. */
+  failure: TaskFailure;
+}
+
+/** How the calls are made: as activities and timers of a workflow, or from this process. */
+export interface CallMaker<Answer extends CallAnswer> {
+  /**
+   * @param number How many calls were made after the lost one, from 1.
+   * @returns The response, or a final failure. Throws if it was cancelled.
+   */
+  call(move: { task: string; input: unknown; isLook: boolean }, number: number): Promise<Answer>;
+  wait(delayMs: number): Promise<void>;
+  nowMs(): number;
+}
+
+/**
+ * What became of a lost call: a later one got a good response, or a read showed that the lost one was carried out, or it
+ * stays unknown.
+ */
+export type Settlement<Answer> =
+  { kind: 'answered'; answer: Extract<Answer, { ok: true }> } | { kind: 'done'; shownBy: Answer } | { kind: 'unknown' };
+
+/** Returns whether a failed call may have been carried out and its task names a read that shows it. */
+export function isSettledByLook<S extends { by: string }>(
+  settle: S | undefined,
+  failure: TaskFailure,
+): settle is S & SettleByLook {
+  return settle?.by === 'look' && maybeDone(failure);
+}
+
+/**
+ * Resolves a lost call as a step of the kind `once` does: waits, reads, and sends the call again while the read shows that
+ * it was not carried out, at most four times.
+ */
+export async function settleLostCall<Answer extends CallAnswer>(
+  lost: LostCall,
+  calls: CallMaker<Answer>,
+): Promise<Settlement<Answer>> {
+  const { settle } = lost;
+  const act = { ...called(lost.task.name, 'irreversible', signsOf(lost.task)), input: lost.input as never };
+  const look = { ...called(settle.with, 'read', settle.absent), input: lookInput(settle, lost.input) };
+  const first: CallMove = { kind: 'call', step: act.name, task: act.name, input: act.input };
+  const begun = new OnceCallStep({ step: stepOf(act, look, settle), act, look, dryRun: false, knownBefore: false });
+  let step = begun.answered(first, { ok: false, failure: lost.failure }, calls.nowMs());
+  let last: { answer: Answer; isLook: boolean } | undefined;
+  for (let number = 0; ;) {
+    const move = step.next(calls.nowMs());
+    if (move.kind === 'done') {
+      const { outcome } = move.results[0] ?? {};
+      if (!last || (outcome !== 'removed' && outcome !== 'accepted')) return { kind: 'unknown' };
+      const { answer, isLook } = last;
+      return answer.ok && !isLook
+        ? { kind: 'answered', answer: answer as Extract<Answer, { ok: true }> }
+        : { kind: 'done', shownBy: answer };
+    }
+    if (move.kind === 'wait') await calls.wait(Math.max(0, move.untilMs - calls.nowMs()));
+    else if (move.kind === 'call') {
+      number += 1;
+      const isLook = move.task === look.name;
+      last = { answer: await calls.call({ task: move.task, input: move.input, isLook }, number), isLook };
+      step = step.answered(move, last.answer, calls.nowMs());
+    } else throw new Error(`A call cannot be settled by a move of the kind ${move.kind}.`);
+  }
+}
+
+/** Returns the input of the read that settles a call with this input. */
+export function lookInput({ input: template }: Pick<SettleByLook, 'input'>, input: unknown): Record<string, unknown> {
+  const values = Object.fromEntries([...placeholdersIn(template)].map((name) => [name, valueAt(input, name)]));
+  const fields = values as Record<string, IdValue>;
+  return compileTemplate(template)({ ids: fields, special: fields }) as Record<string, unknown>;
+}
+
+function signsOf({ absentCodes, absentStatuses = [] }: LostCall['task']): AbsentSign[] {
+  return [...absentCodes, ...absentStatuses];
+}
+
+function called(name: string, effect: Effect, absent: readonly AbsentSign[]): CompiledCall {
+  const isCode = (sign: AbsentSign): sign is string | number => typeof sign !== 'object';
+  return {
+    name,
+    task: { effect, means: 'removed', absent: absent.filter(isCode), repeat: false, summary: '', remedy: '' },
+    fill: () => undefined,
+    usesCallId: false,
+    absent: absent.filter((sign) => !isCode(sign)) as StatePattern[],
+    failed: [],
+  };
+}
+
+function stepOf(act: CompiledCall, look: CompiledCall, { lagMs = LOOK_AFTER_MS }: SettleByLook) {
+  return {
+    kind: 'once',
+    plan: {
+      kind: 'once',
+      step: act.name,
+      provider: '',
+      task: act.name,
+      ids: [],
+      provesIds: false,
+      when: {},
+      skips: [],
+      after: [],
+      act: { task: act.name, input: {} },
+      look: { task: look.name, input: {}, lagMs },
+      lookFirst: false,
+      absentAfterLost: 'removed',
+    },
+    sharesLook: false,
+    repeatsLook: false,
+    act,
+    look,
+  } as const;
+}
