@@ -184,9 +184,7 @@ class StepReader extends CallReader {
       );
     const { absent } = plannedTask(task);
     const states = settle.absent.filter((sign) => typeof sign === 'object') as StatePattern[];
-    const foreign = settle.absent.filter(
-      (sign) => typeof sign !== 'object' && !absent.includes(sign),
-    );
+    const foreign = settle.absent.filter((sign) => typeof sign !== 'object' && !absent.includes(sign));
     if (foreign.length > 0)
       this.refuse(
         '.act.task',
