@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { migrations } from './migrations';
 import { MIGRATION_LOCK } from './postgres-locks';
 import { LedgerSettingError } from './setting-error';
@@ -34,6 +34,21 @@ export async function prepareLedger(
     await bindToKey(transaction, fingerprint);
     return ran;
   });
+}
+
+/** Compares the migrations and the subject key of a ledger with those of this process. Changes nothing. */
+export async function readSchemaState(
+  { db }: Pick<LedgerDatabase, 'db'>,
+  fingerprint: string,
+): Promise<{ missing: string[]; unknown: string[]; keyFits?: boolean }> {
+  const done = await appliedMigrations(db);
+  const bound = await db.selectFrom('ledger_meta').select('value').where('name', '=', FINGERPRINT).executeTakeFirst();
+  const known = migrations.map(({ name }) => name);
+  return {
+    missing: known.filter((name) => !done.includes(name)),
+    unknown: done.filter((name) => !known.includes(name)),
+    ...(bound && { keyFits: bound.value === fingerprint }),
+  };
 }
 
 async function migrate(
@@ -82,7 +97,7 @@ async function createMigrationsTable(transaction: Transaction<Tables>, dialect: 
     .execute();
 }
 
-async function appliedMigrations(transaction: Transaction<Tables>): Promise<string[]> {
+async function appliedMigrations(transaction: Kysely<Tables>): Promise<string[]> {
   const rows = await transaction.selectFrom('ledger_migrations').select('name').orderBy('name').execute();
   return rows.map((row) => row.name);
 }

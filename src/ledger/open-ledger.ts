@@ -11,7 +11,7 @@ import type { WideFile } from './ledger-file';
 import { IN_MEMORY, parseLedgerUrl } from './ledger-url';
 import type { LedgerAddress } from './ledger-url';
 import { LibsqlDialect } from './libsql-dialect';
-import { prepareLedger } from './migrate';
+import { prepareLedger, readSchemaState } from './migrate';
 import { PostgresRefusedError } from './postgres-client';
 import { createPostgresPool } from './postgres-pool';
 import { LedgerSettingError } from './setting-error';
@@ -143,6 +143,54 @@ export async function readLimitsOfLedger(
     own: await readSweepRates(database, sweepId),
   }));
   return read ?? { rates: [], own: [] };
+}
+
+/** What a process of this version would meet in a ledger. */
+export interface LedgerState {
+  /** Migrations that the next process of this version runs. */
+  missing: readonly string[];
+  /** Migrations of a newer version, with which this one refuses to work. */
+  unknown: readonly string[];
+  /** Whether the subject key is the one of the ledger; absent for a ledger without a key so far. */
+  keyFits?: boolean;
+  /** Holds of version 0.1.0, which name no environment; see docs/holds.md. */
+  oldHolds: number;
+}
+
+/**
+ * Reads the state of a ledger without changing anything (see {@link readWorkersOfLedger}).
+ *
+ * @returns Undefined where there is no ledger yet.
+ * @throws LedgerSettingError for an unusable URL or key, LedgerUnavailableError when the database cannot be reached.
+ */
+export async function readLedgerState(
+  options: ReadOptions & Pick<LedgerOptions, 'subjectKey'>,
+): Promise<LedgerState | undefined> {
+  const { fingerprint } = createSubjectHasher(options.subjectKey);
+  const address = parseLedgerUrl(options.url, options.plaintextAllowed);
+  if (address.kind === 'libsql' && !existsSync(address.path)) return undefined;
+  const found = await readOnly(options, (database) => readSchemaState(database, fingerprint));
+  if (!found) return undefined;
+  const oldHolds = await readOnly(options, countOldHolds);
+  // Before holds had environments, each of them is an old one.
+  return { ...found, oldHolds: oldHolds ?? (await readOnly(options, countAllHolds)) ?? 0 };
+}
+
+async function countOldHolds({ db }: LedgerDatabase): Promise<number> {
+  const { holds } = await db
+    .selectFrom('holds')
+    .select((eb) => eb.fn.count<number | string>('hold_id').distinct().as('holds'))
+    .where('environments', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(holds);
+}
+
+async function countAllHolds({ db }: LedgerDatabase): Promise<number> {
+  const { holds } = await db
+    .selectFrom('holds')
+    .select((eb) => eb.fn.count<number | string>('hold_id').distinct().as('holds'))
+    .executeTakeFirstOrThrow();
+  return Number(holds);
 }
 
 type ReadOptions = Pick<LedgerOptions, 'url' | 'plaintextAllowed' | 'deadlineMs'>;

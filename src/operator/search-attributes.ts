@@ -33,11 +33,26 @@ export async function ensureSearchAttributes(operator: Operator, namespace: stri
   }
 }
 
+/** Returns which of the package's search attributes the namespace lacks, or has with another type. Creates none. */
+export async function unusableSearchAttributes(
+  operator: Pick<OperatorService, 'listSearchAttributes'>,
+  namespace: string,
+): Promise<{ missing: string[]; otherType: string[] }> {
+  const found = await typesOf(operator, namespace);
+  return {
+    missing: SEARCH_ATTRIBUTES.filter((name) => found[name] === undefined),
+    otherType: SEARCH_ATTRIBUTES.filter((name) => found[name] !== undefined && found[name] !== KEYWORD),
+  };
+}
+
 type Operator = Pick<OperatorService, 'addSearchAttributes' | 'listSearchAttributes'>;
 
 const WITHOUT = 'Runs are started without them, and http-tasks list-runs will not find them. Nothing else changes.';
 
-async function typesOf(operator: Operator, namespace: string): Promise<Record<string, number>> {
+async function typesOf(
+  operator: Pick<OperatorService, 'listSearchAttributes'>,
+  namespace: string,
+): Promise<Record<string, number>> {
   const { customAttributes } = await operator.listSearchAttributes({ namespace });
   return customAttributes ?? {};
 }

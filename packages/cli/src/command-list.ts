@@ -29,6 +29,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./faults.js')).defineFaultsCommand,
   },
   {
+    usage: 'doctor',
+    summary: 'check settings, ledger, Temporal server and schedules, and list what is missing or will break',
+    load: async () => (await import('./doctor.js')).defineDoctorCommand,
+  },
+  {
     usage: 'worker',
     summary: 'run a worker for all tasks and workflows of the package',
     load: async () => (await import('./worker.js')).defineWorkerCommand,

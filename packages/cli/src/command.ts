@@ -43,16 +43,21 @@ export function describeCommand(command: Command, { description, examples }: Com
     .addHelpText('after', ['', 'Examples:', ...examples.map((line) => `  $ ${line}`)].join('\n'));
 }
 
-/** Says what a command does; called last, since it also adds the options that all commands share. */
+/**
+ * Defines what a command does; called last, since it also adds the options that all commands share.
+ *
+ * @param more.refusesUnknownSettings Refuses to run with an unknown `HTTP_TASKS_*` setting. @default true
+ */
 export function onRun<Options extends CommonOptions>(
   command: Command,
   io: Io,
   run: (options: Options, args: readonly string[]) => Promise<ExitCode>,
+  { refusesUnknownSettings = true }: { refusesUnknownSettings?: boolean } = {},
 ): void {
   addJsonOption(command).action(async () => {
     // `sweep --json status ID`: what belongs to every command may stand before a command's own name.
     const { json } = command.optsWithGlobals<CommonOptions>();
-    checkNames(io);
+    if (refusesUnknownSettings) checkNames(io);
     io.exitCode = await run({ ...command.opts<Options>(), ...(json && { json }) }, command.args);
   });
 }
