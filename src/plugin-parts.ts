@@ -12,6 +12,7 @@ import { withLimits } from './config/process-settings';
 import { createSubjectHasher } from './ledger/subject';
 import { ONLY_ENVIRONMENT } from './ledger/user-subjects';
 import { createNexusService } from './nexus-handlers/create-nexus-service';
+import { readPolicy } from './operator-policy/read-policy';
 import type { HttpTasksPluginOptions } from './plugin-options';
 import type { Provider } from './providers/definition';
 import { ProviderSet, servicesOf } from './providers/provider-set';
@@ -40,6 +41,7 @@ export interface PluginParts {
  * Creates what the plugin needs from its options; nothing is connected or opened.
  *
  * @throws SettingsError that lists every missing or wrong setting.
+ * @throws PolicyError for a policy file that is not valid.
  */
 export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): PluginParts {
   const { env = process.env, settings, sources, searchAttributes, nexus, onLedgerEvent } = options;
@@ -51,6 +53,7 @@ export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): 
     ...servicesFor(tasks).filter(({ name }) => !CATALOGUE_SERVICES.some((own) => own.name === name)),
   ];
   const required = servicesOf(providers);
+  const policy = readPolicy(env);
   const given = settings ?? readSettings(env, needed, required);
   const missing = required.find(({ name }) => !given.sender.services.has(name));
   if (missing) throw new TypeError(`The settings that were given have none of the provider ${missing.name}.`);
@@ -62,6 +65,7 @@ export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): 
       catalogue,
       providers: new ProviderSet(providers),
       sources,
+      policy,
       onLedgerEvent,
     }),
     nexusService: (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined,

@@ -43,6 +43,10 @@ export interface PrepareOffboarding {
   usesBatch: boolean;
   /** What decides about the steps; absent in runs of earlier versions, which make their plan themselves. */
   choices?: Omit<BuiltInChoices, 'batchApps'> & { providers?: readonly string[]; include?: readonly string[] };
+  /** The code of the reason, for the operator's policy; absent in runs of earlier versions. */
+  reason?: string;
+  /** Whether the run only looks; absent in runs of earlier versions. */
+  dryRun?: boolean;
   /** The compensation task; refused early if the worker does not know it or could not send it. */
   compensation?: { task: string; input?: unknown };
 }

@@ -3,6 +3,7 @@ import type { MetricMeter } from '@temporalio/common';
 import type { Settings } from '../config/settings';
 import { createTaskSender } from '../http/send-task';
 import type { TaskSender } from '../http/send-task';
+import { LedgerUnavailableError } from '../ledger/ledger';
 import { openLedger } from '../ledger/open-ledger';
 import type { LedgerEvent, OpenedLedger } from '../ledger/open-ledger';
 import type { RateLedger } from '../ledger/sweeps/rate-ledger';
@@ -10,6 +11,7 @@ import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import type { RecordedWorker } from '../ledger/worker-environments';
 import { createSubjectHasher } from '../ledger/subject';
 import { Metrics } from '../observability/metrics';
+import type { OperatorPolicy } from '../operator-policy/read-policy';
 import { ProviderSet } from '../providers/provider-set';
 import type { SourceFactory } from '../sources/open-source';
 import type { Catalogue } from '../tasks/catalogue';
@@ -59,6 +61,8 @@ export function createHttpTaskActivities(given: {
   providers?: ProviderSet | undefined;
   /** Custom sources by name. @default none */
   sources?: Readonly<Record<string, SourceFactory>> | undefined;
+  /** What the operator allows. @default everything */
+  policy?: OperatorPolicy | undefined;
   onLedgerEvent?: (event: LedgerEvent) => void;
 }): HttpTaskActivities {
   const { settings, catalogue, providers = new ProviderSet() } = given;
@@ -90,6 +94,7 @@ export function createHttpTaskActivities(given: {
     catalogue,
     providers,
     services: settings.sender.services,
+    policy: given.policy,
     searchAttributes: () => searchAttributes.get(Context.current().info.namespace) ?? [],
   };
   const sweepActivities = createSweepActivities({
@@ -123,6 +128,7 @@ export function createHttpTaskActivities(given: {
     announce: async (worker) => {
       const record = new WorkerRecord(() => ledger.view.workers, settings.sender.services, settings.sources.queryNames);
       await record.start(worker);
+      await recordPolicyOf(ledger.view, given.policy, worker);
       return record;
     },
     countUnknownHolds: () => ledger.view.holds.countUnknown(),
@@ -259,6 +265,9 @@ class LazyLedger {
       addHold: async (hold) => opened().addHold(hold),
       isHeld: async (subjects) => opened().isHeld(subjects),
       listHolds: async () => opened().listHolds(),
+      countUsersOfDay: async (day) => opened().countUsersOfDay(day),
+      recordPolicy: async (policy) => opened().recordPolicy(policy),
+      listPolicies: async (filter) => opened().listPolicies(filter),
       removeHolds: async (which) => opened().removeHolds(which),
       forbids: async (subjects) => opened().forbids(subjects),
       stop: async (given) => opened().stop(given),
@@ -266,5 +275,19 @@ class LazyLedger {
       listStops: async () => opened().listStops(),
       close: () => this.close(),
     };
+  }
+}
+
+/** The worker obeys its policy also when that cannot be recorded now; the next one that starts records it. */
+async function recordPolicyOf(
+  ledger: Pick<OpenedLedger, 'recordPolicy'>,
+  policy: OperatorPolicy | undefined,
+  { namespace, taskQueue, identity: worker }: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>,
+): Promise<void> {
+  const read = policy && { digest: policy.digest, rules: JSON.stringify(policy.rules) };
+  try {
+    await ledger.recordPolicy({ namespace, taskQueue, worker, ...read });
+  } catch (error) {
+    if (!(error instanceof LedgerUnavailableError)) throw error;
   }
 }

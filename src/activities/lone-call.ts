@@ -9,6 +9,7 @@ import type { HttpTask } from '../tasks/define';
 import { taskFailureIn } from './sweep/failure-of';
 import { createCallBudgets } from './budget/create-call-budgets';
 import { documentedLimits } from './budget/documented-limit';
+import type { Governing } from './governed';
 import { runTask } from './run-task';
 
 /** What a call outside Temporal needs. */
@@ -16,6 +17,8 @@ export interface LoneCallParts {
   sender: TaskSender;
   ledger: OpenedLedger;
   hasher: SubjectHasher;
+  /** What the operator allows. @default everything */
+  policy?: Governing;
 }
 
 /** The result of a call outside Temporal. */
@@ -32,14 +35,14 @@ export interface LoneAnswer extends Omit<TaskAnswer, 'environment'> {
  * @throws whatever `runTask` throws.
  */
 export async function runLoneCall(
-  { sender, ledger, hasher }: LoneCallParts,
+  { sender, ledger, hasher, policy }: LoneCallParts,
   task: HttpTask,
   input: unknown,
   { runId, signal, look }: { runId: string; signal?: AbortSignal | undefined; look?: HttpTask | undefined },
 ): Promise<LoneAnswer> {
   const services = [...new Set([task.service, ...(look ? [look.service] : [])])];
   const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: documentedLimits(services) });
-  const dependencies = { sender, ledger, hasher, budgets, allowSensitive: new Set<string>() };
+  const dependencies = { sender, ledger, hasher, budgets, allowSensitive: new Set<string>(), policy };
   const own = { workflowId: '', runId, attempt: 1, holdSubjects: [], signal };
   try {
     return await settled({ task, input, look, signal }, (called, given, number) =>

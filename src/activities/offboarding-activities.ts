@@ -26,12 +26,16 @@ import type {
   TaskSettling,
 } from './contract';
 import { findTarget } from './find-target';
+import { dailyLimit, dayIsFull, notAllowed, refuseForbiddenCall, refuseForbiddenPlan } from './governed';
 import { retryable } from './ledger-away';
 import { refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
 import type { TaskDependencies } from './run-task';
 
 /** What the activities of the offboarding workflows need. */
-export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender' | 'hasher' | 'allowSensitive'> {
+export interface OffboardingDependencies extends Pick<
+  TaskDependencies,
+  'sender' | 'hasher' | 'allowSensitive' | 'policy'
+> {
   ledger: OpenedLedger;
   /** Looks up which run calls. */
   callers: Callers;
@@ -50,7 +54,7 @@ export function createOffboardingActivities(dependencies: OffboardingDependencie
     'httpTasks.prepareOffboarding': (input) => prepare(dependencies, input),
     'httpTasks.checkTask': async ({ task, input }) => {
       await requireRunOf(dependencies.callers, 'runHttpTask');
-      return checkTask(dependencies.catalogue, task, input);
+      return checkTask(dependencies, task, input);
     },
     'httpTasks.recordEnd': (end) => recordEnd(dependencies, end),
   };
@@ -128,6 +132,17 @@ async function prepare(dependencies: OffboardingDependencies, given: PrepareOffb
     throw refusal('providers', 'names no provider at which the user has an ID');
   for (const { name } of providers.calledFor(choices, ids)) requireService(services, name, firstFieldAt(user, name));
   if (given.compensation) refuseUnsendable(catalogue, sender, given.compensation);
+  // A sweep's users were checked with the sweep.
+  const steps = dependencies.policy && !target ? providers.planFor(choices, services, ids) : undefined;
+  if (steps) {
+    const { reason, compensation, dryRun = false } = given;
+    const plan = { reason, steps, services, dryRun, compensation: compensation?.task };
+    refuseForbiddenPlan(dependencies.policy, plan, new Date());
+    // What counts is the intent of the first call; here a run that could do nothing is refused before it looks.
+    const daily = dryRun ? undefined : dailyLimit(dependencies.policy);
+    if (daily && (await retryable(() => ledger.countUsersOfDay(daily.day))) >= daily.mostUsers)
+      throw notAllowed(dayIsFull(daily.mostUsers));
+  }
   const environmentOf = (name: string): string => services.get(name)?.environment ?? ONLY_ENVIRONMENT;
   const identities = identitiesOf(ids, providers.isThing);
   const subjects = subjectsOf(identities, environmentOf, hasher);
@@ -251,7 +266,11 @@ function withoutIds(user: TargetUser): NonNullable<Preparation['target']> {
   };
 }
 
-function checkTask(catalogue: Catalogue, name: string, input: unknown): TaskSettling {
+function checkTask(
+  { catalogue, policy, services }: OffboardingDependencies,
+  name: string,
+  input: unknown,
+): TaskSettling {
   const task = catalogue.find(name);
   if (!task) throw refusal('task', unknownTask(catalogue, name));
   try {
@@ -261,6 +280,8 @@ function checkTask(catalogue: Catalogue, name: string, input: unknown): TaskSett
       throw refusal(error.field ? `input.${error.field}` : 'input', error.message);
     throw error;
   }
+  const environment = services.get(task.service.name)?.environment ?? ONLY_ENVIRONMENT;
+  refuseForbiddenCall(policy, task, input, { environment });
   const { settle, absentCodes, absentStatuses } = task;
   return settle?.by === 'look' ? { settle, absentCodes, ...(absentStatuses && { absentStatuses }) } : {};
 }

@@ -7,6 +7,7 @@ import {
   held,
   invalidInput,
   ledgerUnavailable,
+  notAllowed,
   outcomeNotRecorded,
   outcomeUnknown,
   perhapsDoneBefore,
@@ -21,6 +22,8 @@ import { InvalidInputError } from '../tasks/parse-input';
 import { LiveCall } from './budget/live-call';
 import type { CallingSweep } from './budget/live-call';
 import type { CallBudgets } from './call-budget';
+import { dailyLimit, dayIsFull, refuseForbiddenCall } from './governed';
+import type { Governing } from './governed';
 import { outcomeOfAnswer, outcomeOfFailure } from './call-outcome';
 
 /** What it takes to run tasks. */
@@ -32,6 +35,8 @@ export interface TaskDependencies {
   allowSensitive: ReadonlySet<string>;
   /** The rates shared by all processes. */
   budgets: CallBudgets;
+  /** What the operator allows. @default everything */
+  policy?: Governing;
 }
 
 /** One attempt to run a task. */
@@ -46,6 +51,12 @@ export interface TaskRun extends CallKey {
   inHistory?: { input: unknown };
   /** The sweep that the call's user belongs to, and its plan's `dryRunRate`. */
   sweep?: CallingSweep;
+  /**
+   * What the call is for the policy's users of a day. `ids`: a call by itself, each of whose IDs is a user. `run`: a call of an
+   * offboarding of one user. `counted`: its user was counted when a sweep began it.
+   * @default ids
+   */
+  counts?: 'ids' | 'run' | 'counted';
   signal?: AbortSignal;
 }
 
@@ -76,6 +87,8 @@ export async function runTask(
   const { sender, ledger, allowSensitive } = dependencies;
   if (run.inHistory) await refuseTokens(task, run.inHistory.input, allowSensitive);
   const prepared = sender.prepare(task, input);
+  const isBegun = run.counts === 'run' || run.counts === 'counted';
+  refuseForbiddenCall(dependencies.policy, task, input, { environment: prepared.environment, isBegun });
   try {
     return await attemptTask(dependencies, task, input, { prepared, run });
   } catch (error) {
@@ -98,7 +111,7 @@ async function attemptTask(
   await liveCall.take(run.signal);
   // Measured before the intent is recorded, so that it is never later than the intent.
   const intendedAtMs = performance.now();
-  if (prepared.effect !== 'read') await writeIntent(ledger, task, prepared, call, run);
+  if (prepared.effect !== 'read') await writeIntent(dependencies, task, prepared, call, run);
 
   let answer: TaskAnswer;
   try {
@@ -177,20 +190,28 @@ async function refuseTokens(task: HttpTask, input: unknown, allowed: ReadonlySet
 }
 
 async function writeIntent(
-  ledger: Ledger,
+  { ledger, policy }: TaskDependencies,
   task: HttpTask,
   prepared: PreparedRequest,
   call: Call,
   run: TaskRun,
 ): Promise<void> {
   const holdSubjects = [...new Set([...run.holdSubjects, ...call.subjects])];
-  const intent = { ...call, holdSubjects, refuseUnsettled: prepared.effect === 'irreversible' };
+  const { counts = 'ids' } = run;
+  const limit = counts === 'counted' ? undefined : dailyLimit(policy);
+  const intent = {
+    ...call,
+    holdSubjects,
+    refuseUnsettled: prepared.effect === 'irreversible',
+    ...(limit && counts !== 'counted' && { daily: { ...limit, counts } }),
+  };
   const answer = await withLedger(
     () => ledger.recordIntent(intent),
     () => ledgerUnavailable(task),
   );
   if (answer.kind === 'held') throw held(task);
   if (answer.kind === 'stopped') throw stopped(task);
+  if (answer.kind === 'dayIsFull') throw notAllowed(task, dayIsFull(limit?.mostUsers));
   if (answer.kind === 'unsettled') throw outcomeUnknown(task);
 }
 

@@ -45,7 +45,8 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
     const { workflowExecution, activityId, activityRunId, attempt } = activity.info;
     const heartbeat = setInterval(() => activity.heartbeat(), HEARTBEAT_MS);
     try {
-      const context = claimed && (await ownRun(dependencies.callers)) ? claimed : undefined;
+      const caller = claimed && (await ownRun(dependencies.callers));
+      const context = caller ? claimed : undefined;
       const target = context?.target && (await filledIn(dependencies, task, given, context.target));
       const input = target ? target.input : given;
       const answer = await runTask(dependencies, task, input, {
@@ -57,6 +58,7 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
         holdSubjects: context?.holdSubjects ?? [],
         inHistory: { input: context?.target ? withoutPlaceholders(given) : given },
         signal: activity.cancellationSignal,
+        counts: target ? 'counted' : caller?.workflowType === 'offboardUser' ? 'run' : 'ids',
         ...(target && { sweep: target.sweep }),
       });
       if (!context) return answer.output;

@@ -262,6 +262,12 @@ export const SETTINGS = {
     max: 5_000,
     default: 250,
   }),
+  HTTP_TASKS_POLICY: setting(
+    'worker',
+    'path',
+    'a YAML file that limits what the process does, whatever a run asks for ([operator policy](policy.md))',
+    { otherwise: 'no limits' },
+  ),
   HTTP_TASKS_CHUNK_SLOTS: integer('worker', 'chunks of sweeps that a worker runs concurrently', {
     min: 1,
     max: 16,

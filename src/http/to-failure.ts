@@ -114,6 +114,7 @@ function sentenceFor(
       return `it responded with ${said}.`;
     case 'Task.InvalidInput':
     case 'Task.Held':
+    case 'Task.NotAllowed':
     case 'Task.LedgerUnavailable':
     case 'Task.Rejected':
       return `it rejected the call with ${said}.`;
@@ -134,6 +135,15 @@ export function invalidInput(task: FailedCall['task'], error: InvalidInputError)
 /** A legal hold forbids the call; nothing was sent; non-retryable. */
 export function held(task: FailedCall['task']): ApplicationFailure {
   return bareFailure(task, 'Task.Held', `A legal hold forbids ${task.name} for this user. Nothing was sent.`, {});
+}
+
+/** The operator's policy forbids the call; nothing was sent; non-retryable. */
+export function notAllowed(
+  task: FailedCall['task'],
+  { rule, message: what }: { rule: string; message: string },
+): ApplicationFailure {
+  const message = `The operator's policy forbids ${task.name} (rule ${rule}): ${what}. Nothing was sent.`;
+  return bareFailure(task, 'Task.NotAllowed', message, { rule });
 }
 
 /** The intent cannot be recorded; nothing was sent; retryable. */
@@ -218,7 +228,7 @@ export function withoutToken(
 /** Delay, in milliseconds, before a stopped call is tried again. */
 const STOPPED_RETRY_MS = 5_000;
 
-type Facts = Pick<TaskFailure, 'status' | 'code' | 'requestId' | 'field' | 'perhapsDone'>;
+type Facts = Pick<TaskFailure, 'status' | 'code' | 'requestId' | 'field' | 'rule' | 'perhapsDone'>;
 
 function failure(
   task: FailedCall['task'],

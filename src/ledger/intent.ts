@@ -9,6 +9,9 @@ type Kind = IntentResult['kind'];
 /** The SQLSTATE of `ledger_refuse_when_stopped`. */
 const STOPPED = 'HT006';
 
+/** The SQLSTATE of `ledger_policy_intent`. */
+const DAY_IS_FULL = 'HT008';
+
 /** See `Ledger.recordIntent`. */
 export async function recordIntent(database: LedgerDatabase, intent: Intent): Promise<IntentResult> {
   requireHashes('subjects', intent.subjects);
@@ -34,18 +37,28 @@ async function recordInPostgres(database: LedgerDatabase, intent: Intent): Promi
     return await callRecordIntent(database, intent);
   } catch (error) {
     if (databaseCode(error) === STOPPED) return 'stopped';
+    if (databaseCode(error) === DAY_IS_FULL) return 'dayIsFull';
     throw error;
   }
 }
 
+/** The code with which a trigger of libSQL refuses. */
+const LIBSQL_REFUSED = 'SQLITE_CONSTRAINT_TRIGGER';
+
+/** How the writes of migrations/0018-policy.ts know what is counted. */
+const COUNTS = { run: 1, ids: 2 } as const;
+
 async function callRecordIntent({ db }: LedgerDatabase, intent: Intent): Promise<Kind> {
-  const { rows } = await sql<{ kind: Kind }>`
-    select ledger_record_intent(
+  const { daily } = intent;
+  const values = sql`
       ${intent.workflowId}, ${intent.runId}, ${intent.activityId}, ${intent.step}, ${intent.attempt},
       ${storable(intent.task)}, ${storable(intent.service)}, ${storable(intent.environment)},
       ${storableOrNull(intent.keySlot)}, ${intent.subjects}, ${intent.holdSubjects}, ${intent.refuseUnsettled},
-      ${new Date().toISOString()}
-    ) as kind`.execute(db);
+      ${new Date().toISOString()}`;
+  const call = daily
+    ? sql`ledger_policy_intent(${values}, ${daily.day}, ${daily.mostUsers}, ${COUNTS[daily.counts]})`
+    : sql`ledger_record_intent(${values})`;
+  const { rows } = await sql<{ kind: Kind }>`select ${call} as kind`.execute(db);
   const [row] = rows;
   if (row === undefined) throw new Error('ledger_record_intent returned no row.');
   return row.kind;
@@ -57,10 +70,54 @@ async function callRecordIntent({ db }: LedgerDatabase, intent: Intent): Promise
  * retried.
  */
 async function recordInLibsql(database: LedgerDatabase, intent: Intent): Promise<Kind> {
+  if (intent.daily) return recordCounted(database, intent, intent.daily);
   for (;;) {
     if ((await insertUnlessRefused(database, intent)) > 0n) return 'recorded';
     const reason = await reasonOfRefusal(database, intent);
     if (reason !== undefined) return reason;
+  }
+}
+
+/**
+ * Like {@link recordInLibsql}. The write refuses as a whole, and libSQL does not report why; without a reason the day is full,
+ * unless the reason is gone by then, which a second try shows.
+ */
+async function recordCounted(
+  database: LedgerDatabase,
+  intent: Intent,
+  { day, mostUsers, counts }: NonNullable<Intent['daily']>,
+): Promise<Kind> {
+  const values = sql.join([
+    intent.workflowId,
+    intent.runId,
+    intent.activityId,
+    intent.step,
+    intent.attempt,
+    storable(intent.task),
+    storable(intent.service),
+    storable(intent.environment),
+    storableOrNull(intent.keySlot),
+    JSON.stringify(intent.subjects),
+    JSON.stringify(intent.holdSubjects),
+    intent.refuseUnsettled ? 1 : 0,
+    new Date().toISOString(),
+    day,
+    mostUsers,
+    COUNTS[counts],
+  ]);
+  const write = sql`
+    insert into write_policy_intent (workflow_id, run_id, activity_id, step, attempt, task, service, environment,
+      key_slot, subjects, hold_subjects, refuse_unsettled, at, day, most_users, counts) values (${values})`;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await write.execute(database.db);
+      return 'recorded';
+    } catch (error) {
+      if (databaseCode(error) !== LIBSQL_REFUSED) throw error;
+      const reason = await reasonOfRefusal(database, intent);
+      if (reason !== undefined) return reason;
+      if (tries === 2) return 'dayIsFull';
+    }
   }
 }
 

@@ -29,6 +29,18 @@ export interface Intent extends CallKey {
   subjects: readonly string[];
   /** Keyed hashes of all known IDs of those users: a hold on any of them refuses the intent. */
   holdSubjects: readonly string[];
+  /** Counts the users of this call on their day. @default not counted */
+  daily?: DailyLimit & {
+    /** `run`: one user for all calls of the run; `ids`: each ID that the run has not called for, and one user without any. */
+    counts: 'run' | 'ids';
+  };
+}
+
+/** How many users may be begun on one day. */
+export interface DailyLimit {
+  /** In UTC: 2030-01-31. */
+  day: string;
+  mostUsers: number;
 }
 
 /** The result of recording an intent. Only `recorded` allows the call to be sent. */
@@ -39,7 +51,9 @@ export type IntentResult =
   /** Another attempt was or may have been sent; nothing was recorded. */
   | { kind: 'unsettled' }
   /** All calls that change something are stopped (`Ledger.stop`); nothing was recorded. */
-  | { kind: 'stopped' };
+  | { kind: 'stopped' }
+  /** With its users, the day would have more than `daily.mostUsers`; nothing was recorded. */
+  | { kind: 'dayIsFull' };
 
 /** What a receipt says about a call: its outcome, or `read` for a read that succeeded. */
 export type ReceiptOutcome = Outcome | 'read';
@@ -175,6 +189,24 @@ export interface Stop {
   liftedAt?: string;
 }
 
+/** The policy with which a worker starts. */
+export interface WorkersPolicy {
+  namespace: string;
+  taskQueue: string;
+  /** The worker's identity. */
+  worker: string;
+  /** SHA-256 of the policy file, in hex; absent without a policy. */
+  digest?: string | undefined;
+  /** The rules as JSON; absent without a policy. */
+  rules?: string | undefined;
+}
+
+/** When workers of a task queue began to obey another policy. */
+export interface PolicyChange extends WorkersPolicy {
+  /** ISO 8601, UTC. */
+  at: string;
+}
+
 /**
  * Stores intents, outcomes and holds. Receipts are append-only, and recording one is idempotent. Every method rejects
  * with {@link LedgerUnavailableError} when the database cannot be reached or stays locked for too long; the error omits
@@ -215,6 +247,16 @@ export interface Ledger {
   start(start: { by: string }): Promise<boolean>;
   /** Returns all stops, newest first. The one in force has no `liftedAt`. */
   listStops(): Promise<Stop[]>;
+  /** Returns how many users were begun on a day, such as 2030-01-31, by processes that count them. */
+  countUsersOfDay(day: string): Promise<number>;
+  /**
+   * Records the policy of a worker that starts, unless the last worker of its task queue had the same one; one without a
+   * policy is recorded only after one with a policy.
+   * @returns Whether it was recorded.
+   */
+  recordPolicy(policy: WorkersPolicy): Promise<boolean>;
+  /** Returns the policies that workers have started with, newest first. */
+  listPolicies(filter: { limit: number }): Promise<PolicyChange[]>;
   listHolds(): Promise<Hold[]>;
   /** Lifts every hold that names any of these subjects, or the hold with this ID. Returns how many were lifted. */
   removeHolds(which: { holdId: string } | { subjects: readonly string[] }): Promise<number>;

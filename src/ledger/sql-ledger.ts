@@ -2,6 +2,7 @@ import { addHold, isHeld, listHolds, removeHolds } from './holds';
 import { recordIntent } from './intent';
 import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
+import { countUsersOfDay, listPolicies, recordPolicy } from './policy-ledger';
 import { readHistory, readReceipts, recordOutcome } from './receipts';
 import { readCompensations, recordEnd } from './run-end';
 import { toLedgerError } from './sql-failure';
@@ -32,6 +33,9 @@ export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): L
     stop: guarded(stop),
     start: guarded(start),
     listStops: guarded(listStops),
+    countUsersOfDay: guarded(countUsersOfDay),
+    recordPolicy: guarded(recordPolicy),
+    listPolicies: guarded(listPolicies),
     close: () => {
       closed = true;
       return database.db.destroy();

@@ -151,6 +151,8 @@ interface SweepsTable {
   needs_approval: number | null;
   approved_at: LaterInstant;
   approved_by: string | null;
+  /** SHA-256 of the policy file of the worker that opened it, in hex; null without a policy. */
+  policy_digest: string | null;
   /** See sweeps/series.ts; null for a sweep that no Schedule started, and for one whose query does not use it. */
   series: string | null;
   /** The nominal time of the run. */
@@ -225,6 +227,23 @@ interface StopsTable {
   at: Instant;
   lifted_by: string | null;
   lifted_at: LaterInstant;
+}
+
+interface PolicyDaysTable {
+  /** A day in UTC: 2030-01-31. */
+  day: string;
+  users: number;
+  adds: Generated<number>;
+}
+
+interface PolicyLogTable {
+  id: GeneratedAlways<number>;
+  namespace: string;
+  task_queue: string;
+  digest: string | null;
+  rules: string | null;
+  worker: string;
+  at: Instant;
 }
 
 interface SweepChunksTable {
@@ -336,6 +355,8 @@ export interface Tables {
   log_contents: LogContentsTable;
   log_checkpoints: LogCheckpointsTable;
   log_state: LogStateTable;
+  policy_days: PolicyDaysTable;
+  policy_log: PolicyLogTable;
   ledger_meta: LedgerMetaTable;
   ledger_migrations: LedgerMigrationsTable;
 }

@@ -5,6 +5,7 @@
 export const TASK_FAILURE_TYPES = [
   'Task.InvalidInput',
   'Task.Held',
+  'Task.NotAllowed',
   'Task.Unauthorized',
   'Task.RateLimited',
   'Task.Unavailable',
@@ -40,6 +41,8 @@ export interface TaskFailure {
   perhapsDone?: true;
   /** The path of the first wrong field of the input, for `Task.InvalidInput`. */
   field?: string;
+  /** The rule of the operator's policy that forbids it, for `Task.NotAllowed`. */
+  rule?: string;
   /** One or two sentences for the person who must act. */
   message: string;
 }

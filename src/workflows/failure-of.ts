@@ -15,7 +15,8 @@ export function taskFailureOf(error: unknown): TaskFailure | undefined {
 export function refusalOrError(error: unknown): unknown {
   if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return error;
   const { type } = error.cause;
-  return type === 'Task.InvalidInput' || type === PLAINTEXT_REFUSED ? error.cause : error;
+  const isRefusal = type === 'Task.InvalidInput' || type === 'Task.NotAllowed' || type === PLAINTEXT_REFUSED;
+  return isRefusal ? error.cause : error;
 }
 
 /**

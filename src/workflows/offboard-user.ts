@@ -174,10 +174,9 @@ class OffboardingRun {
   }
 
   async #prepare(withinMs: number): Promise<Preparation> {
-    const { user, itemIds, batch, plaid, providers, include, exclude, compensation } = this.#input;
+    const { user, itemIds, batch, plaid, providers, include, exclude, compensation, reason, dryRun } = this.#input;
     const { reference: _reference, ...ids } = user;
-    const mayUseBatch = idsOf(user).batch !== undefined || user.sweepId !== undefined;
-    const usesBatch = mayUseBatch && batch?.mode !== 'skip';
+    const usesBatch = (idsOf(user).batch !== undefined || user.sweepId !== undefined) && batch?.mode !== 'skip';
     try {
       return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
         {
@@ -185,6 +184,8 @@ class OffboardingRun {
           itemIds,
           usesBatch,
           compensation,
+          reason: reason.code,
+          ...(dryRun && { dryRun }),
           choices: {
             removeUser: plaid?.removeUser ?? false,
             batchMode: batch?.mode ?? 'customData',

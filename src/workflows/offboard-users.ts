@@ -262,26 +262,31 @@ class Sweep {
     if (patched(CLOCK_STOPS_WHILE_PAUSED)) state.startClock(state.startedAtMs);
     this.#show();
     await this.#writeStatus();
-    if (state.pausedBecause === 'stopped') await this.#untilStarted();
+    if (state.waitsForOperator) await this.#untilAllowed();
     else await condition(() => !state.isPaused || state.mustMakeRoom);
     await this.#continueAsNewIfLong();
     this.#show();
     await this.#writeStatus();
   }
 
-  /** `http-tasks start` resumes it; should that miss it, it sees for itself that the stop is lifted. */
-  async #untilStarted(): Promise<void> {
+  /**
+   * `http-tasks start` resumes a stopped sweep; should that miss it, it sees for itself that the stop is lifted. One that is
+   * paused for a rule of the operator's policy resumes when the rule allows it.
+   */
+  async #untilAllowed(): Promise<void> {
     const state = this.#state;
     const { sweepId } = state;
     for (
       let delayMs = LOOK_FOR_START_MS.first;
-      state.pausedBecause === 'stopped';
+      state.waitsForOperator;
       delayMs = Math.min(2 * delayMs, LOOK_FOR_START_MS.longest)
     ) {
-      const changed = () => state.pausedBecause !== 'stopped' || state.mustMakeRoom;
-      if (await condition(changed, delayMs, { summary: 'Look whether the stop is lifted' })) break;
-      const { stopped } = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });
-      if (!stopped && state.pausedBecause === 'stopped') state.resume();
+      const changed = () => !state.waitsForOperator || state.mustMakeRoom;
+      const summary =
+        state.pausedBecause === 'stopped' ? 'Look whether the stop is lifted' : 'Look whether it is allowed';
+      if (await condition(changed, delayMs, { summary })) break;
+      const { stopped, notAllowed } = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });
+      if (!stopped && notAllowed === undefined && state.waitsForOperator) state.resume();
     }
     await condition(() => !state.isPaused || state.mustMakeRoom);
   }

@@ -148,7 +148,7 @@ async function startWorker(
       ? {}
       : { workflowBundle: await (settings.encryption ? encryptedWorkflowBundle() : workflowBundle()) }),
     ...more,
-    plugins: [new HttpTasksPlugin({ settings, ...plugin }), ...encryptionOf(settings.encryption)],
+    plugins: [new HttpTasksPlugin({ env, settings, ...plugin }), ...encryptionOf(settings.encryption)],
   });
   const run = worker.run();
   await untilRunning(worker, run);

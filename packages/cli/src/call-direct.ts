@@ -6,6 +6,8 @@ import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { LoneAnswer } from 'temporal-http-tasks/internal/activities/lone-call';
 import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { readPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
+import { refuseUncounted } from './forbidden';
 import { withInterruption } from './interruption';
 import type { Io } from './io';
 import { withLedger } from './open-ledger';
@@ -37,6 +39,7 @@ export async function callDirectly(
     return await withInterruption(async ({ signal }) => {
       if (effect === 'read') return sender.send(task, input, { signal });
       if (hasSubjectKey(io)) return sendWithReceipts(io, sender, task, input, { signal, look });
+      refuseUncounted(io);
       say(io, 'HTTP_TASKS_SUBJECT_KEY is not set: holds are not checked and no receipt is kept.');
       return sendLoneCall(sender, task, input, { signal, look });
     });
@@ -61,6 +64,6 @@ async function sendWithReceipts(
   return withLedger(io, async ({ ledger, hasher }) => {
     const runId = randomUUID();
     say(io, `Receipts: http-tasks receipts ${runId}`);
-    return runLoneCall({ sender, ledger, hasher }, task, input, { runId, ...options });
+    return runLoneCall({ sender, ledger, hasher, policy: readPolicy(io.env) }, task, input, { runId, ...options });
   });
 }

@@ -14,6 +14,7 @@ import { confirmIrreversible, showPrepared, withoutTokens } from './call-preview
 import type { ExitCode, Io } from './io';
 import { printable, print, printJson, printLines, say } from './output';
 import type { CommonOptions } from './command';
+import { refuseForbiddenCall } from './forbidden';
 import type { TemporalOptions } from './temporal-options';
 import type { OpenApiTasksOptions } from './openapi-tasks';
 
@@ -49,6 +50,10 @@ export async function runCall(
     refuseAccidentalProduction(prepared, io.env, [...CATALOGUE_SERVICES, task.service]);
     if (!(options.json && options.dryRun)) showPrepared(io, task, prepared);
   }
+  refuseForbiddenCall(io, task, input, {
+    environment: options.durable ? undefined : prepared?.environment,
+    looksOnly: options.dryRun ?? false,
+  });
   if (options.dryRun && prepared)
     return printDryRun(
       io,

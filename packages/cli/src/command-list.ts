@@ -133,6 +133,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./hold.js')).defineHoldCommand,
   },
   {
+    usage: 'policy',
+    summary: 'show the policy of this process, or check a policy file',
+    isGroup: true,
+    load: async () => (await import('./policy.js')).definePolicyCommand,
+  },
+  {
     usage: 'ledger',
     summary: 'migrate the ledger to the schema of this version',
     isGroup: true,

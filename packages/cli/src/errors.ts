@@ -12,17 +12,19 @@ import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-inpu
 import { OpenApiError } from '@temporal-http-tasks/openapi/internal/document/openapi-error';
 import { problemLine, ProviderError } from 'temporal-http-tasks/internal/providers/problems';
 import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
+import { POLICY_SETTING, PolicyError } from 'temporal-http-tasks/internal/operator-policy/policy-error';
+import type { PolicyProblem } from 'temporal-http-tasks/internal/operator-policy/policy-error';
 import type { ExitCode } from './io';
 
 /** What went wrong, as `--json` prints it under `error`. */
 export interface ErrorReport {
-  /** `Usage`, `Settings`, `Task.InvalidInput`, `Document`, `Provider`, or what else kept the command from its work, for example `NoWorker`. */
+  /** `Usage`, `Settings`, `Task.InvalidInput`, `Task.NotAllowed`, `Document`, `Provider`, `Policy`, or what else kept the command from its work, for example `NoWorker`. */
   type: string;
   /** The path in the input (`user.batchUserId`), the setting (`PLAID_SECRET`), or the place in a document (`#/paths`). */
   field?: string;
   message: string;
-  /** Of provider files: every problem, with its file, place and line. */
-  problems?: readonly ProviderProblem[];
+  /** Of provider files and policy files: every problem, with its file and place. */
+  problems?: readonly (ProviderProblem | PolicyProblem)[];
 }
 
 /** A command line or an input that is refused before anything happens: exit 2. */
@@ -30,7 +32,7 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
 
   constructor(
-    readonly type: 'Usage' | 'Task.InvalidInput' | 'Settings' | 'Document',
+    readonly type: 'Usage' | 'Task.InvalidInput' | 'Task.NotAllowed' | 'Settings' | 'Document',
     message: string,
     readonly field?: string,
   ) {
@@ -74,6 +76,10 @@ export function reportOf(error: unknown): { exitCode: ExitCode; report: ErrorRep
     const { problems } = error;
     const message = [`The provider file is not valid:`, ...problems.map((one) => `  ${problemLine(one)}`)].join('\n');
     return { exitCode: 2, report: { type: 'Provider', message, problems } };
+  }
+  if (error instanceof PolicyError) {
+    const { message, problems } = error;
+    return { exitCode: 2, report: { type: 'Policy', field: POLICY_SETTING, message, problems } };
   }
   if (error instanceof SourceError) return refused('Task.InvalidInput', error.message, error.field);
   if (error instanceof SettingsError) return refused('Settings', error.message, error.problems[0]?.setting);

@@ -12,6 +12,7 @@ import { idAt, idsOf, inOrder, NAMED_FIELDS } from 'temporal-http-tasks/internal
 import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CommandFailure } from './errors';
+import { refuseForbiddenInput } from './forbidden';
 import { environmentsFrom } from './provider-ids';
 import { withInterruption } from './interruption';
 import type { Interruption } from './interruption';
@@ -31,6 +32,7 @@ export async function runOffboarding(
   input: OffboardUserInput,
   options: TemporalOptions & AskingOptions & { json?: boolean; known: ProviderSet },
 ): Promise<ExitCode> {
+  refuseForbiddenInput(io, input);
   const { taskQueue } = readQueueSettings(io.env);
   const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
   const atPlaid = plaidEnvironment(io.env);

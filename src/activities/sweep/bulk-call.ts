@@ -199,6 +199,7 @@ export class BulkCall {
       case 'Task.OutcomeUnknown':
       case 'Task.LedgerUnavailable':
       case 'Task.Held':
+      case 'Task.NotAllowed':
         return { kind: 'unclear', failure };
     }
   }

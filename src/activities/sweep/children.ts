@@ -4,7 +4,8 @@ import type { SettledUser, SweepRow, TargetRow } from '../../ledger/sweeps/sweep
 import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
 import { asRecorded } from '../../policy/perhaps-sent';
 import { notBorneOut, withOwnEvidence } from '../../policy/settled-by-ledger';
-import type { OpenChildren, OpenedChildren, RecordChildren } from './contract';
+import { dailyLimit, dayIsFull, sweepProblem } from '../governed';
+import type { ChunkPlan, OpenChildren, OpenedChildren, RecordChildren } from './contract';
 import { childWorkflowId } from '../../policy/target-reference';
 import { receiptOfStep } from './receipt-of-step';
 import type { SweepDependencies } from './sweep-dependencies';
@@ -15,15 +16,20 @@ const CHUNK_ID = 'children';
 
 /** See `SweepActivities`. Users on hold get their outcome here and are not returned. */
 export async function openChildren(
-  { ledger }: Pick<SweepDependencies, 'ledger'>,
+  { ledger, policy, services }: Pick<SweepDependencies, 'ledger' | 'policy' | 'services'>,
   { sweepId, limit, wave, fence: known }: OpenChildren,
-  { total, claimedBy }: Pick<SweepRow, 'total' | 'claimedBy'>,
+  sweep: Pick<SweepRow, 'total' | 'claimedBy' | 'plan' | 'stepsPlan'>,
 ): Promise<OpenedChildren> {
+  const { total, claimedBy, plan } = sweep;
   return withSweep(async () => {
     const { sweeps } = ledger;
     const chunk = { sweepId, chunkId: CHUNK_ID };
     const fence = known ?? (await sweeps.takeFence(chunk));
     const range = { from: 0, to: Math.max(0, total - 1) };
+    const forbidden = sweepProblem(policy, sweep, services);
+    if (forbidden) return { fence, users: [], notAllowed: forbidden.rule };
+    const isDryRun = plan !== undefined && (JSON.parse(plan) as ChunkPlan).dryRun;
+    const daily = isDryRun ? undefined : dailyLimit(policy);
     try {
       const users = await sweeps.openWave({
         ...chunk,
@@ -32,10 +38,13 @@ export async function openChildren(
         range,
         wave,
         limit: Math.min(limit, MOST_USERS_IN_A_WAVE),
+        daily,
       });
       return { fence, users: users.map(({ seq, round }) => ({ seq, round })) };
     } catch (error) {
       if (error instanceof SweepBarredError && error.obstacle === 'stopped') return { fence, users: [], stopped: true };
+      if (error instanceof SweepBarredError && error.obstacle === 'dayIsFull')
+        return { fence, users: [], notAllowed: dayIsFull(daily?.mostUsers).rule };
       throw error;
     }
   });

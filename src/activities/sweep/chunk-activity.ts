@@ -9,6 +9,7 @@ import {
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { retryable } from '../ledger-away';
+import { sweepProblem } from '../governed';
 import { refusal } from '../refusals';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkInput, ChunkProgress, ChunkResult } from './contract';
@@ -46,6 +47,8 @@ export function createChunkActivity(
     try {
       return await retryable(async () => {
         refuseOtherEnvironment(dependencies, sweep, 'sweepId');
+        const forbidden = sweepProblem(given.policy, sweep, given.services);
+        if (forbidden) return nothingDone(forbidden.rule);
         const plan = await planOfSweep(given.ledger.sweeps, sweep, input.plan);
         await given.budgets.keepRatesOf(input.sweepId);
         const { claimedBy, stepsPlan } = sweep;
@@ -60,4 +63,9 @@ export function createChunkActivity(
       throw error;
     }
   };
+}
+
+/** The operator's policy forbids the next users. */
+function nothingDone(rule: string): ChunkResult {
+  return { opened: 0, settled: 0, waitingForBulk: 0, deferred: 0, outcomes: {}, end: 'notAllowed', rule };
 }

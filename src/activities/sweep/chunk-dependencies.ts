@@ -5,6 +5,7 @@ import type { ProviderSet } from '../../providers/provider-set';
 import type { Catalogue } from '../../tasks/catalogue';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { CallBudgets } from '../call-budget';
+import type { Governing } from '../governed';
 import type { ChunkProgress } from './contract';
 import type { ProcessLimits } from './process-limits';
 
@@ -35,6 +36,8 @@ export interface ChunkDependencies {
   services: ReadonlyMap<string, { readonly environment: string; readonly keySlots: readonly string[] }>;
   /** The rates that all processes share. */
   budgets: CallBudgets;
+  /** What the operator allows. @default everything */
+  policy?: Governing;
   /** Shared by all chunks of a process. */
   limits: ProcessLimits;
 }

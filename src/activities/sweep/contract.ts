@@ -120,6 +120,8 @@ export interface PlannedChunks {
   waitingForPerson?: Record<string, number>;
   /** Everything is stopped (`http-tasks stop`). */
   stopped?: boolean;
+  /** The rule of the operator's policy that forbids the next users. */
+  notAllowed?: string;
 }
 
 /** One chunk: the users of a sweep from one seq to another, both included. */
@@ -159,9 +161,11 @@ export interface ChunkProgress {
  * - `unauthorized`: a provider refused a key; users are deferred as they stood.
  * - `tolerance`: more users failed than `mostFailed`.
  * - `stopped`: everything is stopped (`http-tasks stop`); users are deferred as they stood.
+ * - `notAllowed`: the operator's policy forbids the next users; those who were begun were finished or deferred.
  * - `fenced`: another attempt has taken over the chunk, or the sweep is sealed; this one wrote and sent nothing more.
  */
-export type ChunkEnd = 'rangeDone' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'stopped' | 'fenced';
+export type ChunkEnd =
+  'rangeDone' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'stopped' | 'notAllowed' | 'fenced';
 
 /** A key that a provider refused; the slot is absent for a service with one key. */
 export interface RefusedKey {
@@ -173,6 +177,8 @@ export interface RefusedKey {
 export interface ChunkResult extends ChunkProgress {
   end: ChunkEnd;
   unauthorized?: RefusedKey;
+  /** With `notAllowed`: the rule of the operator's policy. */
+  rule?: string;
   /** ISO 8601: when the first of the deferred users may be tried again. */
   nextTryAt?: string;
 }
@@ -191,8 +197,10 @@ export interface BulkResult {
   /** Calls that were answered or refused. */
   calls: number;
   outcomes: Partial<Record<Outcome, number>>;
-  end: 'done' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'stopped' | 'fenced' | 'later';
+  end: 'done' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'stopped' | 'notAllowed' | 'fenced' | 'later';
   unauthorized?: RefusedKey;
+  /** With `notAllowed`: the rule of the operator's policy. */
+  rule?: string;
   /** ISO 8601, with `later`: the provider asked to wait, or could not be reached. */
   nextTryAt?: string;
 }
@@ -235,6 +243,8 @@ export interface OpenChildren {
 export interface OpenedChildren {
   /** Everything is stopped (`http-tasks stop`), so that no user got an intent. */
   stopped?: boolean;
+  /** The rule of the operator's policy because of which no user got an intent. */
+  notAllowed?: string;
   fence: number;
   users: { seq: number; round: number }[];
 }

@@ -23,7 +23,7 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
     'httpTasks.openSweep': async (input) =>
       openSweep(dependencies, input, await requireRunOf(callers, 'offboardUsers')),
     'httpTasks.takeSnapshot': async (input) => takeSnapshot(dependencies, input, await own(input.sweepId)),
-    'httpTasks.planChunks': async (input) => (await own(input.sweepId), planChunks(dependencies, input)),
+    'httpTasks.planChunks': async (input) => planChunks(dependencies, input, await own(input.sweepId)),
     'httpTasks.runChunk': async (input) => runChunk(input, await own(input.sweepId)),
     'httpTasks.runBulk': async (input) => runBulk(dependencies, input, await own(input.sweepId)),
     'httpTasks.closeTargets': async (input) => closeTargets(dependencies, input, await own(input.sweepId)),

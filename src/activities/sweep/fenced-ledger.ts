@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LedgerUnavailableError } from '../../ledger/ledger';
-import type { SubjectHistory } from '../../ledger/ledger';
+import type { DailyLimit, SubjectHistory } from '../../ledger/ledger';
 import { SweepFencedError } from '../../ledger/sweeps/sweep-errors';
 import type { ChunkFence, DeferredUser, Opener, OpenUser, Removal, SettledUser } from '../../ledger/sweeps/sweep-types';
 import type { ChunkDependencies } from './chunk-dependencies';
@@ -76,10 +76,12 @@ export class FencedLedger {
     return performance.now() > this.#confirmedAtMs + CONFIRM_AFTER_MS;
   }
 
-  async openWave(range: { from: number; to: number }, limit: number): Promise<OpenUser[]> {
+  async openWave(range: { from: number; to: number }, limit: number, daily?: DailyLimit): Promise<OpenUser[]> {
     this.#waves += 1;
     const wave = this.#waves;
-    return this.#confirmedBy(() => this.#sweeps.openWave({ ...this.#chunk, ...this.#opener, range, wave, limit }));
+    return this.#confirmedBy(() =>
+      this.#sweeps.openWave({ ...this.#chunk, ...this.#opener, range, wave, limit, daily }),
+    );
   }
 
   async flush(users: readonly (SettledUser | DeferredUser)[]): Promise<void> {

@@ -2,7 +2,10 @@ import { SweepConflictError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { NewSweep, SweepRow, SweepTerms } from '../../ledger/sweeps/sweep-types';
 import type { CallingRun } from '../callers';
+import { refuseForbiddenPlan, refuseViolation } from '../governed';
+import type { Governing } from '../governed';
 import { refusal, refuseUnsendable, requireService } from '../refusals';
+import { sourceProblem } from '../../operator-policy/rules';
 import type { PlannedStep, StepPlan } from '../../policy/providers/step-plan';
 import { batchProvider } from '../../providers/batch';
 import { builtInOptions, RATED_PROVIDER } from '../../providers/built-in';
@@ -19,8 +22,9 @@ export async function openSweep(
   input: OpenSweep,
   run: CallingRun,
 ): Promise<OpenedSweep> {
-  const { services, catalogue, sender, ledger, searchAttributes } = dependencies;
+  const { services, catalogue, sender, ledger, searchAttributes, policy } = dependencies;
   const steps = input.terms && planStepsOf(input.terms.plan, dependencies);
+  if (policy) refuseForbidden(dependencies, input, steps);
   if (input.usesBatch && !steps) requireKeys(batchProvider(), services);
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
   const { snapshot, rate } = input;
@@ -28,8 +32,8 @@ export async function openSweep(
   const sweepId = await withSweep(async () => {
     const opened =
       snapshot === undefined
-        ? await makeSweep(ledger.sweeps, input, termsOf(input, steps), run)
-        : await claimSnapshot(ledger.sweeps, { snapshot, ...termsOf(input, steps) }, run.firstRunId);
+        ? await makeSweep(ledger.sweeps, input, termsOf(input, steps, policy), run)
+        : await claimSnapshot(ledger.sweeps, { snapshot, ...termsOf(input, steps, policy) }, run.firstRunId);
     if (rate !== undefined) await setRate(dependencies, opened, rate);
     return opened;
   });
@@ -38,6 +42,19 @@ export async function openSweep(
     ...(steps && titlesOf(steps, dependencies)),
     ...(searchAttributes().length > 0 && { searchAttributes: [...searchAttributes()] }),
   };
+}
+
+/** @throws ApplicationFailure `Task.NotAllowed` */
+function refuseForbidden(
+  { policy, services }: SweepDependencies,
+  { terms, compensation, snapshot, redriveOf }: OpenSweep,
+  steps: StepPlan | undefined,
+): void {
+  if (!policy || !terms || !steps) return;
+  const { reason, dryRun } = terms.plan;
+  refuseForbiddenPlan(policy, { reason: reason.code, steps, services, dryRun, compensation: compensation?.task });
+  const source = snapshot !== undefined ? 'snapshot' : redriveOf !== undefined ? 'redrive' : undefined;
+  if (source !== undefined) refuseViolation(sourceProblem(policy.rules, source));
 }
 
 /** Before anything can be called. */
@@ -168,12 +185,20 @@ function titlesOf({ steps }: StepPlan, { providers }: SweepDependencies): Pick<O
   };
 }
 
-function termsOf({ terms, rate }: OpenSweep, steps: StepPlan | undefined): { terms?: SweepTerms } {
+function termsOf({ terms, rate }: OpenSweep, steps: StepPlan | undefined, policy: Governing): { terms?: SweepTerms } {
   if (!terms) return {};
   const { plan, needsApproval, maxUsers } = terms;
   const dryRunRate = plan.dryRun && rate !== undefined ? { dryRunRate: rate } : {};
   const stepsPlan = steps && { stepsPlan: JSON.stringify(steps) };
-  return { terms: { plan: JSON.stringify({ ...plan, ...dryRunRate }), ...stepsPlan, needsApproval, maxUsers } };
+  return {
+    terms: {
+      plan: JSON.stringify({ ...plan, ...dryRunRate }),
+      ...stepsPlan,
+      needsApproval,
+      maxUsers,
+      policyDigest: policy?.digest,
+    },
+  };
 }
 
 async function createUnlessTaken(sweeps: SweepLedger, sweep: NewSweep): Promise<SweepRow | undefined> {

@@ -1,13 +1,18 @@
-import type { SweepCounts } from '../../ledger/sweeps/sweep-types';
+import type { SweepCounts, SweepRow } from '../../ledger/sweeps/sweep-types';
 import type { OutcomeCounts } from '../../policy/sweep-result';
 import type { PlanChunks, PlannedChunks } from './contract';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
+import { dailyLimit, sweepProblem } from '../governed';
+import type { Governing } from '../governed';
+import type { OpenedLedger } from '../../ledger/open-ledger';
+import type { RuleName } from '../../operator-policy/rules';
 
 /** See `SweepActivities`. Reads only. */
 export async function planChunks(
-  { ledger }: Pick<SweepDependencies, 'ledger'>,
+  { ledger, policy, services }: Pick<SweepDependencies, 'ledger' | 'policy' | 'services'>,
   { sweepId, limit, ...query }: PlanChunks,
+  sweep: Pick<SweepRow, 'plan' | 'stepsPlan' | 'total'>,
 ): Promise<PlannedChunks> {
   return withSweep(async () => {
     const { sweeps } = ledger;
@@ -15,6 +20,7 @@ export async function planChunks(
     const readyForBulk = await sweeps.readyForBulk(sweepId);
     const waitingForPerson = await sweeps.countWaiting(sweepId);
     const stopped = (await ledger.forbids([])) === 'stopped';
+    const notAllowed = sweepProblem(policy, sweep, services)?.rule ?? (await fullDay(ledger, policy, counted));
     // Who asks for no chunk wants the counts alone.
     const { ranges, nextSeq } =
       limit === 0 ? { ranges: [] } : await sweeps.readUnfinished({ sweepId, limit, ...query });
@@ -32,6 +38,7 @@ export async function planChunks(
       readyForBulk,
       ...(Object.keys(waitingForPerson).length > 0 && { waitingForPerson }),
       ...(stopped && { stopped }),
+      ...(notAllowed !== undefined && { notAllowed }),
     };
   });
 }
@@ -39,4 +46,14 @@ export async function planChunks(
 /** Users as the outside counts them: who has no outcome yet is pending, whatever the ledger knows beyond that. */
 export function outcomeCounts({ pending, open, waitingForBulk, ...counts }: SweepCounts): OutcomeCounts {
   return { ...counts, pending: pending + open + waitingForBulk };
+}
+
+/** Returns the rule by which no new user may be begun today, if there is one who waits for that. */
+async function fullDay(
+  ledger: Pick<OpenedLedger, 'countUsersOfDay'>,
+  policy: Governing,
+  { pending }: SweepCounts,
+): Promise<RuleName | undefined> {
+  const daily = pending > 0 ? dailyLimit(policy) : undefined;
+  return daily && (await ledger.countUsersOfDay(daily.day)) >= daily.mostUsers ? 'users.perDay' : undefined;
 }

@@ -3,6 +3,9 @@ import type { SubjectHistory } from '../../ledger/ledger';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import { SweepBarredError, SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
 import type { OpenUser } from '../../ledger/sweeps/sweep-types';
+import { timeProblem } from '../../operator-policy/rules';
+import type { Violation } from '../../operator-policy/rules';
+import { dailyLimit, dayIsFull } from '../governed';
 import type { ChunkControl, ChunkDependencies } from './chunk-dependencies';
 import { ChunkRun } from './chunk-run';
 import type { ChunkWork } from './chunk-run';
@@ -105,13 +108,14 @@ class ChunkAttempt {
     await this.#checkTolerance();
     // Whatever kept waves from being opened is noted; who is under way comes to an end all the same.
     const end = await this.#openWaves().catch(() => 'rangeDone' as const);
-    if (end === 'time') this.#run.timeIsOver();
+    if (end !== 'rangeDone') this.#run.timeIsOver();
     await this.#allEnded();
     await this.#outcomes.drain();
     const { error, reason } = this.#run;
     if (error) throw error;
     const { nextTryAt } = this.#outcomes;
-    return { ...this.#progress, end, ...reason, ...(nextTryAt !== undefined && { nextTryAt }) };
+    const ended = end === 'rangeDone' || end === 'time' ? { end } : { end: 'notAllowed' as const, rule: end.rule };
+    return { ...this.#progress, ...ended, ...reason, ...(nextTryAt !== undefined && { nextTryAt }) };
   }
 
   /** Users who wait for a call while the provider asks everybody to wait are not waited for much longer than the time given. */
@@ -127,17 +131,25 @@ class ChunkAttempt {
     return { opened: this.#opened, ...this.#outcomes.tally };
   }
 
-  async #openWaves(): Promise<'rangeDone' | 'time'> {
+  async #openWaves(): Promise<'rangeDone' | 'time' | Violation> {
     const { ledger, stopped, input, beganAtMs, dependencies } = this.#run;
-    const { openUsers } = dependencies.limits;
+    const { limits, policy } = dependencies;
+    const { openUsers } = limits;
     const range = { from: input.fromSeq, to: input.toSeq };
     for (;;) {
       const places = await openUsers.take(WAVE, stopped);
       let begun = 0;
       try {
         if (stopped.aborted || performance.now() > beganAtMs + input.beginForMs) return 'time';
+        const forbidden = policy && !input.plan.dryRun ? timeProblem(policy.rules, new Date()) : undefined;
+        if (forbidden) return forbidden;
+        const daily = input.plan.dryRun ? undefined : dailyLimit(policy);
         const askedAtMs = performance.now();
-        const users = await this.#noting(() => ledger.openWave(range, places));
+        const users = await this.#noting(() => ledger.openWave(range, places, daily)).catch((error: unknown) => {
+          if (error instanceof SweepBarredError && error.obstacle === 'dayIsFull') return dayIsFull(daily?.mostUsers);
+          throw error;
+        });
+        if ('rule' in users) return users;
         if (users.length === 0) return 'rangeDone';
         const histories = await this.#noting(() => this.#historiesOf(users));
         begun = users.length;
@@ -227,6 +239,8 @@ class ChunkAttempt {
     } catch (error) {
       if (error instanceof SweepFencedError) this.#run.stopFenced();
       else if (error instanceof SweepBarredError && error.obstacle === 'stopped') this.#run.stopStopped();
+      // Users who were begun are finished.
+      else if (error instanceof SweepBarredError && error.obstacle === 'dayIsFull') throw error;
       // Waited for as long as there was time: whoever is still open is settled by the next attempt.
       else if (!(error instanceof LedgerUnavailableError))
         this.#run.stopFailed(error instanceof Error ? error : new Error(String(error)));

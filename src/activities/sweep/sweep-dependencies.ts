@@ -9,6 +9,7 @@ import type { ProviderSet } from '../../providers/provider-set';
 import type { Catalogue } from '../../tasks/catalogue';
 import type { CallBudgets } from '../call-budget';
 import type { Callers } from '../callers';
+import type { Governing } from '../governed';
 
 /** What the activities of sweeps work with. */
 export interface SweepDependencies {
@@ -26,6 +27,8 @@ export interface SweepDependencies {
   services: ReadonlyMap<string, ServiceSettings>;
   /** Fields with a user's bearer token that may stand in a plain history. */
   allowSensitive: ReadonlySet<string>;
+  /** What the operator allows. @default everything */
+  policy?: Governing;
   /** How much is done at a time. @default see DEFAULT_WORK_LIMITS */
   workLimits?: WorkLimits;
   /** What sources may read. */

@@ -6,6 +6,9 @@ import { builtInStepPlanOf } from '../../providers/built-in';
 import { doneStepsOf } from '../../providers/done-steps';
 import { SOURCE_KINDS } from '../../policy/source-spec';
 import type { SourceSpec } from '../../policy/source-spec';
+import { ONLY_ENVIRONMENT } from '../../ledger/user-subjects';
+import { sizeProblem, sourceName, sourceProblem } from '../../operator-policy/rules';
+import { refuseForbiddenCall, refuseViolation } from '../governed';
 import { refusal } from '../refusals';
 import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
 import { copyRedriven } from './copy-redriven';
@@ -27,16 +30,31 @@ export async function takeSnapshot(
   given: TakeSnapshot,
   sweep: SweepRow,
 ): Promise<Snapshot> {
+  const { policy } = dependencies;
   const input = { ...given, maxUsers: sweep.maxUsers ?? given.maxUsers };
   let told: Snapshot = { total: 0, duplicates: 0, rejected: 0 };
   const onProgress = ({ total, duplicates, rejected }: SnapshotState): void => {
     told = { total, duplicates, rejected };
     refuseTooMany(told, input);
+    if (policy) refuseViolation(sizeProblem(policy.rules, told.total));
   };
   return beating(
     () => told,
     (signal) => withSweep(() => take(dependencies, input, { signal, onProgress })),
   );
+}
+
+/** @throws ApplicationFailure `Task.NotAllowed` for a source, or a task that it calls, which the policy does not allow. */
+function refuseForbiddenSource(
+  { policy, catalogue, services }: SweepDependencies,
+  { source }: Pick<TakeSnapshot, 'source'>,
+): void {
+  if (!policy || !source) return;
+  refuseViolation(sourceProblem(policy.rules, sourceName(source)));
+  const task = source.pages && catalogue.find(source.pages.task);
+  if (!task) return;
+  const environment = services.get(task.service.name)?.environment ?? ONLY_ENVIRONMENT;
+  refuseForbiddenCall(policy, task, source.pages?.input ?? {}, { environment });
 }
 
 /** How reading is stopped and watched. */
@@ -47,6 +65,7 @@ interface Control {
 
 async function take(dependencies: SweepDependencies, input: TakeSnapshot, control: Control): Promise<Snapshot> {
   const { sweeps } = dependencies.ledger;
+  refuseForbiddenSource(dependencies, input);
   const row = await sweeps.read(input.sweepId);
   if (row === undefined) throw new UnknownSweepError(input.sweepId);
   const origin = row.redriveOf !== undefined ? 'redriveOf' : input.source ? 'source' : 'snapshot';

@@ -14,6 +14,7 @@ import { schedulesMigration } from './0014-schedules';
 import { sweepRatesMigration } from './0015-sweep-rates';
 import { sweepStepsMigration } from './0016-sweep-steps';
 import { logMigration } from './0017-log';
+import { policyMigration } from './0018-policy';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   sweepRatesMigration,
   sweepStepsMigration,
   logMigration,
+  policyMigration,
 ];

@@ -69,12 +69,13 @@ export class SweepNotYoursError extends Error {
 }
 
 /** Why no intent is recorded for any user of a sweep, although the caller holds the chunk's fence. */
-export type SweepObstacle = 'notApproved' | 'tooManyUsers' | 'stopped';
+export type SweepObstacle = 'notApproved' | 'tooManyUsers' | 'stopped' | 'dayIsFull';
 
 const OBSTACLES: Readonly<Record<SweepObstacle, string>> = {
   notApproved: 'has not been approved',
   tooManyUsers: 'has more users than its maxUsers allows',
   stopped: 'must wait, because all calls that change something are stopped (http-tasks stop)',
+  dayIsFull: "must wait for the next day (UTC), because the operator's policy allows no more users today",
 };
 
 /** No intent may currently be recorded for the sweep, and none was. */

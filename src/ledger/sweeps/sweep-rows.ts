@@ -57,12 +57,13 @@ export async function claim(
   return readOwn(context, sweepId);
 }
 
-function columnsOf({ plan, stepsPlan, needsApproval, maxUsers }: SweepTerms) {
+function columnsOf({ plan, stepsPlan, needsApproval, maxUsers, policyDigest }: SweepTerms) {
   return {
     plan: storable(plan),
     ...(stepsPlan !== undefined && { steps_plan: storable(stepsPlan) }),
     needs_approval: needsApproval ? 1 : 0,
     max_users: maxUsers,
+    policy_digest: policyDigest ?? null,
   };
 }
 
@@ -163,6 +164,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     ...(row.plan !== null && { plan: row.plan }),
     ...(row.steps_plan !== null && { stepsPlan: row.steps_plan }),
     ...(row.max_users !== null && { maxUsers: row.max_users }),
+    ...(row.policy_digest !== null && { policyDigest: row.policy_digest }),
     needsApproval: row.needs_approval === 1,
     ...(row.approved_by !== null && { approvedBy: row.approved_by }),
     ...(row.approved_at !== null && { approvedAt: new Date(row.approved_at).toISOString() }),

@@ -4,7 +4,7 @@ import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { TargetUser } from '../../policy/target-user';
 import type { TaskFailureType } from '../../tasks/failure';
-import type { ReceiptOutcome } from '../ledger';
+import type { DailyLimit, ReceiptOutcome } from '../ledger';
 import type { IsThing } from '../user-subjects';
 
 /** Decisions about a sweep that become final when a run claims it. */
@@ -15,6 +15,8 @@ export interface SweepTerms {
   stepsPlan?: string;
   /** Whether no intent is recorded before an approval. */
   needsApproval: boolean;
+  /** SHA-256 of the policy of the worker that opens it, in hex. @default no policy */
+  policyDigest?: string | undefined;
   /** Maximum number of users; no intent is recorded for a sweep with more. */
   maxUsers: number;
 }
@@ -48,6 +50,8 @@ export interface SweepRow {
   /** The steps that all users get, as JSON; absent for a sweep that an earlier version opened. */
   stepsPlan?: string;
   maxUsers?: number;
+  /** SHA-256 of the policy of the worker that opened it, in hex; absent without a policy. */
+  policyDigest?: string;
   needsApproval: boolean;
   /** Who approved it: a claim. */
   approvedBy?: string;
@@ -172,6 +176,11 @@ export interface OpenWave extends ChunkFence, Opener {
   wave: number;
   /** At most {@link MOST_USERS_IN_A_WAVE}. */
   limit: number;
+  /**
+   * Counts users who are begun for the first time on their day. Others are opened also when the day is full.
+   * @default not counted
+   */
+  daily?: DailyLimit | undefined;
 }
 
 /** A user whose intent is recorded, so that calls may be made. */

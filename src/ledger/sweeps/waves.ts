@@ -4,7 +4,7 @@ import { rankOf, worstOutcome } from '../../policy/worst-outcome';
 import { requireHashes, storable, storableOrNull } from '../values';
 import { keyOf, numberOf, openedOrRefused, openerValues, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
-import { SweepFencedError } from './sweep-errors';
+import { SweepBarredError, SweepFencedError } from './sweep-errors';
 import { MOST_USERS_IN_A_WAVE, WAITS_FOR_PERSON } from './sweep-types';
 import type { DeferredUser, FlushWave, OpenUser, OpenWave, SettledUser, StepReceipt } from './sweep-types';
 import { dropSettled, saveDeferred } from './target-progress';
@@ -26,6 +26,8 @@ export async function openWave(context: SweepContext, wave: OpenWave): Promise<O
   const opening =
     context.dialect === 'postgres' ? openInPostgres(context, sweep, wave) : openInLibsql(context, sweep, wave);
   const rows = await openedOrRefused(context, opening, wave);
+  if (rows.length === 0 && wave.daily && (await someoneIsLeft(context, sweep, wave)))
+    throw new SweepBarredError(wave.sweepId, 'dayIsFull');
   return rows
     .sort(
       (a, b) =>
@@ -40,21 +42,45 @@ export async function openWave(context: SweepContext, wave: OpenWave): Promise<O
     }));
 }
 
+/** Whether a user could be begun if there were a place for it on this day. Read after nothing was opened. */
+async function someoneIsLeft({ db }: SweepContext, sweep: number, { range }: OpenWave): Promise<boolean> {
+  const row = await db
+    .selectFrom('targets')
+    .select('seq')
+    .where('sweep', '=', sweep)
+    .where('seq', '>=', range.from)
+    .where('seq', '<=', range.to)
+    .where('state', '=', 'pending')
+    .where('intent_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 async function openInPostgres({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
-  const { rows } = await sql<OpenRow>`
-    select * from ledger_sweep_wave(${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${wave.fence},
+  const { daily } = wave;
+  const values = sql`${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${wave.fence},
       ${wave.wave}, ${wave.range.from}, ${wave.range.to}, ${wave.limit}, ${new Date().toISOString()},
-      ${openerValues(wave)})`.execute(db);
+      ${openerValues(wave)}`;
+  const { rows } = await (
+    daily
+      ? sql<OpenRow>`select * from ledger_policy_wave(${values}, ${daily.day}, ${daily.mostUsers})`
+      : sql<OpenRow>`select * from ledger_sweep_wave(${values})`
+  ).execute(db);
   return rows;
 }
 
 /** Writes first and then reads, so that everything returned has been recorded. */
 async function openInLibsql({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
-  const { range, fence } = wave;
-  await sql`
-    insert into write_sweep_wave (sweep, sweep_id, chunk_id, fence, wave, first, last, most, at, claimed_by, sends)
-    values (${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${fence}, ${wave.wave}, ${range.from},
-      ${range.to}, ${wave.limit}, ${new Date().toISOString()}, ${openerValues(wave)})`.execute(db);
+  const { range, fence, daily } = wave;
+  const columns = sql.raw('sweep, sweep_id, chunk_id, fence, wave, first, last, most, at, claimed_by, sends');
+  const values = sql`${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${fence}, ${wave.wave}, ${range.from},
+      ${range.to}, ${wave.limit}, ${new Date().toISOString()}, ${openerValues(wave)}`;
+  await (
+    daily
+      ? sql`insert into write_policy_wave (${columns}, day, most_users) values (${values}, ${daily.day}, ${daily.mostUsers})`
+      : sql`insert into write_sweep_wave (${columns}) values (${values})`
+  ).execute(db);
   const { rows } = await sql<OpenRow>`
     select t.seq, t.round, t.unsettled, i.ids, i.subjects
     from targets as t join target_ids as i on i.sweep = t.sweep and i.seq = t.seq

@@ -45,6 +45,7 @@ export class BulkCalls {
       const result = await this.#scope.run(() => runBulk(input, { summary }));
       if (result.end === 'unauthorized' && result.unauthorized) state.pauseForKey(result.unauthorized);
       if (result.end === 'tolerance' || result.end === 'stopped') state.pause(result.end);
+      if (result.end === 'notAllowed') state.pauseForRule(result.rule ?? '');
       if (state.isPaused) this.stop();
       return result;
     } catch (error) {

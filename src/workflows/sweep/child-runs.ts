@@ -76,6 +76,7 @@ export class ChildRuns {
     });
     state.children = { fence: opened.fence, wave };
     if (opened.stopped) state.pause('stopped');
+    if (opened.notAllowed !== undefined) state.pauseForRule(opened.notAllowed);
     return opened.users;
   }
 
@@ -145,7 +146,7 @@ function stepsOfFailure(error: ChildWorkflowFailure): StepResult[] {
   const { steps, type } = (details ?? {}) as { steps?: OffboardResult['steps']; type?: string };
   if (steps !== undefined && steps.length > 0) return steps;
   // It was refused before its first call.
-  if (type === 'Task.InvalidInput') {
+  if (type === 'Task.InvalidInput' || type === 'Task.NotAllowed') {
     return [{ step: 'offboarding', task: 'offboardUser', outcome: 'failed', failure: details as TaskFailure }];
   }
   const reason = isCancellation(error) ? 'cancelled' : 'runFailed';

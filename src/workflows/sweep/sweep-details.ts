@@ -118,6 +118,8 @@ function wayOn(pausedBecause: string | undefined): string {
   if (pausedBecause === 'tolerance') return 'Look at what failed; then send the update `resume`, or cancel.';
   if (pausedBecause?.startsWith('Task.Unauthorized'))
     return 'Fix the key (a key from a file is read again); then send the update `resume`.';
+  if (pausedBecause?.startsWith('Task.NotAllowed'))
+    return "The operator's policy (`http-tasks policy show` on the worker) forbids more for now. It resumes when the rule allows it.";
   if (pausedBecause === 'stopped')
     return 'Every call that changes something is stopped; `http-tasks start` lifts that and resumes this sweep.';
   return 'Send the update `resume` to go on.';

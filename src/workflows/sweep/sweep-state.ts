@@ -196,6 +196,16 @@ export class SweepState {
     this.pause(`Task.Unauthorized ${slot === undefined ? service : `${service}.${slot}`}`);
   }
 
+  /** A rule of the operator's policy: `Task.NotAllowed hours`. */
+  pauseForRule(rule: string): void {
+    this.pause(`${NOT_ALLOWED}${rule}`);
+  }
+
+  /** Whether it is paused for something that ends without a person's word to the sweep: a stop, or a rule of the policy. */
+  get waitsForOperator(): boolean {
+    return this.pausedBecause === 'stopped' || this.pausedBecause?.startsWith(NOT_ALLOWED) === true;
+  }
+
   pauseBeyondTolerance(): void {
     if (this.mostFailed !== undefined && this.failed > this.mostFailed) this.pause('tolerance');
   }
@@ -341,6 +351,9 @@ export class SweepState {
     };
   }
 }
+
+/** Begins what a sweep that is paused for a rule of the policy says. */
+const NOT_ALLOWED = 'Task.NotAllowed ';
 
 function isMoment(deadline: string | undefined): boolean {
   return deadline !== undefined && toDurationMs(deadline) === undefined;

@@ -149,6 +149,7 @@ export class UserChunks {
     if (result.nextTryAt !== undefined) this.#waitFor(result.nextTryAt);
     if (result.end === 'unauthorized' && result.unauthorized) state.pauseForKey(result.unauthorized);
     if (result.end === 'tolerance' || result.end === 'stopped') state.pause(result.end);
+    if (result.end === 'notAllowed') state.pauseForRule(result.rule ?? '');
     state.pauseBeyondTolerance();
     if (state.isPaused) this.stop();
   }

@@ -4,6 +4,7 @@ import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings'
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { AskingOptions } from '../deletion-question';
 import { CommandFailure, Refusal } from '../errors';
+import { refuseForbiddenInput } from '../forbidden';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';
 import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
@@ -37,6 +38,7 @@ export async function createSchedule(
   return withTemporal<ExitCode>(io, options, async (client) => {
     const title = "This schedules sweeps that delete users' data, which cannot be undone.";
     const when = `${timesOf(wanted)}${wanted.state?.paused ? ', paused until it is resumed' : ''}`;
+    refuseForbiddenInput(io, input);
     await checkQuery(io, client, { taskQueue, input });
     await askAboutSchedule(
       io,

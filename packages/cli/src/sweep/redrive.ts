@@ -6,6 +6,7 @@ import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/swe
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { notConfirmed, placeToAskAbout } from '../deletion-question';
 import { CommandFailure, Refusal } from '../errors';
+import { refuseForbiddenInput } from '../forbidden';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import { printable, say } from '../output';
@@ -43,6 +44,7 @@ export async function redriveSweep(io: Io, sweepId: string, options: RedriveOpti
       id: ownId ?? (await freshId(ledger.sweeps, sweepId)),
     }));
     const input = await redriveInput(client, sweepId, given);
+    refuseForbiddenInput(io, input);
     await requireWorker(client, taskQueue);
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
     const asked =

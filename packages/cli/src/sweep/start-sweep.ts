@@ -27,6 +27,7 @@ import { discardSnapshot, environmentsOf, openSweepFile, takeLocalSnapshot } fro
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
 import { APPROVED_BY_ANSWER, askAndApprove, confirmSweep, leftOut, sourceName } from './sweep-question';
 import type { AskedSweep } from './sweep-question';
+import { refuseForbiddenInput } from '../forbidden';
 import { exitCodeOf, printSweep, sayNextSteps, sourceDocument, toDocument } from './sweep-report';
 import { SWEEP_WORKFLOW, describeSweep } from './sweep-run';
 import { watchSweep } from './watch';
@@ -35,6 +36,7 @@ import { watchSweep } from './watch';
 export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOptions): Promise<ExitCode> {
   const { taskQueue } = readQueueSettings(io.env);
   const { sweepId, input, local, isOwnId } = wanted;
+  refuseForbiddenInput(io, input, { local: local !== undefined });
   // Whatever is wrong with the file itself is told before anybody is asked.
   if (local) await openSweepFile(local);
   if (local?.file === STANDARD_INPUT && io.stdin.isTTY) {

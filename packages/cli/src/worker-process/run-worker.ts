@@ -10,6 +10,8 @@ import { readWorkerSettings, setupLine } from 'temporal-http-tasks/internal/conf
 import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
 import { servicesOf } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { PolicyError } from 'temporal-http-tasks/internal/operator-policy/policy-error';
+import { readPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
 import type { Settings } from 'temporal-http-tasks/internal/config/settings';
 import { readTemporalConnection } from '../temporal-connection';
 import type { TemporalConnection } from '../temporal-connection';
@@ -40,6 +42,8 @@ import { readPrebuiltWorkflows } from './prebuilt-workflows';
 export async function runWorker(env: NodeJS.ProcessEnv, providers: readonly Provider[] = []): Promise<void> {
   const required = servicesOf(providers);
   const known = [...CATALOGUE_SERVICES, ...required];
+  // The plugin reads it too; here it is reported before anything is connected.
+  const policy = readPolicy(env);
   const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES, required);
   const { connectionOptions, namespace = 'default' } = readTemporalConnection(env);
   // The API key may be in Temporal's configuration file instead of the environment.
@@ -64,12 +68,14 @@ export async function runWorker(env: NodeJS.ProcessEnv, providers: readonly Prov
       ),
       temporal,
       namespace,
+      policy: policy ? `${policy.file} (sha256 ${policy.digest})` : 'none',
     },
     'starting',
   );
   for (const { setting, message } of nearMisses(env, known))
     log.warn({ setting }, `The environment variable ${setting} ${message}`);
   const plugin = new HttpTasksPlugin({
+    env,
     settings,
     providers,
     startTemplates: settings.startTemplates,
@@ -258,7 +264,7 @@ class Stopping {
 
 /** Returns why a worker could not start, for the person who started it, and the exit code: 2 if a setting is wrong. */
 function startupProblem(error: unknown): { message: string; exitCode: 1 | 2 } {
-  if (error instanceof SettingsError || error instanceof LedgerSettingError)
+  if (error instanceof SettingsError || error instanceof LedgerSettingError || error instanceof PolicyError)
     return { message: error.message, exitCode: 2 };
   if (error instanceof TransportError)
     return {

@@ -9,6 +9,7 @@ import type { SeenAnswer } from 'temporal-http-tasks/internal/http/read-answer';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { callProblemBefore, countingProblem } from 'temporal-http-tasks/internal/operator-policy/before-start';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { servicesFor } from 'temporal-http-tasks/internal/tasks/needed-services';
@@ -17,6 +18,7 @@ import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/nest
 import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
 import { guardedEffect, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
+import { refuseForbidden } from './parts';
 import type { GatewayParts } from './parts';
 import { hasSubjectKey } from './receipts';
 import type { CallRequest, TestAnswer } from './wire';
@@ -44,6 +46,7 @@ export async function callDirectly(
   const look = lookOf(parts, task);
   const settings = parts.secrets.senderSettings(servicesFor([task, ...(look ? [look] : [])]));
   const { effect, environment, production, origin } = prepareRequest(task, input, settings);
+  refuseForbidden(parts, (rules) => callProblemBefore(rules, task, input, { environment }));
   refuseAccidentalProduction({ origin }, env, servicesOf(parts));
   requireConfirmation(
     { task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment },
@@ -59,7 +62,7 @@ export async function callDirectly(
   };
   const startedAt = performance.now();
   try {
-    const { receipts, note, send } = sending({ env, effect, sender: watched, look, signal }, task, input);
+    const { receipts, note, send } = sending({ parts, effect, sender: watched, look, signal }, task, input);
     const told = { environment, ...(receipts !== undefined && { receipts }), ...(note !== undefined && { note }) };
     const ended = await send().then(
       ({ status, requestId, output, settledBy }: LoneAnswer) => ({
@@ -93,15 +96,17 @@ function settledNote(look: string): string {
 }
 
 interface SendingParts {
-  env: GatewayParts['secrets']['env'];
+  parts: GatewayParts;
   effect: string;
   sender: TaskSender;
   look: HttpTask | undefined;
   signal: AbortSignal;
 }
 
-function sending({ env, effect, sender, look, signal }: SendingParts, task: HttpTask, input: unknown): Sending {
+function sending({ parts, effect, sender, look, signal }: SendingParts, task: HttpTask, input: unknown): Sending {
   if (effect === 'read') return { send: () => sender.send(task, input, { signal }) };
+  const { env } = parts.secrets;
+  if (!hasSubjectKey(env)) refuseForbidden(parts, countingProblem);
   if (!hasSubjectKey(env)) return { note: NO_RECEIPTS, send: () => sendLoneCall(sender, task, input, { look }) };
   const runId = randomUUID();
   return {
@@ -111,7 +116,7 @@ function sending({ env, effect, sender, look, signal }: SendingParts, task: Http
       const ledger = await openLedger({ url, subjectKey, plaintextAllowed });
       try {
         const hasher = createSubjectHasher(subjectKey);
-        return await runLoneCall({ sender, ledger, hasher }, task, input, { runId, look });
+        return await runLoneCall({ sender, ledger, hasher, policy: parts.policy }, task, input, { runId, look });
       } finally {
         await ledger.close();
       }

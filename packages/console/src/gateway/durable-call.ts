@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
+import { callProblemBefore } from 'temporal-http-tasks/internal/operator-policy/before-start';
 import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
@@ -11,7 +12,7 @@ import { showRequest } from '../reference/shown-request';
 import { guardedEffect, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { notThere } from './not-there';
-import { runUrl, withTemporal } from './parts';
+import { refuseForbidden, runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { CallRequest, DurableCall, StartedCall, WireFailure } from './wire';
 import { placeOfRuns } from './worker-production';
@@ -28,6 +29,7 @@ export async function startDurably(
   { input, confirm }: CallRequest,
 ): Promise<StartedCall> {
   parseInput(task.name, task.input, input);
+  refuseForbidden(parts, (rules) => callProblemBefore(rules, task, input, { environment: undefined }));
   const { env } = parts.secrets;
   const { shown } = showRequest(task, input, env);
   refuseAccidentalProduction(shown, env, [task.service]);

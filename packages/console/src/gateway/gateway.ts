@@ -23,6 +23,7 @@ import { offboardingRoutes } from './routes/offboarding-routes';
 import { pageRoutes } from './routes/page-routes';
 import { runRoutes } from './routes/run-routes';
 import { plainCallRoutes, taskRoutes } from './routes/task-routes';
+import { readPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
 import { GatewaySecrets } from './secrets';
 import { utcpManual } from './utcp-manual';
 import type { AboutGateway } from './wire';
@@ -123,6 +124,7 @@ function partsOf({
     secrets: new GatewaySecrets(env, services),
     place: { taskQueue, address, namespace, documentOptions },
     ...(temporal && { temporal }),
+    policy: readPolicy(env),
     version,
     report,
   };

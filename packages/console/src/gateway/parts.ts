@@ -3,6 +3,9 @@ import type { TaskSearch } from '../search';
 import type { SnippetPlace } from '../reference/snippets/snippets';
 import type { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { violationText } from 'temporal-http-tasks/internal/operator-policy/before-start';
+import type { OperatorPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
+import type { Violation } from 'temporal-http-tasks/internal/operator-policy/rules';
 import { GatewayRefusal } from './http-error';
 import type { GatewaySecrets } from './secrets';
 
@@ -25,6 +28,8 @@ export interface GatewayParts {
   secrets: GatewaySecrets;
   place: SnippetPlace;
   temporal?: GatewayTemporal;
+  /** What the operator allows. @default everything */
+  policy?: OperatorPolicy | undefined;
   version: string;
   /** Receives unexpected errors, without secrets. */
   report: (line: string) => void;
@@ -64,4 +69,17 @@ export function runUrl(
   return {
     url: `${temporal.ui}/namespaces/${encodeURIComponent(place.namespace)}/workflows/${encodeURIComponent(workflowId)}/${runId}`,
   };
+}
+
+/**
+ * Requires that the gateway's policy, if it has one, allows something.
+ *
+ * @throws GatewayRefusal `Task.NotAllowed`
+ */
+export function refuseForbidden(
+  { policy }: GatewayParts,
+  find: (rules: OperatorPolicy['rules']) => Violation | undefined,
+): void {
+  const violation = policy && find(policy.rules);
+  if (violation) throw new GatewayRefusal(403, 'Task.NotAllowed', violationText(violation), { field: violation.rule });
 }

@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { plaidEnvironment, refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { inputProblemBefore } from 'temporal-http-tasks/internal/operator-policy/before-start';
 import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { readStartInput, UnreadablePayloadError } from 'temporal-http-tasks/internal/starts/payloads';
@@ -14,7 +15,7 @@ import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
 import { requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { checkedOffboarding, offboardingPlace } from './offboarding-form';
-import { runUrl, withTemporal } from './parts';
+import { refuseForbidden, runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { CallRequest, StartedRun } from './wire';
 import { placeOfRuns } from './worker-production';
@@ -36,6 +37,7 @@ export async function startOffboarding(
   { input: given, confirm }: CallRequest,
 ): Promise<StartedRun> {
   const input = checkedOffboarding(given);
+  refuseForbidden(parts, (rules) => inputProblemBefore(rules, input));
   const { env } = parts.secrets;
   const idOf = idsUnder(env);
   const own = offboardingPlace(env);

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'js-yaml';
+import type { z } from 'zod';
+import { readText } from '../config/env';
+import type { Env } from '../config/env';
+import { didYouMean } from '../policy/nearest';
+import { parseOwnFields } from '../tasks/parse-input';
+import { POLICY_SETTING, PolicyError } from './policy-error';
+import type { PolicyProblem } from './policy-error';
+import { policySchema } from './schema';
+import type { PolicyRules } from './schema';
+
+/** Maximum size of a policy file, in bytes. */
+const MOST_BYTES = 1024 * 1024;
+
+const MOST_DEPTH = 20;
+
+/** An operator's policy as a process read it. It stays the same until the process ends. */
+export interface OperatorPolicy {
+  /** The file as it was named. */
+  file: string;
+  /** SHA-256 of the file's bytes in hex, as `sha256sum` prints it. */
+  digest: string;
+  rules: PolicyRules;
+}
+
+/**
+ * Returns the policy of this process, or undefined when HTTP_TASKS_POLICY is not set.
+ *
+ * @throws PolicyError
+ */
+export function readPolicy(env: Env): OperatorPolicy | undefined {
+  const file = readText(env, POLICY_SETTING);
+  return file === undefined ? undefined : readPolicyFile(file);
+}
+
+/**
+ * Reads a policy file, YAML 1.2 or JSON.
+ *
+ * @throws PolicyError with every problem, each with its place.
+ */
+export function readPolicyFile(file: string): OperatorPolicy {
+  const bytes = bytesOf(file);
+  const value = valueIn(file, bytes);
+  const parsed = parseOwnFields(policySchema, value);
+  if (!parsed.success) throw new PolicyError(problemsOf(file, parsed.error.issues));
+  return { file, digest: createHash('sha256').update(bytes).digest('hex'), rules: parsed.data };
+}
+
+function bytesOf(file: string): Buffer {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    const { code = 'unreadable' } = error as NodeJS.ErrnoException;
+    throw new PolicyError([{ file, place: '', message: `the file cannot be read (${code})` }]);
+  }
+  if (bytes.length > MOST_BYTES)
+    throw new PolicyError([{ file, place: '', message: `the file is larger than ${MOST_BYTES} bytes` }]);
+  return bytes;
+}
+
+function valueIn(file: string, bytes: Buffer): unknown {
+  // Most processes have no policy, and a short command is over before a parser is loaded.
+  const { CORE_SCHEMA, load, YAMLException } = createRequire(__filename)('js-yaml') as typeof Yaml;
+  const text = decoded(file, bytes);
+  try {
+    return load(text, { schema: CORE_SCHEMA, maxDepth: MOST_DEPTH, maxAliases: 0 });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const line = error.mark ? `line ${error.mark.line + 1}` : '';
+    throw new PolicyError([{ file, place: line, message: `is not valid YAML: ${error.reason}` }]);
+  }
+}
+
+function decoded(file: string, bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new PolicyError([{ file, place: '', message: 'the file is not UTF-8 text' }]);
+  }
+}
+
+function problemsOf(
+  file: string,
+  issues: readonly z.core.$ZodIssue[],
+  at: readonly PropertyKey[] = [],
+): PolicyProblem[] {
+  return issues.flatMap((issue): PolicyProblem[] => {
+    const path = [...at, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      const allowed = keysAt(path);
+      return issue.keys.map((key) => ({
+        file,
+        place: placeOf([...path, key]),
+        message: `unknown key; allowed: ${allowed.join(', ')}${didYouMean(key, allowed)}`,
+      }));
+    }
+    if (issue.code === 'invalid_union') {
+      // The form that was meant is the one that is wrong only further inside.
+      const meant = issue.errors.find((errors) => errors.length > 0 && errors.every((one) => one.path.length > 0));
+      if (meant) return problemsOf(file, meant, path);
+    }
+    if (issue.code === 'invalid_key')
+      return [{ file, place: placeOf(path), message: 'must be the name of a service, such as plaid' }];
+    return [{ file, place: placeOf(path), message: messageOf(issue) }];
+  });
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_type') return issue.message;
+  if (issue.expected === 'object') return 'must be a mapping of keys to values';
+  return issue.expected === 'array' ? 'must be a list' : issue.message;
+}
+
+/** Returns the keys that a policy may have at a place. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = policySchema;
+  for (const step of path) {
+    schema = bare(schema);
+    if (isRecord(schema) && isRecord(schema['shape'])) schema = schema['shape'][String(step)];
+    else if (isRecord(schema) && 'element' in schema) schema = schema['element'];
+  }
+  const found = bare(schema);
+  return isRecord(found) && isRecord(found['shape']) ? Object.keys(found['shape']) : [];
+}
+
+function bare(schema: unknown): unknown {
+  return isRecord(schema) && typeof schema['unwrap'] === 'function' && !('element' in schema)
+    ? bare((schema['unwrap'] as () => unknown).call(schema))
+    : schema;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function placeOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (place, step) =>
+      typeof step === 'number' ? `${place}[${step}]` : place === '' ? String(step) : `${place}.${String(step)}`,
+    '',
+  );
+}
