@@ -1,3 +1,4 @@
+import { enqueue } from './log/queue';
 import type { PolicyChange, WorkersPolicy } from './ledger';
 import type { LedgerDatabase } from './tables';
 import { storable, storableOrNull } from './values';
@@ -22,17 +23,22 @@ export async function recordPolicy(
     .limit(1)
     .executeTakeFirst();
   if ((last?.digest ?? undefined) === digest) return false;
-  await db
-    .insertInto('policy_log')
-    .values({
-      namespace: storable(namespace),
-      task_queue: storable(taskQueue),
-      digest: digest ?? null,
-      rules: storableOrNull(rules),
-      worker: storable(worker),
-      at: new Date().toISOString(),
-    })
-    .execute();
+  const at = new Date().toISOString();
+  await db.transaction().execute(async (transaction) => {
+    await transaction
+      .insertInto('policy_log')
+      .values({
+        namespace: storable(namespace),
+        task_queue: storable(taskQueue),
+        digest: digest ?? null,
+        rules: storableOrNull(rules),
+        worker: storable(worker),
+        at,
+      })
+      .execute();
+    const content = { namespace, taskQueue, digest: digest ?? null, worker, at };
+    await enqueue(transaction, { kind: 'policy', ref: digest ?? '', content });
+  });
   return true;
 }
 

@@ -151,11 +151,6 @@ function callsOf({ steps }: StepPlan): { task: string; provider: string }[] {
   });
 }
 
-/** Returns the providers that a plan calls. */
-export function providersOf({ steps }: StepPlan): string[] {
-  return [...new Set(steps.flatMap((step) => (step.kind === 'manual' ? [] : [step.provider])))];
-}
-
 /** Where the users of a sweep come from, as the rule `sources` names it. */
 export function sourceName(source: SourceSpec | 'snapshot' | 'redrive'): string {
   if (typeof source === 'string') return source;

@@ -29,7 +29,15 @@ describe('the worker’s role', () => {
          WHERE has_table_privilege('http_tasks_worker', format('public.%I', tablename), r)), ' ') AS rights
        FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`,
     );
-    const writtenOnce = ['compensation_log', 'hold_log', 'log_checkpoints', 'log_leaves', 'receipts', 'sealed_leaves'];
+    const writtenOnce = [
+      'compensation_log',
+      'hold_log',
+      'log_checkpoints',
+      'log_leaves',
+      'policy_log',
+      'receipts',
+      'sealed_leaves',
+    ];
     const expected: Record<string, string> = { ledger_migrations: 'SELECT', stops: 'SELECT INSERT UPDATE' };
     for (const { tablename, rights: given } of rights as { tablename: string; rights: string }[]) {
       const all = writtenOnce.includes(tablename) ? 'SELECT INSERT' : 'SELECT INSERT UPDATE DELETE';

@@ -60,6 +60,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0015-sweep-rates',
           '0016-sweep-steps',
           '0017-log',
+          '0018-policy',
         ],
       },
     ]);

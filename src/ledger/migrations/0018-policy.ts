@@ -21,7 +21,8 @@ export const policyMigration: Migration = {
     await createPolicyLog(transaction, dialect);
     // SHA-256 of the policy file of the worker that opened it, in hex; null without a policy.
     await transaction.schema.alterTable('sweeps').addColumn('policy_digest', 'text').execute();
-    for (const statement of dialect === 'postgres' ? POSTGRES : LIBSQL) await sql.raw(statement).execute(transaction);
+    const statements = [...APPEND_ONLY[dialect], ...(dialect === 'postgres' ? POSTGRES : LIBSQL)];
+    for (const statement of statements) await sql.raw(statement).execute(transaction);
   },
 };
 
@@ -121,6 +122,17 @@ const POSTGRES: readonly string[] = [
     return v_kind;
   end $$`,
 ];
+
+const APPEND_ONLY = {
+  libsql: ['update', 'delete'].map(
+    (change) => `create trigger policy_log_no_${change} before ${change} on policy_log
+      begin select raise(abort, 'this table is append-only'); end`,
+  ),
+  postgres: [
+    `create trigger policy_log_append_only before update or delete or truncate on policy_log
+      for each statement execute function ledger_append_only()`,
+  ],
+};
 
 /** What an intent of libSQL adds to its day; see {@link POSTGRES}. */
 const ADDS = `case new.counts when 1 then not exists (

@@ -66,7 +66,7 @@ describe('an unknown setting', () => {
     ['HTTP_TASKS_OAUTH_DESK_TOKEN_URL_FILE', 'HTTP_TASKS_OAUTH_DESK_TOKEN_URL'],
     ['HTTP_TASKS_TLS_DESK_CERTFILE', 'did you mean HTTP_TASKS_TLS_DESK_CERT_FILE?'],
     ['HTTP_TASKS_METRICS_PORT', 'HTTP_TASKS_METRICS_ADDRESS'],
-    ['HTTP_TASKS_POLICY', 'the closest setting is'],
+    ['HTTP_TASKS_WALLPAPER', 'the closest setting is'],
   ])('is named with the nearest one: %s', (setting, nearest) => {
     expect(names({ [setting]: 'x' })).toEqual([expect.stringContaining(nearest)]);
     expect(() => readWorkerSettings({ [setting]: 'x' })).toThrow(new RegExp(`${setting}: is not a setting`));
