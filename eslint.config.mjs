@@ -219,7 +219,8 @@ const NO_EXPORT_ALL = {
 const PLAIN_ENGLISH = [
   ...['activities/budget', 'activities/observed', 'codec', 'config', 'gateway', 'host-checks', 'http', 'ledger'],
   ...['nexus-handlers', 'observability', 'operator', 'oracle', 'reference', 'simulators', 'sources', 'starts'],
-  ...['temporal-server', 'transport'],
+  ...['providers', 'temporal-server', 'transport'],
+  ...['document', 'operation', 'provider', 'schema', 'source'].map((folder) => `openapi/${folder}`),
 ];
 
 /** The folder of a room, or of a folder in a room. */

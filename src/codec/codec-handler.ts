@@ -1,8 +1,63 @@
-import type { PayloadCodec } from '@temporalio/common';
+import type { Payload, PayloadCodec } from '@temporalio/common';
+import { temporal } from '@temporalio/proto';
+import { z } from 'zod';
 import { isLoopback } from '../config/origins';
-import { payloadFromJson, payloadToJson, readPayloads } from './payload-json';
-import { BodyTooLargeError, readText } from './request-body';
 import { UndecryptableError } from './sealed-payload';
+
+const { Payload: PayloadMessage } = temporal.api.common.v1;
+
+const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
+
+/** A payload as JSON; other fields (references to external storage) are kept. */
+const payloadJson = z.looseObject({ metadata: z.record(z.string(), base64).optional(), data: base64.optional() });
+
+const payloadsJson = z.looseObject({ payloads: z.array(payloadJson) });
+
+/** A payload in the JSON form of Temporal's protocol: bytes are base64. */
+export type PayloadJson = z.output<typeof payloadJson>;
+
+/** Parses the body of a call to a codec server. Returns undefined for an invalid body. */
+export function readPayloads(body: string): PayloadJson[] | undefined {
+  try {
+    return payloadsJson.safeParse(JSON.parse(body)).data?.payloads;
+  } catch {
+    return undefined;
+  }
+}
+
+export function payloadFromJson(json: PayloadJson): Payload {
+  return PayloadMessage.fromObject(json);
+}
+
+export function payloadToJson(payload: Payload): PayloadJson {
+  // `bytes: String` gives base64.
+  return PayloadMessage.toObject(PayloadMessage.fromObject(payload), { bytes: String, longs: String });
+}
+
+/** A body exceeds the maximum size. */
+export class BodyTooLargeError extends Error {
+  override readonly name = 'BodyTooLargeError';
+}
+
+/**
+ * Reads a whole body as text.
+ *
+ * @throws BodyTooLargeError as soon as it is longer than `maxBytes`. The rest is not read, and the request can still be
+ * responded to.
+ */
+export async function readText({ body }: Request, maxBytes: number): Promise<string> {
+  if (!body) return '';
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  // `for await` would cancel the body when it exits early, and a server then closes the connection.
+  const reader = (body as ReadableStream<Uint8Array>).getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    length += read.value.length;
+    if (length > maxBytes) throw new BodyTooLargeError(`More than ${maxBytes} bytes.`);
+    chunks.push(read.value);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
 
 /** Handles one HTTP request. Never throws: errors are responses as well. */
 export type RequestHandler = (request: Request) => Promise<Response>;

@@ -1,10 +1,12 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { getClient, operationInfo, startWorkflow, WorkflowRunOperationHandler } from '@temporalio/nexus';
 import type { WorkflowHandle } from '@temporalio/nexus';
-import { serviceHandler } from 'nexus-rpc';
+import { OperationError, serviceHandler } from 'nexus-rpc';
 import type { ServiceHandler, StartOperationContext } from 'nexus-rpc';
 import { z } from 'zod';
 import type { TaskEnvelope } from '../activities/contract';
 import type { SubjectHasher } from '../ledger/subject';
+import { OFFBOARDING_CONFLICT } from '../policy/failure-types';
 import { offboardUserInput } from '../policy/offboard-input';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import type { OffboardResult } from '../policy/offboard-result';
@@ -13,12 +15,13 @@ import type { RunHttpTaskInput } from '../policy/run-http-task-input';
 import { offboardUsersInput } from '../policy/sweep-input';
 import type { OffboardUsersInput } from '../policy/sweep-input';
 import type { SweepResult } from '../policy/sweep-result';
+import { RunConflictError } from '../starts/run-conflict';
 import { startOrJoin } from '../starts/start-or-join';
 import type { StartRun, WantedRun } from '../starts/start-or-join';
 import { offboardWorkflowId, sweepWorkflowId } from '../starts/workflow-ids';
 import type { Catalogue } from '../tasks/catalogue';
+import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { offboardingService } from '../workflows/nexus-service';
-import { checkedInput, refusedInput, typedFailures } from './operation-failures';
 
 /** What the operations need. */
 export interface NexusServiceDependencies {
@@ -91,4 +94,43 @@ async function joined(
   await startOrJoin(getClient(), { ...wanted, taskQueue: operationInfo().taskQueue }, { start, attach: true });
   if (!handle) throw new Error(`${wanted.workflowId} was neither started nor joined.`);
   return handle;
+}
+
+/**
+ * Validates an operation's input before anything is started.
+ *
+ * @throws OperationError whose cause is `Task.InvalidInput` and names the field. It ends the operation; Nexus would
+ * retry after any other error.
+ */
+export function checkedInput<S extends z.ZodType>(name: string, schema: S, given: unknown): z.output<S> {
+  try {
+    return parseInput(name, schema, given);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    throw refusal(error.message, error.field);
+  }
+}
+
+/** Creates the error for an invalid field. */
+export function refusedInput(name: string, field: string, why: string): OperationError {
+  return refusal(`The input of ${name} is not valid: ${field}: ${why}.`, field);
+}
+
+/** Converts conflicts into failures with a type that the caller can handle and that Nexus does not retry. */
+export async function typedFailures<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!(error instanceof RunConflictError)) throw error;
+    const cause = ApplicationFailure.create({ type: OFFBOARDING_CONFLICT, message: error.message, nonRetryable: true });
+    throw new OperationError('failed', error.message, { cause });
+  }
+}
+
+function refusal(message: string, field: string): OperationError {
+  const type = 'Task.InvalidInput';
+  const details = [{ type, service: 'http-tasks', message, field }];
+  return new OperationError('failed', message, {
+    cause: ApplicationFailure.create({ type, message, nonRetryable: true, details }),
+  });
 }

@@ -49,7 +49,7 @@ function gdpr(app: string, step = app): Extract<StepDefinition, { kind: 'request
   };
 }
 
-/** The request beside the custom data: a filing whose response cannot be read is looked for. */
+/** The request besides the custom data: a filing whose response cannot be read is looked for. */
 function gdprBeside(app: string): StepDefinition {
   return {
     ...gdpr(app, `${app}-gdpr`),

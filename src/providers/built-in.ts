@@ -9,7 +9,7 @@ import type { BatchOptions } from './batch';
 import { plaidProvider } from './plaid';
 import { stepPlanOf } from './plan';
 
-/** How Plaid is told whom a call is about. */
+/** How a call to Plaid names its user. */
 export type PlaidUser = { user_id: string } | { user_token: string };
 
 /** What decides about the steps at the providers that come with the package. */

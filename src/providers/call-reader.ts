@@ -25,7 +25,7 @@ export type StepOwner = Pick<Provider, 'name' | 'tasks' | 'ids'>;
 const EVERYWHERE = ['reason.code', 'reason.note', 'reference', 'callId'] as const;
 
 interface Calls {
-  /** Placeholders that the call may use beside the IDs. */
+  /** Placeholders that the call may use besides the IDs. */
   also: readonly string[];
   keys: readonly string[];
   reads?: boolean;

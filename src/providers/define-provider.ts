@@ -72,7 +72,7 @@ function withFieldsOf(
   });
 }
 
-/** The conditions under which the steps do not take a good answer of the task as a success. */
+/** The conditions under which the steps do not take a good response of the task as a success. */
 function unchangedIn(task: HttpTask, steps: readonly PlannedStep[]): HttpTask['unchangedBy'] {
   const acts = steps.flatMap((step) => ('act' in step && step.act.task === task.name ? [step.act] : []));
   const [absent, failed] = (['absent', 'failed'] as const).map((which) => acts.flatMap((act) => act[which] ?? []));

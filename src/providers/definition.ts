@@ -24,9 +24,9 @@ export interface CallDefinition {
   task: string;
   /** @default {} */
   input?: Template;
-  /** Good answers that say: what the call is about is not there. */
+  /** Good responses that say: what the call is about does not exist. */
   absent?: readonly StatePattern[];
-  /** Good answers that say that the call failed. */
+  /** Good responses that say that the call failed. */
   failed?: readonly StatePattern[];
 }
 
@@ -96,11 +96,11 @@ export interface ListDefinition extends StepBase {
 export interface RequestDefinition extends StepBase {
   kind: 'request';
   act: CallDefinition;
-  /** Dotted path to the request's handle in the answer to `act`. */
+  /** Dotted path to the request's handle in the response to `act`. */
   handle: string;
   /** Uses `${handle}`. */
   follow: Omit<CallDefinition, 'absent' | 'failed'>;
-  /** Dotted path to the text of the state in the answer to `follow`. */
+  /** Dotted path to the text of the state in the response to `follow`. */
   state: string;
   done: readonly StatePattern[];
   failed?: readonly StatePattern[];

@@ -180,7 +180,7 @@ class StepReader extends CallReader {
     if (task?.effect !== 'read')
       return this.refuse(
         '.act.task',
-        `a lost call of ${name} is settled by ${settle.with}, which is no read of the provider`,
+        `a lost call of ${name} is settled by ${settle.with}, which is not a read of the provider`,
       );
     const { absent } = plannedTask(task);
     const states = settle.absent.filter((sign) => typeof sign === 'object') as StatePattern[];
@@ -254,7 +254,7 @@ class StepReader extends CallReader {
     };
   }
 
-  /** `next: PATH` with `cursor: FIELD` beside it, or both in one object. */
+  /** `next: PATH` with `cursor: FIELD` next to it, or both in one object. */
   #next(look: unknown): { path: string; cursor: string } | undefined {
     if (!isRecord(look) || look.next === undefined) return undefined;
     const own = isRecord(look.next) ? look.next : { path: look.next, cursor: look.cursor };

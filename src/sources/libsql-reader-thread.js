@@ -6,8 +6,8 @@ const { parentPort, workerData } = require('node:worker_threads');
 const Database = require('libsql');
 
 /**
- * @typedef {import('./libsql-rows').ReaderData} ReaderData
- * @typedef {import('./libsql-rows').ReaderResponse} ReaderResponse
+ * @typedef {import('./query-source').ReaderData} ReaderData
+ * @typedef {import('./query-source').ReaderResponse} ReaderResponse
  */
 
 const { file, sql, values, rowsPerPage, busyMs } = /** @type {ReaderData} */ (workerData);

@@ -1,22 +1,174 @@
 import path from 'node:path';
 import type { SourceSettings } from '../config/database-settings';
 import type { TaskSender } from '../http/send-task';
-import { sourceSpec } from '../policy/source-spec';
-import type { ColumnNames, SourceSpec } from '../policy/source-spec';
-import type { Catalogue } from '../tasks/catalogue';
-import { parseInput } from '../tasks/parse-input';
-import { CustomSource } from './custom-source';
-import type { FileFormat, UserFile } from './file-records';
-import { FileSource } from './file-source';
-import { findAnywhere, findInFolder, formatOf } from './find-file';
-import { allowedPlaceholders } from './id-rules';
-import { InlineSource } from './inline-source';
-import { PageSource } from './page-source';
-import { QuerySource } from './query-source';
 import { didYouMean } from '../policy/nearest';
+import type { SourceColumns } from '../policy/snapshot-report';
+import { sourceSpec, targetUser } from '../policy/source-spec';
+import type { ColumnNames, SourceSpec } from '../policy/source-spec';
+import type { TargetUser } from '../policy/target-user';
+import type { Catalogue } from '../tasks/catalogue';
+import { InvalidInputError, parseInput } from '../tasks/parse-input';
+import { fileRecords, readerFor } from './file-records';
+import type { FileFormat, UserFile } from './file-records';
+import { findAnywhere, findInFolder, formatOf } from './find-file';
+import { resemblesId } from './header';
+import { allowedPlaceholders, userProblem } from './id-rules';
+import type { AllowedPlaceholders } from './id-rules';
+import { PageSource } from './page-source';
+import { Progress } from './progress';
+import { QuerySource } from './query-source';
 import { SourceError } from './source';
-import type { Source } from './source';
+import type { RowsOptions, Source, SourceRow } from './source';
+import { toUser } from './to-user';
 import { UserColumns } from './user-columns';
+
+/** A source supplied by the host. Its rows may be anything and are checked like those of other sources. */
+export class CustomSource implements Source {
+  readonly #source: Source;
+  readonly #allowed: AllowedPlaceholders;
+
+  constructor(source: Source, allowed: AllowedPlaceholders) {
+    this.#source = source;
+    this.#allowed = allowed;
+  }
+
+  get kind(): string {
+    return this.#source.kind;
+  }
+
+  get refusesEmpty(): boolean {
+    return this.#source.refusesEmpty ?? false;
+  }
+
+  get columns(): SourceColumns | undefined {
+    return this.#source.columns;
+  }
+
+  describe(): string {
+    return this.#source.describe();
+  }
+
+  /** @throws SourceError for a row that is not a valid user. */
+  async *rows(options?: RowsOptions): AsyncGenerator<SourceRow, void, undefined> {
+    for await (const row of this.#source.rows(options)) {
+      if (row.user === undefined) {
+        yield row;
+        continue;
+      }
+      const { position, line } = row;
+      const user = userOf(row.user, line);
+      const wrong = userProblem(user, this.#allowed);
+      yield wrong === undefined
+        ? { position, line, user }
+        : { position, line, problem: `${wrong.field} ${wrong.problem}` };
+    }
+  }
+}
+
+/** Validates a host's row. Unknown fields are ignored, except those whose name resembles an ID's, which are refused. */
+function userOf(given: unknown, line: number): TargetUser {
+  try {
+    return parseInput(`row ${line}`, targetUser, typeof given === 'object' && given !== null ? ofAUser(given) : given);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    throw new SourceError('custom', `row ${line} is not a user: ${error.message}`);
+  }
+}
+
+function ofAUser(given: object): Record<string, unknown> {
+  const isGiven = ([name, value]: [string, unknown]): boolean =>
+    name in targetUser.shape ? value !== undefined && value !== null && value !== '' : resemblesId(name);
+  return Object.fromEntries(Object.entries(given).filter(isGiven));
+}
+
+/** Users from a list in the input that was already validated. */
+export class InlineSource implements Source {
+  readonly kind = 'inline';
+  readonly refusesEmpty = true;
+  readonly #users: readonly TargetUser[];
+  readonly #allowed: AllowedPlaceholders;
+
+  constructor(users: readonly TargetUser[], allowed: AllowedPlaceholders) {
+    this.#users = users;
+    this.#allowed = allowed;
+  }
+
+  describe(): string {
+    return `a list of ${this.#users.length} users`;
+  }
+
+  async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
+    const progress = new Progress('inline', after);
+    for (const [index, user] of this.#users.entries()) {
+      signal?.throwIfAborted();
+      const position = progress.pass(JSON.stringify(user));
+      if (position === undefined) continue;
+      const wrong = userProblem(user, this.#allowed);
+      yield wrong === undefined
+        ? { position, line: index + 1, user }
+        : { position, line: index + 1, problem: `source.inline.${index}.${wrong.field} ${wrong.problem}` };
+    }
+    progress.end();
+  }
+}
+
+/** Users from a CSV or JSONL file, optionally gzipped. Each reading starts at its beginning. */
+export class FileSource implements Source {
+  readonly kind: string;
+  readonly refusesEmpty = true;
+  readonly #shown: string;
+  readonly #resolve: () => Promise<UserFile>;
+  readonly #allowed: ReturnType<typeof allowedPlaceholders>;
+  #columns: SourceColumns | undefined;
+
+  /**
+   * @param shown The file name as configured, for messages.
+   * @param resolve Finds the file. Called for each reading, because it may have been replaced.
+   * @param allowPlaceholders Placeholders that are valid IDs in this source.
+   */
+  constructor(
+    shown: string,
+    format: UserFile['format'],
+    resolve: () => Promise<UserFile>,
+    allowPlaceholders?: readonly string[],
+  ) {
+    this.kind = format;
+    this.#shown = shown;
+    this.#resolve = resolve;
+    this.#allowed = allowedPlaceholders(allowPlaceholders);
+  }
+
+  get columns(): SourceColumns | undefined {
+    return this.#columns;
+  }
+
+  describe(): string {
+    return `the ${this.kind.toUpperCase()} file ${this.#shown}`;
+  }
+
+  async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
+    const file = await this.#resolve();
+    const reader = readerFor(file);
+    const progress = new Progress('file', after);
+    for await (const records of fileRecords(file, reader, signal)) {
+      this.#columns = reader.report;
+      for (const { line, bytes, cells, problem } of records) {
+        const position = progress.pass(bytes);
+        if (position === undefined) continue;
+        const row =
+          cells === undefined
+            ? { problem }
+            : toUser(
+                cells,
+                { ...reader.rules, allowed: this.#allowed, ...(file.known && { columns: file.known }) },
+                file.columns,
+              );
+        yield 'user' in row ? { position, line, user: row.user } : { position, line, problem: row.problem, raw: bytes };
+      }
+    }
+    progress.end();
+  }
+}
 
 /**
  * Creates a host's own source from options, which come from a workflow's input and are untrusted. It should throw

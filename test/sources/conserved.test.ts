@@ -1,8 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
-import { InlineSource } from 'temporal-http-tasks/internal/sources/inline-source';
-import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
+import { InlineSource, openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import type { Source } from 'temporal-http-tasks/internal/sources/source';
 import { fileWith, removeFolders } from './reading';
 

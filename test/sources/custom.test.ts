@@ -1,4 +1,4 @@
-import { CustomSource } from 'temporal-http-tasks/internal/sources/custom-source';
+import { CustomSource } from 'temporal-http-tasks/internal/sources/open-source';
 import { NO_PLACEHOLDERS } from 'temporal-http-tasks/internal/sources/id-rules';
 import type { Source } from 'temporal-http-tasks/internal/sources/source';
 import { failureOf, rowsOf } from './reading';

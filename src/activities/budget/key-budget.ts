@@ -1,10 +1,7 @@
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { RateKey, RateLedger, TokenLease } from '../../ledger/sweeps/rate-ledger';
 import type { Caller, RateAnswer } from '../call-budget';
-import { LeasedTokens } from './leased-tokens';
-import { RecentCalls } from './recent-calls';
-import { UntoldAnswers } from './untold-answers';
-import { Waiters } from './waiters';
+import { LeasedTokens, RecentCalls, UntoldAnswers, Waiters } from './key-counts';
 
 /**
  * How far ahead a sweep leases calls, in seconds at its current pace, and the share of them that is left when it asks
@@ -41,10 +38,24 @@ export interface KeyBudgetOptions {
 }
 
 /**
- * The calls of this process with one key. It makes one request to the ledger at a time: for calls, or, if none are
- * needed, to report refusals.
+ * The calls of this process with one key, under the limit that all processes share through the ledger. It makes one
+ * request to the ledger at a time: for calls, or, if none are needed, to report refusals. Waiting callers are served
+ * first, so that tokens remain only while no caller waits.
  *
- * Waiting callers are served first, so that tokens remain only while no caller waits.
+ * Modes, of which it is in one at a time:
+ * - **idle**: no caller waits, no refusal is unreported. Starts when both have been served. Ends when a caller finds no
+ *   token, when a sweep has used so many that it needs more soon, or when a provider refuses a call.
+ * - **asking**: one request to the ledger is open. Ends with its response, after which the next request is planned.
+ *   Tokens of a response that was asked for before a refusal are void.
+ * - **pausing**: something is wanted, but not before a time: the ledger gave fewer calls than were wanted, could not be
+ *   reached, or received the report of a refusal a moment ago. A timer ends it.
+ * - **closed**: the process is shutting down. Starts with `close`, which refuses those who wait and reports once more;
+ *   never ends.
+ *
+ * Whom a lease is for: live runs first; a waiting sweep gets the turn after each of theirs. All tokens are dropped when
+ * a provider asks to wait (`retryAfterMs`) and when the ledger's generation changes, because a limit was set.
+ *
+ * A failed request refuses every caller who waits with its error, and pauses both kinds of lease and the reports.
  */
 export class KeyBudget {
   readonly key: RateKey;

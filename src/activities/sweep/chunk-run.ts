@@ -15,7 +15,20 @@ interface StopReason {
 /** What a chunk does, and for which run. */
 export type ChunkWork = ChunkInput & Pick<Opener, 'claimedBy'> & Pick<SweepRow, 'stepsPlan'>;
 
-/** What the users of one attempt at a chunk share: how to send, and whether they still may. */
+/**
+ * What the users of one attempt at a chunk share: how to send, and whether they still may.
+ *
+ * Modes of an attempt:
+ * - **beginning**: waves of users are opened. Ends when the range has no more users, when its time is over, or when it
+ *   is stopped.
+ * - **late**: its time is over (`timeIsOver`). No user is begun; those in progress finish, unless their provider asks to
+ *   wait. Ends when all have finished, or a while later with `stopLate`.
+ * - **stopped**: nothing more is sent. What is in flight finishes and is recorded; users who are not finished are
+ *   deferred as they are. Starts with the first of: cancelled, an unauthorized key, late, `http-tasks stop`, more
+ *   failures than tolerated, or an error, which the attempt throws at its end. The first reason is reported.
+ * - **fenced**: a later attempt has taken the chunk over, or the sweep is sealed. Replaces every other reason, because
+ *   nothing can be written any more. Ends with the attempt, as do all modes.
+ */
 export class ChunkRun {
   readonly input: ChunkWork;
   readonly ledger: FencedLedger;

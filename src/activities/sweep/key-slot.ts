@@ -13,10 +13,16 @@ interface Waiting {
 }
 
 /**
- * The gate through which all calls with one key go. Once the provider has refused the key, nobody gets through but one
- * call of a chunk that began later: only that can show that the key is good again.
+ * The gate through which all calls with one key go. Times are readings of `performance.now()`.
  *
- * Times are readings of `performance.now()`.
+ * Modes:
+ * - **open**: calls get through in their order, up to the limit in flight; the others wait. The mode at the start.
+ *   Ends when the provider refuses the key for any call; all that wait are refused then.
+ * - **refused**: calls of chunks that began before the refusal are refused; the first call of a chunk that began later
+ *   becomes the trial. Ends with that.
+ * - **trial**: one call is in flight that finds out whether the key is good again; others of later chunks wait. Ends
+ *   with its response: accepted opens the gate, refused or unknown leads back to `refused`. Calls that were in flight
+ *   when the key was refused do not count, since they say nothing about the key now.
  */
 export class KeySlot {
   #inFlight = 0;

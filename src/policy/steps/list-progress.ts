@@ -24,7 +24,22 @@ export interface ListWork {
   trustsResponses: boolean;
 }
 
-/** How far a list step has come. */
+/**
+ * How far a list step has come. Its modes are the kinds of `todo`; in each, nothing is called before `waitUntilMs`:
+ *
+ * - **look**: reads one page of the list. Starts at the beginning, after every round of removals, and when a list may
+ *   lag or was unreadable. Ends with the last page: nothing is listed (done), something is left to remove (act), or
+ *   what is left waits for the list or for an unsure removal to settle (look again, later). Also ends the step when the
+ *   provider does not know the user, when a look is refused, or after the maximum number of unreadable looks.
+ * - **act**: removes the items of one call. Starts after a look that listed something to remove. Ends with the
+ *   response: the next call of the round (a refused call of several items is halved and queued), the look after the
+ *   round, or done where the key is refused or responses are trusted and all were good.
+ * - **done**: has results. Starts when nothing is listed, when what is listed cannot be removed for a minute, after the
+ *   maximum number of rounds, or when the user is held; never ends.
+ *
+ * A removal whose response was lost is `unsure` until a look no longer lists it, or lists it after the settle time.
+ * A resumed step always starts with a look.
+ */
 export interface ListProgress {
   /** Items of the last look. */
   listed: readonly string[];

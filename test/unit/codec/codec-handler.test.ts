@@ -2,13 +2,11 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { requiringToken } from 'temporal-http-tasks/internal/codec/bearer-token';
-import { createCodecHandler, isCodecRequest } from 'temporal-http-tasks/internal/codec/codec-handler';
-import type { CodecHandlerOptions } from 'temporal-http-tasks/internal/codec/codec-handler';
+import { createCodecHandler, isCodecRequest, payloadToJson } from 'temporal-http-tasks/internal/codec/codec-handler';
+import type { CodecHandlerOptions, PayloadJson } from 'temporal-http-tasks/internal/codec/codec-handler';
 import { startCodecServer } from 'temporal-http-tasks/internal/codec/codec-server';
 import type { CodecServer } from 'temporal-http-tasks/internal/codec/codec-server';
 import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';
-import { payloadToJson } from 'temporal-http-tasks/internal/codec/payload-json';
-import type { PayloadJson } from 'temporal-http-tasks/internal/codec/payload-json';
 import { freshKey } from './keys';
 
 const UI = 'http://localhost:8233';
