@@ -130,7 +130,12 @@ describe('An operation that cannot be used is skipped with its place, and the ot
       '#/components/schemas/Gone',
       /leads to nothing/,
     ],
-    ['a type that there is not', { $ref: '#/components/schemas/Type' }, '#/components/schemas/Type/type', /is no type/],
+    [
+      'a type that there is not',
+      { $ref: '#/components/schemas/Type' },
+      '#/components/schemas/Type/type',
+      /is not a type/,
+    ],
     ['a schema that is a text', 'string', '#/paths/~1bad/post', /must be an object/],
     ['properties that are a list', { type: 'object', properties: [1] }, '/properties', /must be an object/],
     ['an anchor', { $ref: '#anchor' }, '#/paths/~1bad', /anchor/],

@@ -52,7 +52,7 @@ describe('Parameters', () => {
     expect(requestOf(task, { id: 'a', idInQuery: 'b' }).path).toBe('/v1/things/a?id=b');
   });
 
-  it('that OpenAPI leaves to other parts of it are no input', () => {
+  it('that OpenAPI leaves to other parts of it are not input', () => {
     const parameters = ['Accept', 'Content-Type', 'Authorization', 'Host'].map((name) => ({
       in: 'header',
       name,
@@ -110,7 +110,7 @@ describe('An answer', () => {
     );
     expect(report.decide).toContainEqual({
       operation: 'a',
-      what: expect.stringMatching(/^answer: its only good response is a redirect/) as string,
+      what: expect.stringMatching(/^response: its only good response is a redirect/) as string,
     });
   });
 
@@ -161,7 +161,7 @@ describe('An answer', () => {
     );
     expect(tasks[0]!.output.safeParse({ fine: true }).success).toBe(true);
     expect(tasks[0]!.service.errors.fields).toEqual({ code: 'error_code', requestId: 'request_id' });
-    expect(report.decide).toContainEqual({ operation: 'a', what: expect.stringMatching(/^answer: /) as string });
+    expect(report.decide).toContainEqual({ operation: 'a', what: expect.stringMatching(/^response: /) as string });
   });
 
   it('of bytes or text is taken as such', () => {

@@ -86,7 +86,7 @@ describe('A document in several files', () => {
   ])('is not followed to %s, and nobody is asked', async (reference) => {
     const { message, place } = await rejectionOf(reading(reference));
     expect(message).toMatch(
-      /not among the allowed hosts|outside the document's folder|cannot be read|scheme|is no file/,
+      /not among the allowed hosts|outside the document's folder|cannot be read|scheme|is not a file/,
     );
     expect(place).toContain('#/paths/~1things/post');
   });
@@ -171,7 +171,7 @@ describe('A document in several files', () => {
 
     it('is not read over http from another machine, by a redirect, or without end', async () => {
       expect((await rejectionOf(readOpenApiDocument('http://example.com/openapi.json'))).message).toMatch(/use https/);
-      expect((await rejectionOf(readOpenApiDocument(`http://${host}/moved.yml`))).message).toMatch(/answered 302/);
+      expect((await rejectionOf(readOpenApiDocument(`http://${host}/moved.yml`))).message).toMatch(/responded with 302/);
       expect(
         (await rejectionOf(readOpenApiDocument(`http://${host}/endless.yml`, { maxBytes: 1024 * 1024 }))).message,
       ).toMatch(/more than 1 MB/);

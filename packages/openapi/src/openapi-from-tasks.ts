@@ -3,7 +3,7 @@ import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { TASK_FAILURE_TYPES } from 'temporal-http-tasks/internal/tasks/failure';
 import { EXTENSION } from './operation/extension';
 
-/** What the document says of whoever runs the tasks. */
+/** What the document says about the host that runs the tasks. */
 export interface OpenApiFromTasksOptions {
   /** @default HTTP tasks */
   title?: string;
@@ -19,8 +19,8 @@ type Json = { [key: string]: unknown };
 
 /**
  * Describes a catalogue as an OpenAPI 3.1 document: each task is a POST with the task's input as its body and the task's
- * output as its answer, as a gateway offers it. Keys of providers are put in behind it and stand nowhere in it. What
- * OpenAPI has no words for (the provider's own method and path, the effect, what can be done afterwards) stands under
+ * output as its response, as a gateway offers it. Keys of providers are put in behind it and stand nowhere in it. What
+ * OpenAPI has no words for (the provider's own method and path, the effect, what can be done afterwards) is in
  * `x-http-task`, where `tasksFromOpenApi` finds it again.
  */
 export function openApiFromTasks(tasks: Iterable<HttpTask>, options: OpenApiFromTasksOptions = {}): Json {
@@ -57,7 +57,7 @@ const FAILURE: Json = {
     type: { type: 'string', enum: [...TASK_FAILURE_TYPES] },
     service: { type: 'string' },
     task: { type: 'string' },
-    status: { type: 'integer', description: 'The HTTP status, when an answer arrived.' },
+    status: { type: 'integer', description: 'The HTTP status, when a response arrived.' },
     code: { type: 'string', description: "The provider's own code." },
     requestId: { type: 'string', description: "The provider's id of the request." },
     field: { type: 'string', description: 'The path of the first wrong field of the input.' },
@@ -80,7 +80,7 @@ function operationOf(task: HttpTask, schemas: NamedSchemas): Json {
     requestBody: { required: true, content: { 'application/json': { schema: schemas.of(task.input, 'input', name) } } },
     responses: {
       200: {
-        description: 'What the provider answered.',
+        description: 'The response of the provider.',
         content: { 'application/json': { schema: schemas.of(task.output, 'output', name) } },
       },
       default: {
@@ -118,7 +118,7 @@ function extensionOf({
   };
 }
 
-/** Schemas of tasks, with those that they name beside the others of the document. */
+/** Schemas of tasks, with those that they name next to the others of the document. */
 class NamedSchemas {
   readonly schemas: Record<string, Json> = { TaskFailure: FAILURE };
 

@@ -9,7 +9,7 @@ export interface OperationDecision {
   effect?: Effect;
   /** How a lost response is resolved; `by: 'look'` names the task that reads what became of the call. */
   settle?: Settle;
-  /** What somebody can do after the call was made and a later one failed. */
+  /** What a person can do after the call was made and a later one failed. */
   remedy?: string;
   answerMeans?: HttpTask['answerMeans'];
   /** Fields with bearer tokens of users. @default fields whose names say so */
@@ -52,7 +52,7 @@ export interface OpenApiOptions {
   service?: string | ServiceDefinition;
   /** The only address of the service. @default the document's servers */
   baseUrl?: string;
-  /** The environment when nobody names one. @default a sandbox, where a server looks like one */
+  /** The environment if none is named. @default a sandbox, where a server looks like one */
   defaultEnvironment?: string;
   /** Environments with real people's data. @default those that a server's words call production */
   productionEnvironments?: readonly string[];
@@ -102,7 +102,7 @@ export interface OpenApiReport {
   imported: number;
   /** What could not be made a task, and why, with the place in the document. */
   skipped: readonly { operation: string; why: string }[];
-  /** What the document does not say and somebody has to; `*` stands for the service as a whole. */
+  /** What the document does not say and a person has to; `*` stands for the service as a whole. */
   decide: readonly { operation: string; what: string }[];
 }
 

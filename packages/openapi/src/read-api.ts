@@ -108,7 +108,7 @@ export function listOperations(document: OpenApiDocument): (OperationSummary & {
   });
 }
 
-/** Words of titles that are no part of a name: "The Plaid API v3". */
+/** Words of titles that are not part of a name: "The Plaid API v3". */
 const NO_NAME =
   /^(the|an?|rest|api|apis|http|json|openapi|swagger|spec|specification|documentation|docs|reference|public|v?\d.*)$/i;
 
@@ -129,7 +129,7 @@ export function serviceName(root: DocumentNode, { service }: OpenApiOptions): st
   );
 }
 
-/** What people are told only, and what is left out where it cannot be read. */
+/** What is only shown to people, and what is left out where it cannot be read. */
 function readable(root: DocumentNode, key: string): DocumentNode | undefined {
   try {
     return root.follow(key);

@@ -82,7 +82,7 @@ function openQuestions(
     ...serverQuestions(usual, taken, services, options),
     ...(keys.length === 0
       ? []
-      : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are no input`]),
+      : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are not input`]),
     ...[
       ...new Set(
         versions.map(

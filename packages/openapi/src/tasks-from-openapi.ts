@@ -20,10 +20,10 @@ export interface OpenApiTasks {
  * Makes a task of every operation of an OpenAPI document (3.0 or 3.1), without generated code: give them to
  * `HttpTasksPlugin`. Nothing is sent.
  *
- * A call that is no GET or HEAD counts as irreversible until `decide` says otherwise, so that a lost answer is never
- * answered by sending it again. The report names what the document leaves open.
+ * A call that is not GET or HEAD counts as irreversible until `decide` says otherwise, so that a lost response is never
+ * resolved by sending it again. The report names what the document leaves open.
  *
- * @param document text (JSON or YAML), a value that was parsed before, or what `readOpenApiDocument` answered.
+ * @param document text (JSON or YAML), a value that was parsed before, or what `readOpenApiDocument` returned.
  * @throws OpenApiError with the place, when the document cannot be used. One bad operation is only skipped.
  */
 export function tasksFromOpenApi(document: unknown, options: OpenApiOptions = {}): OpenApiTasks {

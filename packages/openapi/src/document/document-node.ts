@@ -28,13 +28,13 @@ export class DocumentNode {
     return new DocumentNode(document, document.location, document.file(document.location));
   }
 
-  /** The files that the document consists of beside the first one. */
+  /** The files that the document consists of besides the first one. */
   otherFiles(): DocumentNode[] {
     const others = this.#document.locations.filter((location) => location !== this.#document.location);
     return others.map((location) => new DocumentNode(this.#document, location, this.#document.file(location)));
   }
 
-  /** What a reference leads to that stands in the place of this value. */
+  /** The target of a reference that replaces this value. */
   leadTo(reference: string): DocumentNode {
     return new DocumentNode(this.#document, this.#file, { $ref: reference }, this.#parent, this.#key).#once(0);
   }
@@ -60,7 +60,7 @@ export class DocumentNode {
     throw new OpenApiError(this.place, problem);
   }
 
-  /** What stands under this key, or undefined. */
+  /** Returns the value of this key, or undefined. */
   at(key: string): DocumentNode | undefined {
     if (this.#parts) return (key === '$ref' ? undefined : this.#parts.own.at(key)) ?? this.#parts.behind.at(key);
     const value = this.value;
@@ -69,12 +69,12 @@ export class DocumentNode {
     return inner === undefined ? undefined : new DocumentNode(this.#document, this.#file, inner, this, key);
   }
 
-  /** What stands under this key, where references have been followed. */
+  /** Returns the value of this key, with references followed. */
   follow(key: string): DocumentNode | undefined {
     return this.at(key)?.target();
   }
 
-  /** What stands under this key, together with what a `$ref` in it leads to: for objects with names of their own. */
+  /** Returns the value of this key, together with the target of a `$ref` in it: for objects with names of their own. */
   mapAt(key: string): DocumentNode | undefined {
     return this.at(key)?.merged();
   }
@@ -85,14 +85,14 @@ export class DocumentNode {
   }
 
   /**
-   * This value, or what its `$ref` leads to together with the fields beside the `$ref`, which replace those of the same
-   * name. For path items, operations and maps, whose other fields count beside a `$ref`.
+   * This value, or what its `$ref` leads to together with the fields next to the `$ref`, which replace those of the same
+   * name. For path items, operations and maps, whose other fields count next to a `$ref`.
    */
   merged(): DocumentNode {
     return this.#merged(0);
   }
 
-  /** The objects that a merged node was made of: what the `$ref` leads to in the end first, the fields beside it last. */
+  /** The objects that a merged node was made of: what the `$ref` leads to in the end first, the fields next to it last. */
   layers(): DocumentNode[] {
     return this.#parts ? [...this.#parts.behind.layers(), this.#parts.own] : [this];
   }
@@ -148,7 +148,7 @@ export class DocumentNode {
     return typeof value === 'number' || typeof value === 'bigint' ? value : undefined;
   }
 
-  /** Whether `true` stands under this key. */
+  /** Whether the value of this key is `true`. */
   flag(key: string): boolean {
     return this.at(key)?.value === true;
   }

@@ -40,7 +40,7 @@ export class OpenApiDocument {
     return [...this.#files.keys()];
   }
 
-  /** What stands in one of its files; undefined when it is none of them. */
+  /** Returns the content of one of its files; undefined if it has no such file. */
   file(location: string): unknown {
     return this.#files.get(location);
   }
@@ -84,7 +84,7 @@ function refuseUnlessOpenApi(value: unknown, location: string): void {
       '#/swagger',
       `is Swagger 2.0, which is not read; convert it with this command: ${convertingCommand(location)}`,
     );
-  if (openapi === undefined) throw new OpenApiError('', 'has no field openapi, so it is no OpenAPI document');
+  if (openapi === undefined) throw new OpenApiError('', 'has no field openapi, so it is not an OpenAPI document');
   if (!/^3\.[012](\.|$)/.test(versionOf(openapi)))
     throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0, 3.1 and 3.2 are');
 }

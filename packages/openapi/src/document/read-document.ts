@@ -1,12 +1,46 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { request } from 'undici';
 import { OpenApiDocument } from './document';
-import { fetchText } from './fetch-text';
 import { fileReferencesIn, namedPlacesIn } from './find-references';
 import { OpenApiError } from './openapi-error';
 import { MAX_BYTES, parseText, refuseSize } from './parse-text';
 import { tame } from './tame';
+
+const TIMEOUT_MS = 15_000;
+
+/** Fetches a document that a person named, or allowed by its host. Redirects are not followed: they could lead anywhere. */
+export async function fetchText(url: string, maxBytes: number, refuse: (problem: string) => never): Promise<string> {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'http:' && !isLoopback(hostname))
+    refuse('would be fetched over http, where anyone may change it; use https');
+  const { statusCode, body } = await request(url, {
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+    headers: { accept: 'application/json, application/yaml, text/yaml, */*' },
+  }).catch((error: NodeJS.ErrnoException) => refuse(`cannot be fetched (${error.code ?? 'the connection failed'})`));
+  if (statusCode !== 200) {
+    body.on('error', () => undefined).destroy();
+    refuse(`cannot be fetched: the server responded with ${statusCode}`);
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    refuse('cannot be fetched: the response was truncated');
+  }
+  return bytes > maxBytes ? refuseSize(maxBytes) : Buffer.concat(chunks).toString('utf8');
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
 
 /** What a document may reach, and how large it may be. */
 export interface ReadOpenApiOptions {
@@ -118,7 +152,7 @@ class DocumentReader {
       this.#folder = dirname(path);
     }
     const found = await stat(path).catch(unread);
-    if (!found.isFile()) refuse('cannot be read: it is no file');
+    if (!found.isFile()) refuse('cannot be read: it is not a file');
     if (found.size > this.#bytesLeft) refuseSize(this.#maxBytes);
     return readFile(path, 'utf8').catch(unread);
   }
@@ -134,7 +168,7 @@ class DocumentReader {
 /** A file that the document refers to cannot be read, or may not be. */
 class UnreadFile extends Error {}
 
-/** A URL with a host, or with an encoded slash, is no name of a local file. */
+/** A URL with a host, or with an encoded slash, does not name a local file. */
 async function realpathOf(url: string): Promise<string> {
   return realpath(fileURLToPath(url));
 }

@@ -1,6 +1,6 @@
 import { OpenApiError, pointerOf } from './openapi-error';
 
-/** Deeper documents would overflow the stack of whoever walks them. Real ones stay far below. */
+/** Deeper documents would overflow the stack of recursive readers. Real ones stay far below. */
 export const MAX_DEPTH = 200;
 
 /** Values in a document, each alias counted with all it stands for: what a walk through it would visit. */

@@ -7,7 +7,7 @@ import type { NamedShapes, Shape } from '../schema/shape';
 import { mediaIn } from './media-types';
 import type { Media } from './media-types';
 
-/** What an operation answers when it goes well. */
+/** What an operation returns when it succeeds. */
 export interface Answer {
   shape: Shape;
   form: AnswerForm;
@@ -22,7 +22,7 @@ const WITHOUT_BODY = /^(204|205)$/;
 const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' } } as const satisfies Answer;
 
 /**
- * What an operation answers when it goes well: all of its 2xx responses together. A response that is described without content
+ * What an operation returns when it succeeds: all of its 2xx responses together. A response that is described without content
  * says nothing about a body (`content` is optional), so that any is taken: a call that was made must not look broken.
  *
  * @param changes Whether the operation changes something; an empty body then counts as a response too.
@@ -30,7 +30,7 @@ const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' 
 export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes }: { changes: boolean }): Answer {
   const described = (node.mapAt('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
   const good = described.map(([, response]) => response.target());
-  // `default` stands for whatever is not described, in most documents for errors; a good answer is not measured by it.
+  // `default` stands for whatever is not described, in most documents for errors; a good response is not measured by it.
   if (good.length === 0) return { ...ANYTHING, open: noGoodAnswer(node) };
   const media = good.map((response) => mediaIn(response));
   const withContent = media.filter((types) => types.length > 0);
@@ -60,7 +60,7 @@ function noGoodAnswer(node: DocumentNode): string {
   const redirects = (node.mapAt('responses')?.entries() ?? []).some(([status]) => /^3/.test(status));
   return redirects
     ? 'its only good response is a redirect, which is not followed: every call fails with Task.UnexpectedResponse'
-    : 'the document describes no good answer, so any is taken';
+    : 'the document describes no good response, so any is accepted';
 }
 
 function jsonAnswer(media: readonly Media[], isEmpty: boolean, schemas: SchemaReader): Answer {

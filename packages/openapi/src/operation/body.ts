@@ -52,7 +52,7 @@ export function readBody(node: DocumentNode, schemas: SchemaReader): Body | unde
   }
 }
 
-/** The fields that a body may be taken apart into, so that they stand beside the parameters; undefined when it has to stay whole. */
+/** The fields that a body may be taken apart into, so that they are next to the parameters; undefined if it has to stay whole. */
 export function fieldsOf({ shape, form }: Body, names: NamedShapes): ReadonlyMap<string, FieldShape> | undefined {
   if (form.as === 'text' || form.as === 'bytes') return undefined;
   const object = resolved(shape, names);
@@ -166,7 +166,7 @@ function withFiles(shape: Shape, names: NamedShapes, inList = false, nesting = 0
   };
 }
 
-/** Bytes that only their media type tells of: a field without a schema. */
+/** Bytes that only their media type describes: a field without a schema. */
 function isBytes(shape: Shape, encoding: DocumentNode | undefined): boolean {
   const types =
     encoding

@@ -65,7 +65,7 @@ function fieldsOf(operation: DocumentNode, schemas: SchemaReader): Set<string> |
       if (names && names.size > 0) return names;
     }
   } catch {
-    // What is wrong there is told where the operation is read.
+    // What is wrong there is reported where the operation is read.
   }
   return undefined;
 }

@@ -11,10 +11,10 @@ export interface FoundOperation {
   operation: string;
   /** The document's id for it, where it has one. */
   operationId?: string;
-  /** What somebody should know of the name: it is permanent once it is in use. */
+  /** What a person should know about the name: it is permanent once it is in use. */
   naming?: string;
   method: HttpMethod;
-  /** The path as it is sent: without the fragment that some documents tell operations of one path apart by. */
+  /** The path as it is sent: without the fragment by which some documents distinguish operations of one path. */
   path: string;
   /** What the document writes behind the path, with its `#`. */
   fragment?: string;
@@ -24,7 +24,7 @@ export interface FoundOperation {
   pathItem: DocumentNode;
 }
 
-/** A path of a document that is none, or an operation that is no object. */
+/** A path of a document that is none, or an operation that is not an object. */
 export interface BrokenOperation {
   operation: string;
   error: OpenApiError;

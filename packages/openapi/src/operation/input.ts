@@ -22,9 +22,9 @@ export interface TaskInputPlan {
   bodyForm: BodyForm | undefined;
   /** Keys that stand where the input would; they are put in at send time. */
   keys: CredentialRule[];
-  /** Fields that are taken for credentials because of their names, and so are no input. */
+  /** Fields that are taken for credentials because of their names, and so are not input. */
   taken: string[];
-  /** Parameters that are left to the caller, for whoever looks for keys among them. */
+  /** Parameters that are left to the caller, for those who look for keys among them. */
   parameters: readonly Parameter[];
   /** Parts of the path for which the document has no parameter. */
   undescribed: readonly string[];
@@ -38,7 +38,7 @@ export interface Allowance {
   fields: readonly string[];
 }
 
-/** One object of all parameters and of the body's fields; a body that is no plain object is one field of it. */
+/** One object of all parameters and of the body's fields; a body that is not a plain object is one field of it. */
 export function readInput(
   { node, pathItem, method, path }: FoundOperation,
   schemas: SchemaReader,
@@ -105,7 +105,7 @@ function addParameters(parameters: readonly Parameter[], fields: Map<string, Fie
   }
 }
 
-/** @returns whether the fields of the body stand beside the parameters. */
+/** @returns Whether the fields of the body are next to the parameters. */
 function addBody(
   body: Body,
   fields: Map<string, FieldShape>,
@@ -116,7 +116,7 @@ function addBody(
   takesAny: boolean,
 ): boolean {
   const all = fieldsOf(body, schemas);
-  // A read-only field is no reason to keep the body whole.
+  // A read-only field is not a reason to keep the body whole.
   const inner = all && new Map([...all].filter(([name, { readOnly }]) => !readOnly || !fields.has(name)));
   const clashes = inner && [...inner.keys()].some((name) => fields.has(name) && !isKey(name, signIn));
   // A field that no one names is sent where the method's fields usually go, and that has to be the body.
@@ -161,7 +161,7 @@ function addWhole(
   plan.places[name] = 'wholeBody';
 }
 
-/** Whether a field is one of the credentials; a part of the path only if somebody said so, since nothing else would fill it. */
+/** Whether a field is one of the credentials; a part of the path only if that was decided, since nothing else would fill it. */
 function isKey(name: string, { keys }: SignIn, onlyIfSaid = false): boolean {
   const key = keys.get(bareName(name));
   return key !== undefined && (key.always || !onlyIfSaid);

@@ -1,6 +1,6 @@
 const MAX_NAME = 100;
 
-/** An identifier from any text: `repos/list-for-org` becomes `reposListForOrg`. Empty when nothing of it can stand in one. */
+/** An identifier from any text: `repos/list-for-org` becomes `reposListForOrg`. Empty if no character of it is allowed in one. */
 export function camelCase(text: string): string {
   const words = text.split(/[^A-Za-z0-9]+/).filter(Boolean);
   const joined = words

@@ -34,7 +34,7 @@ const OWN_HEADERS = new Set([
 const ALWAYS_SENT = new Set(['host', 'content-length', 'connection', 'user-agent']);
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** The parameters of an operation; its own ones replace those of its path, and those beside a `$ref` the ones behind it. */
+/** The parameters of an operation; its own ones replace those of its path, and those next to a `$ref` its target's. */
 export function readParameters(node: DocumentNode, pathItem: DocumentNode, schemas: SchemaReader): Parameter[] {
   const byKey = new Map<string, Parameter>();
   for (const owner of [...pathItem.layers(), ...node.layers()]) {
@@ -62,7 +62,7 @@ function readParameter(node: DocumentNode, schemas: SchemaReader): Parameter | u
   if (name === '__proto__') node.refuse('a parameter cannot be called __proto__');
   const place =
     PLACES.find((one) => one === node.text('in')) ??
-    node.refuse(`the parameter ${JSON.stringify(name)} must stand in one of: ${PLACES.join(', ')}`);
+    node.refuse(`the parameter ${JSON.stringify(name)} must be in one of: ${PLACES.join(', ')}`);
   if (place === 'header') {
     const lower = name.toLowerCase();
     if (IGNORED_HEADERS.has(lower)) return undefined;

@@ -1,25 +1,83 @@
 import type { Effect } from 'temporal-http-tasks/internal/tasks/define';
-import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
 import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
+import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
 import { JSON_ANSWER } from 'temporal-http-tasks/internal/tasks/wire';
 import type { DocumentNode } from '../document/document-node';
 import type { OperationDecision, OperationSummary } from '../options';
-import type { SchemaReader } from '../schema/read-schema';
-import { readAnswer } from './answer';
-import type { FoundOperation } from './find-operations';
-import { readInput } from './input';
-import type { Allowance, TaskInputPlan } from './input';
-import { bareName } from './names';
-import { EXTENSION, readCarefulDecision, readExtension } from './extension';
-import type { DocumentDecision } from './extension';
 import { withField } from '../schema/forgotten-fields';
 import { impossibleFields } from '../schema/impossible';
 import type { KnownFields } from '../schema/known-fields';
-import type { ObjectShape } from '../schema/shape';
-import { sensitiveFields, suspectedKeys } from './secrets';
-import type { Security, SignIn } from './security';
+import type { SchemaReader } from '../schema/read-schema';
+import { resolved } from '../schema/shape';
+import type { NamedShapes, ObjectShape, Shape } from '../schema/shape';
+import { readAnswer } from './answer';
+import { EXTENSION, readCarefulDecision, readExtension } from './extension';
+import type { DocumentDecision } from './extension';
+import type { FoundOperation } from './find-operations';
+import { readInput } from './input';
+import type { Allowance, TaskInputPlan } from './input';
+import { bareName, looksSecret } from './names';
 import { hasAuthorizationParameter } from './parameters';
+import type { Parameter } from './parameters';
+import type { Security, SignIn } from './security';
 import type { TaskPlan } from './task-plan';
+
+/** How deep in an input tokens are looked for, and through how many schemas; each may lead back to itself. */
+const MAX_DEPTH = 4;
+const MAX_SCHEMAS = 5_000;
+
+/** Fields that hold a user's token, by their names or because the document calls them passwords: `body.password` for a deeper one. */
+export function sensitiveFields({ fields }: ObjectShape, names: NamedShapes): string[] {
+  const search = new TokenSearch(names);
+  for (const [name, { shape }] of fields) search.look(name, name, shape, 1, new Set());
+  return [...search.found];
+}
+
+class TokenSearch {
+  readonly found = new Set<string>();
+  readonly #names: NamedShapes;
+  #schemasLeft = MAX_SCHEMAS;
+
+  constructor(names: NamedShapes) {
+    this.#names = names;
+  }
+
+  /** @param above named schemas that lead here, so that none is entered within itself. */
+  look(path: string, name: string, shape: Shape, depth: number, above: ReadonlySet<string>): void {
+    if (shape.kind === 'named' && above.has(shape.id)) return;
+    if ((this.#schemasLeft -= 1) < 0) return;
+    const inside = shape.kind === 'named' ? new Set([...above, shape.id]) : above;
+    const behind = resolved(shape, this.#names);
+    switch (behind.kind) {
+      case 'string':
+        if (behind.format === 'password' || looksSecret(name)) this.found.add(path);
+        return;
+      case 'array':
+        this.look(path, name, behind.items, depth, inside);
+        return;
+      case 'union':
+        for (const option of behind.options) this.look(path, name, option, depth, inside);
+        return;
+      case 'both':
+        for (const part of behind.parts) this.look(path, name, part, depth, inside);
+        return;
+      case 'object':
+        if (depth >= MAX_DEPTH) return;
+        for (const [inner, field] of behind.fields)
+          this.look(`${path}.${inner}`, inner, field.shape, depth + 1, inside);
+        return;
+      default:
+        return;
+    }
+  }
+}
+
+/** Parameters in headers that look like keys although the document has no security scheme for them. */
+export function suspectedKeys(parameters: readonly Parameter[]): string[] {
+  return parameters
+    .filter(({ place, name }) => place === 'header' && (looksSecret(name) || bareName(name).endsWith('key')))
+    .map(({ name }) => name);
+}
 
 /** With what operations are read. */
 export interface OperationContext {
@@ -56,9 +114,9 @@ const METHOD_OVERRIDES = new Set([
   'methodoverride',
 ]);
 
-/** How an undecided call is resolved when its answer is lost: by looking, since nobody says that repeating is harmless. */
+/** How an undecided call is resolved when its response is lost: by looking, since nothing says that repeating is harmless. */
 const LOOK_FIRST = { by: 'list', basis: 'assumed' } as const;
-const NO_REMEDY = 'Nobody has said yet what can be done after this call; see the documentation of the API.';
+const NO_REMEDY = 'What can be done after this call is not decided yet; see the documentation of the API.';
 
 /**
  * Reads one operation.
@@ -104,11 +162,11 @@ export function readOperation(
     );
   if (effect !== 'read') open.push(...undecided(said));
   if (context.decisions !== 'trusted') open.push(...unsigned(found, effect, signIn, [...signIn.rules, ...input.keys]));
-  if (answer.open !== undefined && method !== 'HEAD') open.push(`answer: ${answer.open}`);
+  if (answer.open !== undefined && method !== 'HEAD') open.push(`response: ${answer.open}`);
   const guessed = said.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
   if (guessed.length > 0)
     open.push(
-      `sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until somebody says otherwise`,
+      `sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until it is decided otherwise`,
     );
   for (const name of suspectedKeys(input.parameters))
     open.push(
@@ -194,11 +252,11 @@ function sendable({ node, path }: FoundOperation): string {
   return path.replace(/[^\x21-\x7e]/gu, encodeURIComponent);
 }
 
-/** Operations that only a fragment, or the name of a parameter, tells apart, are one and the same for the provider. */
+/** Operations that differ only in a fragment, or in the name of a parameter, are the same for the provider. */
 function sharedRoute(fragment: string | undefined, others: readonly string[]): string {
   const names = `${others.slice(0, 3).join(', ')}${others.length > 3 ? ` and ${others.length - 3} more` : ''}`;
   const why = fragment === undefined ? '' : `; ${JSON.stringify(fragment)} is never sent`;
-  return `path: it is sent to the same method and path as ${names}${why}, so that only the input tells the provider which of them is meant`;
+  return `path: it is sent to the same method and path as ${names}${why}, so that only the input says which of them is meant`;
 }
 
 /** An operation as people choose it, before it is read. */
@@ -272,12 +330,12 @@ function unsigned(
 function undecided({ effect, settle, remedy }: OperationDecision): string[] {
   return [
     ...(effect === undefined
-      ? ['effect: irreversible until somebody says that repeating or undoing it is harmless']
+      ? ['effect: irreversible until it is decided that repeating or undoing it is harmless']
       : []),
     ...(settle === undefined
       ? ['settle: how a lost response is resolved; until it is decided, it fails Task.OutcomeUnknown']
       : []),
-    ...(remedy === undefined ? ['remedy: what somebody can do after it was done'] : []),
+    ...(remedy === undefined ? ['remedy: what a person can do after it was done'] : []),
   ];
 }
 

@@ -12,9 +12,9 @@ export type SignInRule = Pick<CredentialRule, 'setting' | 'name' | 'scheme'> & {
 /** How an operation signs in. */
 export interface SignIn {
   rules: readonly CredentialRule[];
-  /** Headers that are no secret: schemes for which somebody gave a value. */
+  /** Headers that are not secret: schemes for which a value was given. */
   headers: Readonly<Record<string, string>>;
-  /** Credentials by the names, made bare, under which they may stand among the fields, too; such a field is no input. */
+  /** Credentials by the names, made bare, under which they may be among the fields, too; such a field is not an input. */
   keys: ReadonlyMap<string, FieldKey>;
   /** It is sent with the client certificate that the settings have for its origin, and not without one. */
   clientCertificate?: true;
@@ -335,7 +335,7 @@ function refuseSetting(option: string, setting: string): void {
     );
 }
 
-/** Why no key can stand there; undefined where one can. */
+/** Returns why a key cannot be put there; undefined where it can. */
 function whyNoPlace(place: SignInRule['in'], name: string): string | undefined {
   if (place !== 'query' && !TOKEN.test(name)) return `${JSON.stringify(name)} is not a valid name for a ${place}`;
   return place === 'header' && FRAMING.has(name.toLowerCase())

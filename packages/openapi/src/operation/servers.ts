@@ -53,7 +53,7 @@ interface Filled {
   servers: Server[];
   /** Variables that have neither values nor a default. */
   unfilled: readonly string[];
-  /** Variables with a default and no list of values, which may be somebody else's. */
+  /** Variables with a default and no list of values, which may belong to others. */
   defaulted: readonly string[];
   /** Some values were left out, since there are too many. */
   isCut: boolean;
@@ -185,7 +185,7 @@ function valuesOf(variable: DocumentNode | undefined, inHost: boolean): string[]
   );
 }
 
-/** A value as it stands in a URL: documents write versions and ports as numbers. */
+/** A value as written in a URL: documents write versions and ports as numbers. */
 function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }

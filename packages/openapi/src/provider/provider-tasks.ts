@@ -86,7 +86,7 @@ export function readSimulated(
         ? readSimulatedResponse(new FieldReader(value.absent, problems, `${place}.absent`, ['status', 'body']))
         : undefined;
       const { status, ...body } = readSimulatedResponse(fields);
-      // A response that is no success is the one for what is not there.
+      // A response that is not a success is the one for what is not there.
       if (status !== undefined && status >= 400) return [[operation, { absent: { status, ...body } }]];
       return [
         [

@@ -33,7 +33,7 @@ export interface ProviderFile {
   provider: Provider;
   /** As it was named. */
   file: string;
-  /** Answers of a simulator, by operation. */
+  /** Responses of a simulator, by operation. */
   simulated: ReadonlyMap<string, SimulatedAnswer>;
   /** What the document says of responses, by operation. */
   responses: ReadonlyMap<string, OperationResponses>;
@@ -162,7 +162,7 @@ async function readDocument(file: FieldReader, path: string): Promise<ReadDocume
   const openapi = file.text('openapi', 'the path of an OpenAPI document, relative to this file', { required: true });
   if (openapi === undefined) return undefined;
   if (/^[a-z][a-z0-9+.-]+:/i.test(openapi))
-    return file.refuse('openapi', 'must be the path of a file; download the document and keep it beside this file');
+    return file.refuse('openapi', 'must be the path of a file; download the document and keep it next to this file');
   try {
     const document = await readOpenApiDocument(resolve(dirname(path), openapi));
     return { document, names: namesIn(document) };

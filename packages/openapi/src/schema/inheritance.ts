@@ -19,7 +19,7 @@ export class Inheritance {
   #children: Map<string, Map<string, DocumentNode>> | undefined;
   readonly #heirs = new Map<string, readonly DocumentNode[]>();
   readonly #optionOf = new Map<string, boolean>();
-  /** By the mapping as it stands in the document: some have thousands of entries, and every heir asks for its own. */
+  /** By the mapping as written in the document: some have thousands of entries, and every heir asks for its own. */
   readonly #mappings = new WeakMap<object, ReadonlyMap<string, readonly string[]>>();
 
   constructor(root: DocumentNode) {
@@ -40,7 +40,7 @@ export class Inheritance {
     return this.#descendantsOf(node).length > 0;
   }
 
-  /** Whether `part`, which stands in the `allOf` of `node`, is meant as it stands there: `node` is one of its heirs. */
+  /** Whether `part`, an entry of the `allOf` of `node`, is meant as written: `node` is one of its heirs. */
   isHeir(node: DocumentNode, part: DocumentNode): boolean {
     return this.#index().get(part.id)?.has(node.id) ?? false;
   }

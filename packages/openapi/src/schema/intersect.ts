@@ -31,7 +31,7 @@ export interface DeferringShapes extends NamedShapes {
  * other, each would refuse the other's fields.
  *
  * Each shape is known by the shapes it was made of, so that the same ones make the same shape however often and in
- * whatever order they meet. Recursive schemas therefore lead back to a shape that is there, and come to an end.
+ * whatever order they meet. Recursive schemas therefore lead back to a shape that is there, and end.
  */
 export class Intersection {
   readonly #names: DeferringShapes;

@@ -1,7 +1,7 @@
 import { ANY_FIELD } from './forgotten-fields';
 import { resolved } from './shape';
 import type { FieldShape, NamedShapes, ObjectShape, Shape, UnionShape } from './shape';
-import { tellsApart } from './to-zod';
+import { tellsApart } from './schema-maker';
 
 /** Fields that are given to the options of one union, all together; a larger union stays as strict as its options are. */
 const MAX_FIELDS = 20_000;
@@ -135,10 +135,10 @@ export class KnownFields implements NamedShapes {
     }
   }
 
-  /** A name of its own, so that schemas which lead back to themselves come to an end. */
+  /** A name of its own, so that schemas which lead back to themselves end. */
   #named(shape: Extract<Shape, { kind: 'named' }>, others: readonly Shape[], depth: number): Shape {
     const names = [...new Set(others.map((other) => this.#idOf(other)))].sort();
-    const id = `${shape.id} beside ${names.join(', ')}`;
+    const id = `${shape.id} with ${names.join(', ')}`;
     if (!this.#added.has(id)) {
       const make = (): Shape => {
         const behind = resolved(shape, this.#names);
@@ -188,7 +188,7 @@ export class KnownFields implements NamedShapes {
     if (open.every((option, place) => option === alone[place]))
       return alone.every((option, place) => option === options[place]) ? union : { ...union, options: alone };
     if (!union.oneOf || this.#areApart(options)) return { ...union, options: open };
-    // With fields of one option only, a value may fit several: what tells them apart may be left to the provider.
+    // With fields of one option only, a value may fit several: the provider may decide which one it is.
     return { ...union, options: [...alone, { kind: 'union', options: open, exclusive: true }] };
   }
 

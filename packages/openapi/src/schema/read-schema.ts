@@ -11,7 +11,7 @@ import { OpenApiError } from '../document/openapi-error';
 /** Schemas nested in one another without a name between them, or by `allOf`. */
 const MAX_NESTING = 300;
 
-/** What is meant by the name of a schema: any of its heirs, too; the schema itself; or what it says beside its options. */
+/** What is meant by the name of a schema: any of its heirs, too; the schema itself; or what it says besides its options. */
 type Meaning = 'whole' | 'withoutHeirs' | 'withoutOptions';
 
 /** A schema that was met by its name, or an intersection that is made when it is asked for. */
@@ -26,7 +26,7 @@ interface Entry {
 }
 
 /**
- * Reads schemas as shapes. Schemas with a name are read when somebody asks for them, since in large documents each leads
+ * Reads schemas as shapes. Schemas with a name are read when they are needed, since in large documents each leads
  * to thousands of others.
  */
 export class SchemaReader implements DeferringShapes {
@@ -41,7 +41,7 @@ export class SchemaReader implements DeferringShapes {
     this.#inheritance = new Inheritance(root);
   }
 
-  /** @throws OpenApiError with the place of what is no schema. */
+  /** @throws OpenApiError with the place of what is not a schema. */
   shapeOf(node: DocumentNode): Shape {
     return this.#nested(node, () => this.#read(node));
   }
@@ -144,7 +144,7 @@ export class SchemaReader implements DeferringShapes {
     const told = heirs
       .filter(({ values }) => values.length > 0)
       .map(({ values, node: heir }) => this.#told(this.#named(heir), field, values));
-    // Without a mapping a name is only a guess at what stands in the field, and may be none of the values it can have.
+    // Without a mapping a name is only a guess at the value of the field, and may be none of the values it can have.
     const others = heirs.filter(({ values }) => values.length === 0).map(({ node: heir }) => this.#named(heir));
     // A discriminator makes no value wrong that the base allows.
     const family = [
@@ -172,7 +172,7 @@ export class SchemaReader implements DeferringShapes {
     if (node.reference === undefined) return this.#keywords(node);
     const target = this.#named(node.target());
     if (this.#context.version === '3.1') return this.both(target, this.#keywords(node));
-    // In OpenAPI 3.0 nothing counts beside a `$ref`; people write these two there all the same.
+    // In OpenAPI 3.0 nothing counts next to a `$ref`; people write these two there all the same.
     return described(node, node.flag('nullable') ? orNull(target) : target);
   }
 
@@ -187,9 +187,9 @@ export class SchemaReader implements DeferringShapes {
     for (const key of ['oneOf', 'anyOf'] as const) {
       const options = node.follow(key);
       if (options && !withoutOptions)
-        shape = this.both(shape, this.#options(node, options, { oneOf: key === 'oneOf', beside: shape }));
+        shape = this.both(shape, this.#options(node, options, { oneOf: key === 'oneOf', already: shape }));
     }
-    // A choice without null has none, whatever stands beside it; an answer is not refused for that.
+    // A choice without null has none, whatever is next to it; a response is not refused for that.
     if (node.flag('nullable') && (literals?.kind !== 'literals' || literals.values.includes(null)))
       shape = orNull(shape);
     return described(node, shape);
@@ -205,9 +205,9 @@ export class SchemaReader implements DeferringShapes {
       : this.shapeOf(part);
   }
 
-  /** @param beside what the schema says besides. */
-  #options(node: DocumentNode, options: DocumentNode, { oneOf, beside }: { oneOf: boolean; beside: Shape }): Shape {
-    const isObject = this.#context.direction === 'input' && resolved(beside, this).kind === 'object';
+  /** @param already What the schema says besides. */
+  #options(node: DocumentNode, options: DocumentNode, { oneOf, already }: { oneOf: boolean; already: Shape }): Shape {
+    const isObject = this.#context.direction === 'input' && resolved(already, this).kind === 'object';
     const shapes = options.elements().map((option) => {
       const shape = this.shapeOf(option);
       // An option that says nothing takes the object as it is, and must not take away what the others say.
@@ -218,7 +218,7 @@ export class SchemaReader implements DeferringShapes {
     return unionOf(shapes, { ...(discriminator !== undefined && { discriminator }), ...(oneOf && { oneOf }) });
   }
 
-  /** The option with its discriminator, unless it says itself what stands there. */
+  /** The option with its discriminator, unless it says itself what the value is. */
   #told(option: Shape, field: string, values: readonly string[]): Shape {
     if (this.#context.direction === 'output' || resolved(option, this).kind !== 'object') return option;
     const own = resolved(option, this);

@@ -24,7 +24,7 @@ const TELLING: readonly (readonly [TypeName, readonly string[]])[] = [
   ['number', ['minimum', 'maximum', 'multipleOf', 'exclusiveMinimum', 'exclusiveMaximum']],
 ];
 
-/** The types of a schema: those it names, or those its keywords tell; none when it says nothing. */
+/** The types of a schema: those it names, or those its keywords imply; none when it says nothing. */
 export function typesOf(node: DocumentNode, version: '3.0' | '3.1'): TypeName[] {
   const type = node.at('type');
   if (type === undefined)
@@ -34,11 +34,11 @@ export function typesOf(node: DocumentNode, version: '3.0' | '3.1'): TypeName[] 
   const named = Array.isArray(type.value) ? type.elements() : [type];
   if (named.length !== 1 && version === '3.0') type.refuse('must be one type; lists of types came with OpenAPI 3.1');
   return named.map(
-    (one) => TYPES.find((name) => name === one.value) ?? one.refuse(`is no type; allowed: ${TYPES.join(', ')}`),
+    (one) => TYPES.find((name) => name === one.value) ?? one.refuse(`is not a type; allowed: ${TYPES.join(', ')}`),
   );
 }
 
-/** The literals that a schema names; for an answer only their types count, since a provider may add one. */
+/** The literals that a schema names; for a response only their types count, since a provider may add one. */
 export function literalsOf(
   node: DocumentNode,
   types: readonly TypeName[],
@@ -51,7 +51,7 @@ export function literalsOf(
   // An empty list would allow nothing; it comes from generators that found no values.
   if (values.length === 0) return undefined;
   if (!values.every(isLiteral)) return undefined;
-  // YAML reads an unquoted 4.1 as a number. Beside `type: string` it can never be sent, whatever was meant.
+  // YAML reads an unquoted 4.1 as a number. With `type: string` it can never be sent, whatever was meant.
   const possible =
     types.length === 0
       ? values

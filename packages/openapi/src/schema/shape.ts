@@ -24,7 +24,7 @@ type ShapeForm =
   | ObjectShape
   | { kind: 'file' }
   | UnionShape
-  /** All of them at once, where they could not be made one shape. */
+  /** All of them together, where they could not be made one shape. */
   | { kind: 'both'; parts: readonly Shape[] }
   /** A schema with a name; recursion goes through these only. */
   | { kind: 'named'; id: string };
@@ -92,7 +92,7 @@ export interface ObjectShape {
 export interface UnionShape {
   kind: 'union';
   options: readonly Shape[];
-  /** The field whose literals tell the options apart. */
+  /** The field whose literals distinguish the options. */
   discriminator?: string;
   /** The document says `oneOf`: no value should fit two of the options. */
   oneOf?: true;

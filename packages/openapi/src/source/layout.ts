@@ -78,7 +78,7 @@ export function quoted(text: string): string {
   return `'${withEscapes(escaped)}'`;
 }
 
-/** A property's name, in quotes where it is no identifier. */
+/** A property's name, in quotes where it is not an identifier. */
 export function propertyName(name: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name : quoted(name);
 }

@@ -1,35 +1,11 @@
 import type { NumberLimits } from 'temporal-http-tasks/internal/tasks/exact-number';
-import { checkablePattern } from '../schema/patterns';
-import { resolved } from '../schema/shape';
-import type {
-  Amount,
-  ArrayShape,
-  Direction,
-  FieldShape,
-  LiteralValue,
-  NamedShapes,
-  NumberShape,
-  ObjectShape,
-  Shape,
-  StringShape,
-  UnionShape,
-} from '../schema/shape';
-import {
-  CONTENT_TYPE,
-  countWords,
-  FITS_SEVERAL,
-  isCheckedFormat,
-  limitsOf,
-  loosened,
-  splitLiterals,
-  refusesRest,
-  tellsApart,
-  DIGITS,
-} from '../schema/to-zod';
+import { CONTENT_TYPE, countWords, DIGITS, FITS_SEVERAL, SchemaMaker } from '../schema/schema-maker';
+import type { CheckedFormat, PlainLiteral, TextRules } from '../schema/schema-maker';
+import type { Amount, ArrayShape, Direction, NamedShapes, NumberShape, Shape } from '../schema/shape';
 import { bracketed, called, literal, objectOf, print, quoted } from './layout';
 import type { Layout } from './layout';
 
-const FORMAT_CALLS: Readonly<Record<string, string>> = {
+const FORMAT_CALLS: Readonly<Record<CheckedFormat, string>> = {
   date: 'z.iso.date()',
   'date-time': 'z.iso.datetime({ offset: true })',
   uuid: 'z.guid()',
@@ -39,9 +15,7 @@ const FORMAT_CALLS: Readonly<Record<string, string>> = {
 };
 
 /** Writes shapes as code that makes the schemas which `ZodShapes` makes. */
-export class ShapeSource {
-  readonly #names: NamedShapes;
-  readonly #direction: Direction;
+export class ShapeSource extends SchemaMaker<Layout> {
   readonly #constantOf: (id: string) => string | undefined;
   readonly #recursive: ReadonlySet<string>;
   #hasExactNumbers = false;
@@ -56,8 +30,7 @@ export class ShapeSource {
     constantOf: (id: string) => string | undefined,
     recursive: ReadonlySet<string>,
   ) {
-    this.#names = names;
-    this.#direction = direction;
+    super(names, direction);
     this.#constantOf = constantOf;
     this.#recursive = recursive;
   }
@@ -67,72 +40,54 @@ export class ShapeSource {
     return this.#hasExactNumbers;
   }
 
-  of(shape: Shape): Layout {
-    const code = this.#bare(shape);
-    if (shape.description === undefined) return code;
-    // A description makes a copy, and a copy of what leads back to itself would hold a copy of its own, without end.
-    const described =
-      shape.kind === 'named' && this.#recursive.has(shape.id) ? called('z.lazy', ['() => ', code]) : code;
-    return [described, called('.describe', quoted(shape.description))];
+  protected simple(kind: 'unknown' | 'never' | 'null' | 'boolean'): Layout {
+    return `z.${kind}()`;
   }
 
-  #bare(shape: Shape): Layout {
-    switch (shape.kind) {
-      case 'unknown':
-      case 'never':
-      case 'null':
-      case 'boolean':
-        return `z.${shape.kind}()`;
-      case 'string':
-        return stringSource(shape, this.#direction);
-      case 'number':
-        return this.#number(shape);
-      case 'literals':
-        return this.#literals(shape.values);
-      case 'array':
-        return this.#array(shape);
-      case 'tuple':
-        return this.#tuple(shape);
-      case 'object':
-        return this.#object(shape);
-      case 'file':
-        return fileSource();
-      case 'union':
-        return this.#union(shape);
-      case 'both':
-        return shape.parts
-          .map((part) => this.of(loosened(part, this.#names)))
-          .reduce((a, b) => called('z.intersection', a, b));
-      case 'named':
-        return this.#constantOf(shape.id) ?? this.of(this.#names.find(shape.id) ?? { kind: 'unknown' });
-    }
+  protected described(schema: Layout, description: string, shape: Shape): Layout {
+    const isRecursive = shape.kind === 'named' && this.#recursive.has(shape.id);
+    return [isRecursive ? called('z.lazy', ['() => ', schema]) : schema, called('.describe', quoted(description))];
   }
 
-  #number(shape: NumberShape): Layout {
-    const { whole, orDigits, atLeast, atMost, above, below, multipleOf } = shape;
-    if (orDigits && this.#direction === 'output') return [`z.union([z.number(), z.string().regex(${String(DIGITS)})])`];
-    if (orDigits) return this.#exact(limitsOf(shape));
+  protected text({ checked, atLeast, atMost, patterns, shownFormat: format }: TextRules): Layout {
+    return [
+      checked === undefined ? 'z.string()' : FORMAT_CALLS[checked],
+      ...limits({ min: atLeast, max: atMost }),
+      ...patterns.map((pattern) => `.regex(${String(pattern)})`),
+      format === undefined ? '' : print(called('.meta', literal({ format }))),
+    ];
+  }
+
+  protected number({ whole, atLeast, atMost, above, below, multipleOf }: NumberShape): Layout {
     return [
       whole ? 'z.int()' : 'z.number()',
       ...limits({ min: atLeast, max: atMost, gt: above, lt: below, multipleOf }),
     ];
   }
 
-  #exact(exactly: NumberLimits): Layout {
+  protected numberOrDigits(): Layout {
+    return [`z.union([z.number(), z.string().regex(${String(DIGITS)})])`];
+  }
+
+  protected exact(exactly: NumberLimits): Layout {
     this.#hasExactNumbers = true;
     return called('exactNumber', Object.keys(exactly).length === 0 ? '' : literal(exactly));
   }
 
-  #literals(values: readonly LiteralValue[]): Layout {
-    const { beyond, others } = splitLiterals(values, this.#direction);
-    if (beyond.length === 0) return literalSource(others);
-    const exact = this.#exact({ values: beyond });
-    return others.length === 0 ? exact : called('z.union', bracketed('[', [literalSource(others), exact], ']'));
+  protected choice(texts: readonly string[]): Layout {
+    return called('z.enum', literal(texts));
   }
 
-  #array({ items, atLeast, atMost, unique }: ArrayShape): Layout {
+  protected literals(values: readonly PlainLiteral[]): Layout {
+    return called('z.literal', literal(values));
+  }
+
+  protected array(
+    items: Layout,
+    { atLeast, atMost, unique }: Pick<ArrayShape, 'atLeast' | 'atMost' | 'unique'>,
+  ): Layout {
     return [
-      called('z.array', this.of(items)),
+      called('z.array', items),
       ...limits({ min: atLeast, max: atMost }),
       unique
         ? called(
@@ -144,94 +99,77 @@ export class ShapeSource {
     ];
   }
 
-  #tuple({ items, rest, atLeast }: Extract<Shape, { kind: 'tuple' }>): Layout {
-    if (items.length === 0) return called('z.array', this.of(rest));
-    const elements = items.map((item, place): Layout =>
-      place < atLeast ? this.of(item) : [this.of(item), '.optional()'],
+  protected tuple(items: readonly Layout[], rest: Layout): Layout {
+    return called('z.tuple', bracketed('[', items, ']'), rest);
+  }
+
+  protected object(fields: readonly (readonly [string, Layout])[], rest: 'refused' | 'kept' | { of: Layout }): Layout {
+    const entries = objectOf(fields);
+    if (rest === 'refused') return [called('z.strictObject', entries)];
+    if (rest === 'kept') return [called('z.looseObject', entries)];
+    return [[called('z.object', entries), called('.catchall', rest.of)]];
+  }
+
+  protected counted(object: Layout, atLeast: number | undefined, atMost: number | undefined): Layout {
+    const tests = [
+      ...(atLeast === undefined ? [] : [`Object.keys(value).length >= ${atLeast}`]),
+      ...(atMost === undefined ? [] : [`Object.keys(value).length <= ${atMost}`]),
+    ];
+    return [object, called('.refine', `(value) => ${tests.join(' && ')}`, quoted(countWords(atLeast, atMost)))];
+  }
+
+  protected file(): Layout {
+    return called(
+      'z.strictObject',
+      objectOf([
+        ['base64', 'z.base64()'],
+        ['filename', 'z.string().optional()'],
+        ['contentType', `z.string().regex(${String(CONTENT_TYPE)}).optional()`],
+      ]),
     );
-    return called('z.tuple', bracketed('[', elements, ']'), this.of(rest));
   }
 
-  #object(shape: ObjectShape): Layout {
-    const { fields, rest, atLeast, atMost } = shape;
-    const entries = objectOf([...fields].map(([name, field]) => [name, this.#field(field)] as const));
-    const object: Layout =
-      typeof rest !== 'string'
-        ? [called('z.object', entries), called('.catchall', this.of(rest))]
-        : called(refusesRest(rest, this.#direction) ? 'z.strictObject' : 'z.looseObject', entries);
-    return [object, ...countLimits(atLeast, atMost)];
+  protected optional(schema: Layout): Layout {
+    return [schema, '.optional()'];
   }
 
-  #field({ shape, required }: FieldShape): Layout {
-    const schema = this.of(shape);
-    if (!required)
-      return [schema, this.#direction === 'output' && shape.kind !== 'unknown' ? '.nullish()' : '.optional()'];
-    if (shape.kind !== 'unknown' || this.#direction === 'output') return schema;
+  protected nullish(schema: Layout): Layout {
+    return [schema, '.nullish()'];
+  }
+
+  protected nullable(schema: Layout): Layout {
+    return [schema, '.nullable()'];
+  }
+
+  protected given(schema: Layout): Layout {
     return [schema, called('.refine', '(value) => value !== undefined', quoted('must be given'))];
   }
 
-  #union({ options, discriminator, exclusive }: UnionShape): Layout {
-    const others = options.filter(({ kind }) => kind !== 'null');
-    const [only] = others;
-    if (only && others.length === 1) return [this.of(only), '.nullable()'];
-    if (discriminator !== undefined && tellsApart(options, discriminator, this.#names)) {
-      const told = options.map((option) => this.of(resolved(option, this.#names)));
-      return called('z.discriminatedUnion', quoted(discriminator), bracketed('[', told, ']'));
-    }
-    const all = bracketed(
-      '[',
-      options.map((option) => this.of(option)),
-      ']',
-    );
-    if (!exclusive) return called('z.union', all);
+  protected discriminated(discriminator: string, options: readonly Layout[]): Layout {
+    return called('z.discriminatedUnion', quoted(discriminator), bracketed('[', options, ']'));
+  }
+
+  protected union(options: readonly Layout[]): Layout {
+    return called('z.union', bracketed('[', options, ']'));
+  }
+
+  protected exclusive(options: readonly Layout[]): Layout {
     return called(
       'z.xor',
-      all,
+      bracketed('[', options, ']'),
       objectOf([['error', `({ errors }) => (errors.length === 0 ? ${print(quoted(FITS_SEVERAL))} : undefined)`]]),
     );
   }
-}
 
-function stringSource({ format, atLeast, atMost, patterns = [] }: StringShape, direction: Direction): Layout {
-  const isChecked = direction === 'input' && isCheckedFormat(format);
-  const checks = patterns.flatMap((pattern) => {
-    const checked = checkablePattern(pattern);
-    return checked ? [`.regex(${String(checked)})`] : [];
-  });
-  const meta = format === undefined || isChecked ? '' : print(called('.meta', literal({ format })));
-  return [
-    isChecked ? (FORMAT_CALLS[format] ?? 'z.string()') : 'z.string()',
-    ...limits({ min: atLeast, max: atMost }),
-    ...checks,
-    meta,
-  ];
-}
+  protected both(one: Layout, other: Layout): Layout {
+    return called('z.intersection', one, other);
+  }
 
-function literalSource(values: readonly LiteralValue[]): Layout {
-  const isEnum = values.length > 1 && values.every((value) => typeof value === 'string');
-  return called(isEnum ? 'z.enum' : 'z.literal', literal(values));
-}
-
-function fileSource(): Layout {
-  return called(
-    'z.strictObject',
-    objectOf([
-      ['base64', 'z.base64()'],
-      ['filename', 'z.string().optional()'],
-      ['contentType', `z.string().regex(${String(CONTENT_TYPE)}).optional()`],
-    ]),
-  );
+  protected named(id: string): Layout {
+    return this.#constantOf(id) ?? this.inPlace(id);
+  }
 }
 
 function limits(calls: Readonly<Record<string, Amount | undefined>>): string[] {
   return Object.entries(calls).flatMap(([name, limit]) => (limit === undefined ? [] : [`.${name}(${Number(limit)})`]));
-}
-
-function countLimits(atLeast: number | undefined, atMost: number | undefined): Layout[] {
-  if (atLeast === undefined && atMost === undefined) return [];
-  const tests = [
-    ...(atLeast === undefined ? [] : [`Object.keys(value).length >= ${atLeast}`]),
-    ...(atMost === undefined ? [] : [`Object.keys(value).length <= ${atMost}`]),
-  ];
-  return [called('.refine', `(value) => ${tests.join(' && ')}`, quoted(countWords(atLeast, atMost)))];
 }

@@ -1,14 +1,80 @@
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
-import type { TaskPlan } from '../operation/task-plan';
 import { camelCase, freeName, kebabCase, pascalCase } from '../operation/names';
+import type { TaskPlan } from '../operation/task-plan';
 import type { ReadApi } from '../read-api';
 import { withoutInvisible } from '../schema/invisible';
+import { idsIn } from '../schema/read-schema';
 import type { Direction, NamedShapes, Shape } from '../schema/shape';
 import { called, literal, objectOf, print } from './layout';
 import type { Layout } from './layout';
-import { orderedSchemas } from './named-schemas';
 import { ShapeSource } from './shape-source';
 import { TypeSource } from './type-source';
+
+/** The named schemas that some shapes lead to, in an order in which code can define them. */
+export interface OrderedSchemas {
+  /** What a schema needs stands before it, except within a circle. */
+  ids: readonly string[];
+  /** Schemas that lead back to themselves. */
+  recursive: ReadonlySet<string>;
+  /** How often each is named. */
+  uses: ReadonlyMap<string, number>;
+}
+
+interface Visit {
+  id: string;
+  inner: string[];
+  next: number;
+}
+
+/** Finds and orders them: Tarjan's search for circles, with a stack of its own, since documents may lead deep. */
+export function orderedSchemas(shapes: readonly Shape[], names: NamedShapes): OrderedSchemas {
+  const uses = new Map<string, number>();
+  const innerOf = (shape: Shape | undefined): string[] => {
+    const ids = shape ? [...idsIn(shape)] : [];
+    for (const id of ids) uses.set(id, (uses.get(id) ?? 0) + 1);
+    return [...new Set(ids)];
+  };
+  const ids: string[] = [];
+  const recursive = new Set<string>();
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const onStack = new Set<string>();
+  const visits: Visit[] = [];
+  const enter = (id: string): void => {
+    index.set(id, index.size);
+    low.set(id, index.size - 1);
+    stack.push(id);
+    onStack.add(id);
+    visits.push({ id, inner: innerOf(names.find(id)), next: 0 });
+  };
+  const lower = (id: string, to: number | undefined): void => {
+    low.set(id, Math.min(low.get(id) ?? 0, to ?? 0));
+  };
+  const leave = ({ id, inner }: Visit): void => {
+    const parent = visits.at(-1);
+    if (parent) lower(parent.id, low.get(id));
+    if (low.get(id) !== index.get(id)) return;
+    const circle = stack.splice(stack.indexOf(id));
+    for (const member of circle) onStack.delete(member);
+    if (circle.length > 1 || inner.includes(id)) circle.forEach((member) => recursive.add(member));
+    ids.push(...circle.reverse());
+  };
+  for (const start of shapes.flatMap(innerOf)) {
+    if (index.has(start)) continue;
+    enter(start);
+    for (let visit = visits.at(-1); visit; visit = visits.at(-1)) {
+      const next = visit.inner[visit.next];
+      visit.next += 1;
+      if (next === undefined) {
+        visits.pop();
+        leave(visit);
+      } else if (!index.has(next)) enter(next);
+      else if (onStack.has(next)) lower(visit.id, index.get(next));
+    }
+  }
+  return { ids, recursive, uses };
+}
 
 /** A file of generated code. */
 export interface SourceFile {
@@ -31,7 +97,7 @@ const RESERVED = new Set(
 );
 /** What every task's file uses. */
 const IMPORTED = new Set(['z', 'defineHttpTask', 'exactNumber', 'Array', 'Object', 'Set', 'JSON']);
-/** Names that mean a device on Windows, or the folder itself for whoever imports it. */
+/** Names that mean a device on Windows, or the folder itself when it is imported. */
 const SPECIAL_FILES = /^(?:con|prn|aux|nul|com\d|lpt\d|index)$/;
 const WIDTH = 110;
 
@@ -85,7 +151,7 @@ function serviceConstant({ name }: ServiceDefinition): string {
 }
 
 function serviceText({ name, title, docs, ...rest }: ServiceDefinition, constant: string): string {
-  // What version 0.1.0 read is told where a key is missing, and is no part of a definition that people keep.
+  // What version 0.1.0 read is shown where a key is missing, and is not part of a definition that people keep.
   const credentials = rest.credentials.map(({ formerly: _, ...rule }) => rule);
   const parts = Object.entries({ name, title, docs, ...rest, credentials }).filter(
     ([key, value]) => !isEmpty(value) || key === 'environments',
@@ -145,7 +211,7 @@ class TaskText {
     return `import { ${imported} } from 'temporal-http-tasks/workflow';\n${body}`;
   }
 
-  /** What somebody has to decide stands where it will be edited. */
+  /** Open decisions are written where they will be edited. */
   #decisions(): string[] {
     if (this.#toDecide.length === 0) return [];
     return [

@@ -1,4 +1,4 @@
-import { loosened, refusesRest, splitLiterals } from '../schema/to-zod';
+import { loosened, refusesRest, splitLiterals } from '../schema/schema-maker';
 import type { Direction, FieldShape, NamedShapes, ObjectShape, Shape } from '../schema/shape';
 import { bracketed, propertyName, quoted } from './layout';
 import type { Layout } from './layout';

@@ -134,7 +134,7 @@ export async function runProviderCells(
   const { simulator, tried } = stage;
   simulator.seed({ generate: { count: BYSTANDERS, prefix: 'bystander-' } });
   const bystanders = new Set(simulator.state().left);
-  // A key that is told to slow down is slow for every run.
+  // A key that was asked to slow down is slow for every run.
   const [common, slow] = [await stage.openPlace(), await stage.openPlace()];
   const maker = new IdMaker(tried.provider);
   const facts = stepFacts(tried.provider);

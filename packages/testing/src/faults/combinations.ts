@@ -8,7 +8,7 @@ import type { LaidFault, Trial } from './trial';
 
 const MOST_FAULTS = 4;
 
-/** Faults after which a user can be off-boarded all the same, if they come to an end. */
+/** Faults after which a user can still be offboarded, if they end. */
 const PASSING: readonly Nature[] = [
   'good',
   'later',
@@ -20,8 +20,8 @@ const PASSING: readonly Nature[] = [
 ];
 
 /**
- * Draws off-boardings that meet several faults at several calls; the same ones for the same seed. What must come of each
- * nobody can look up, but what must always hold does here too.
+ * Draws offboardings that meet several faults at several calls; the same ones for the same seed. What must come of each
+ * cannot be looked up, but what must always be true is true here too.
  */
 export async function drawCombinations(count: number, seed: number): Promise<Trial[]> {
   const fc = await import('fast-check');

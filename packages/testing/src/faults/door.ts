@@ -3,10 +3,10 @@ import { createServer, request as forward } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** The port of a provider that is shut, really, for some of its calls: whoever connects is refused. */
+/** The port of a provider that is shut, really, for some of its calls: each connection is refused. */
 export interface Door {
   url: string;
-  /** How often somebody was refused. */
+  /** How many connections were refused. */
   refused(): number;
   close(): Promise<void>;
 }
@@ -62,7 +62,7 @@ class ShuttingDoor implements Door {
     this.#server.closeAllConnections();
   }
 
-  /** The client is in this process and says itself that nobody listened. */
+  /** The client is in this process and says itself that the port was closed. */
   readonly #onRefused = (message: unknown): void => {
     const { connectParams } = message as { connectParams?: { port?: string | number } };
     if (Number(connectParams?.port) !== this.#port) return;
@@ -72,7 +72,7 @@ class ShuttingDoor implements Door {
 
   #pass(request: IncomingMessage, response: ServerResponse): void {
     this.#calls += 1;
-    // Shut before the answer goes out: the next call comes right after it.
+    // Shut before the response is sent: the next call comes right after it.
     if (this.#calls === this.#shut.atCall - 1) void this.#stopListening();
     const { hostname, port } = this.#target;
     const { url: path, method, headers } = request;

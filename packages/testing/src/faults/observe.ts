@@ -5,7 +5,7 @@ import type { RecordedRun } from './run-trial';
 import { BYSTANDER } from './scenes';
 import type { MatrixUser } from './scenes';
 
-/** Both providers at one moment, looked at once and then by user. */
+/** Both providers at one moment, read once and then by user. */
 export class ProvidersSeen {
   readonly #plaid: PlaidState;
   readonly #batch: BatchState;
@@ -32,7 +32,7 @@ export class ProvidersSeen {
     this.#repeats = groupBy(this.#plaid.repeats.irreversible, ({ user }) => user);
   }
 
-  /** Everybody for whom something was done and nothing should have been. */
+  /** Users for whom something was done and nothing should have been. */
   get touchedBystanders(): string[] {
     const touched = [...this.#plaid.touched, ...Object.values(this.#batch.apps).flatMap((app) => app.touched)];
     return touched.filter((id) => id.startsWith(BYSTANDER));

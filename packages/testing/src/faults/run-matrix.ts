@@ -17,7 +17,7 @@ type Lane = `${PlaceKind} ${Flow}`;
 
 /**
  * How many places each kind of trial has, and how many runs each place takes at a time. More would still be waiting when
- * their deadlines end: a worker makes two chunks at a time, and a sweep that is told to slow down slows the others of its
+ * their deadlines end: a worker makes two chunks at a time, and a sweep that was asked to slow down slows the others of its
  * place. Trials of kind `own` open a place each.
  */
 const AT_ONCE: Readonly<Record<Lane, { places: number; runs: number }>> = {
@@ -31,7 +31,7 @@ const AT_ONCE: Readonly<Record<Lane, { places: number; runs: number }>> = {
 
 const WITHOUT_FAULTS: Omit<Trial, 'flow'> = { policy: 'continue', removeUser: true, endsByDeadline: false, faults: [] };
 
-/** What is tried: a cell of the matrix, or a combination of faults that nobody has thought of. */
+/** What is tried: a cell of the matrix, or a random combination of faults. */
 export type Task = { cell: Cell } | { combination: Trial };
 
 /** What was tried, and what the oracle says of it. */
@@ -64,7 +64,7 @@ export interface JudgedMatrix {
  * Runs everything, much at a time, and then judges it all by one look at the providers: what was done late, after a run
  * had ended, is seen too.
  *
- * @param onEnd Told of each run that has ended.
+ * @param onEnd Called for each run that has ended.
  */
 export async function runMatrix(
   world: World,
@@ -102,7 +102,7 @@ export async function runMatrix(
     const places = Array.from({ length: Math.min(count, waiting.length) }, async () => {
       const place = await world.openPlace();
       opened.push(place);
-      // Code that runs for the first time may take longer than a call is given: each flow is gone through once before.
+      // Code that runs for the first time may take longer than a call is given: each flow is tried once before.
       await Promise.all(FLOWS.map((flow) => runTrial(world, place, { flow, ...WITHOUT_FAULTS })));
       await runHere(place);
     });

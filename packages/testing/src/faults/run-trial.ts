@@ -19,18 +19,18 @@ const POLL_MS = 250;
 /** A person looks after a key, and the sweep is resumed, so often; then it is cancelled. */
 const MOST_RESUMES = 3;
 
-/** A run that has come to its end, or should have. */
+/** A run that has ended, or should have. */
 export interface EndedRun {
   user: MatrixUser;
   workflowId: string;
   end: RunEnd;
   /** How often a connection was refused. */
   refusals: number;
-  /** What was called before belongs to somebody else. */
+  /** Earlier calls belong to another trial. */
   after: { plaid: number; batch: number };
 }
 
-/** A run that has come to its end, with what the ledger says of it. */
+/** A run that has ended, with what the ledger says of it. */
 export interface RecordedRun extends EndedRun {
   report?: Report;
   problem?: string;
@@ -85,7 +85,7 @@ async function runIn(
     : runUser(place, trial, { user, after });
 }
 
-/** Adds what the ledger says. To be asked when no call is under way any more: the outcome of a late one is written late. */
+/** Adds what the ledger says. To be read when no call is in progress any more: the outcome of a late one is written late. */
 export async function withRecords({ ledger }: Place, run: EndedRun): Promise<RecordedRun> {
   const { workflowId, end } = run;
   return { ...run, ...(await recordsOf(ledger, workflowId, end)) };
@@ -114,7 +114,7 @@ async function runSweep(
   begun: Begun,
   simulators: Simulators,
 ): Promise<Omit<EndedRun, 'refusals'>> {
-  // Behind a shut door the order of the calls counts, so nobody else goes through it.
+  // Behind a shut door the order of the calls counts, so no other trial uses it.
   const neighbour = trial.faults.some(({ fault }) => isShutDoor(fault))
     ? undefined
     : seedUser(simulators, randomUUID());
@@ -136,7 +136,7 @@ function statusOf({ status, counts }: SweepResult, neighbourHadTime: boolean): s
   return neighbourHadTime && counts.removed === 0 ? `${status} without the neighbour` : status;
 }
 
-/** Plays the person who is told that a key was refused. */
+/** Plays the person who learns that a key was refused. */
 async function lookAfterKeys(handle: WorkflowHandle): Promise<void> {
   for (let resumes = 0; ;) {
     await delay(POLL_MS);

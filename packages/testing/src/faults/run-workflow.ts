@@ -15,13 +15,13 @@ export type RunEnd =
   | { sweepStatus: string }
   | { problem: string };
 
-/** Requests to the Temporal server are repeated this often, this long apart, when a busy machine answers them too late. */
+/** Requests to the Temporal server are repeated this often, this long apart, when a busy machine responds too late. */
 const MOST_REPEATS = 30;
 const REPEAT_AFTER_MS = 1_000;
 /** CANCELLED, DEADLINE_EXCEEDED and UNAVAILABLE of gRPC. */
 const TRANSIENT: readonly number[] = [1, 4, 14];
 
-/** Repeats a request which the server did not answer in time. */
+/** Repeats a request to which the server did not respond in time. */
 export async function patiently<T>(request: () => Promise<T>): Promise<T> {
   for (let repeats = 0; ; repeats += 1) {
     try {
@@ -35,7 +35,7 @@ export async function patiently<T>(request: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Starts a run, once, even if the server answers so late that the request is repeated. */
+/** Starts a run, once, even if the server responds so late that the request is repeated. */
 export async function startRun(
   { client, taskQueue }: Pick<Place, 'client' | 'taskQueue'>,
   type: string,
@@ -101,7 +101,7 @@ export async function recordsOf(
   return { receipts, report: { status: end.sweepStatus, steps: stepsIn(receipts) } };
 }
 
-/** The last word on every step. Of a user who was not brought to an end, what earlier rounds had done stands beside the last word. */
+/** The final outcome of every step. Of a user who was not finished, it also contains what earlier rounds had done. */
 function stepsIn(receipts: readonly Recorded[]): Report['steps'] {
   const settled = receipts.filter(({ phase }) => phase === 'settled');
   const names = new Set(settled.map(({ step }) => step));

@@ -25,7 +25,7 @@ const STRIKES_OF_LISTS: Record<When, Pick<FaultRuleInput, 'nth'>> = {
   always: {},
 };
 
-/** Makes the people whom nobody off-boards. */
+/** Makes the users who are not offboarded. */
 export function seedBystanders({ plaid, batch }: Simulators): void {
   plaid.seed({
     users: [{ userId: BYSTANDER, items: [FOREIGN_ITEM] }],
@@ -81,7 +81,7 @@ export function layFault(
   (atPlaid ? plaid : batch).faults.add(whole);
 }
 
-/** Somebody else, who also has keys, does beforehand what the call is for. */
+/** Another client with the same keys does beforehand what the call is for. */
 export async function doBeforehand(simulators: Simulators, user: MatrixUser, call: Call): Promise<void> {
   const { plaid, batch } = simulators;
   const atPlaid = (path: string, body: object): Promise<unknown> =>
@@ -121,7 +121,7 @@ export async function doBeforehand(simulators: Simulators, user: MatrixUser, cal
           id: { type: 'custom_id', value: user.batchUserId },
         })) as { token?: string };
         if (token === undefined) throw new Error(`The removal at ${app} was not taken.`);
-        // A request is worked on when somebody looks at it.
+        // A request is worked on when it is looked at.
         for (let look = 0; look < 2; look += 1)
           await send(`${batch.url}/1.0/${key}/gdpr/request/${token}`, 'GET', headers);
       }

@@ -11,7 +11,7 @@ import type { MatrixUser } from './scenes';
 /** One fault that meets one call. */
 export type LaidFault = Pick<Cell, 'call' | 'fault' | 'when'>;
 
-/** The off-boarding of one user under faults: a cell of the matrix has one fault, a combination some. */
+/** The offboarding of one user under faults: a cell of the matrix has one fault, a combination some. */
 export interface Trial {
   flow: Flow;
   policy: Policy;
@@ -21,7 +21,7 @@ export interface Trial {
   faults: readonly LaidFault[];
 }
 
-/** Long enough to come to the call in question on a busy machine, and to see that it goes on failing. */
+/** Long enough to come to the call in question on a busy machine, and to see that it keeps failing. */
 const DEADLINE: Record<Flow, string> = { offboardUser: '30s', sweep: '40s' };
 
 const REASON = { code: 'USER_OFFBOARDING' } as const;
@@ -42,8 +42,8 @@ export function trialOf(cell: Cell, apps: readonly string[]): Trial {
 export type PlaceKind = 'common' | 'slow' | 'own';
 
 /**
- * Whoever is told to slow down slows down everybody with the same key, who gets over it when it was once; and a refused key
- * stops every sweep of the process.
+ * A rate limit slows down every trial with the same key, which recovers if it was once; a refused key stops every sweep of
+ * the process.
  */
 export function placeOf({ flow, faults }: Pick<Trial, 'flow' | 'faults'>): PlaceKind {
   const kinds = faults.map(({ fault, when }): PlaceKind => {
@@ -55,7 +55,7 @@ export function placeOf({ flow, faults }: Pick<Trial, 'flow' | 'faults'>): Place
   return kinds.includes('own') ? 'own' : kinds.includes('slow') ? 'slow' : 'common';
 }
 
-/** The fault for which nobody listens. */
+/** The fault of a closed port. */
 export function isShutDoor(fault: string): boolean {
   return fault === 'connection refused';
 }

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { CallLog } from './call-log';
+import type { z } from 'zod';
+import { CallLog } from './call-log';
 import type { FaultRuleInput, RetryAfterForm } from './control-api';
-import type { CallList, FaultList } from './control-answers';
+import type { CallList, FaultList, SeedSummary } from './control-answers';
+import { parseControlBody } from './control-error';
 import { handleControl, CONTROL_PREFIX } from './control-routes';
 import { FaultBook } from './fault-book';
 import { deliverFault } from './fault-delivery';
@@ -9,6 +11,7 @@ import { listenOnLoopback, readBody, send, textOfBody } from './loopback-server'
 import type { LoopbackServer } from './loopback-server';
 import type { Answer, Controls, Provider, ReceivedRequest } from './provider';
 import { RateLimiter } from './rate-limiter';
+import { RepeatLog } from './repeat-log';
 import { retryAfterValue } from './retry-after';
 
 /** Options of both simulators besides their settings. */
@@ -50,12 +53,12 @@ export interface RunningSimulator {
 }
 
 /** Default maximum number of calls in the log, which then takes about 40 MB of memory. */
-export const DEFAULT_CALL_LOG_LIMIT = 250_000;
+const DEFAULT_CALL_LOG_LIMIT = 250_000;
 
 const MAX_PROVIDER_BODY_BYTES = 64 * 1024 * 1024;
 
 /** The half of a simulator that both providers share: limits, faults, latency, the log and the control API. */
-export class Simulator {
+class Simulator {
   readonly faults: FaultBook;
   private limiter = new RateLimiter({});
   private settings: LiveSettings = { latencyMs: 0, rateLimits: {}, retryAfter: { form: 'absent' } };
@@ -146,4 +149,73 @@ export class Simulator {
     const timer = setTimeout(sendIt, this.settings.latencyMs);
     response.once('close', () => clearTimeout(timer));
   }
+}
+
+/** What a simulator of a provider starts with, besides the options of the shared half. */
+export interface FirstState<Seed, Given> {
+  users: Seed | undefined;
+  settings: Given;
+}
+
+/** A provider's half of a simulator, with what all of them share: settings, repeated calls, the log, the first state. */
+export abstract class ProviderHalf<Seed, Given, Settings extends LiveSettings> implements Controls {
+  readonly calls: CallLog;
+  onConfigured: (settings: Settings) => void = () => undefined;
+  protected readonly repeats = new RepeatLog();
+  protected settings: Settings;
+
+  constructor(
+    private readonly schema: z.ZodType<Settings>,
+    private readonly first: FirstState<Seed, Given>,
+    { callLogLimit = DEFAULT_CALL_LOG_LIMIT }: SimulatorOptions,
+  ) {
+    this.calls = new CallLog(callLogLimit);
+    this.settings = parseControlBody(schema, first.settings);
+  }
+
+  abstract seed(body: unknown): SeedSummary;
+  abstract figures(): object;
+  abstract state(): object;
+  /** Removes all users and effects. */
+  protected abstract clear(): void;
+
+  configure(body: unknown): void {
+    const changed = typeof body === 'object' ? body : {};
+    this.settings = parseControlBody(this.schema, { ...this.settings, ...changed });
+    this.onConfigured(this.settings);
+  }
+
+  reset(): void {
+    this.clear();
+    this.repeats.clear();
+    this.configure(parseControlBody(this.schema, this.first.settings));
+    if (this.first.users) this.seed(this.first.users);
+  }
+}
+
+/** The operations of the control API, as methods of a running simulator. */
+export interface Operations<Seed, Given, Figures, State> {
+  /** Adds users. Throws `ControlError` naming an invalid field. */
+  seed(users: Seed): SeedSummary;
+  /** Replaces the given settings and keeps the others. */
+  configure(settings: Given): void;
+  figures(): Figures;
+  state(): State;
+}
+
+/** Starts the simulator of a provider from its half. Rejects when the port is in use. */
+export async function startSimulatorOf<Seed, Given, Settings extends LiveSettings, Figures, State>(
+  half: { figures(): Figures; state(): State } & ProviderHalf<Seed, Given, Settings> & Provider,
+  options: SimulatorOptions & { endpoints: readonly string[] },
+): Promise<RunningSimulator & Operations<Seed, Given, Figures, State>> {
+  const simulator = new Simulator(half, half, half.calls, options);
+  half.onConfigured = (live) => simulator.configure(live);
+  const running = await simulator.start();
+  return {
+    ...running,
+    seed: (more) => half.seed(more),
+    configure: (changed) => half.configure(changed),
+    figures: () => half.figures(),
+    state: () => half.state(),
+  };
 }

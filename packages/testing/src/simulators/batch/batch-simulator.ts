@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { CallLog } from '../call-log';
 import { BATCH_ENDPOINTS, batchSeedSchema, batchSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
 import type { BatchSeedInput, BatchSettings, BatchSettingsInput } from '../control-api';
 import type { BatchState, BatchStateFigures, SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
-import type { Answer, Controls, Provider, ReceivedRequest, RecognisedCall } from '../provider';
-import { RepeatLog } from '../repeat-log';
-import { DEFAULT_CALL_LOG_LIMIT, Simulator } from '../simulator';
-import type { RunningSimulator, SimulatorOptions } from '../simulator';
+import type { Answer, Provider, ReceivedRequest, RecognisedCall } from '../provider';
+import { ProviderHalf, startSimulatorOf } from '../simulator';
+import type { FirstState, Operations, RunningSimulator, SimulatorOptions } from '../simulator';
 import { batchFailures, BatchRefusal, batchSuccess, refusals } from './batch-answers';
 import { batchEndpoints, usersConcerned } from './batch-endpoints';
 import { decodeSegment, findBatchRoute } from './batch-routes';
@@ -25,15 +23,10 @@ export interface BatchSimulatorOptions extends SimulatorOptions, BatchSettingsIn
 }
 
 /** A running Batch simulator, with the operations of the control API as methods. */
-export interface BatchSimulator extends RunningSimulator {
+export interface BatchSimulator
+  extends RunningSimulator, Operations<BatchSeedInput, BatchSettingsInput, BatchStateFigures, BatchState> {
   restApiKey: string;
   appKeys: Readonly<Record<string, string>>;
-  /** Adds IDs. Throws `ControlError` naming an invalid field. */
-  seed(users: BatchSeedInput): SeedSummary;
-  /** Replaces the given settings and keeps the others. */
-  configure(settings: BatchSettingsInput): void;
-  figures(): BatchStateFigures;
-  state(): BatchState;
 }
 
 /**
@@ -47,39 +40,26 @@ export async function startBatchSimulator(options: BatchSimulatorOptions = {}): 
     restApiKey: restApiKey ?? 'sim-batch-rest-key',
     appKeys: appKeys ?? { ios: 'SIM-IOS-KEY', android: 'SIM-ANDROID-KEY' },
   };
-  const side = new BatchSide(keys, users, settings, new CallLog(callLogLimit ?? DEFAULT_CALL_LOG_LIMIT));
-  const simulator = new Simulator(side, side, side.calls, { port, faults, seed, endpoints: BATCH_ENDPOINTS });
-  side.onConfigured = (live) => simulator.configure(live);
-  const running = await simulator.start();
-  return {
-    ...running,
-    ...keys,
-    seed: (more) => side.seed(more),
-    configure: (changed) => side.configure(changed),
-    figures: () => side.figures(),
-    state: () => side.state(),
-  };
+  const half = new BatchHalf(keys, { users, settings }, { callLogLimit });
+  const running = await startSimulatorOf(half, { port, faults, seed, endpoints: BATCH_ENDPOINTS });
+  return { ...running, ...keys };
 }
 
 /** Batch's half: routes, keys and state. */
-class BatchSide implements Provider, Controls {
+class BatchHalf extends ProviderHalf<BatchSeedInput, BatchSettingsInput, BatchSettings> implements Provider {
   readonly failures = batchFailures;
   readonly receiptField = 'token';
-  onConfigured: (settings: BatchSettings) => void = () => undefined;
   private readonly store: BatchStore;
   private readonly appsByKey: ReadonlyMap<string, string>;
-  private readonly repeats = new RepeatLog();
-  private settings: BatchSettings;
 
   constructor(
     private readonly keys: { restApiKey: string; appKeys: Readonly<Record<string, string>> },
-    private readonly firstUsers: BatchSeedInput | undefined,
-    private readonly firstSettings: BatchSettingsInput,
-    readonly calls: CallLog,
+    first: FirstState<BatchSeedInput, BatchSettingsInput>,
+    options: SimulatorOptions,
   ) {
+    super(batchSettingsSchema, first, options);
     this.store = new BatchStore(Object.keys(keys.appKeys));
     this.appsByKey = new Map(Object.entries(keys.appKeys).map(([name, key]) => [key, name]));
-    this.settings = parseControlBody(batchSettingsSchema, firstSettings);
   }
 
   recognise(request: ReceivedRequest): RecognisedCall {
@@ -108,12 +88,6 @@ class BatchSide implements Provider, Controls {
     return this.store.seed(parseControlBody(batchSeedSchema, body));
   }
 
-  configure(body: unknown): void {
-    const changed = typeof body === 'object' ? body : {};
-    this.settings = parseControlBody(batchSettingsSchema, { ...this.settings, ...changed });
-    this.onConfigured(this.settings);
-  }
-
   figures(): BatchStateFigures {
     return {
       provider: 'batch',
@@ -127,11 +101,8 @@ class BatchSide implements Provider, Controls {
     return { ...this.figures(), ...this.store.listing(this.settings), repeats: this.repeats.list() };
   }
 
-  reset(): void {
+  protected clear(): void {
     this.store.clear();
-    this.repeats.clear();
-    this.configure(parseControlBody(batchSettingsSchema, this.firstSettings));
-    if (this.firstUsers) this.seed(this.firstUsers);
   }
 
   private appOf(route: BatchRoute): string | undefined {

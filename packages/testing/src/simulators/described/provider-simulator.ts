@@ -1,19 +1,9 @@
-import { CallLog } from '../call-log';
 import { UNKNOWN_ROUTE } from '../control-api';
 import type { SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
-import type {
-  Answer,
-  CarriedOutHow,
-  Controls,
-  Provider,
-  ProviderFailures,
-  ReceivedRequest,
-  RecognisedCall,
-} from '../provider';
-import { RepeatLog } from '../repeat-log';
-import { DEFAULT_CALL_LOG_LIMIT, Simulator } from '../simulator';
-import type { RunningSimulator, SimulatorOptions } from '../simulator';
+import type { Answer, CarriedOutHow, Provider, ProviderFailures, ReceivedRequest, RecognisedCall } from '../provider';
+import { ProviderHalf, startSimulatorOf } from '../simulator';
+import type { FirstState, Operations, RunningSimulator, SimulatorOptions } from '../simulator';
 import { providerSeedSchema, providerSettingsSchema } from './control';
 import type {
   ProviderSeedInput,
@@ -42,16 +32,11 @@ export interface ProviderSimulatorOptions extends SimulatorOptions, ProviderSett
 }
 
 /** A running simulator of a provider, with the operations of the control API as methods. */
-export interface ProviderSimulator extends RunningSimulator {
+export interface ProviderSimulator
+  extends RunningSimulator, Operations<ProviderSeedInput, ProviderSettingsInput, ProviderStateFigures, ProviderState> {
   provider: string;
   /** The settings under which workers call it, all made up, but for the one with its URL. */
   keys: Readonly<Record<string, string>>;
-  /** Adds users. Throws `ControlError` naming an invalid field. */
-  seed(users: ProviderSeedInput): SeedSummary;
-  /** Replaces the given settings and keeps the others. */
-  configure(settings: ProviderSettingsInput): void;
-  figures(): ProviderStateFigures;
-  state(): ProviderState;
 }
 
 /**
@@ -65,20 +50,10 @@ export async function startProviderSimulator(
   options: ProviderSimulatorOptions = {},
 ): Promise<ProviderSimulator> {
   const { port, faults, seed, callLogLimit, users, ...settings } = options;
-  const side = new ProviderSide(api, users, settings, new CallLog(callLogLimit ?? DEFAULT_CALL_LOG_LIMIT));
+  const half = new DescribedHalf(api, { users, settings }, { callLogLimit });
   const endpoints = [...api.operations.map(({ operation }) => operation), TOKEN_ENDPOINT];
-  const simulator = new Simulator(side, side, side.calls, { port, faults, seed, endpoints });
-  side.onConfigured = (live) => simulator.configure(live);
-  const running = await simulator.start();
-  return {
-    ...running,
-    provider: api.provider,
-    keys: keysOf(api),
-    seed: (more) => side.seed(more),
-    configure: (changed) => side.configure(changed),
-    figures: () => side.figures(),
-    state: () => side.state(),
-  };
+  const running = await startSimulatorOf(half, { port, faults, seed, endpoints });
+  return { ...running, provider: api.provider, keys: keysOf(api) };
 }
 
 function keysOf({ operations }: DescribedApi): Record<string, string> {
@@ -92,26 +67,25 @@ function keysOf({ operations }: DescribedApi): Record<string, string> {
 }
 
 /** The provider's half: routes, keys and state. */
-class ProviderSide implements Provider, Controls {
+class DescribedHalf
+  extends ProviderHalf<ProviderSeedInput, ProviderSettingsInput, ProviderSettings>
+  implements Provider
+{
   readonly receiptField = 'request_id';
   readonly failures: ProviderFailures;
-  onConfigured: (settings: ProviderSettings) => void = () => undefined;
   private readonly routes: Routes;
   private readonly users: Users;
-  private readonly repeats = new RepeatLog();
   private readonly unplaced = new Map<string, Unplaced>();
-  private settings: ProviderSettings;
 
   constructor(
     private readonly api: DescribedApi,
-    private readonly firstUsers: ProviderSeedInput | undefined,
-    private readonly firstSettings: ProviderSettingsInput,
-    readonly calls: CallLog,
+    first: FirstState<ProviderSeedInput, ProviderSettingsInput>,
+    options: SimulatorOptions,
   ) {
+    super(providerSettingsSchema, first, options);
     this.routes = new Routes(api.operations);
     this.users = new Users(api);
     this.failures = failuresOf(api);
-    this.settings = parseControlBody(providerSettingsSchema, firstSettings);
   }
 
   recognise(request: ReceivedRequest): RecognisedCall {
@@ -143,12 +117,6 @@ class ProviderSide implements Provider, Controls {
 
   seed(body: unknown): SeedSummary {
     return this.users.seed(parseControlBody(providerSeedSchema, body), this.settings);
-  }
-
-  configure(body: unknown): void {
-    const changed = typeof body === 'object' ? body : {};
-    this.settings = parseControlBody(providerSettingsSchema, { ...this.settings, ...changed });
-    this.onConfigured(this.settings);
   }
 
   figures(): ProviderStateFigures {
@@ -186,12 +154,9 @@ class ProviderSide implements Provider, Controls {
     };
   }
 
-  reset(): void {
+  protected clear(): void {
     this.users.clear();
-    this.repeats.clear();
     this.unplaced.clear();
-    this.configure(parseControlBody(providerSettingsSchema, this.firstSettings));
-    if (this.firstUsers) this.seed(this.firstUsers);
   }
 
   private get context(): CallContext {

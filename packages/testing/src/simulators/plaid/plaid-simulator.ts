@@ -1,12 +1,10 @@
-import { CallLog } from '../call-log';
 import { PLAID_ENDPOINTS, plaidSeedSchema, plaidSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
 import type { PlaidSeedInput, PlaidSettings, PlaidSettingsInput } from '../control-api';
 import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
-import type { Answer, CarriedOutHow, Controls, Provider, ReceivedRequest, RecognisedCall } from '../provider';
-import { RepeatLog } from '../repeat-log';
-import { DEFAULT_CALL_LOG_LIMIT, Simulator } from '../simulator';
-import type { RunningSimulator, SimulatorOptions } from '../simulator';
+import type { Answer, CarriedOutHow, Provider, ReceivedRequest, RecognisedCall } from '../provider';
+import { ProviderHalf, startSimulatorOf } from '../simulator';
+import type { FirstState, Operations, RunningSimulator, SimulatorOptions } from '../simulator';
 import { plaidFailures, PlaidRefusal, plaidSuccess, refusals } from './plaid-answers';
 import { plaidEndpoints, userConcerned } from './plaid-endpoints';
 import type { PlaidEndpoint } from './plaid-endpoints';
@@ -42,16 +40,11 @@ export interface PlaidSimulatorOptions extends SimulatorOptions, PlaidSettingsIn
 }
 
 /** A running Plaid simulator, with the operations of the control API as methods. */
-export interface PlaidSimulator extends RunningSimulator {
+export interface PlaidSimulator
+  extends RunningSimulator, Operations<PlaidSeedInput, PlaidSettingsInput, PlaidStateFigures, PlaidState> {
   clientId: string;
   secret: string;
   environment: string;
-  /** Adds users. Throws `ControlError` naming an invalid field. */
-  seed(users: PlaidSeedInput): SeedSummary;
-  /** Replaces the given settings and keeps the others. */
-  configure(settings: PlaidSettingsInput): void;
-  figures(): PlaidStateFigures;
-  state(): PlaidState;
 }
 
 /**
@@ -66,37 +59,24 @@ export async function startPlaidSimulator(options: PlaidSimulatorOptions = {}): 
     secret: secret ?? 'sim-plaid-secret',
     environment: environment ?? 'sandbox',
   };
-  const side = new PlaidSide(keys, users, settings, new CallLog(callLogLimit ?? DEFAULT_CALL_LOG_LIMIT));
-  const simulator = new Simulator(side, side, side.calls, { port, faults, seed, endpoints: PLAID_ENDPOINTS });
-  side.onConfigured = (live) => simulator.configure(live);
-  const running = await simulator.start();
-  return {
-    ...running,
-    ...keys,
-    seed: (more) => side.seed(more),
-    configure: (changed) => side.configure(changed),
-    figures: () => side.figures(),
-    state: () => side.state(),
-  };
+  const half = new PlaidHalf(keys, { users, settings }, { callLogLimit });
+  const running = await startSimulatorOf(half, { port, faults, seed, endpoints: PLAID_ENDPOINTS });
+  return { ...running, ...keys };
 }
 
 /** Plaid's half: routes, keys and state. */
-class PlaidSide implements Provider, Controls {
+class PlaidHalf extends ProviderHalf<PlaidSeedInput, PlaidSettingsInput, PlaidSettings> implements Provider {
   readonly failures = plaidFailures;
   readonly receiptField = 'request_id';
-  onConfigured: (settings: PlaidSettings) => void = () => undefined;
   private readonly store: PlaidStore;
-  private readonly repeats = new RepeatLog();
-  private settings: PlaidSettings;
 
   constructor(
     private readonly keys: { clientId: string; secret: string; environment: string },
-    private readonly firstUsers: PlaidSeedInput | undefined,
-    private readonly firstSettings: PlaidSettingsInput,
-    readonly calls: CallLog,
+    first: FirstState<PlaidSeedInput, PlaidSettingsInput>,
+    options: SimulatorOptions,
   ) {
+    super(plaidSettingsSchema, first, options);
     this.store = new PlaidStore(keys.environment);
-    this.settings = parseControlBody(plaidSettingsSchema, firstSettings);
   }
 
   recognise(request: ReceivedRequest): RecognisedCall {
@@ -126,12 +106,6 @@ class PlaidSide implements Provider, Controls {
     return this.store.seed(parseControlBody(plaidSeedSchema, body));
   }
 
-  configure(body: unknown): void {
-    const changed = typeof body === 'object' ? body : {};
-    this.settings = parseControlBody(plaidSettingsSchema, { ...this.settings, ...changed });
-    this.onConfigured(this.settings);
-  }
-
   figures(): PlaidStateFigures {
     return {
       provider: 'plaid',
@@ -145,11 +119,8 @@ class PlaidSide implements Provider, Controls {
     return { ...this.figures(), ...this.store.listing(), repeats: this.repeats.list() };
   }
 
-  reset(): void {
+  protected clear(): void {
     this.store.clear();
-    this.repeats.clear();
-    this.configure(parseControlBody(plaidSettingsSchema, this.firstSettings));
-    if (this.firstUsers) this.seed(this.firstUsers);
   }
 
   private carryOut(
