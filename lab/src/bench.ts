@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { describeCommand, literalOption, onRun, wholeNumber } from '@temporal-http-tasks/cli/internal/command';
-import type { CommonOptions } from '@temporal-http-tasks/cli/internal/command';
-import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/io';
+import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/program/io';
+import { defineCommand, literalOption, wholeNumber } from '@temporal-http-tasks/cli/internal/program/command';
+import type { CommonOptions } from '@temporal-http-tasks/cli/internal/program/command';
 
 interface BenchCommandOptions extends CommonOptions {
   users?: string;
@@ -31,49 +31,41 @@ const MAX_LARGE_USERS = 10_000_000;
 /** What a large sweep is compared with has so many users, or all of them. */
 const BESIDE_LARGE = { small: 20_000, bare: 50_000 };
 
-/** `npm run bench`: how fast it is on this machine, beside the same calls without anything around them. */
-export function defineBenchCommand(command: Command, io: Io): void {
-  describeCommand(command, {
-    description: [
-      'Brings up a Temporal server, the simulators and a worker of its own and off-boards invented users, beside a bare loop',
-      'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
-      'million users beside a small one. With "workers", sweeps of one worker beside those of two. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
-    ].join(' '),
-    examples: [
-      'npm run bench',
-      'npm run bench -- --users 100 --json',
-      'npm run bench -- sweep --users 2000 --pairs 3',
-      'npm run bench -- workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty',
-    ],
-  });
+const describeBench = defineCommand<BenchCommandOptions>({
+  description: [
+    'Brings up a Temporal server, the simulators and a worker of its own and off-boards invented users, beside a bare loop',
+    'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
+    'million users beside a small one. With "workers", sweeps of one worker beside those of two. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
+  ].join(' '),
+  examples: [
+    'npm run bench',
+    'npm run bench -- --users 100 --json',
+    'npm run bench -- sweep --users 2000 --pairs 3',
+    'npm run bench -- workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty',
+  ],
+  options: [
+    literalOption(
+      '--users <count>',
+      `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS})`,
+    ),
+    literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`),
+    literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`),
+    literalOption('--postgres <url>', 'workers: the ledger is in this empty database (else in an embedded one)'),
+  ],
+  run: async (io, options, [what]) => {
+    if (what === 'large') return benchLarge(io, options);
+    if (what === 'workers') return benchWorkers(io, options);
+    return what === 'sweep' ? benchSweep(io, options) : benchUser(io, options);
+  },
+});
+
+/** `npm run bench`: how fast it is on this machine, compared with the same calls without anything around them. */
+export function benchCommand(command: Command, io: Io): void {
   for (const what of command.registeredArguments) {
     what.description = 'what is measured';
     what.choices(['user', 'sweep', 'large', 'workers']).default('user');
   }
-  command
-    .addOption(
-      literalOption(
-        '--users <count>',
-        `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS})`,
-      ),
-    )
-    .addOption(
-      literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`),
-    )
-    .addOption(
-      literalOption(
-        '--pairs <count>',
-        `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`,
-      ),
-    )
-    .addOption(
-      literalOption('--postgres <url>', 'workers: the ledger is in this empty database (else in an embedded one)'),
-    );
-  onRun<BenchCommandOptions>(command, io, (options, [what]) => {
-    if (what === 'large') return benchLarge(io, options);
-    if (what === 'workers') return benchWorkers(io, options);
-    return what === 'sweep' ? benchSweep(io, options) : benchUser(io, options);
-  });
+  describeBench(command, io);
 }
 
 async function benchUser(

@@ -2,7 +2,7 @@
 // A process that has the published command line loaded and runs one command after another in it, each with the
 // environment, the output and the exit code that a process of its own would have.
 const { Writable } = require('node:stream');
-const { runCommandLine } = require('@temporal-http-tasks/cli/internal/program');
+const { runCommandLine } = require('@temporal-http-tasks/cli/internal/program/program');
 
 /** Milliseconds between two looks at what a finished command still holds open. */
 const LOOK_EVERY_MS = 5;

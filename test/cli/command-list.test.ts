@@ -14,7 +14,7 @@ interface Loaded {
 // Jest cannot import the commands' modules as the published command does.
 const LOAD_ALL = `
 const { Command } = require('commander');
-const { COMMANDS } = require('./command-list.js');
+const { COMMANDS } = require('./program/command-list.js');
 const load = async ({ usage, summary, isGroup, load }) => {
   const command = new Command('http-tasks').command(usage).summary(summary);
   (await load())(command, {});

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
-import { confirmIrreversible } from '@temporal-http-tasks/cli/internal/call-preview';
-import { processIo } from '@temporal-http-tasks/cli/internal/io';
-import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import { confirmIrreversible } from '@temporal-http-tasks/cli/internal/call/print';
+import { processIo } from '@temporal-http-tasks/cli/internal/program/io';
+import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 
 /** A terminal at which a person types this; `undefined` is Ctrl-D. */

@@ -1,8 +1,7 @@
-import { castFrom } from '@temporal-http-tasks/cli/internal/demo/cast';
-import { EXAMPLE_USERS } from '@temporal-http-tasks/cli/internal/demo';
+import { castFrom, seedsFor } from '@temporal-http-tasks/cli/internal/demo/cast';
+import { EXAMPLE_USERS } from '@temporal-http-tasks/cli/internal/demo/command';
 import { planFaults } from '@temporal-http-tasks/cli/internal/demo/fault-plan';
-import { seedsFor } from '@temporal-http-tasks/cli/internal/demo/seeds';
-import { readUserFile } from '@temporal-http-tasks/cli/internal/read-user-file';
+import { readUserFile } from '@temporal-http-tasks/cli/internal/users/read-file';
 import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import { allOf } from '../sources/reading';
 import { userFile } from './demo-stage';
@@ -85,7 +84,7 @@ describe('a user file', () => {
     [
       'that names a user twice',
       () => userFile('usr_1,,1,,', 'usr_2,,1,,'),
-      'line 3: batch_user_id names somebody whom line 2 names already',
+      'line 3: batch_user_id names a user whom line 2 names already',
     ],
     ["with an id of the demo's own", () => userFile('bystander-4,,,,'), 'line 2: plaid_user_id'],
   ])('%s is refused by the demo with exit 2, before anything is started', async (_, file, why) => {

@@ -1,13 +1,12 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { castFrom } from '@temporal-http-tasks/cli/internal/demo/cast';
+import { castFrom, seedsFor } from '@temporal-http-tasks/cli/internal/demo/cast';
 import type { CastMember } from '@temporal-http-tasks/cli/internal/demo/cast';
 import { readProviderState } from '@temporal-http-tasks/cli/internal/demo/provider-state';
-import { seedsFor } from '@temporal-http-tasks/cli/internal/demo/seeds';
 import { judge } from '@temporal-http-tasks/cli/internal/demo/verdict';
-import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/problem';
-import { readUserFile } from '@temporal-http-tasks/cli/internal/read-user-file';
+import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/cast';
+import { readUserFile } from '@temporal-http-tasks/cli/internal/users/read-file';
 import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { startSimulators } from '@temporal-http-tasks/testing';
 import type { Simulators } from '@temporal-http-tasks/testing';

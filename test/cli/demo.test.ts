@@ -85,7 +85,7 @@ describe('http-tasks demo', () => {
   it('stopped by Ctrl-C says so with exit 1, ends all it started and removes its files', async () => {
     const { env, temporary, mark } = await surroundings();
     const running = startCli(['demo', '--json'], env);
-    await running.printed('Off-boarding 25 users');
+    await running.printed('Offboarding 25 users');
     const { code, stdout } = await running.stop('SIGINT');
     expect({ code, type: oneDocument<Refused>(stdout).error.type }).toEqual({ code: 1, type: 'Interrupted' });
     expect(await readdir(temporary)).toEqual([]);

@@ -34,7 +34,7 @@ interface Documented {
 // Jest cannot import the commands' modules as the published command does.
 const PRINT_ALL = `
 const { Command } = require('commander');
-const { COMMANDS } = require('./command-list.js');
+const { COMMANDS } = require('./program/command-list.js');
 const tree = (command) => ({
   name: command.name(),
   options: command.options.map(({ long }) => long),

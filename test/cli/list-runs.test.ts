@@ -86,7 +86,7 @@ it("finds a sweep together with its users' runs, by how they stand", async () =>
 
 it.each([
   [['--status', 'done'], '--status must be one of running, waitingForPerson, waitingForApproval'],
-  [['--subject', 'usr_1'], '--subject is no keyed hash'],
+  [['--subject', 'usr_1'], '--subject is not a keyed hash'],
   [['--user', ''], '--user must not be empty'],
   [['--user', 'usr_1', '--subject', 'usr_1'], 'not both'],
 ])('refuses %j', async (args, message) => {

@@ -1,19 +1,21 @@
 import { Command } from 'commander';
 import fc from 'fast-check';
-import { defineOffboardCommand } from '@temporal-http-tasks/cli/internal/offboard';
-import { addOffboardOptions, readOffboardInput } from '@temporal-http-tasks/cli/internal/offboard-options';
-import type { OffboardOptions } from '@temporal-http-tasks/cli/internal/offboard-options';
-import { processIo } from '@temporal-http-tasks/cli/internal/io';
-import { wantsJson } from '@temporal-http-tasks/cli/internal/wants-json';
+import { offboardCommand } from '@temporal-http-tasks/cli/internal/offboard/command';
+import { OFFBOARD_OPTIONS, readOffboardInput } from '@temporal-http-tasks/cli/internal/offboard/options';
+import type { OffboardOptions } from '@temporal-http-tasks/cli/internal/offboard/options';
+import { processIo } from '@temporal-http-tasks/cli/internal/program/io';
+import { wantsJson } from '@temporal-http-tasks/cli/internal/program/program';
 import { oneDocument, runCli, runJson } from './run-cli';
 import type { Refused } from './run-cli';
 
 /** Parses words as the real program does: a command below a root. */
 function parse(...words: string[]): OffboardOptions {
   const program = new Command('http-tasks').enablePositionalOptions().version('1', '--version').exitOverride();
-  const command = addOffboardOptions(program.command('offboard'))
+  const command = program
+    .command('offboard')
     .option('--json')
     .action(() => undefined);
+  for (const option of OFFBOARD_OPTIONS) command.addOption(option);
   program.parse(['offboard', ...words], { from: 'user' });
   return command.opts<OffboardOptions>();
 }
@@ -141,7 +143,7 @@ describe('an option takes its argument as it stands', () => {
 
   it('asks for JSON only where --json is not the argument of an option', () => {
     const program = new Command();
-    defineOffboardCommand(program.command('offboard'), processIo());
+    offboardCommand(program.command('offboard'), processIo());
     expect(wantsJson(program, ['offboard', '--note', '--json'])).toBe(false);
     expect(wantsJson(program, ['offboard', '--note', '--json', '--json'])).toBe(true);
     expect(wantsJson(program, ['offboard', '--note=x', '--bogus', '--json'])).toBe(true);

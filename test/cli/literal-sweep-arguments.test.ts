@@ -2,32 +2,34 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
+import type { Option } from 'commander';
 import fc from 'fast-check';
-import { processIo } from '@temporal-http-tasks/cli/internal/io';
-import { defineScheduleCommand } from '@temporal-http-tasks/cli/internal/schedule';
+import { processIo } from '@temporal-http-tasks/cli/internal/program/io';
+import { scheduleCommand } from '@temporal-http-tasks/cli/internal/schedule/command';
+import { SCHEDULE_OPTIONS, readSchedule, readScheduledInput } from '@temporal-http-tasks/cli/internal/schedule/options';
+import type { CreateOptions } from '@temporal-http-tasks/cli/internal/schedule/options';
+import { sweepCommand } from '@temporal-http-tasks/cli/internal/sweep/command';
 import {
-  addScheduleOptions,
-  readSchedule,
-  readScheduledInput,
-} from '@temporal-http-tasks/cli/internal/schedule/schedule-options';
-import type { CreateOptions } from '@temporal-http-tasks/cli/internal/schedule/schedule-options';
-import { defineSweepCommand } from '@temporal-http-tasks/cli/internal/sweep';
-import { readSourceArgument } from '@temporal-http-tasks/cli/internal/sweep/source-argument';
-import { addSweepOptions, readWantedSweep } from '@temporal-http-tasks/cli/internal/sweep/sweep-options';
+  readSourceArgument,
+  readWantedSweep,
+  SWEEP_OPTIONS,
+} from '@temporal-http-tasks/cli/internal/sweep/sweep-options';
 import type { SweepOptions } from '@temporal-http-tasks/cli/internal/sweep/sweep-options';
-import { wantsJson } from '@temporal-http-tasks/cli/internal/wants-json';
+import { wantsJson } from '@temporal-http-tasks/cli/internal/program/program';
 
-function parse<Options extends object>(add: (command: Command) => Command, words: readonly string[]): Options {
+function parse<Options extends object>(options: readonly Option[], words: readonly string[]): Options {
   const program = new Command('http-tasks').enablePositionalOptions().version('1', '--version').exitOverride();
-  const command = add(program.command('do'))
+  const command = program
+    .command('do')
     .option('--json')
     .action(() => undefined);
+  for (const option of options) command.addOption(option);
   program.parse(['do', ...words], { from: 'user' });
   return command.opts<Options>();
 }
 
-const sweep = (...words: string[]): SweepOptions => parse<SweepOptions>(addSweepOptions, words);
-const schedule = (...words: string[]): CreateOptions => parse<CreateOptions>(addScheduleOptions, words);
+const sweep = (...words: string[]): SweepOptions => parse<SweepOptions>(SWEEP_OPTIONS, words);
+const schedule = (...words: string[]): CreateOptions => parse<CreateOptions>(SCHEDULE_OPTIONS, words);
 
 const STRANGE = [
   '',
@@ -368,8 +370,8 @@ describe('a schedule', () => {
 describe('--json among sub-commands', () => {
   it('is asked for only where it is no argument', () => {
     const program = new Command();
-    defineSweepCommand(program.command('sweep'), processIo());
-    defineScheduleCommand(program.command('schedule'), processIo());
+    sweepCommand(program.command('sweep'), processIo());
+    scheduleCommand(program.command('schedule'), processIo());
     expect(wantsJson(program, ['sweep', 'status', 'id', '--json'])).toBe(true);
     expect(wantsJson(program, ['sweep', '--json', 'status', 'id'])).toBe(true);
     expect(wantsJson(program, ['sweep', 'approve', 'id', '--by', '--json'])).toBe(false);

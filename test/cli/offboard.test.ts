@@ -188,7 +188,7 @@ describe('a run that is under way', () => {
     expect({ code: other.code, type: other.document.error.type }).toEqual({ code: 1, type: 'Conflict' });
 
     const second = startCli(words, person);
-    await second.printed('under way already');
+    await second.printed('already in progress');
     await client.workflow.getHandle(user.workflowId).cancel();
     const ends = await Promise.all([first.ended, second.ended]);
     const document = oneDocument<OffboardResult>(ends[0].stdout);

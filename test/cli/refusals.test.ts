@@ -115,7 +115,7 @@ describe('a command that cannot do its work', () => {
       NOWHERE,
     );
     expect({ code, type: document.error.type }).toEqual({ code: 1, type: 'TemporalUnavailable' });
-    expect(document.error.message).toContain('No Temporal server answers at 127.0.0.1:1');
+    expect(document.error.message).toContain('No Temporal server responds at 127.0.0.1:1');
   });
 
   it('takes --address before TEMPORAL_ADDRESS', async () => {
@@ -142,7 +142,7 @@ describe('a command that cannot do its work', () => {
       HTTP_TASKS_SERVICES: 'plaid',
       HTTP_TASKS_LEDGER_URL: 'file::memory:',
     });
-    expect(stderr).toContain('No Temporal server answers at 127.0.0.1:1');
+    expect(stderr).toContain('No Temporal server responds at 127.0.0.1:1');
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import Database from 'libsql';
-import type { ScheduleDocument } from '@temporal-http-tasks/cli/internal/schedule/schedule-document';
+import type { ScheduleDocument } from '@temporal-http-tasks/cli/internal/schedule/document';
 import type { RunningCli } from './run-cli';
 import { openStage, until } from './sweep-stage';
 import type { StageUser, SweepEnd, SweepStage } from './sweep-stage';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import type { BundleVerification } from '@temporal-http-tasks/cli/internal/receipt-bundle-check';
+import type { BundleVerification } from '@temporal-http-tasks/cli/internal/verify/receipt-bundle-check';
 import type { RunningCli } from './run-cli';
 import { runRaw } from '../ledger/databases';
 import { freshTaskQueue } from '../support/temporal';

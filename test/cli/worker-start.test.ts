@@ -167,12 +167,12 @@ describe('a worker ends with exit 1 and names what it could not use', () => {
     [
       'a Temporal server that is not there',
       () => ({ TEMPORAL_ADDRESS: '127.0.0.1:1' }),
-      /No Temporal server answers at 127\.0\.0\.1:1, .*TEMPORAL_ADDRESS/,
+      /No Temporal server responds at 127\.0\.0\.1:1, .*TEMPORAL_ADDRESS/,
     ],
     [
       'a Temporal server that says nothing',
       () => ({ TEMPORAL_ADDRESS: `127.0.0.1:${silent}` }),
-      /No Temporal server answers at .*TEMPORAL_ADDRESS/,
+      /No Temporal server responds at .*TEMPORAL_ADDRESS/,
     ],
     [
       'a namespace that does not exist',

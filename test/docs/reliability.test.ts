@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { matrixPage } from '@temporal-http-tasks/cli/internal/faults/matrix-page';
 import type { ProcessResults } from '@temporal-http-tasks/lab/internal/processes/run-process-faults';
 import type { FaultResults } from '@temporal-http-tasks/testing/internal/faults/results';
-import { selectCells } from '@temporal-http-tasks/cli/internal/faults/select-cells';
+import { selectCells } from '@temporal-http-tasks/cli/internal/faults/run';
 import { tableRows, unwrapped } from '../support/markdown';
 
 const read = (file: string): string => readFileSync(join(__dirname, '../../docs', file), 'utf8');

@@ -4,7 +4,7 @@ import type { World } from '@temporal-http-tasks/testing/internal/faults/places'
 import { resultsOf } from '@temporal-http-tasks/testing/internal/faults/results';
 import type { FaultResults } from '@temporal-http-tasks/testing/internal/faults/results';
 import { runMatrix } from '@temporal-http-tasks/testing/internal/faults/run-matrix';
-import { selectCells } from '@temporal-http-tasks/cli/internal/faults/select-cells';
+import { selectCells } from '@temporal-http-tasks/cli/internal/faults/run';
 import { CALLS } from '@temporal-http-tasks/testing/internal/oracle/cell';
 import type { Cell } from '@temporal-http-tasks/testing/internal/oracle/cell';
 import { amount, casesOf } from '../support/amount';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import type { LocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
+import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
 import { createBareLoop } from './bare-loop';
 import type { BareLoop, BenchUser } from './bare-loop';
 import { median } from './figures';

@@ -1,9 +1,9 @@
-import { CommandFailure } from '@temporal-http-tasks/cli/internal/errors';
-import { withInterruption } from '@temporal-http-tasks/cli/internal/interruption';
-import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/io';
-import { withLocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
-import type { LocalStack, LocalStackOptions } from '@temporal-http-tasks/cli/internal/local-stack';
-import { say } from '@temporal-http-tasks/cli/internal/output';
+import { CommandFailure } from '@temporal-http-tasks/cli/internal/program/errors';
+import { withInterruption } from '@temporal-http-tasks/cli/internal/terminal/interruption';
+import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/program/io';
+import { withLocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
+import type { LocalStack, LocalStackOptions } from '@temporal-http-tasks/cli/internal/dev/local-stack';
+import { say } from '@temporal-http-tasks/cli/internal/terminal/output';
 import type { Figures } from './figures';
 
 /** What was measured; more may go with the figures. */

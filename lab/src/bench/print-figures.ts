@@ -1,6 +1,6 @@
-import type { Io } from '@temporal-http-tasks/cli/internal/io';
-import { paint } from '@temporal-http-tasks/cli/internal/output';
-import { printTable } from '@temporal-http-tasks/cli/internal/table';
+import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
+import { paint } from '@temporal-http-tasks/cli/internal/terminal/output';
+import { printTable } from '@temporal-http-tasks/cli/internal/terminal/table';
 import type { Figure, Figures } from './figures';
 
 /** Prints figures with their limits, and what each is by `words`. */

@@ -1,6 +1,6 @@
-import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/io';
-import type { LocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
-import { print, printJson, say } from '@temporal-http-tasks/cli/internal/output';
+import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/program/io';
+import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
+import { print, printJson, say } from '@temporal-http-tasks/cli/internal/terminal/output';
 import { figure } from './figures';
 import type { Figures } from './figures';
 import { bundleSize, measure } from './measure';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom } from '@temporal-http-tasks/testing/internal/simulators/seeded-random';
-import type { Progress } from '@temporal-http-tasks/cli/internal/faults/progress';
+import type { Progress } from '@temporal-http-tasks/cli/internal/faults/print';
 import type { Stage } from './stage';
 
 /** What was done to the processes of a sweep. */

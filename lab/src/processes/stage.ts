@@ -1,19 +1,16 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
-import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
-import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
-import type { RunningTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import { findTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { freePort } from '@temporal-http-tasks/testing/internal/temporal-server/start';
 import { openLedgerDoor } from './ledger-door';
 import type { LedgerDoor } from './ledger-door';
 import { WorkerCrew } from './worker-crew';
 import { setSimulatorRatesFor } from '@temporal-http-tasks/testing/internal/stage/simulator-rates';
-import { simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
-import { endableConnection } from '@temporal-http-tasks/cli/internal/temporal-client';
+import { Opened, openStage as openBareStage } from '@temporal-http-tasks/testing/internal/stage/stage';
+import { endableConnection } from '@temporal-http-tasks/cli/internal/temporal/client';
 
 /** A provider takes its time, the longer the fewer users there are: a sweep must last while its processes are taken away. */
 const LATENCY_MS = { least: 60, most: 500, ofAll: 200_000 };
@@ -43,36 +40,37 @@ export async function openStage(options: {
   ledgerUrl?: string;
   report: (line: string) => void;
 }): Promise<Stage> {
-  const folder = await mkdtemp(join(tmpdir(), 'http-tasks-processes-'));
-  const undos: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const close = async (): Promise<void> => {
-    for (const undo of undos.splice(0).reverse())
-      await undo().catch((error: unknown) => options.report(`While ending: ${String(error)}`));
-  };
+  const opened = new Opened(options.report);
   try {
     const { path: binary } = await findTemporalServer({ report: options.report });
-    const [port, dbFilename] = [await freePort(), join(folder, 'temporal.db')];
-    const start = (): Promise<RunningTemporalServer> => startTemporalServer({ binary, port, dbFilename });
-    let server = await start();
-    undos.push(() => server.stop());
+    const port = await freePort();
     const latencyMs = Math.max(
       LATENCY_MS.least,
       Math.min(LATENCY_MS.most, Math.round(LATENCY_MS.ofAll / options.users)),
     );
-    const simulators = await startSimulators({
-      plaid: { repeatedRemovals: 'process', latencyMs },
-      batch: { latencyMs },
+    const stage = await openBareStage(opened, {
+      binary,
+      server: (folder) => ({ port, dbFilename: join(folder, 'temporal.db') }),
+      simulators: { plaid: { repeatedRemovals: 'process', latencyMs }, batch: { latencyMs } },
+      ledgerUrl: options.ledgerUrl,
     });
-    undos.push(() => simulators.close());
-    const ledger = await openLedgerDoor(options.ledgerUrl ?? `file:${join(folder, 'ledger.db')}`);
-    undos.push(() => ledger.close());
-    const settings = settingsOf({ address: server.address, simulators, ledgerUrl: ledger.url, folder });
+    const { folder, server, simulators, restartServer } = stage;
+    const ledger = await openLedgerDoor(stage.settings['HTTP_TASKS_LEDGER_URL'] ?? '');
+    opened.add(() => ledger.close());
+    // None of the environment's settings: nothing outside this machine is called.
+    const settings = {
+      ...stage.settings,
+      TEMPORAL_CONFIG_FILE: join(folder, 'no-profile.toml'),
+      HTTP_TASKS_TASK_QUEUE: TASK_QUEUE,
+      HTTP_TASKS_LEDGER_URL: ledger.url,
+      HTTP_TASKS_SOURCE_DIR: folder,
+    };
     await setSimulatorRatesFor(settings, simulators);
     const { connection, end } = endableConnection({ address: server.address });
-    undos.push(end);
+    opened.add(end);
     const client = new Client({ connection });
     const workers = new WorkerCrew(settings, folder);
-    undos.push(() => workers.stop());
+    opened.add(() => workers.stop());
     options.report(`Starting ${options.workers} workers`);
     await workers.start(options.workers);
     return {
@@ -91,32 +89,11 @@ export async function openStage(options: {
         await writeFile(join(folder, file), `plaid_user_id,batch_user_id\n${lines.join('')}`);
         return file;
       },
-      restartServer: async () => {
-        await server.stop();
-        server = await start();
-      },
-      close,
+      restartServer,
+      close: () => opened.end(),
     };
   } catch (error) {
-    await close();
+    await opened.end();
     throw error;
   }
-}
-
-/** Nothing of the environment's settings: nothing outside this machine is called. */
-function settingsOf(given: {
-  address: string;
-  simulators: Simulators;
-  ledgerUrl: string;
-  folder: string;
-}): Record<string, string> {
-  return {
-    TEMPORAL_ADDRESS: given.address,
-    TEMPORAL_CONFIG_FILE: join(given.folder, 'no-profile.toml'),
-    HTTP_TASKS_TASK_QUEUE: TASK_QUEUE,
-    HTTP_TASKS_LEDGER_URL: given.ledgerUrl,
-    HTTP_TASKS_SUBJECT_KEY: randomBytes(24).toString('base64url'),
-    HTTP_TASKS_SOURCE_DIR: given.folder,
-    ...simulatorSettings(given.simulators),
-  };
 }

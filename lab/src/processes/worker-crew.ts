@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OwnedProcess } from '@temporal-http-tasks/testing/internal/temporal-server/owned-process';
-import { CommandFailure } from '@temporal-http-tasks/cli/internal/errors';
+import { CommandFailure } from '@temporal-http-tasks/cli/internal/program/errors';
 
 const MAIN = join(dirname(require.resolve('@temporal-http-tasks/cli/package.json')), 'bin', 'http-tasks.js');
 const READY_WITHIN_MS = 90_000;

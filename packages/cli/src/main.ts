@@ -1,4 +1,4 @@
-import { runCommandLine } from './program';
-import { runProcess } from './run-process';
+import { runCommandLine } from './program/program';
+import { runProcess } from './program/run-process';
 
 runProcess(runCommandLine);

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyBundle } from '@temporal-http-tasks/cli/internal/receipt-bundle-check';
-import type { BundleVerification } from '@temporal-http-tasks/cli/internal/receipt-bundle-check';
+import { verifyBundle } from '@temporal-http-tasks/cli/internal/verify/receipt-bundle-check';
+import type { BundleVerification } from '@temporal-http-tasks/cli/internal/verify/receipt-bundle-check';
 import { SEALED_COLUMNS, leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
 import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
 import { MerkleTree, emptyRoot, isIncluded } from 'temporal-http-tasks/internal/policy/merkle';

@@ -1,4 +1,4 @@
-import { asRoute, catalogueTask } from '@temporal-http-tasks/cli/internal/catalogue-task';
+import { asRoute, catalogueTask } from '@temporal-http-tasks/cli/internal/tasks/catalogue-task';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { documentWith, operation } from '../../openapi/documents';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
-import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
+import { Refusal } from '@temporal-http-tasks/cli/internal/program/errors';
 import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';

@@ -1,5 +1,5 @@
 import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
-import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
+import { Refusal } from '@temporal-http-tasks/cli/internal/program/errors';
 import { snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
 import { http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
@@ -229,7 +229,7 @@ describe('a cURL command', () => {
     ['dots that --path-as-is keeps', 'curl --path-as-is "https://a.example/a/../b"', /dots/],
     ['a space in its URL', 'curl "https://a.example/a canary"', /space/],
     ['a space in its query', 'curl -G "https://a.example/" -d "a=b canary"', /--data-urlencode/],
-    ['--url-query beside --get', 'curl -G "https://a.example/" -d a=b --url-query c=d', /--url-query beside --get/],
+    ['--url-query beside --get', 'curl -G "https://a.example/" -d a=b --url-query c=d', /--url-query besides --get/],
     ['a body without a type', "curl https://a.example -H 'Content-Type:' -d canary", /content-type away/],
     ['a body with an empty type', "curl https://a.example -H 'Content-Type;' -d canary", /content-type away/],
     [

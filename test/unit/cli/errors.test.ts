@@ -1,4 +1,4 @@
-import { reportOf } from '@temporal-http-tasks/cli/internal/errors';
+import { reportOf } from '@temporal-http-tasks/cli/internal/program/errors';
 import { TooManyBadRowsError } from 'temporal-http-tasks/internal/sources/check-rows';
 import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { writeChunksToStdout } from '@temporal-http-tasks/cli/internal/receipts/export-receipts';
 import { lastWords } from '@temporal-http-tasks/cli/internal/receipts/last-words';
-import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { fitColumns } from '@temporal-http-tasks/cli/internal/table';
+import { fitColumns } from '@temporal-http-tasks/cli/internal/terminal/table';
 
 const total = (widths: readonly number[]): number => widths.reduce((sum, width) => sum + width, widths.length + 1);
 

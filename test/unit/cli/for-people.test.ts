@@ -1,4 +1,4 @@
-import { inWords, localTime, timeAgo } from '@temporal-http-tasks/cli/internal/for-people';
+import { inWords, localTime, timeAgo } from '@temporal-http-tasks/cli/internal/terminal/for-people';
 
 it.each([
   ['waitingForApproval', 'waiting for approval'],

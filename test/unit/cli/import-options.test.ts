@@ -1,6 +1,6 @@
-import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
-import { importOptions, openApiWords, refusingOptions } from '@temporal-http-tasks/cli/internal/openapi-tasks';
-import type { ImportDecisions } from '@temporal-http-tasks/cli/internal/openapi-tasks';
+import { Refusal } from '@temporal-http-tasks/cli/internal/program/errors';
+import { importOptions, openApiWords, refusingOptions } from '@temporal-http-tasks/cli/internal/tasks/openapi-tasks';
+import type { ImportDecisions } from '@temporal-http-tasks/cli/internal/tasks/openapi-tasks';
 
 const ALL: ImportDecisions = {
   service: 'desk',

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readJsonInput } from '@temporal-http-tasks/cli/internal/json-input';
+import { readJsonInput } from '@temporal-http-tasks/cli/internal/tasks/json-input';
 
 describe('JSON in an option', () => {
   it.each<[text: string, field: string]>([

@@ -9,9 +9,9 @@ import {
   say,
   sayLines,
   sayOver,
-} from '@temporal-http-tasks/cli/internal/output';
-import { printTable } from '@temporal-http-tasks/cli/internal/table';
-import type { Io } from '@temporal-http-tasks/cli/internal/io';
+} from '@temporal-http-tasks/cli/internal/terminal/output';
+import { printTable } from '@temporal-http-tasks/cli/internal/terminal/table';
+import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import { escapedJson, printable, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 
 /** Whatever steers a terminal or reorders text. */

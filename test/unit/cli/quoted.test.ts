@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { exportLines } from '@temporal-http-tasks/cli/internal/demo/kept';
+import { exportLines } from '@temporal-http-tasks/cli/internal/demo/run';
 
 it.each(["/tmp/it's here/ledger.db", 'a b', '$HOME `id` "x"', '', 'plain', "'''"])(
   'a setting with the value %j can be pasted into a shell',

@@ -1,5 +1,5 @@
-import { callsPerMinute } from '@temporal-http-tasks/cli/internal/calls-per-minute';
-import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
+import { callsPerMinute } from '@temporal-http-tasks/cli/internal/rate/calls-per-minute';
+import { Refusal } from '@temporal-http-tasks/cli/internal/program/errors';
 import { rateDocument, rateInShort, rateSentence } from '@temporal-http-tasks/evidence/internal/rate-words';
 import type { RateRow } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 

@@ -1,5 +1,5 @@
 import type { CalendarSpecDescription } from '@temporalio/client';
-import { durationText, timesText } from '@temporal-http-tasks/cli/internal/schedule/times-text';
+import { durationText, timesText } from '@temporal-http-tasks/cli/internal/schedule/times';
 
 const once = <T>(value: T) => [{ start: value, end: value, step: 1 }];
 

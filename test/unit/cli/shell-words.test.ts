@@ -1,5 +1,5 @@
 import { shellWords } from '@temporal-http-tasks/cli/internal/curl/shell-words';
-import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
+import { Refusal } from '@temporal-http-tasks/cli/internal/program/errors';
 
 describe('the words of a command', () => {
   it.each([

@@ -1,8 +1,8 @@
 import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/sweep/contract';
-import { fitParts } from '@temporal-http-tasks/cli/internal/one-line';
-import { withRunningChunks } from '@temporal-http-tasks/cli/internal/sweep/live-progress';
+import { fitParts } from '@temporal-http-tasks/cli/internal/terminal/output';
+import { withRunningChunks } from '@temporal-http-tasks/cli/internal/sweep/watch';
 import { toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
-import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import {
   RateMeter,
   progressParts,

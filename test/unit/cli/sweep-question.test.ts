@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { ApplicationFailure, RetryState } from '@temporalio/common';
-import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import { askAndApprove } from '@temporal-http-tasks/cli/internal/sweep/sweep-question';
 import type { AskedSweep } from '@temporal-http-tasks/cli/internal/sweep/sweep-question';
 

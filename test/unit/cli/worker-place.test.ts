@@ -1,4 +1,4 @@
-import { placeOf } from '@temporal-http-tasks/cli/internal/worker-place';
+import { placeOf } from '@temporal-http-tasks/cli/internal/temporal/worker-place';
 import type { RecordedEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
 
 function recorded(

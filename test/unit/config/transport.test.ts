@@ -2,7 +2,7 @@ import { ProblemList, SettingsError } from 'temporal-http-tasks/internal/config/
 import { readPlaintext } from 'temporal-http-tasks/internal/config/database-settings';
 import { readProcess } from 'temporal-http-tasks/internal/config/process-settings';
 import { readSettings, setupLine, setupText } from 'temporal-http-tasks/internal/config/settings';
-import { readTemporalConnection } from '@temporal-http-tasks/cli/internal/temporal-connection';
+import { readTemporalConnection } from '@temporal-http-tasks/cli/internal/temporal/config';
 
 /** Without the profile of whoever runs the tests. */
 const NO_FILE = { TEMPORAL_CONFIG_FILE: '/nowhere/at/all.toml' };

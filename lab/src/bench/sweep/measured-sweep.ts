@@ -5,7 +5,7 @@ import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
-import type { LocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
+import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
 
 const APPENDED_AT_ONCE = 5_000;
 

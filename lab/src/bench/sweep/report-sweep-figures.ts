@@ -1,5 +1,5 @@
-import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/io';
-import { printJson } from '@temporal-http-tasks/cli/internal/output';
+import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/program/io';
+import { printJson } from '@temporal-http-tasks/cli/internal/terminal/output';
 import type { Figures } from '../figures';
 import { measureOnLocalStack } from '../on-local-stack';
 import { printFigureTable } from '../print-figures';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/io';
-import { say } from '@temporal-http-tasks/cli/internal/output';
+import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/program/io';
+import { say } from '@temporal-http-tasks/cli/internal/terminal/output';
 import { figure } from '../figures';
 import type { Figures } from '../figures';
 import { reportSweepFigures } from './report-sweep-figures';

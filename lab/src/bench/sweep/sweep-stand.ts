@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { LocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
+import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
 import { runBareSweep } from './bare-sweep';
 import { measureSweep, seedSweep } from './measured-sweep';
 import type { MeasuredSweep } from './measured-sweep';

@@ -6,14 +6,14 @@ import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { readCurlCommand } from './curl-command';
 import type { CurlCommand } from './curl-command';
 import type { FormPart } from './curl-data';
-import { refuseCurl } from './curl-refusal';
+import { refuseCurl } from './curl-data';
 import { matchingTask } from './matching-task';
 import { parseJsonBody, taskCall, utf8 } from './task-call';
 import type { PreparedCall } from './task-call';
 
 /**
  * Turns a cURL command into a call: of the task among these that it stands for, or of `http.request`. Credentials in it
- * are left out, and neither they nor anything else of the command stand in an error, except names of files.
+ * are left out, and neither they nor anything else of the command are in an error, except names of files.
  *
  * @throws Refusal when the command cannot be understood, or wants what is never done.
  */
@@ -95,7 +95,7 @@ function inHeader(text: string): string {
   return text.replace(/"/g, '%22').replace(/\r/g, '%0D').replace(/\n/g, '%0A');
 }
 
-/** A header that signs somebody in, unless it only names the secret that does. */
+/** A header with a credential, unless it only names the secret. */
 function isCredential(name: string, value: string): boolean {
   return (
     SECRET_HEADER.test(name) && !/^(?:x-)?idempotency-key$/.test(name) && !/^(\w+ )?\{\{secret:\w+\}\}$/.test(value)

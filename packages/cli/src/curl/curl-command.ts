@@ -1,9 +1,7 @@
 import type { HttpMethod } from 'temporal-http-tasks/internal/tasks/define';
-import { dataOf, formPart, queryData, readFromDisk } from './curl-data';
+import { dataOf, formPart, queryData, readCurlUrl, readFromDisk, refuseCurl } from './curl-data';
 import type { FormPart, ReadFile } from './curl-data';
 import { APPLIED, DATA, FLAGS, hasUnusedArgument, REFUSED, SHORT, whyLeftOut } from './curl-options';
-import { refuseCurl } from './curl-refusal';
-import { readCurlUrl } from './curl-url';
 import { shellWords } from './shell-words';
 
 /** What a cURL command would send. It may hold credentials: show nothing of it before they are taken out. */
@@ -78,11 +76,11 @@ export function readCurlCommand(text: string, read: ReadFile = readFromDisk): Cu
     refuseCurl(address === undefined ? 'has no URL' : 'has several URLs; give one');
   const get = flags.has('--get');
   if (form.length > 0 && (options.data.length > 0 || get))
-    refuseCurl('has parts of a form beside --data or --get, which cURL refuses too');
+    refuseCurl('has parts of a form besides --data or --get, which cURL refuses too');
   if (flags.has('--head') && !get && (options.data.length > 0 || form.length > 0))
-    refuseCurl('has a body beside --head, which cURL refuses too');
+    refuseCurl('has a body besides --head, which cURL refuses too');
   if (get && options.query.length > 0)
-    refuseCurl('has --url-query beside --get, which versions of cURL read differently; use one of them');
+    refuseCurl('has --url-query besides --get, which versions of cURL read differently; use one of them');
   const { url, query, signsIn } = readCurlUrl(address, {
     globoff: flags.has('--globoff'),
     pathAsIs: flags.has('--path-as-is'),

@@ -18,12 +18,12 @@ import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { JSON_BODY } from 'temporal-http-tasks/internal/tasks/wire';
 import type { FormFieldWriting } from 'temporal-http-tasks/internal/tasks/wire';
-import { Refusal } from '../errors';
+import { Refusal } from '../program/errors';
 import type { CurlCommand } from './curl-command';
 import type { FormPart } from './curl-data';
-import { refuseCurl } from './curl-refusal';
+import { refuseCurl } from './curl-data';
 import type { MatchingTask } from './matching-task';
-import { SchemaView } from './schema-view';
+import { SchemaView } from './matching-task';
 import { fromForm, fromPath, PairReader, pairsIn, readHeader, readSegment, writtenField } from './written-values';
 import type { Decode, RawPair, WrittenField } from './written-values';
 
@@ -215,7 +215,7 @@ class TaskReader {
   #json(whole: string | undefined, value: unknown): [name: string, value: unknown][] {
     if (whole !== undefined) return [[whole, value]];
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      refuseCurl(`has a body that is no JSON object, as ${this.#task.name} wants`);
+      refuseCurl(`has a body that is not a JSON object, as ${this.#task.name} wants`);
     return Object.entries(value).filter(([name]) => {
       if (this.#credentials.has(name)) this.#leaveOut(name, false);
       return !this.#credentials.has(name);
@@ -281,7 +281,7 @@ function slotField(task: HttpTask, segments: ReadonlyMap<string, string>, env: E
   return slot === undefined ? {} : { [rule.slotField]: slot };
 }
 
-/** Without keys here there are no names for them either; what is missing is told when the call is prepared. */
+/** Without keys here there are no names for them either; what is missing is reported when the call is prepared. */
 function serviceSettings(service: ServiceDefinition, env: Env): ServiceSettings | undefined {
   try {
     return readSenderSettings(env, [service]).services.get(service.name);

@@ -1,4 +1,4 @@
-import { refuseCurl } from './curl-refusal';
+import { refuseCurl } from './curl-data';
 import { WordBuilder } from './word-builder';
 import type { ShellWords } from './word-builder';
 

@@ -1,9 +1,9 @@
-import { refuseCurl } from './curl-refusal';
+import { refuseCurl } from './curl-data';
 
 /** A command as a shell would take it apart. Nothing is run, and no variable is filled in. */
 export interface ShellWords {
   words: string[];
-  /** Variables where a shell would fill them in, as they stand in the words: `$NAME`, `${NAME}`, `%NAME%`. */
+  /** Variables where a shell would fill them in, as written in the words: `$NAME`, `${NAME}`, `%NAME%`. */
   variables: ReadonlySet<string>;
 }
 

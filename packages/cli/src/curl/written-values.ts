@@ -1,9 +1,9 @@
 import type { SchemaNode } from '@temporal-http-tasks/console/internal/reference/schema-node';
 import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
 import type { FieldWriting, ValueWriting } from 'temporal-http-tasks/internal/tasks/wire';
-import { refuseCurl } from './curl-refusal';
-import { jsonOr } from './schema-view';
-import type { SchemaView } from './schema-view';
+import { refuseCurl } from './curl-data';
+import { jsonOr } from './matching-task';
+import type { SchemaView } from './matching-task';
 
 /** A field that may be written into a query, a form or a cookie: under which name, how, and what it may be. */
 export interface WrittenField {

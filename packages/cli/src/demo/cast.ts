@@ -1,9 +1,11 @@
+import type { BatchSeedInput, PlaidSeedInput } from '@temporal-http-tasks/testing/internal/simulators/control-api';
 import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
-import { Refusal } from '../errors';
-import type { UserRow } from '../read-user-file';
+import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { Refusal } from '../program/errors';
+import type { UserRow } from '../users/read-file';
 
-/** The prefix of everybody who must not be touched; Items with {@link BYSTANDER_ITEM} are theirs. */
+/** The prefix of all users who must not be touched; Items with {@link BYSTANDER_ITEM} are theirs. */
 export const BYSTANDER = 'bystander-';
 export const BYSTANDER_ITEM = `item-${BYSTANDER}`;
 
@@ -41,7 +43,7 @@ export interface CastMember {
 /**
  * Makes the demo's users from the rows of a user file.
  *
- * @throws Refusal naming the line of a row that cannot be a user, or that names somebody or an Item a second time.
+ * @throws Refusal naming the line of a row that cannot be a user, or that names a user or an Item a second time.
  */
 export function castFrom(rows: readonly UserRow[]): CastMember[] {
   refuseTwins(rows);
@@ -119,7 +121,7 @@ function expectation(of: {
   };
 }
 
-/** Two rows for one user would be two runs that are both right to call again, which no verdict could tell from a fault. */
+/** Two rows for one user would be two runs that are both right to call again, which no verdict could distinguish from a fault. */
 function refuseTwins(rows: readonly UserRow[]): void {
   const lines = new Map<string, number>();
   for (const { line, plaidUserId, plaidUserToken, batchUserId, itemIds = [] } of rows) {
@@ -141,9 +143,88 @@ function refuseTwins(rows: readonly UserRow[]): void {
       if (earlier !== undefined)
         throw new Refusal(
           'Usage',
-          `--users: line ${line}: ${column} names somebody whom line ${earlier} names already; the demo takes each once.`,
+          `--users: line ${line}: ${column} names a user whom line ${earlier} names already; the demo takes each once.`,
         );
       lines.set(key, line);
     }
   }
+}
+
+/** How many people are known to both providers and are none of the run's business. */
+export const BYSTANDERS = 1_000;
+
+/** Who is known where before the run: the users of the file, and all users who must not be touched. */
+export interface Seeds {
+  plaid: PlaidSeedInput;
+  batch: BatchSeedInput;
+  /** How many people must not be touched. */
+  bystanders: number;
+}
+
+/**
+ * The users as the simulators are to know them, a thousand bystanders, and for every Batch id those ids that a careless
+ * client could turn it into (trimmed, re-encoded, cut at a slash), so that such a mistake deletes a user who counts.
+ */
+export function seedsFor(cast: readonly CastMember[]): Seeds {
+  const batchIds = cast.flatMap(({ batchUserId }) => batchUserId ?? []);
+  const neighbours = [...new Set(batchIds.flatMap(lookalikes))].filter((id) => !batchIds.includes(id));
+  const plaidUsers = cast.flatMap(({ plaid }) => (plaid ? [plaidUser(plaid)] : []));
+  return {
+    plaid: { users: plaidUsers, generate: { count: BYSTANDERS, prefix: BYSTANDER, itemsPerUser: 2 } },
+    batch: { users: [...batchIds, ...neighbours], generate: { count: BYSTANDERS, prefix: BYSTANDER } },
+    bystanders: BYSTANDERS + neighbours.length,
+  };
+}
+
+type PlaidUserSeed = NonNullable<PlaidSeedInput['users']>[number];
+
+function plaidUser({ userId, userToken, items }: NonNullable<CastMember['plaid']>): PlaidUserSeed {
+  return { userId, ...(userToken !== undefined && { userToken, tokenOnly: true }), items: [...items] };
+}
+
+function lookalikes(id: string): string[] {
+  const parts = id.split(/[/?#]/);
+  const variants = [
+    id.trim(),
+    id.toLowerCase(),
+    id.toUpperCase(),
+    id.normalize('NFD'),
+    encodeURIComponent(id),
+    decoded(id),
+    ...parts,
+  ];
+  return variants.filter((variant) => variant !== id && variant !== '');
+}
+
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
+}
+
+/**
+ * Why a verdict is not ok.
+ *
+ * - `left`: something that had to go is still there.
+ * - `tooMuch`: something of a user of the file is gone that had to stay (a hold, an Item that was not asked for).
+ * - `bystander`: a user outside the file was touched.
+ * - `repeated`: an irreversible call was carried out again.
+ * - `report`: a run says something else than the providers.
+ */
+export type ProblemKind = 'left' | 'tooMuch' | 'bystander' | 'repeated' | 'report';
+
+/** One reason why a verdict is not ok, as a sentence about a user. */
+export interface Problem {
+  kind: ProblemKind;
+  /** The user's label, or the id of a bystander. */
+  who: string;
+  problem: string;
+}
+
+/** A user of the demo and the result that the user's run gave; absent when it gave none. */
+export interface RunOfUser {
+  member: CastMember;
+  result?: OffboardResult;
 }

@@ -6,8 +6,7 @@ import type {
 } from '@temporal-http-tasks/testing/internal/simulators/described/control';
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { BYSTANDER } from './cast';
-import type { CastMember } from './cast';
-import type { Problem, RunOfUser } from './problem';
+import type { CastMember, Problem, RunOfUser } from './cast';
 
 /** The provider file of the third provider, a made-up one. */
 export const COURIER_FILE = join(__dirname, '..', '..', 'examples', 'courier.provider.yaml');

@@ -32,7 +32,7 @@ const LOOKING: readonly Fault[] = [
   { kind: 'resetMidBody' },
 ];
 
-/** Mostly lost answers: whoever sends again without looking removes twice. */
+/** Mostly lost responses: a client that sends again without looking removes twice. */
 const REMOVING_ITEMS: readonly Fault[] = [
   { kind: 'dropAfter' },
   { kind: 'serverError', processed: true },

@@ -4,7 +4,7 @@ import type {
   FaultList,
   PlaidState,
 } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
-import type { ProviderState } from './provider-truth';
+import type { ProviderState } from './verdict';
 
 /** Batch accepts first and deletes later; after this long whatever is still pending counts as left. */
 const PENDING_MS = 5_000;
@@ -55,6 +55,6 @@ export async function readFaults(urls: Readonly<Record<string, string>>): Promis
 export async function readControl<T>(url: string, what: string): Promise<T> {
   const response = await fetch(`${url}/__sim/${what}`);
   if (!response.ok)
-    throw new Error(`The simulator at ${url} answered ${response.status} when it was asked for its ${what}.`);
+    throw new Error(`The simulator at ${url} responded with ${response.status} to the request for its ${what}.`);
   return (await response.json()) as T;
 }

@@ -1,11 +1,116 @@
 import type { BatchState, PlaidState } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
 import type { ProviderState as CourierState } from '@temporal-http-tasks/testing/internal/simulators/described/control';
-import type { CastMember } from './cast';
-import { disagreements } from './claims';
+import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { CastMember, Problem, ProblemKind, RunOfUser } from './cast';
 import { courierProblems, leavesCourier, leftAtCourier } from './courier';
-import type { Problem, ProblemKind, RunOfUser } from './problem';
-import { notGone, takenTooMuch } from './provider-truth';
-import type { ProviderState } from './provider-truth';
+
+const ITEMS = 'plaid.items';
+const BATCH = 'batch.';
+
+/** Where the result of a user's run says something else than the providers' state. */
+export function disagreements(member: CastMember, result: OffboardResult | undefined, state: ProviderState): string[] {
+  if (!result) return ['the run gave no result'];
+  const truth = truthAbout(member, state);
+  const said = result.steps;
+  const apps = Object.entries(truth.batch).filter(([, { accepted }]) => accepted);
+  return [
+    ...disagreementsOverItems(
+      said.filter(({ step }) => step === ITEMS),
+      truth,
+    ),
+    ...said.filter(({ step }) => step !== ITEMS).flatMap((step) => disagreementOver(step, truth) ?? []),
+    ...unsaid('plaid.products', truth.productsTerminated, said),
+    ...unsaid('plaid.user', truth.plaidUserRemoved, said),
+    ...apps.flatMap(([app]) => unsaid(`${BATCH}${app}`, true, said)),
+  ];
+}
+
+/** The removal of a user takes the Items along; the step before it has removed them by then. */
+function disagreementsOverItems(steps: readonly StepResult[], { itemsRemoved }: ProviderTruth): string[] {
+  // "Unknown" says that it may be either way, so nothing contradicts it.
+  if (steps.some(({ outcome }) => outcome === 'unknown')) return [];
+  const said = steps.filter(({ outcome }) => isGood(outcome)).reduce((sum, { items = 0 }) => sum + items, 0);
+  return said === itemsRemoved.length
+    ? []
+    : [`the run says ${said} Items were removed, Plaid says ${itemsRemoved.length}`];
+}
+
+function disagreementOver({ step, outcome }: StepResult, truth: ProviderTruth): string | undefined {
+  const happened = happenedAt(step, truth);
+  if (outcome === 'unknown' || happened === undefined || happened === isGood(outcome)) return undefined;
+  return `the run says ${step}: ${outcome}, the provider says it ${happened ? 'was' : 'was not'} done`;
+}
+
+function happenedAt(step: string, truth: ProviderTruth): boolean | undefined {
+  if (step === 'plaid.products') return truth.productsTerminated;
+  if (step === 'plaid.user') return truth.plaidUserRemoved;
+  return step.startsWith(BATCH) ? truth.batch[step.slice(BATCH.length)]?.accepted : undefined;
+}
+
+function unsaid(step: string, happened: boolean, said: readonly StepResult[]): string[] {
+  return happened && !said.some((one) => one.step === step)
+    ? [`${step} was done, and the run does not mention it`]
+    : [];
+}
+
+/** What both providers hold, in their own words. */
+export interface ProviderState {
+  plaid: PlaidState;
+  batch: BatchState;
+}
+
+/** What became of one user at the providers. */
+export interface ProviderTruth {
+  itemsRemoved: readonly string[];
+  productsTerminated: boolean;
+  plaidUserRemoved: boolean;
+  /** By app: whether a deletion was accepted, and whether the data is gone. */
+  batch: Readonly<Record<string, { accepted: boolean; gone: boolean }>>;
+}
+
+/** Looks one user up in the providers' state. */
+export function truthAbout({ plaid: known, batchUserId }: CastMember, { plaid, batch }: ProviderState): ProviderTruth {
+  const userId = known?.userId;
+  const apps = Object.entries(batch.apps).map(([app, { touched, gone: done }]) => {
+    const has = (ids: readonly string[]): boolean => batchUserId !== undefined && ids.includes(batchUserId);
+    return [app, { accepted: has(touched), gone: has(done) }] as const;
+  });
+  return {
+    itemsRemoved: plaid.items.removed.flatMap(({ itemId, user }) => (user === userId ? itemId : [])),
+    productsTerminated: plaid.terminated.some(({ user }) => user === userId),
+    plaidUserRemoved: userId !== undefined && plaid.removedUsers.includes(userId),
+    batch: Object.fromEntries(apps),
+  };
+}
+
+/** What of this user is left that had to go. */
+export function notGone(member: CastMember, state: ProviderState): string[] {
+  const { expected } = member;
+  const truth = truthAbout(member, state);
+  const items = expected.itemsGone.filter((itemId) => !truth.itemsRemoved.includes(itemId));
+  const apps = expected.batchGone ? Object.entries(truth.batch).filter(([, app]) => !app.gone) : [];
+  return [
+    ...items.map((itemId) => `Plaid still holds ${itemId}`),
+    ...(expected.productsTerminated && !truth.productsTerminated ? ["Plaid's products are not terminated"] : []),
+    ...(expected.plaidUserRemoved && !truth.plaidUserRemoved ? ['Plaid still holds the user'] : []),
+    ...apps.map(([app]) => `Batch still holds the custom data of ${app}`),
+  ];
+}
+
+/** What was done to this user that was not to be done: a hold ignored, or an Item that was not asked for. */
+export function takenTooMuch(member: CastMember, state: ProviderState): string[] {
+  const { expected } = member;
+  const truth = truthAbout(member, state);
+  const items = truth.itemsRemoved.filter((itemId) => expected.itemsLeft.includes(itemId));
+  const apps = expected.batchGone ? [] : Object.entries(truth.batch).filter(([, app]) => app.accepted);
+  return [
+    ...items.map((itemId) => `${itemId} was not to be removed`),
+    ...(truth.productsTerminated && !expected.productsTerminated ? ["Plaid's products were not to be terminated"] : []),
+    ...(truth.plaidUserRemoved && !expected.plaidUserRemoved ? ['the Plaid user was not to be removed'] : []),
+    ...apps.map(([app]) => `the custom data of ${app} was not to be deleted`),
+  ];
+}
 
 /** The demo's judgement over what the providers hold afterwards. */
 export interface Verdict {
@@ -76,7 +181,7 @@ function hasToLose({ itemsGone, productsTerminated, plaidUserRemoved, batchGone 
   return itemsGone.length > 0 || productsTerminated || plaidUserRemoved || batchGone;
 }
 
-/** Whoever is not in the file, at either provider, known there or not. */
+/** Users who are not in the file, at either provider, known there or not. */
 function touchedStrangers(cast: readonly CastMember[], { plaid, batch }: ProviderState): string[] {
   const plaidIds = new Set(cast.flatMap((member) => member.plaid?.userId ?? []));
   const batchIds = new Set(cast.flatMap(({ batchUserId }) => batchUserId ?? []));

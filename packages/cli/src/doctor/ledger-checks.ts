@@ -1,6 +1,6 @@
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import type { LedgerState } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import type { Io } from '../io';
+import type { Io } from '../program/io';
 import { messageOf } from './finding';
 import type { Finding } from './finding';
 

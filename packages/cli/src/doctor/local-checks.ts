@@ -5,9 +5,9 @@ import { refuseMixedVersions } from 'temporal-http-tasks/internal/host-checks/te
 import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
-import type { Io } from '../io';
+import type { Io } from '../program/io';
 import { findProviders } from '../providers/find-providers';
-import type { ProvidersOptions } from '../providers-option';
+import type { ProvidersOptions } from '../users/options';
 import { messageOf } from './finding';
 import type { Finding } from './finding';
 

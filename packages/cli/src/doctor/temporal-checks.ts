@@ -3,14 +3,13 @@ import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings'
 import { serviceOf } from 'temporal-http-tasks/internal/operator/pollers';
 import { unusableSearchAttributes } from 'temporal-http-tasks/internal/operator/search-attributes';
 import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
-import { inWords } from '../for-people';
-import type { Io } from '../io';
-import { toScheduleDocument } from '../schedule/schedule-document';
-import type { ScheduleDocument } from '../schedule/schedule-document';
-import { findSchedule } from '../schedule/schedule-handle';
+import { inWords } from '../terminal/for-people';
+import type { Io } from '../program/io';
+import { findSchedule, toScheduleDocument } from '../schedule/document';
+import type { ScheduleDocument } from '../schedule/document';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
-import { withTemporal } from '../temporal-client';
-import type { TemporalOptions } from '../temporal-options';
+import { withTemporal } from '../temporal/client';
+import type { TemporalOptions } from '../temporal/options';
 import { messageOf } from './finding';
 import type { Finding } from './finding';
 

@@ -1,9 +1,9 @@
 import { Runtime } from '@temporalio/worker';
 import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
-import type { Interruption } from '../interruption';
-import { CommandFailure } from '../errors';
-import type { Io } from '../io';
-import { say } from '../output';
+import type { Interruption } from '../terminal/interruption';
+import { CommandFailure } from '../program/errors';
+import type { Io } from '../program/io';
+import { say } from '../terminal/output';
 import { readPrebuiltWorkflows } from '../worker-process/prebuilt-workflows';
 import { QUIET } from '@temporal-http-tasks/testing/internal/faults/places';
 import type { Stage, StageOptions } from '@temporal-http-tasks/testing/internal/faults/places';

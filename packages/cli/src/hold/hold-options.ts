@@ -1,13 +1,13 @@
-import type { Command } from 'commander';
-import { literalOption, repeatedOption } from '../command';
-import type { CommonOptions } from '../command';
-import { Refusal } from '../errors';
-import { environmentProblem } from '../user-everywhere';
-import type { Io } from '../io';
-import type { AllUserIds, IdAtService } from '../user-everywhere';
-import { addIdOption, addUserOptions, givenIds } from '../user-options';
-import type { IdOptions, UserOptions } from '../user-options';
-import { userName } from '../user-name';
+import type { Option } from 'commander';
+import { literalOption, repeatedOption } from '../program/command';
+import type { CommonOptions } from '../program/command';
+import { Refusal } from '../program/errors';
+import { environmentProblem } from '../users/everywhere';
+import type { Io } from '../program/io';
+import type { AllUserIds, IdAtService } from '../users/everywhere';
+import { givenIds, idOptions, USER_OPTIONS } from '../users/options';
+import type { IdOptions, UserOptions } from '../users/options';
+import { userName } from '../users/name';
 
 /** What the commands about holds take; each takes some of it. */
 export interface HoldOptions extends CommonOptions, UserOptions {
@@ -38,7 +38,7 @@ export async function readHoldOptions(
     users.length === 0
       ? []
       : await (
-          await import('../provider-ids.js')
+          await import('../users/provider-ids.js')
         ).readIdsAtServices(io, { id: users, ...(providers !== undefined && { providers }) });
   return { ...options, ...(named !== undefined && { id: named }), ...(more.length > 0 && { more }) };
 }
@@ -46,43 +46,38 @@ export async function readHoldOptions(
 const MAX_REASON_CHARACTERS = 500;
 const MAX_NAME_CHARACTERS = 200;
 
-/** Adds the options that name whom a hold is about. */
-export function addHeldOptions(command: Command): Command {
-  return addIdOption(addUserOptions(command), '; without "=", the ID of a hold').addOption(
-    literalOption(
-      '--plaid-access-token <token>',
-      'the access token of one Item, for plaid.itemRemove, which names no user; a secret',
-    ),
-  );
+/** The options that name whom a hold is about. */
+export const HELD_OPTIONS: readonly Option[] = [
+  ...USER_OPTIONS,
+  ...idOptions('; without "=", the ID of a hold'),
+  literalOption(
+    '--plaid-access-token <token>',
+    'the access token of one Item, for plaid.itemRemove, which names no user; a secret',
+  ),
+];
+
+/** `--hold`. */
+export function holdOption(description: string): Option {
+  return literalOption('--hold <id>', description);
 }
 
-/** Adds `--hold`. */
-export function addHoldOption(command: Command, description: string): Command {
-  return command.addOption(literalOption('--hold <id>', description));
+/** `--environment`. */
+export function environmentOption(description: string): Option {
+  return literalOption('--environment <name>', description);
 }
 
-/** Adds `--environment`. */
-export function addEnvironmentOption(command: Command, description: string): Command {
-  return command.addOption(literalOption('--environment <name>', description));
-}
+/** `--file` and what belongs to it. */
+export const FILE_OPTIONS: readonly Option[] = [
+  literalOption('--file <csv>', 'a CSV file of users, instead of IDs'),
+  repeatedOption(
+    '--ignore-column <name>',
+    'a column of the file that is not used although its name resembles that of an ID; may be repeated',
+  ),
+];
 
-/** Adds `--file` and what belongs to it. */
-export function addFileOptions(command: Command): Command {
-  return command
-    .addOption(literalOption('--file <csv>', 'a CSV file of users, instead of IDs'))
-    .addOption(
-      repeatedOption(
-        '--ignore-column <name>',
-        'a column of the file that is not used although its name resembles that of an ID; may be repeated',
-      ),
-    );
-}
-
-/** Adds `--by`. */
-export function addByOption(command: Command, who: string): Command {
-  return command.addOption(
-    literalOption('--by <name>', `${who}; a claim, kept in the ledger (default: the user of this process)`),
-  );
+/** `--by`. */
+export function byOption(who: string): Option {
+  return literalOption('--by <name>', `${who}; a claim, kept in the ledger (default: the user of this process)`);
 }
 
 /** The IDs that were given, each as it stands. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ImportSuffix, SourceFile } from '@temporal-http-tasks/openapi/internal/source/task-source';
-import { CommandFailure, Refusal } from '../errors';
+import { CommandFailure, Refusal } from '../program/errors';
 
 /** What was written, and what was left as it is. */
 export interface WrittenFiles {
@@ -76,7 +76,7 @@ async function place(
     await mkdir(folder, { recursive: true });
     for (const { path, text } of files) await writeFile(aside(path), text, { flag: 'wx' });
     for (const file of files) {
-      // A link, unlike a renaming, refuses a file that somebody made meanwhile.
+      // A link, unlike a renaming, refuses a file that was made meanwhile.
       if (force) await rename(aside(file.path), file.path);
       else await link(aside(file.path), file.path);
       placed.push(file);

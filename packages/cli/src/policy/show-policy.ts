@@ -1,11 +1,11 @@
 import { PolicyError } from 'temporal-http-tasks/internal/operator-policy/policy-error';
 import { readPolicy, readPolicyFile } from 'temporal-http-tasks/internal/operator-policy/read-policy';
 import type { OperatorPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
-import type { CommonOptions } from '../command';
-import { Refusal } from '../errors';
-import type { ExitCode, Io } from '../io';
-import { print, printJson, say } from '../output';
-import { printTable } from '../table';
+import type { CommonOptions } from '../program/command';
+import { Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { print, printJson, say } from '../terminal/output';
+import { printTable } from '../terminal/table';
 
 /** Shows the policy that HTTP_TASKS_POLICY names. */
 export function showPolicy(io: Io, { json }: CommonOptions): ExitCode {

@@ -2,10 +2,10 @@ import { constants } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
-import { CommandFailure, Refusal } from '../errors';
-import type { CommonOptions } from '../command';
-import type { ExitCode, Io } from '../io';
-import { print, printable, printJson, say } from '../output';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { CommonOptions } from '../program/command';
+import type { ExitCode, Io } from '../program/io';
+import { print, printable, printJson, say } from '../terminal/output';
 
 /** Provider files that come with the package; the build puts them here. */
 const READY = join(__dirname, '..', 'ready-providers');

@@ -10,11 +10,11 @@ import {
 } from '@temporal-http-tasks/testing/internal/faults/check-provider';
 import type { JudgedCell } from '@temporal-http-tasks/testing/internal/faults/check-provider';
 import { withOwnStage } from '../faults/own-server';
-import { showProgress } from '../faults/progress';
-import { withInterruption } from '../interruption';
-import type { ExitCode, Io } from '../io';
-import { paint, print, printJson, printable, say } from '../output';
-import { printTable } from '../table';
+import { showProgress } from '../faults/print';
+import { withInterruption } from '../terminal/interruption';
+import type { ExitCode, Io } from '../program/io';
+import { paint, print, printJson, printable, say } from '../terminal/output';
+import { printTable } from '../terminal/table';
 import { describedApi } from './described-api';
 
 /** What `http-tasks providers check --faults` was asked for. */

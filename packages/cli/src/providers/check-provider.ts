@@ -1,11 +1,11 @@
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
 import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
-import { Refusal } from '../errors';
-import type { CommonOptions } from '../command';
-import type { ExitCode, Io } from '../io';
-import { print, printJson, say } from '../output';
-import { printTable } from '../table';
+import { Refusal } from '../program/errors';
+import type { CommonOptions } from '../program/command';
+import type { ExitCode, Io } from '../program/io';
+import { print, printJson, say } from '../terminal/output';
+import { printTable } from '../terminal/table';
 import { describeProvider } from './describe-provider';
 
 /** Checks a provider file, and prints what it defines or what is wrong with it. */

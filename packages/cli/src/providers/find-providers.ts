@@ -6,7 +6,7 @@ import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
 import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
-import type { Io } from '../io';
+import type { Io } from '../program/io';
 
 /** The setting that lists provider files and folders. */
 const SETTING = 'HTTP_TASKS_PROVIDERS';

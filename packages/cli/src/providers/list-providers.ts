@@ -1,11 +1,11 @@
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
-import type { ExitCode, Io } from '../io';
-import { print, printJson } from '../output';
-import { printTable } from '../table';
+import type { ExitCode, Io } from '../program/io';
+import { print, printJson } from '../terminal/output';
+import { printTable } from '../terminal/table';
 import { settingStates } from './describe-provider';
 import type { SettingState } from './describe-provider';
 import { findProviders } from './find-providers';
-import type { ProvidersOptions } from '../providers-option';
+import type { ProvidersOptions } from '../users/options';
 
 /** Prints the built-in providers and those of provider files. */
 export async function listProviders(io: Io, { json, providers }: ProvidersOptions): Promise<ExitCode> {

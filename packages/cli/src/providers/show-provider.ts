@@ -2,13 +2,13 @@ import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
-import { Refusal } from '../errors';
-import type { ExitCode, Io } from '../io';
-import { paint, print, printJson, say } from '../output';
-import { printTable } from '../table';
+import { Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { paint, print, printJson, say } from '../terminal/output';
+import { printTable } from '../terminal/table';
 import { describeProvider } from './describe-provider';
 import { findProviders } from './find-providers';
-import type { ProvidersOptions } from '../providers-option';
+import type { ProvidersOptions } from '../users/options';
 
 /** A path rather than a name: it has a separator, or ends as a file does. */
 const PATH = /[/\\]|\.(?:ya?ml|json)$/;

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { SingleBar } from 'cli-progress';
-import { reportOf } from '../errors';
-import { withInterruption } from '../interruption';
-import type { ExitCode, Io } from '../io';
-import { printExactly, sayLines } from '../output';
-import { writeOutputFile } from '../output-file';
-import type { OutputFile } from '../output-file';
+import { reportOf } from '../program/errors';
+import { withInterruption } from '../terminal/interruption';
+import type { ExitCode, Io } from '../program/io';
+import { printExactly, sayLines } from '../terminal/output';
+import { writeOutputFile } from '../terminal/output-file';
+import type { OutputFile } from '../terminal/output-file';
 import type { MarkedPages } from './mark-sealed';
 import type { TextChunks } from './receipt-formats';
 

@@ -2,9 +2,9 @@ import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import type { OpenedLedger } from '../open-ledger';
-import { subjectsEverywhere } from '../user-everywhere';
-import type { IdAtService } from '../user-everywhere';
+import type { OpenedLedger } from '../ledger/open-ledger';
+import { subjectsEverywhere } from '../users/everywhere';
+import type { IdAtService } from '../users/everywhere';
 
 /** Receipts in an order for reading, some at a time; no page splits a run or a user of a sweep. */
 export type ReceiptPages = AsyncIterable<readonly Receipt[]>;

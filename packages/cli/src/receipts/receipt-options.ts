@@ -1,6 +1,6 @@
-import type { CommonOptions } from '../command';
-import { Refusal } from '../errors';
-import type { OutputFile } from '../output-file';
+import type { CommonOptions } from '../program/command';
+import { Refusal } from '../program/errors';
+import type { OutputFile } from '../terminal/output-file';
 
 /** What `http-tasks receipts` takes. */
 export interface ReceiptsOptions extends CommonOptions {

@@ -1,22 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, ScheduleDescription, ScheduleSummary } from '@temporalio/client';
 import { optionalDateToTs } from '@temporalio/common/lib/time';
-import { CommandFailure } from '../errors';
-import { inWords, localTime } from '../for-people';
-import type { ExitCode, Io } from '../io';
-import { print, printJson, printable, say } from '../output';
-import { printTable } from '../table';
-import { requireWorker } from '../pollers';
+import { CommandFailure } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { inWords, localTime } from '../terminal/for-people';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
-import { withTemporal } from '../temporal-client';
-import type { TemporalOptions } from '../temporal-options';
-import type { Period } from './period';
-import { standingOfRun, toScheduleDocument } from './schedule-document';
-import type { ScheduleDocument } from './schedule-document';
-import { findSchedule } from './schedule-handle';
-import { askAboutSchedule } from './schedule-question';
-import type { AskedSchedule } from './schedule-question';
-import { durationText, timesText } from './times-text';
+import { withTemporal } from '../temporal/client';
+import type { TemporalOptions } from '../temporal/options';
+import { requireWorker } from '../temporal/pollers';
+import { print, printable, printJson, say } from '../terminal/output';
+import { printTable } from '../terminal/table';
+import type { Period } from './times';
+import { findSchedule, standingOfRun, toScheduleDocument } from './document';
+import type { ScheduleDocument } from './document';
+import { askAboutSchedule } from './create';
+import type { AskedSchedule } from './create';
+import { durationText, timesText } from './times';
 
 interface ActionOptions extends TemporalOptions {
   json?: boolean;
@@ -147,7 +146,7 @@ export async function triggerSchedule(io: Io, name: string, options: ActionOptio
 function skipped(name: string, workflowId: string): CommandFailure {
   return new CommandFailure(
     'Conflict',
-    `${workflowId} is under way and the schedule ${name} skips overlaps, so nothing was started. Watch it with: http-tasks sweep watch ${workflowId}`,
+    `${workflowId} is in progress and the schedule ${name} skips overlaps, so nothing was started. Watch it with: http-tasks sweep watch ${workflowId}`,
   );
 }
 
@@ -202,7 +201,7 @@ async function setPaused(io: Io, name: string, options: ActionOptions, paused: b
     const note = options.note ?? (description.state.note || `${paused ? 'Paused' : 'Resumed'} by http-tasks`);
     await (paused ? handle.pause(note) : handle.unpause(note));
     if (options.json) printJson(io, { name, paused, note });
-    else print(io, `The schedule ${printable(name)} ${paused ? 'is paused' : 'goes on'}.`);
+    else print(io, `The schedule ${printable(name)} ${paused ? 'is paused' : 'continues'}.`);
     return 0;
   });
 }
@@ -225,7 +224,7 @@ export async function backfillSchedule(
     if (runs > MOST_BACKFILLED)
       throw new CommandFailure(
         'Conflict',
-        `${runs} runs are more than Temporal lets wait at once (${MOST_BACKFILLED}), so nothing was started. Take a shorter time.`,
+        `${runs} runs are more than Temporal lets wait at a time (${MOST_BACKFILLED}), so nothing was started. Take a shorter time.`,
       );
     const when = `${runs}, of the time from ${from.toISOString()} to ${to.toISOString()}`;
     await askAboutRuns(
@@ -266,7 +265,7 @@ export async function deleteSchedule(io: Io, name: string, options: ActionOption
     const { handle } = await findSchedule(client, name);
     await handle.delete();
     if (options.json) printJson(io, { name, deleted: true });
-    else print(io, `The schedule ${printable(name)} is deleted. A run that is under way goes on.`);
+    else print(io, `The schedule ${printable(name)} is deleted. A run that is in progress continues.`);
     return 0;
   });
 }

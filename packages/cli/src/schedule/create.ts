@@ -1,24 +1,141 @@
 import { ScheduleAlreadyRunning } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
-import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
-import type { AskingOptions } from '../deletion-question';
-import { CommandFailure, Refusal } from '../errors';
-import { refuseForbiddenInput } from '../forbidden';
-import type { ExitCode, Io } from '../io';
-import { print, printJson, printable, say } from '../output';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
+import type { RecordedEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
+import { refuseForbiddenInput } from '../policy/forbidden';
 import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
+import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import type { CheckedSweepInput, OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { checkedSweepId } from '../sweep/sweep-options';
+import { sourceName } from '../sweep/sweep-question';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
-import { checkedSweepId } from '../sweep/sweep-id';
-import { withTemporal } from '../temporal-client';
-import type { TemporalOptions } from '../temporal-options';
-import { checkQuery } from './check-query';
-import { clockChangeWarnings } from './clock-changes';
-import { toScheduleDocument } from './schedule-document';
-import { findSchedule } from './schedule-handle';
-import { askAboutSchedule } from './schedule-question';
-import type { WantedSchedule } from './schedule-options';
-import { durationText } from './times-text';
+import { withTemporal } from '../temporal/client';
+import type { TemporalOptions } from '../temporal/options';
+import type { WorkerPlace } from '../temporal/worker-place';
+import { confirmDeletion, notConfirmed, placeToAskAbout, removals } from '../terminal/deletion-question';
+import type { AskingOptions, Fact } from '../terminal/deletion-question';
+import { print, printable, printJson, say } from '../terminal/output';
+import { findSchedule, toScheduleDocument } from './document';
+import { clockChangeWarnings, durationText } from './times';
+import type { WantedSchedule } from './options';
+
+/** A schedule, or runs of it, that a person is asked about. */
+export interface AskedSchedule {
+  name: string;
+  taskQueue: string;
+  /** As Temporal has it: the schedule of another program may contain anything. */
+  input: unknown;
+  /** What happens and that it cannot be undone, as a sentence. */
+  title: string;
+  /** When the runs are. */
+  when: string;
+  /** What a no left as it was. */
+  otherwise: string;
+}
+
+/**
+ * Asks for the name of a schedule before its runs delete anything, where that has to be asked.
+ *
+ * @throws Refusal without a terminal, when `--yes` is needed and absent.
+ * @throws CommandFailure `Interrupted` when it was not confirmed.
+ */
+export async function askAboutSchedule(
+  io: Io,
+  client: Client,
+  asked: AskedSchedule,
+  { yes }: AskingOptions,
+): Promise<void> {
+  const { name, taskQueue, title, when, otherwise } = asked;
+  const { data: input } = offboardUsersInput.safeParse(asked.input);
+  const place = await placeToAskAbout(io, { client, taskQueue }, { yes, dryRun: input?.dryRun });
+  if (!place) return;
+  const facts: Fact[] = [
+    ['Schedule', name],
+    ['Runs', when],
+    ...(input ? factsOf(input, place) : [['Input', 'not valid, so that its runs will be refused'] as const]),
+  ];
+  if (!(await confirmDeletion(io, place, { title, facts, name: 'the name of the schedule', typed: name })))
+    throw notConfirmed(otherwise);
+}
+
+function factsOf(input: CheckedSweepInput, place: WorkerPlace): Fact[] {
+  return [
+    ['Users', `all that ${sourceName(input.source)} has at the time of each run`],
+    ...removals(place, input),
+    ['Reason', input.reason.code],
+  ];
+}
+
+/**
+ * Checks that the live workers of the task queue know the query that a schedule names, by what they recorded in the
+ * ledger. What cannot be checked, and what only some of them know, is said.
+ *
+ * @throws Refusal when there are such workers and none of them knows it.
+ */
+export async function checkQuery(
+  io: Io,
+  client: Client,
+  { taskQueue, input }: { taskQueue: string; input: OffboardUsersInput },
+): Promise<void> {
+  const name = input.source?.query;
+  if (name === undefined) return;
+  const shown = `query:${printable(name)}`;
+  const workers = await liveQueries(io, { namespace: client.options.namespace, taskQueue });
+  if (typeof workers === 'string') {
+    say(io, `Warning: it could not be checked that the worker has ${shown}: ${workers}.`);
+    return;
+  }
+  const knowing = workers.filter((queries) => queries.includes(settingName(name)));
+  if (knowing.length === 0) {
+    const known = [...new Set(workers.flat())].sort().join(', ') || 'none';
+    const setting = `HTTP_TASKS_SOURCE_${settingName(name).toUpperCase()}`;
+    throw new Refusal(
+      'Task.InvalidInput',
+      `source.query: no live worker of the task queue "${taskQueue}" has the query ${name}; known: ${known}. Give the worker ${setting}_URL and ${setting}_QUERY, then create the schedule.`,
+      'source',
+    );
+  }
+  if (knowing.length < workers.length)
+    say(
+      io,
+      `Warning: only ${knowing.length} of ${workers.length} live workers have ${shown}; a run on another one fails.`,
+    );
+}
+
+/** As the worker lists its queries: whatever the case, and `-` stands for `_`. */
+function settingName(name: string): string {
+  return name.toLowerCase().replaceAll('-', '_');
+}
+
+/** The queries of each live worker that recorded them, or why they are not known. */
+async function liveQueries(
+  io: Io,
+  queue: { namespace: string; taskQueue: string },
+): Promise<(readonly string[])[] | string> {
+  const { url, plaintextAllowed } = readLedgerUrl(io.env);
+  try {
+    const { readWorkersOfLedger } = await import('temporal-http-tasks/internal/ledger/open-ledger');
+    const recorded = await readWorkersOfLedger({ url: url ?? DEFAULT_LEDGER_URL, plaintextAllowed }, queue);
+    const byWorker = new Map<string, readonly string[]>(
+      recorded.filter(isLive).map(({ worker, queries = [] }) => [worker, queries]),
+    );
+    return byWorker.size > 0
+      ? [...byWorker.values()]
+      : `no live worker of the task queue "${queue.taskQueue}" has recorded its queries in this ledger`;
+  } catch (error) {
+    if (!(error instanceof LedgerSettingError || error instanceof LedgerUnavailableError)) throw error;
+    return url === undefined ? 'HTTP_TASKS_LEDGER_URL is not set here' : error.message.replace(/\.$/, '');
+  }
+}
+
+function isLive({ state, queries }: RecordedEnvironment): boolean {
+  return state === 'live' && queries !== undefined;
+}
 
 /** A schedule that was asked for. */
 export interface NewSchedule {

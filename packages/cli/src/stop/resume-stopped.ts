@@ -1,6 +1,6 @@
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import type { Io } from '../io';
-import type { TemporalOptions } from '../temporal-options';
+import type { Io } from '../program/io';
+import type { TemporalOptions } from '../temporal/options';
 
 /** Sweeps that a stop had paused. */
 export interface ResumedSweeps {
@@ -25,7 +25,7 @@ export async function resumeStopped(
   );
   if (paused.length === 0) return { resumed: [], paused: [] };
   const result: ResumedSweeps = { resumed: [], paused: [] };
-  const { withTemporal } = await import('../temporal-client.js');
+  const { withTemporal } = await import('../temporal/client.js');
   try {
     await withTemporal(io, temporal, async (client) => {
       for (const { sweepId, claimedBy } of paused) {

@@ -1,14 +1,13 @@
-import type { Command } from 'commander';
-import { callsPerMinute } from '../calls-per-minute';
-import { YES_HELP, addCommand, literalOption, onRun, wholeNumber } from '../command';
-import type { CommonOptions } from '../command';
-import { Refusal } from '../errors';
-import type { ExitCode, Io } from '../io';
-import { addTemporalOptions } from '../temporal-options';
-import type { TemporalOptions } from '../temporal-options';
-import { addPlanOptions } from './plan-options';
+import { flag, literalOption, subcommand, wholeNumber, YES_OPTION } from '../program/command';
+import type { CommonOptions, Subcommand } from '../program/command';
+import { callsPerMinute } from '../rate/calls-per-minute';
+import { Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { TEMPORAL_OPTIONS } from '../temporal/options';
+import type { TemporalOptions } from '../temporal/options';
+import { planOptions } from './plan-options';
 import type { RedriveOptions } from './redrive';
-import type { SweepUpdate } from './update-sweep';
+import type { SweepUpdate } from './control';
 
 interface ControlOptions extends CommonOptions, TemporalOptions {
   watch?: boolean;
@@ -25,57 +24,40 @@ interface ApproveOptions extends ControlOptions {
 }
 
 const MOST_USERS = 1_000_000_000;
+const WATCH_OPTION = flag('--watch', 'follow the sweep to its end');
 
-/** `sweep pause|resume|rate|approve|cancel|redrive`: what changes a sweep. */
-export function registerSweepControls(sweep: Command, io: Io): void {
-  registerPause(sweep, io);
-  registerResume(sweep, io);
-  registerRate(sweep, io);
-  registerApprove(sweep, io);
-  registerCancel(sweep, io);
-  registerRedrive(sweep, io);
-}
+const PAUSE = subcommand<ControlOptions>('pause <id>', {
+  summary: 'begin nothing more in a sweep, until it is resumed',
+  description: 'What is under way is finished or handed back within seconds; no call is cut off.',
+  examples: ['http-tasks sweep pause closed-2030-01'],
+  options: [TEMPORAL_OPTIONS],
+  run: (io, options, [id = '']) => update(io, id, { name: 'pause' }, options),
+});
 
-function registerPause(parent: Command, io: Io): void {
-  const command = addCommand(parent, {
-    usage: 'pause <id>',
-    summary: 'begin nothing more in a sweep, until it is resumed',
-    description: 'What is under way is finished or handed back within seconds; no call is cut off.',
-    examples: ['http-tasks sweep pause closed-2030-01'],
-  });
-  addTemporalOptions(command);
-  onRun<ControlOptions>(command, io, (options, [id = '']) => update(io, id, { name: 'pause' }, options));
-}
+const RESUME = subcommand<ControlOptions>('resume <id>', {
+  summary: 'go on with a paused sweep, whatever it was paused for',
+  description: 'After a refused key, put the right one in place first: the worker reads keys from files again.',
+  examples: ['http-tasks sweep resume closed-2030-01 --watch'],
+  options: [WATCH_OPTION, TEMPORAL_OPTIONS],
+  run: (io, options, [id = '']) => update(io, id, { name: 'resume' }, options),
+});
 
-function registerResume(parent: Command, io: Io): void {
-  const command = addCommand(parent, {
-    usage: 'resume <id>',
-    summary: 'go on with a paused sweep, whatever it was paused for',
-    description: 'After a refused key, put the right one in place first: the worker reads keys from files again.',
-    examples: ['http-tasks sweep resume closed-2030-01 --watch'],
-  });
-  addTemporalOptions(addWatchOption(command));
-  onRun<ControlOptions>(command, io, (options, [id = '']) => update(io, id, { name: 'resume' }, options));
-}
-
-function registerRate(parent: Command, io: Io): void {
-  const command = addCommand(parent, {
-    usage: 'rate <id> <calls>',
-    summary: "set a sweep's own limit on calls, in calls a minute or a second, or auto",
-    description:
-      'It limits the calls of all sweeps of this ledger while this one runs, and ends with it; the lowest of all running sweeps and ' +
-      'the standing limit (http-tasks rate) counts. auto takes it back. In a dry run it is not stored and changes nothing.',
-    examples: [
-      'http-tasks sweep rate closed-2030-01 600',
-      'http-tasks sweep rate closed-2030-01 10/s',
-      'http-tasks sweep rate closed-2030-01 auto --service batch --key-slot ios',
-    ],
-  });
-  command
-    .addOption(literalOption('--service <name>', 'whose limit (else plaid)'))
-    .addOption(literalOption('--key-slot <name>', 'of a service with several keys, for example ios'));
-  addTemporalOptions(command);
-  onRun<RateOptions>(command, io, (options, [id = '', calls = '']) => {
+const RATE = subcommand<RateOptions>('rate <id> <calls>', {
+  summary: "set a sweep's own limit on calls, in calls a minute or a second, or auto",
+  description:
+    'It limits the calls of all sweeps of this ledger while this one runs, and ends with it; the lowest of all running sweeps and ' +
+    'the standing limit (http-tasks rate) counts. auto takes it back. In a dry run it is not stored and changes nothing.',
+  examples: [
+    'http-tasks sweep rate closed-2030-01 600',
+    'http-tasks sweep rate closed-2030-01 10/s',
+    'http-tasks sweep rate closed-2030-01 auto --service batch --key-slot ios',
+  ],
+  options: [
+    literalOption('--service <name>', 'whose limit (else plaid)'),
+    literalOption('--key-slot <name>', 'of a service with several keys, for example ios'),
+    TEMPORAL_OPTIONS,
+  ],
+  run: (io, options, [id = '', calls = '']) => {
     const { service, keySlot } = options;
     const argument = {
       callsPerMinute:
@@ -84,74 +66,69 @@ function registerRate(parent: Command, io: Io): void {
       ...(keySlot !== undefined && { keySlot }),
     };
     return update(io, id, { name: 'setRate', argument }, options);
-  });
-}
+  },
+});
 
-function registerApprove(parent: Command, io: Io): void {
-  const command = addCommand(parent, {
-    usage: 'approve <id>',
-    summary: 'let a sweep begin that waits for approval',
-    description: '--total has to be the number of its users, as sweep status tells it: whoever approves has looked.',
-    examples: ['http-tasks sweep approve closed-2030-01 --total 1204 --by alice --watch'],
-  });
-  command
-    .addOption(literalOption('--total <n>', 'how many users the sweep has'))
-    .addOption(literalOption('--by <name>', 'who approves'));
-  addTemporalOptions(addWatchOption(command));
-  onRun<ApproveOptions>(command, io, (options, [id = '']) => {
+const APPROVE = subcommand<ApproveOptions>('approve <id>', {
+  summary: 'let a sweep begin that waits for approval',
+  description: '--total has to be the number of its users, as sweep status tells it: whoever approves has looked.',
+  examples: ['http-tasks sweep approve closed-2030-01 --total 1204 --by alice --watch'],
+  options: [
+    literalOption('--total <n>', 'how many users the sweep has'),
+    literalOption('--by <name>', 'who approves'),
+    WATCH_OPTION,
+    TEMPORAL_OPTIONS,
+  ],
+  run: (io, options, [id = '']) => {
     const { total, by } = options;
     if (total === undefined)
       throw new Refusal('Usage', '--total is required; http-tasks sweep status tells the number of users.', 'total');
     if (by === undefined || by === '') throw new Refusal('Usage', '--by is required: say who approves.', 'by');
     const argument = { total: wholeNumber('--total', total, { min: 0, max: MOST_USERS }), by };
     return update(io, id, { name: 'approve', argument }, options);
-  });
-}
+  },
+});
 
-function registerCancel(parent: Command, io: Io): void {
-  const command = addCommand(parent, {
-    usage: 'cancel <id>',
-    summary: 'end a sweep: nobody more is begun, and what was done stays done',
-    description:
-      'What is under way is finished and recorded first. Whoever was not begun is counted as skipped; a new sweep can take them up.',
-    examples: ['http-tasks sweep cancel closed-2030-01 --watch'],
-  });
-  addTemporalOptions(addWatchOption(command));
-  onRun<ControlOptions>(command, io, async (options, [id = '']) => {
-    const { cancelSweep } = await import('./cancel-sweep.js');
+const CANCEL = subcommand<ControlOptions>('cancel <id>', {
+  summary: 'end a sweep: nobody more is begun, and what was done stays done',
+  description:
+    'What is under way is finished and recorded first. Whoever was not begun is counted as skipped; a new sweep can take them up.',
+  examples: ['http-tasks sweep cancel closed-2030-01 --watch'],
+  options: [WATCH_OPTION, TEMPORAL_OPTIONS],
+  run: async (io, options, [id = '']) => {
+    const { cancelSweep } = await import('./control.js');
     return cancelSweep(io, id, options);
-  });
-}
+  },
+});
 
-function registerRedrive(parent: Command, io: Io): void {
-  const command = addCommand(parent, {
-    usage: 'redrive <id>',
-    summary: 'take up the failed and unknown users of a sweep that has ended, in a sweep of their own',
-    description: [
-      "The new sweep gets the id ID-redrive-N, a Merkle root of its own, and the first one's options, which are read from",
-      'its start in Temporal; options given here replace them. In a terminal it',
-      'asks for the number of users, as sweep does.',
-    ].join(' '),
-    examples: [
-      'http-tasks sweep redrive closed-2030-01 --watch',
-      'http-tasks sweep redrive closed-2030-01 --tolerance 10 --approval',
-    ],
-  });
-  addPlanOptions(command, { noteFlag: '--note' })
-    .addOption(literalOption('--id <id>', 'the id of the new sweep (else ID-redrive-N)'))
-    .option('--yes', YES_HELP);
-  addTemporalOptions(addWatchOption(command));
-  onRun<RedriveOptions>(command, io, async (options, [id = '']) => {
+const REDRIVE = subcommand<RedriveOptions>('redrive <id>', {
+  summary: 'take up the failed and unknown users of a sweep that has ended, in a sweep of their own',
+  description: [
+    "The new sweep gets the id ID-redrive-N, a Merkle root of its own, and the first one's options, which are read from",
+    'its start in Temporal; options given here replace them. In a terminal it',
+    'asks for the number of users, as sweep does.',
+  ].join(' '),
+  examples: [
+    'http-tasks sweep redrive closed-2030-01 --watch',
+    'http-tasks sweep redrive closed-2030-01 --tolerance 10 --approval',
+  ],
+  options: [
+    planOptions('--note'),
+    literalOption('--id <id>', 'the id of the new sweep (else ID-redrive-N)'),
+    YES_OPTION,
+    WATCH_OPTION,
+    TEMPORAL_OPTIONS,
+  ],
+  run: async (io, options, [id = '']) => {
     const { redriveSweep } = await import('./redrive.js');
     return redriveSweep(io, id, options);
-  });
-}
-
-function addWatchOption(command: Command): Command {
-  return command.option('--watch', 'follow the sweep to its end');
-}
+  },
+});
 
 async function update(io: Io, sweepId: string, wanted: SweepUpdate, options: ControlOptions): Promise<ExitCode> {
-  const { updateSweep } = await import('./update-sweep.js');
+  const { updateSweep } = await import('./control.js');
   return updateSweep(io, sweepId, wanted, options);
 }
+
+/** `sweep pause|resume|rate|approve|cancel|redrive`: what changes a sweep. */
+export const SWEEP_CONTROLS: readonly Subcommand[] = [PAUSE, RESUME, RATE, APPROVE, CANCEL, REDRIVE];

@@ -4,13 +4,13 @@ import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { SweepReleasedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
-import { inWords } from '../for-people';
-import { withInterruption } from '../interruption';
-import type { Io } from '../io';
-import { print, printJson, printable, say } from '../output';
-import { checkOutputFile, writeOutputFile } from '../output-file';
-import type { OutputFile } from '../output-file';
-import { printTable } from '../table';
+import { inWords } from '../terminal/for-people';
+import { withInterruption } from '../terminal/interruption';
+import type { Io } from '../program/io';
+import { print, printJson, printable, say } from '../terminal/output';
+import { checkOutputFile, writeOutputFile } from '../terminal/output-file';
+import type { OutputFile } from '../terminal/output-file';
+import { printTable } from '../terminal/table';
 import { count } from './reading-report';
 
 /** A step of a user that needs attention. */

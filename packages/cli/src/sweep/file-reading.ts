@@ -7,7 +7,7 @@ import type { IsThing } from 'temporal-http-tasks/internal/ledger/user-subjects'
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
 import type { CheckOptions, CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
 import { SourceError } from 'temporal-http-tasks/internal/sources/source';
-import { CommandFailure, Refusal } from '../errors';
+import { CommandFailure, Refusal } from '../program/errors';
 import { count } from './reading-report';
 
 /** Rows in one statement: it locks the embedded ledger for some tens of milliseconds. */

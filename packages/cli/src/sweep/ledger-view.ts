@@ -1,12 +1,21 @@
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
+import type { SweepSummary } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
+import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
 import type { SnapshotReport } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import { noCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
-import type { Io } from '../io';
-import { withWorkersLedger } from '../open-ledger';
+import { withWorkersLedger } from '../ledger/open-ledger';
+import { inWords, localTime } from '../terminal/for-people';
+import type { ExitCode, Io } from '../program/io';
+import { paint, printJson, printLines, say } from '../terminal/output';
+import type { OutputFile } from '../terminal/output-file';
+import { printTable } from '../terminal/table';
+import { needsAttention, showFailedUsers } from './failed-users';
+import { count } from './reading-report';
+import { printSweep, sayNextSteps, toDocument } from './sweep-report';
 
 /** What the ledger knows about a sweep; undefined when it has none of that id, or when no ledger is set here. */
 export async function sweepInLedger(io: Io, sweepId: string): Promise<SweepResult | undefined> {
@@ -48,4 +57,103 @@ export function outcomeCounts(counts: SweepCounts): OutcomeCounts {
   const { total, pending, open, waitingForBulk } = counts;
   const byOutcome = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, counts[outcome]]));
   return { ...noCounts(), ...byOutcome, total, pending: pending + open + waitingForBulk };
+}
+
+/** Prints the latest sweeps of the ledger. */
+export async function listSweeps(io: Io, { limit, json }: { limit: number; json: boolean }): Promise<ExitCode> {
+  const sweeps = await withWorkersLedger(io, ({ ledger }) => ledger.sweeps.list({ limit }));
+  if (json) printJson(io, sweeps);
+  else if (sweeps.length === 0) say(io, 'The ledger has no sweep.');
+  else {
+    const rows = sweeps.map(({ sweepId, status, pausedBecause, total, createdAt, endedAt, readable }) => [
+      sweepId,
+      paint(
+        io,
+        status === 'completed' ? 'green' : 'yellow',
+        inWords(pausedBecause === undefined ? status : `${status} (${pausedBecause})`),
+      ),
+      count(total),
+      localTime(createdAt),
+      endedAt === undefined ? '' : localTime(endedAt),
+      readable ? 'yes' : 'no',
+    ]);
+    printTable(io, ['Sweep', 'Status', 'Users', 'Started', 'Ended', 'IDs readable'], rows);
+  }
+  return 0;
+}
+
+/** Steps that ended in the same way. */
+export interface FailureLine {
+  step: string;
+  outcome: string;
+  /** `Task.*`. */
+  type?: string;
+  status?: number;
+  /** The provider's own. */
+  code?: string;
+  reason?: string;
+  /** How many receipts say so; a step that ended differently for different Items has several. */
+  receipts: number;
+}
+
+/** What `sweep results` was asked for. */
+export interface ResultsOptions {
+  json?: boolean;
+  /** Lists the users with failed steps. */
+  failed?: boolean;
+  /** Receives that list as CSV. */
+  file?: OutputFile | undefined;
+}
+
+/** Prints what became of the users of a sweep, as the ledger has it. */
+export async function showResults(io: Io, sweepId: string, options: ResultsOptions): Promise<ExitCode> {
+  const { json = false, failed = false, file } = options;
+  return withWorkersLedger<ExitCode>(io, async ({ ledger: { sweeps } }) => {
+    const row = await sweeps.read(sweepId);
+    if (!row) throw new UnknownSweepError(sweepId);
+    const result = await readResult(sweeps, row);
+    const failures = failuresIn(await sweeps.summarise({ sweepId }));
+    const { redriveOf } = result;
+    const whole = { ...toDocument(result, row.report), ...(redriveOf !== undefined && { redriveOf }), failures };
+    if (failed) {
+      await showFailedUsers(io, sweeps, { sweepId, json: json ? whole : undefined, file });
+      return 0;
+    }
+    if (json) {
+      printJson(io, whole);
+      return 0;
+    }
+    printSweep(io, result, row.report);
+    printFailures(io, failures);
+    sayNextSteps(io, result);
+    return 0;
+  });
+}
+
+/** Returns the final outcomes of steps that failed, the most frequent first. */
+function failuresIn({ groups }: SweepSummary): FailureLine[] {
+  return groups
+    .filter(({ phase, outcome }) => phase === 'settled' && needsAttention(outcome))
+    .map(({ step, outcome, failureType, status, code, reason, receipts }) => ({
+      step,
+      outcome,
+      ...(failureType !== undefined && { type: failureType }),
+      ...(status !== undefined && { status }),
+      ...(code !== undefined && { code }),
+      ...(reason !== undefined && { reason }),
+      receipts,
+    }));
+}
+
+function printFailures(io: Io, failures: readonly FailureLine[]): void {
+  if (failures.length === 0) return;
+  printLines(io, '\nWhat did not go well, by step');
+  const rows = failures.map(({ step, outcome, type = '', status, code, reason, receipts }) => [
+    step,
+    outcome,
+    type,
+    code ?? reason ?? String(status ?? ''),
+    count(receipts),
+  ]);
+  printTable(io, ['Step', 'Outcome', 'Failure', 'Code or reason', 'Receipts'], rows);
 }

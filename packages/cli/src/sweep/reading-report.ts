@@ -2,8 +2,8 @@ import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/s
 import { snapshotWarnings } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import type { SnapshotReport } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import type { BadRow } from 'temporal-http-tasks/internal/sources/source';
-import type { Io } from '../io';
-import { printable, say, sayOver } from '../output';
+import type { Io } from '../program/io';
+import { printable, say, sayOver } from '../terminal/output';
 
 /** How often a line of progress is written: over the one before where a person looks on, else below it. */
 const TERMINAL_MS = 200;

@@ -4,24 +4,23 @@ import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings'
 import { SweepReleasedError, UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
-import { notConfirmed, placeToAskAbout } from '../deletion-question';
-import { CommandFailure, Refusal } from '../errors';
-import { refuseForbiddenInput } from '../forbidden';
-import type { ExitCode, Io } from '../io';
-import { withWorkersLedger } from '../open-ledger';
-import { printable, say } from '../output';
+import { notConfirmed, placeToAskAbout } from '../terminal/deletion-question';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { withWorkersLedger } from '../ledger/open-ledger';
+import { printable, say } from '../terminal/output';
+import { refuseForbiddenInput } from '../policy/forbidden';
 import { readStartInput } from 'temporal-http-tasks/internal/starts/payloads';
-import { requireWorker } from '../pollers';
-import { withTemporal } from '../temporal-client';
-import type { CommonOptions } from '../command';
-import type { TemporalOptions } from '../temporal-options';
+import { requireWorker } from '../temporal/pollers';
+import { withTemporal } from '../temporal/client';
+import type { CommonOptions } from '../program/command';
+import type { TemporalOptions } from '../temporal/options';
 import { planFromOptions } from './plan-options';
 import type { PlanOptions } from './plan-options';
 import { counted } from './reading-report';
 import { begun, startRun } from './start-sweep';
-import { checkedSweepId } from './sweep-id';
+import { checked, checkedSweepId } from './sweep-options';
 import { APPROVED_BY_ANSWER, confirmSweep } from './sweep-question';
-import { checked } from './sweep-options';
 import { describeSweep } from './sweep-run';
 
 /** What `sweep redrive` takes: options of the first sweep that are to be others. */

@@ -1,6 +1,6 @@
 import type { RateRow, SweepRate } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
-import type { Io } from '../io';
+import type { Io } from '../program/io';
 import {
   keyName,
   rateDocument,

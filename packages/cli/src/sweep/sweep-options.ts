@@ -1,23 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { Option } from 'commander';
-import type { Command } from 'commander';
-import { z } from 'zod';
 import { sourceSpec } from 'temporal-http-tasks/internal/policy/source-spec';
 import { DEFAULT_BAD_ROWS, offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { toTolerance } from 'temporal-http-tasks/internal/policy/tolerance';
 import type { Tolerance } from 'temporal-http-tasks/internal/policy/tolerance';
+import { STANDARD_INPUT } from 'temporal-http-tasks/internal/sources/file-bytes';
 import type { FileFormat } from 'temporal-http-tasks/internal/sources/file-records';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
-import { YES_HELP, literalOption, repeatedOption } from '../command';
-import type { CommonOptions } from '../command';
-import { defined } from '../defined';
-import { Refusal } from '../errors';
-import { readJsonInput } from '../json-input';
-import type { TemporalOptions } from '../temporal-options';
-import { PLAN_OPTIONS, addPlanOptions, flagOf, planFromOptions } from './plan-options';
+import { z } from 'zod';
+import { flag, flagOf, literalOption, repeatedOption, YES_OPTION } from '../program/command';
+import type { CommonOptions } from '../program/command';
+import { Refusal } from '../program/errors';
+import { defined, readJsonInput } from '../tasks/json-input';
+import type { TemporalOptions } from '../temporal/options';
+import { PLAN_NAMES, planFromOptions, planOptions } from './plan-options';
 import type { PlanOptions } from './plan-options';
-import { readSourceArgument } from './source-argument';
-import { checkedSweepId, newSweepId } from './sweep-id';
+
+const MOST_CHARACTERS = 200;
+
+/** An id that tells when the sweep was started and that no other has: `sweep-20301231-235959-k3v9q1`. */
+export function newSweepId(now = new Date()): string {
+  const [, date = '', time = ''] = /^(.{8})T(.{6})/.exec(now.toISOString().replace(/[-:]/g, '')) ?? [];
+  return `sweep-${date}-${time}-${randomBytes(4).toString('hex')}`;
+}
+
+/**
+ * An id of the person's own choice, which is also the workflow's.
+ *
+ * @throws Refusal for one that could not be typed again or would not fit.
+ */
+export function checkedSweepId(id: string, name = '--id'): string {
+  if (id === '' || id.length > MOST_CHARACTERS || /\p{C}/u.test(id)) {
+    throw new Refusal(
+      'Usage',
+      `${name} must have 1 to ${MOST_CHARACTERS} characters, none of them a control character.`,
+      name === '--id' ? 'id' : 'name',
+    );
+  }
+  return id;
+}
+
+/** What `--source` names: a file here or `-`, which the command reads itself, or something that the worker has configured. */
+export type SourceArgument = { local: string } | { configured: { file: string } | { query: string } };
+
+const FILE = /^file:(.*)$/s;
+const QUERY = /^query:(.*)$/s;
+
+/**
+ * `file:PATH` and `query:NAME` name what the worker has, and `-` the standard input. Else it is a file here when one of that name exists or when it
+ * looks like one (a `/`, or a known ending), so that a misspelt file is never taken for something else. Any other word is
+ * a configured query.
+ *
+ * @throws Refusal when it is empty.
+ */
+export function readSourceArgument(argument: string): SourceArgument {
+  if (argument === '')
+    throw new Refusal(
+      'Task.InvalidInput',
+      'source: must not be empty; an empty source never means all users.',
+      'source',
+    );
+  if (argument === STANDARD_INPUT) return { local: argument };
+  const file = FILE.exec(argument)?.[1];
+  if (file !== undefined) return { configured: { file } };
+  const query = QUERY.exec(argument)?.[1];
+  if (query !== undefined) return { configured: { query } };
+  return existsSync(argument) || looksLikeFile(argument) ? { local: argument } : { configured: { query: argument } };
+}
+
+/** In `--help` of every command with `--source`. */
+export const SOURCE_HELP = [
+  '--source tells by its form what it names: an existing file, or anything with a / or the ending .csv, .jsonl or',
+  ".ndjson (also with .gz), is a file on this machine; - is the standard input, with --format; file:PATH is one below the worker's HTTP_TASKS_SOURCE_DIR;",
+  'query:NAME, or any other word, is a query that the worker has configured (HTTP_TASKS_SOURCE_<NAME>_URL and _QUERY).',
+].join(' ');
+
+function looksLikeFile(argument: string): boolean {
+  return /[/\\]/.test(argument) || /\.(csv|jsonl|ndjson)(\.gz)?$/i.test(argument);
+}
 
 /** Who is swept, for every command that takes a source. */
 export interface SourceOptions {
@@ -38,54 +100,41 @@ export interface SweepOptions extends CommonOptions, TemporalOptions, PlanOption
   yes?: boolean;
 }
 
-/** Adds the options that make the input of `offboardUsers`, and those about a file here. */
-export function addSweepOptions(command: Command): Command {
-  command.addOption(literalOption('--source <source>', 'who: a file here, file:PATH or query:NAME (see above)'));
-  addPlanOptions(command, { noteFlag: '--note' });
-  return addSourceOptions(command)
-    .addOption(
-      new Option(
-        '--skip-done',
-        'leave out rows with closed_at whose user was offboarded after that time, as the receipts show; others are done again',
-      ),
-    )
-    .addOption(literalOption('--format <format>', 'csv or jsonl, for a file here whose name does not tell'))
-    .addOption(
-      literalOption('--reject-file <file>', 'keep the rows of a file here that cannot be users, with their lines'),
-    )
-    .addOption(literalOption('--id <id>', 'the id of the sweep (else made of the time)'))
-    .addOption(new Option('--watch', 'follow the sweep to its end'))
-    .addOption(new Option('--yes', YES_HELP));
-}
+/** What is left of {@link SourceOptions} besides `--source` and the choice about users who are done. */
+export const SOURCE_OPTIONS: readonly Option[] = [
+  literalOption(
+    '--bad-rows <n>',
+    `refuse a source with more rows than this that cannot be users: a number, or a share (else ${DEFAULT_BAD_ROWS}); a sweep with any such row is partial`,
+  ),
+  repeatedOption(
+    '--ignore-column <name>',
+    'a column that is not used although its name resembles that of an ID; may be repeated',
+  ),
+  literalOption(
+    '--allow-placeholders <list>',
+    'texts such as null,undefined,0 that are IDs in this source (else rows with one are rejected)',
+  ),
+  literalOption(
+    '--input <json>',
+    "the workflow's whole input as JSON, or @file; of the options above only --source, --ignore-column and --allow-placeholders may stand beside it",
+  ),
+];
 
-/** Adds what is left of {@link SourceOptions} besides `--source` and the choice about users who are done. */
-export function addSourceOptions(command: Command): Command {
-  return command
-    .addOption(
-      literalOption(
-        '--bad-rows <n>',
-        `refuse a source with more rows than this that cannot be users: a number, or a share (else ${DEFAULT_BAD_ROWS}); a sweep with any such row is partial`,
-      ),
-    )
-    .addOption(
-      repeatedOption(
-        '--ignore-column <name>',
-        'a column that is not used although its name resembles that of an ID; may be repeated',
-      ),
-    )
-    .addOption(
-      literalOption(
-        '--allow-placeholders <list>',
-        'texts such as null,undefined,0 that are IDs in this source (else rows with one are rejected)',
-      ),
-    )
-    .addOption(
-      literalOption(
-        '--input <json>',
-        "the workflow's whole input as JSON, or @file; of the options above only --source, --ignore-column and --allow-placeholders may stand beside it",
-      ),
-    );
-}
+/** The options that make the input of `offboardUsers`, and those about a file here. */
+export const SWEEP_OPTIONS: readonly Option[] = [
+  literalOption('--source <source>', 'who: a file here, file:PATH or query:NAME (see above)'),
+  ...planOptions('--note'),
+  ...SOURCE_OPTIONS,
+  new Option(
+    '--skip-done',
+    'leave out rows with closed_at whose user was offboarded after that time, as the receipts show; others are done again',
+  ),
+  literalOption('--format <format>', 'csv or jsonl, for a file here whose name does not tell'),
+  literalOption('--reject-file <file>', 'keep the rows of a file here that cannot be users, with their lines'),
+  literalOption('--id <id>', 'the id of the sweep (else made of the time)'),
+  flag('--watch', 'follow the sweep to its end'),
+  YES_OPTION,
+];
 
 const { badRows, skipDone } = offboardUsersInput.shape;
 const sourceChoices = z.strictObject({ badRows, skipDone });
@@ -168,7 +217,7 @@ export function sourceRules({
 export async function fieldsFrom(options: PlanOptions & SourceOptions): Promise<Record<string, unknown>> {
   const { input, skipDone, badRows } = options;
   if (input === undefined) return defined({ ...planFromOptions(options), skipDone, badRows });
-  const beside = [...PLAN_OPTIONS, 'skipDone' as const, 'badRows' as const].find((name) => options[name] !== undefined);
+  const beside = [...PLAN_NAMES, 'skipDone' as const, 'badRows' as const].find((name) => options[name] !== undefined);
   if (beside !== undefined) {
     throw new Refusal('Usage', `Give --input or ${flagOf(beside)}, not both: write it into the input.`);
   }

@@ -4,17 +4,17 @@ import type { Client } from '@temporalio/client';
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { SweepPhase, SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
-import { confirmDeletion, notConfirmed, removals } from '../deletion-question';
-import type { Fact } from '../deletion-question';
-import type { CommandFailure } from '../errors';
-import { withInterruption } from '../interruption';
-import type { Io } from '../io';
-import { printable, say } from '../output';
-import type { WorkerPlace } from '../worker-place';
+import { confirmDeletion, notConfirmed, removals } from '../terminal/deletion-question';
+import type { Fact } from '../terminal/deletion-question';
+import type { CommandFailure } from '../program/errors';
+import { withInterruption } from '../terminal/interruption';
+import type { Io } from '../program/io';
+import { printable, say } from '../terminal/output';
+import type { WorkerPlace } from '../temporal/worker-place';
 import { count, counted, sourceText } from './reading-report';
 import { queryProgress, resultOfSweep } from './sweep-run';
-import { sendUpdate } from './update-sweep';
-import { userName } from '../user-name';
+import { sendUpdate } from './control';
+import { userName } from '../users/name';
 
 const PAUSE_MS = 300;
 

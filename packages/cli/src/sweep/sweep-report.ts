@@ -11,10 +11,10 @@ import type {
   SweepStatus,
 } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
-import { inWords } from '../for-people';
-import type { ExitCode, Io } from '../io';
-import { paint, print, printable, say } from '../output';
-import { printTable } from '../table';
+import type { ExitCode, Io } from '../program/io';
+import { paint, print, printable, say } from '../terminal/output';
+import { printTable } from '../terminal/table';
+import { inWords } from '../terminal/for-people';
 import { count, counted, reportLines, sourceText } from './reading-report';
 
 /** How a sweep stands or ended, as `--json` prints it. */

@@ -13,8 +13,8 @@ import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-
 import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/failure-types';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
-import { CommandFailure, Refusal } from '../errors';
-import type { Io } from '../io';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { Io } from '../program/io';
 import { sweepInLedger } from './ledger-view';
 
 /** The workflow type of sweeps. */

@@ -2,10 +2,9 @@ import { SingleBar } from 'cli-progress';
 import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
-import type { Io } from '../io';
-import { fitParts, oneLine } from '../one-line';
-import type { LinePart } from '../one-line';
-import { printable, say } from '../output';
+import type { Io } from '../program/io';
+import { fitParts, oneLine, printable, say } from '../terminal/output';
+import type { LinePart } from '../terminal/output';
 import { count, counted } from './reading-report';
 
 /** Where nobody looks on, a line says what has changed, and not more often than this. */

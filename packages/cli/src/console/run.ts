@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { isThisMachine, startGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
+import type { RunningGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
+import { parseGatewayOrigin, readGatewaySettings } from 'temporal-http-tasks/internal/config/console-settings';
+import { parseOrigin } from 'temporal-http-tasks/internal/config/origins';
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import { packageVersion } from 'temporal-http-tasks/internal/package-version';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { wholeNumber } from '../program/command';
+import type { CommonOptions } from '../program/command';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { openApiTasks, openApiWords } from '../tasks/openapi-tasks';
+import type { OpenApiTasksOptions } from '../tasks/openapi-tasks';
+import { keepTemporal } from '../temporal/client';
+import { asCommandFailure } from '../temporal/failure';
+import type { TemporalOptions } from '../temporal/options';
+import { withInterruption } from '../terminal/interruption';
+import { print, printJson, say } from '../terminal/output';
+
+/** What `http-tasks console` takes. */
+export interface ConsoleOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
+  port?: string;
+  host?: string;
+  publicUrl?: string;
+  allowOrigin?: string[];
+  otherGateway?: string[];
+}
+
+const MAX_PORT = 65_535;
+const TOKEN_BYTES = 24;
+const IN_CLEAR =
+  'It listens beyond this machine without TLS: put TLS in front of it and name the address with --public-url https://…; token and keys travel in clear text otherwise.';
+
+/** Serves the console until it is stopped; it then waits for calls in progress. */
+export async function runConsole(io: Io, options: ConsoleOptions & { port: string }): Promise<ExitCode> {
+  const { host = '127.0.0.1', port, json = false } = options;
+  const address = { host, port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }) };
+  const publicUrl = options.publicUrl === undefined ? undefined : originOf('--public-url', options.publicUrl);
+  const allowOrigins = (options.allowOrigin ?? []).map((origin) => originOf('--allow-origin', origin));
+  const otherGateways = (options.otherGateway ?? []).map((url) => originOf('--other-gateway', url, parseGatewayOrigin));
+  const tasks = [...CATALOGUE, ...(await openApiTasks(io, options))];
+  const { taskQueue } = readQueueSettings(io.env);
+  const temporal = keepTemporal(io, options);
+  const { token: given, ui } = readGatewaySettings(io.env, temporal.address);
+  const token = given ?? randomBytes(TOKEN_BYTES).toString('base64url');
+  try {
+    return await withInterruption<ExitCode>(async ({ wished }) => {
+      const gateway = await listen(() =>
+        startGateway(address, {
+          env: io.env,
+          tasks,
+          documentOptions: openApiWords(options),
+          taskQueue,
+          temporal: {
+            ...temporal,
+            ...(ui !== undefined && { ui }),
+            explain: (error) => explained(error, temporal.where),
+          },
+          version: packageVersion(),
+          allowOrigins,
+          otherGateways,
+          token,
+          ...(publicUrl !== undefined && { publicUrl }),
+          report: (line) => say(io, line),
+        }),
+      );
+      if (!isThisMachine(host) && !isEncrypted(publicUrl)) say(io, IN_CLEAR);
+      announce(io, { url: publicUrl ?? gateway.url, json, ...(given === undefined && { made: token }) });
+      await wished;
+      say(io, 'Stopping, after the calls in progress');
+      await gateway.close();
+      return 0;
+    });
+  } finally {
+    await temporal.close();
+  }
+}
+
+function originOf(option: string, text: string, parse: (text: string) => URL | string = parseOrigin): string {
+  const origin = parse(text.replace(/\/$/, ''));
+  if (typeof origin !== 'string') return origin.origin;
+  throw new Refusal('Usage', `${option} ${origin}`);
+}
+
+async function listen(start: () => Promise<RunningGateway>): Promise<RunningGateway> {
+  try {
+    return await start();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    if (code === undefined) throw error;
+    const why = code === 'EADDRINUSE' ? 'the port is taken; choose another with --port, or 0 for any free one' : code;
+    throw new CommandFailure('Failed', `The console cannot listen: ${why}.`);
+  }
+}
+
+function explained(error: unknown, where: string): string | undefined {
+  const known = asCommandFailure(error, where);
+  return known instanceof CommandFailure ? known.message : undefined;
+}
+
+function isEncrypted(publicUrl: string | undefined): boolean {
+  return publicUrl?.startsWith('https:') === true;
+}
+
+/**
+ * Prints where the page is: with the token that was made for this run, behind `#`, which reaches no server and no log. A
+ * token of the settings is not printed.
+ */
+function announce(io: Io, { url, made, json }: { url: string; made?: string; json: boolean }): void {
+  if (json) printJson(io, { url, ...(made !== undefined && { token: made }) });
+  else print(io, made === undefined ? url : `${url}/#token=${made}`);
+  say(
+    io,
+    made === undefined
+      ? 'The page asks for the token in HTTP_TASKS_CONSOLE_TOKEN.'
+      : 'The link carries the token of this run.',
+  );
+  say(io, 'Ctrl-C stops it.');
+}

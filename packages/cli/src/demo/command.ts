@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import { defineCommand, flag, literalOption, wholeNumber } from '../program/command';
+import type { CommonOptions } from '../program/command';
+
+/** The invented users that come with the package. */
+export const EXAMPLE_USERS = join(__dirname, '..', '..', 'examples', 'users.csv');
+
+interface DemoCommandOptions extends CommonOptions {
+  users?: string;
+  seed?: string;
+  concurrency?: string;
+  keep?: boolean;
+}
+
+const DEFAULT_SEED = '1';
+const DEFAULT_CONCURRENCY = '8';
+const MAX_SEED = 2 ** 31 - 1;
+const MAX_CONCURRENCY = 100;
+
+/** `http-tasks demo`: the whole of it on this machine, under faults, with a verdict from the providers' side. */
+export const demoCommand = defineCommand<DemoCommandOptions>({
+  description: [
+    'Brings up a Temporal server, the simulators of Plaid and Batch and a worker of its own, offboards every user of the',
+    'file while the simulators lose responses, stall, refuse and slow down, and judges the outcome by what the simulators',
+    'hold. Settings for Temporal, Plaid and Batch in the environment are ignored; nothing outside this machine is called.',
+    "\n\nWords in a row's reference set the scene: legal-hold, no-items, unknown-to-plaid, remove-user. In item_ids,",
+    "item-bystander-7-0 is somebody else's Item.\n\nExits 0 only if the verdict holds.",
+  ].join(' '),
+  examples: ['http-tasks demo', 'http-tasks demo --seed 7 --json', 'http-tasks demo --users users.csv --keep'],
+  options: [
+    literalOption('--users <file>', 'a CSV file of users (else examples/users.csv of the package)'),
+    literalOption('--seed <number>', `decides which user meets which fault (else ${DEFAULT_SEED})`),
+    literalOption('--concurrency <runs>', `concurrent runs (else ${DEFAULT_CONCURRENCY})`),
+    flag('--keep', 'leave everything up afterwards, with the Temporal UI, until Ctrl-C'),
+  ],
+  run: async (io, options) => {
+    const {
+      users = EXAMPLE_USERS,
+      seed = DEFAULT_SEED,
+      concurrency = DEFAULT_CONCURRENCY,
+      keep = false,
+      json = false,
+    } = options;
+    const checked = {
+      users,
+      seed: wholeNumber('--seed', seed, { min: 0, max: MAX_SEED }),
+      concurrency: wholeNumber('--concurrency', concurrency, { min: 1, max: MAX_CONCURRENCY }),
+      keep,
+      json,
+    };
+    const { runDemo } = await import('./run.js');
+    return runDemo(io, checked);
+  },
+});

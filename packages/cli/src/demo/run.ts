@@ -1,0 +1,285 @@
+import { randomUUID } from 'node:crypto';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import type { ProviderState as CourierState } from '@temporal-http-tasks/testing/internal/simulators/described/control';
+import type { SimulatorsOptions } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { Client } from '@temporalio/client';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { prepareStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
+import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { withLocalStack } from '../dev/local-stack';
+import type { LocalStack } from '../dev/local-stack';
+import { withLedger } from '../ledger/open-ledger';
+import { startLines } from '../links/run';
+import { resultOf } from '../offboard/result';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { withInterruption } from '../terminal/interruption';
+import type { Interruption } from '../terminal/interruption';
+import { printJson, say } from '../terminal/output';
+import { environmentsCovered, subjectsEverywhere } from '../users/everywhere';
+import { readUserFile } from '../users/read-file';
+import { castFrom, seedsFor } from './cast';
+import type { CastMember, RunOfUser } from './cast';
+import { COURIER_FILE, courierFaults, courierSeeds, withCourier } from './courier';
+import { planFaults } from './fault-plan';
+import { printCompensations, printFaults, printOutcomes, printVerdict, showProgress } from './print';
+import { readControl, readFaults, readProviderState } from './provider-state';
+import { judge } from './verdict';
+
+/** Stands below the settings for another terminal: a key of the person's own is not printed. */
+export const KEY_AS_HERE = '# and HTTP_TASKS_ENCRYPTION_KEY as it is set in this one: payloads are encrypted under it';
+
+/** Says where to look while everything is still up, and what to click. On stderr, since it is not part of the result. */
+export function sayKept(
+  io: Io,
+  { uiUrl, encrypted, settings, simulators, workerLog }: LocalStack,
+  starts: PreparedStarts,
+): void {
+  const lines = [
+    '',
+    `Everything is still up. The Temporal UI: ${uiUrl ?? ''}`,
+    '  Workflows → any offboardUser: its history, the call that each step made, its result.',
+    '  In one of them: User Metadata shows how it went; Queries returns progress and compensations.',
+    '  To start something there, open one of these, give it an id and press Start; as they stand they change nothing:',
+    ...startLines(starts).map((line) => `    ${line}`),
+    `  What the providers hold: ${simulators.plaid.url}/__sim/state and ${simulators.batch.url}/__sim/state`,
+    `  The worker's log: ${workerLog}`,
+    '  To use the command line with it, paste into another terminal:',
+    ...[...exportLines(settings), ...(encrypted ? [KEY_AS_HERE] : [])].map((line) => `    ${line}`),
+    'Ctrl-C stops worker, simulators and server.',
+  ];
+  for (const line of lines) say(io, line);
+}
+
+/** Shell lines that give another terminal these settings. */
+export function exportLines(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).map(([name, value]) => `export ${name}=${quoted(value)}`);
+}
+
+/** Links to the UI's forms, with one of the cast whom the simulators know in their examples. */
+export async function startsIn(
+  { client, uiUrl = '', taskQueue }: LocalStack,
+  cast: readonly CastMember[],
+): Promise<PreparedStarts> {
+  const known = cast.find(
+    ({ plaid, input, onHold }) => plaid !== undefined && input.user.plaidUserId !== undefined && !onHold,
+  );
+  const { plaidUserId, batchUserId } = known?.input.user ?? {};
+  const user =
+    plaidUserId === undefined ? undefined : { plaidUserId, ...(batchUserId !== undefined && { batchUserId }) };
+  return prepareStarts(client, { uiUrl, taskQueue }, user);
+}
+
+/** The environment that the demo's worker calls at Plaid. */
+const PLAID_ENVIRONMENT = 'sandbox';
+
+/** Far more than any run takes; it keeps a demo whose worker died from waiting forever. */
+const LONGEST_RUN = '3 minutes';
+
+/** How to run the users. */
+export interface RunUsersOptions {
+  client: Client;
+  taskQueue: string;
+  subjectKey: string;
+  /** Number of concurrent runs. */
+  concurrency: number;
+  /** Called for each run that ended, in that order. */
+  onEnd(run: RunOfUser): void;
+  /** Starts no further run once it is aborted. */
+  signal: AbortSignal;
+}
+
+/** Offboards every user with a run of its own; returns the runs in the order of the users. A run without a result has none. */
+export async function runUsers(cast: readonly CastMember[], options: RunUsersOptions): Promise<RunOfUser[]> {
+  const runs: RunOfUser[] = [];
+  const queue = cast.entries();
+  // Every lane takes the next user from the one queue they share.
+  const lanes = Array.from({ length: options.concurrency }, async () => {
+    for (const [index, member] of queue) {
+      if (options.signal.aborted) return;
+      const run = await runUser(member, options);
+      runs[index] = run;
+      options.onEnd(run);
+    }
+  });
+  await Promise.all(lanes);
+  return runs;
+}
+
+async function runUser(member: CastMember, { client, taskQueue, subjectKey }: RunUsersOptions): Promise<RunOfUser> {
+  const handle = await client.workflow.start('offboardUser', {
+    workflowId: workflowIdFor(member.input, subjectKey),
+    taskQueue,
+    args: [member.input],
+    workflowExecutionTimeout: LONGEST_RUN,
+  });
+  try {
+    return { member, result: await resultOf(client, handle) };
+  } catch (error) {
+    // A run that was refused or ended without a result is the verdict's business, not the end of the demo.
+    if (error instanceof CommandFailure || error instanceof Refusal) return { member };
+    throw error;
+  }
+}
+
+function workflowIdFor({ user }: OffboardUserInput, subjectKey: string): string {
+  return `offboard-${userSubjects(user, PLAID_ENVIRONMENT, createSubjectHasher(subjectKey))[0]}`;
+}
+
+/** What the demo was asked for. */
+export interface DemoOptions {
+  users: string;
+  seed: number;
+  concurrency: number;
+  keep: boolean;
+  json: boolean;
+}
+
+/** Longer than any response takes here, and short, so that a stalled one costs little. */
+const TOTAL_TIMEOUT_MS = '2500';
+const READ_LAG_MS = 400;
+const BATCH_DELAY_MS = 500;
+const LATENCY_MS = 15;
+
+/** Runs the demo; returns 0 only if the verdict is ok. */
+export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
+  const cast = withCourier(castFrom(await readUserFile(options.users, '--users')));
+  const courier = await readProviderFile(COURIER_FILE);
+  const { bystanders, ...seeds } = seedsFor(cast);
+  const faults = planFaults(cast, options.seed);
+  const simulators: SimulatorsOptions = {
+    plaid: {
+      users: seeds.plaid,
+      faults: faults.plaid,
+      latencyMs: LATENCY_MS,
+      readLag: { ms: READ_LAG_MS },
+      // Plaid refuses a second removal. Here it is carried out and counted, so that a blind repetition would be seen.
+      repeatedRemovals: 'process',
+    },
+    batch: { users: seeds.batch, faults: faults.batch, latencyMs: LATENCY_MS, processingDelayMs: BATCH_DELAY_MS },
+  };
+  const held = cast.filter(({ onHold }) => onHold);
+  return withInterruption(async (interruption) =>
+    withLocalStack(
+      {
+        env: io.env,
+        simulators,
+        providers: [
+          {
+            file: courier,
+            options: {
+              users: courierSeeds(cast),
+              faults: courierFaults(cast),
+              latencyMs: LATENCY_MS,
+              unknownIds: 'absent',
+            },
+          },
+        ],
+        withUi: options.keep,
+        workerEnv: { HTTP_TASKS_TOTAL_TIMEOUT_MS: TOTAL_TIMEOUT_MS, HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' },
+        report: (line) => say(io, line),
+        beforeWorker: (settings) => putOnHold(io, settings, held),
+        signal: interruption.signal,
+      },
+      (stack) => play(io, options, { cast, bystanders, stack, interruption }),
+    ),
+  );
+}
+
+interface Scene {
+  cast: readonly CastMember[];
+  bystanders: number;
+  stack: LocalStack;
+  interruption: Interruption;
+}
+
+async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scene: Scene): Promise<ExitCode> {
+  const { cast, bystanders, stack, interruption } = scene;
+  say(
+    io,
+    `Offboarding ${cast.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ${bystanders.toLocaleString('en')} bystanders look on`,
+  );
+  const runs = await followRuns(io, concurrency, scene);
+  const { plaid, batch } = stack.simulators;
+  const [courier] = stack.others;
+  const urls = { plaid: plaid.url, batch: batch.url };
+  const state = await readProviderState(urls);
+  const atCourier = courier && (await readControl<CourierState>(courier.url, 'state'));
+  const faults = await readFaults({ ...urls, ...(courier && { courier: courier.url }) });
+  const judged = judge(runs, state.plaid, state.batch, atCourier);
+  if (json) {
+    printJson(io, {
+      verdict: judged.verdict,
+      problems: judged.problems,
+      bystanders,
+      seed,
+      runs: runs.map(runDocument),
+      faults,
+    });
+  } else {
+    printOutcomes(io, runs);
+    printCompensations(io, runs);
+    printFaults(io, faults);
+    printVerdict(io, judged, bystanders);
+  }
+  if (keep) {
+    sayKept(io, stack, await startsIn(stack, cast));
+    await interruption.wished;
+    say(io, 'Stopping worker, simulators and server');
+  }
+  return judged.verdict.ok ? 0 : 1;
+}
+
+async function followRuns(io: Io, concurrency: number, { cast, stack, interruption }: Scene): Promise<RunOfUser[]> {
+  const { client, taskQueue, settings, simulators, others } = stack;
+  const progress = showProgress(io, cast.length, [simulators.plaid, simulators.batch, ...others]);
+  try {
+    const first = await Promise.race([
+      runUsers(cast, {
+        client,
+        taskQueue,
+        subjectKey: settings['HTTP_TASKS_SUBJECT_KEY'] ?? '',
+        concurrency,
+        onEnd: (run) => progress.ended(run),
+        signal: interruption.signal,
+      }),
+      interruption.wished,
+    ]);
+    if (first !== 'interrupted') return first;
+  } finally {
+    progress.stop();
+  }
+  throw new CommandFailure(
+    'Interrupted',
+    'Stopped before all runs had ended, so there is no verdict. Worker, simulators and server are ended.',
+  );
+}
+
+/** Holds have to stand before anything is sent. */
+async function putOnHold(
+  io: Io,
+  settings: Readonly<Record<string, string>>,
+  held: readonly CastMember[],
+): Promise<void> {
+  await withLedger({ ...io, env: settings }, async ({ ledger, hasher }) => {
+    for (const { input } of held) {
+      const subjects = subjectsEverywhere(input.user, hasher).map(({ subject }) => subject);
+      await ledger.addHold({
+        holdId: randomUUID(),
+        subjects,
+        environments: environmentsCovered(input.user),
+        reason: 'the demo',
+      });
+    }
+  });
+}
+
+function runDocument({ member, result }: RunOfUser): object {
+  const { label, line } = member;
+  if (!result) return { user: label, line, status: null };
+  const { workflowId, runId, status, steps, compensations } = result;
+  return { user: label, line, workflowId, runId, status, steps, compensations };
+}

@@ -1,0 +1,38 @@
+import { defineCommand, literalOption, wholeNumber } from '../program/command';
+import type { CommonOptions } from '../program/command';
+import { EXAMPLE_USERS } from '../demo/command';
+
+interface DevCommandOptions extends CommonOptions {
+  users?: string;
+  port?: string;
+  uiPort?: string;
+}
+
+const PORTS = { min: 1, max: 65_535 };
+
+/** `http-tasks dev`: everything up on this machine, to try things out, until it is stopped. */
+export const devCommand = defineCommand<DevCommandOptions>({
+  description: [
+    'For trying things out. Starts a Temporal server with its UI, simulators of Plaid and Batch, and a worker, and prints',
+    'what to run next. The settings are written to .http-tasks-dev.env in this folder, where the other commands find them.',
+    'Settings for Temporal, Plaid and Batch in the environment are ignored, the ledger is a temporary one, and nothing',
+    'outside this machine is called. Ctrl-C stops everything and removes the data and the file.',
+  ].join(' '),
+  examples: ['http-tasks dev', 'http-tasks dev --users users.csv --port 7300 --ui-port 8300', 'http-tasks dev --json'],
+  options: [
+    literalOption(
+      '--users <file>',
+      'a CSV file of users whom both simulators know (else examples/users.csv of the package)',
+    ),
+    literalOption('--port <port>', 'of the Temporal server (else 7233, or a free one if that is taken)'),
+    literalOption('--ui-port <port>', 'of the Temporal UI (else 8233, or a free one if that is taken)'),
+  ],
+  run: async (io, { users = EXAMPLE_USERS, json = false, port, uiPort }) => {
+    const ports = {
+      ...(port !== undefined && { temporal: wholeNumber('--port', port, PORTS) }),
+      ...(uiPort !== undefined && { ui: wholeNumber('--ui-port', uiPort, PORTS) }),
+    };
+    const { runDev } = await import('./run.js');
+    return runDev(io, { users, json, ports });
+  },
+});

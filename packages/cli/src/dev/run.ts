@@ -1,0 +1,132 @@
+import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { castFrom, seedsFor } from '../demo/cast';
+import { exportLines, KEY_AS_HERE, startsIn } from '../demo/run';
+import { withLocalStack } from './local-stack';
+import type { LocalStack } from './local-stack';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { startLines } from '../links/run';
+import { withInterruption } from '../terminal/interruption';
+import { paint, print, printJson, printLines, say } from '../terminal/output';
+import { readUserFile } from '../users/read-file';
+import { isPortFree } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import { DEV_ENVIRONMENT_FILE, writeDevEnvironment } from './dev-environment';
+
+/** What `http-tasks dev` was asked for. */
+export interface DevOptions {
+  users: string;
+  json: boolean;
+  /** Ports that the person named. */
+  ports: { temporal?: number; ui?: number };
+}
+
+/** Starts server, simulators and worker, prints how to use them, and ends them when asked to. */
+export async function runDev(io: Io, { users, json, ports }: DevOptions): Promise<ExitCode> {
+  const cast = castFrom(await readUserFile(users, '--users'));
+  const seeds = seedsFor(cast);
+  const [first] = cast;
+  if (!first) throw new CommandFailure('Failed', 'There is no user to try anything with.');
+  await refuseTakenPorts(ports);
+  return withInterruption<ExitCode>(async ({ signal, wished }) =>
+    withLocalStack<ExitCode>(
+      {
+        env: io.env,
+        simulators: { plaid: { users: seeds.plaid }, batch: { users: seeds.batch } },
+        withUi: true,
+        ports,
+        usualPorts: true,
+        workerEnv: { HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' },
+        report: (line) => say(io, line),
+        signal,
+      },
+      async (stack) => {
+        const starts = await startsIn(stack, cast);
+        const removeFile = writeDevEnvironment(process.cwd(), stack.settings);
+        try {
+          if (json) printJson(io, description(stack, first.input, starts));
+          else printGuide(io, stack, { input: first.input, starts, isFileOurs: removeFile !== undefined });
+          await wished;
+        } finally {
+          removeFile?.();
+        }
+        say(io, 'Stopping worker, simulators and server');
+        return 0;
+      },
+    ),
+  );
+}
+
+/** @throws Refusal for a port that was named and is taken. */
+async function refuseTakenPorts({ temporal, ui }: DevOptions['ports']): Promise<void> {
+  for (const [option, port] of [
+    ['port', temporal],
+    ['ui-port', ui],
+  ] as const) {
+    if (port !== undefined && !(await isPortFree(port)))
+      throw new Refusal('Usage', `Port ${port} is in use. Name another with --${option}.`, option);
+  }
+}
+
+function description(
+  { address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack,
+  input: OffboardUserInput,
+  links: PreparedStarts,
+): object {
+  return {
+    temporal: { address, namespace: 'default', taskQueue, uiUrl, encrypted, codecUrl },
+    plaid: { url: simulators.plaid.url },
+    batch: { url: simulators.batch.url },
+    settings,
+    workerLog,
+    links,
+    example: { workflowType: 'offboardUser', taskQueue, input },
+  };
+}
+
+interface Guide {
+  input: OffboardUserInput;
+  starts: PreparedStarts;
+  /** Other commands in this folder find the settings. */
+  isFileOurs: boolean;
+}
+
+function printGuide(io: Io, stack: LocalStack, { input, starts, isFileOurs }: Guide): void {
+  const { uiUrl = '', codecUrl, encrypted, settings, simulators, taskQueue, address, workerLog } = stack;
+  const json = quoted(JSON.stringify(input));
+  const codec = codecUrl === undefined ? '' : ` --codec-endpoint ${codecUrl}`;
+  const title = (text: string): void => printLines(io, `\n${paint(io, 'bold', text)}`);
+  const lines = (...texts: string[]): void => texts.forEach((text) => print(io, `  ${text}`));
+  title('Temporal UI');
+  lines(uiUrl);
+  if (isFileOurs) {
+    title('In another terminal, in this folder');
+    lines(`(settings are read from ${DEV_ENVIRONMENT_FILE})`);
+  } else {
+    say(
+      io,
+      `${DEV_ENVIRONMENT_FILE} belongs to another http-tasks dev that runs in this folder, so it was not replaced.`,
+    );
+    title('In another terminal, in another folder');
+    lines(...exportLines(settings));
+  }
+  if (encrypted) lines(KEY_AS_HERE);
+  lines(
+    `npx http-tasks offboard --input ${json}`,
+    'npx http-tasks list-runs',
+    'npx http-tasks console       # search, test and watch in the browser',
+  );
+  title("With Temporal's own command line");
+  lines(
+    `temporal workflow start --address ${address}${codec} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${json}`,
+  );
+  title('In the Temporal UI: open a link, enter a workflow ID, press Start. The examples are dry runs.');
+  lines(...startLines(starts));
+  title('State of the simulated providers');
+  lines(`${simulators.plaid.url}/__sim/state`, `${simulators.batch.url}/__sim/state`);
+  title("The worker's log");
+  lines(workerLog);
+  print(io, '');
+  say(io, 'Ctrl-C stops worker, simulators and server.');
+}

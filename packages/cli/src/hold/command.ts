@@ -1,0 +1,129 @@
+import { defineGroup, literalOption, subcommand } from '../program/command';
+import { Refusal } from '../program/errors';
+import type { ExitCode } from '../program/io';
+import {
+  byOption,
+  environmentOption,
+  FILE_OPTIONS,
+  HELD_OPTIONS,
+  holdOption,
+  heldIds,
+  readHoldOptions,
+} from './hold-options';
+import type { GivenHoldOptions, HoldOptions } from './hold-options';
+
+const ADD = subcommand<GivenHoldOptions>('add', {
+  summary: 'set a hold on one user, or on each user of a file',
+  description: [
+    'Give every ID of the user that you know: each is held for itself, so that a hold by user ID does not cover a call by',
+    'user token, nor the other way round. The hold covers every environment of each service unless --environment narrows',
+    'it. The ledger keeps keyed hashes of the IDs, never the IDs. --file reads a CSV file with the columns plaid_user_id,',
+    'plaid_user_token, plaid_access_token, batch_user_id, reason and hold_id, one user a row; when a row is wrong, nothing',
+    'is set, and the same file can be given again. --hold with the ID of an existing hold and all its IDs extends that hold,',
+    'and sets a hold of version 0.1.0 again.',
+  ].join(' '),
+  examples: [
+    'http-tasks hold add --plaid-user-id usr_1 --batch-user-id 1001 --reason "case 2031"',
+    'http-tasks hold add --plaid-user-id usr_1 --environment production --by "Legal (A. Smith)"',
+    'http-tasks hold add --id courier.contactId=c_1 --providers ./courier.provider.yaml',
+    'http-tasks hold add --file held.csv --reason "case 2031"',
+  ],
+  options: [
+    HELD_OPTIONS,
+    FILE_OPTIONS,
+    literalOption('--reason <text>', 'why, without personal data; the ledger keeps it'),
+    holdOption('the ID of the hold (default: a new one)'),
+    environmentOption('hold in this environment only, for example production (default: in every environment)'),
+    byOption('who sets the hold'),
+  ],
+  run: async (io, given) => {
+    const options = await readHoldOptions(io, given);
+    const file = fileOf(options);
+    if (file === undefined) return (await import('./change.js')).addHold(io, options);
+    if (options.id !== undefined)
+      throw new Refusal('Usage', '--hold names one hold; in a file, the column hold_id does.', 'hold');
+    return (await import('./change.js')).addHoldsOfFile(io, file, options);
+  },
+});
+
+const CHECK = subcommand<GivenHoldOptions>('check', {
+  summary: 'say whether a worker would stop for these IDs',
+  description: [
+    'Asks the ledger what a worker asks it, for each environment that a worker can have, and names the holds. "held" is',
+    'true when a worker stops in every one of them. Exits 0 whether the user is held or not, and otherwise only when it',
+    'could not tell; scripts read "held" of --json. With --file, checks each row of a CSV file (see hold add).',
+  ].join(' '),
+  examples: [
+    'http-tasks hold check --plaid-user-id usr_1 --json',
+    'http-tasks hold check --plaid-user-id usr_1 --environment production',
+    'http-tasks hold check --file held.csv',
+  ],
+  options: [HELD_OPTIONS, FILE_OPTIONS, environmentOption('check for workers in this environment only')],
+  run: async (io, given) => {
+    const options = await readHoldOptions(io, given);
+    const file = fileOf(options);
+    const { checkHold, checkHoldsOfFile } = await import('./check.js');
+    return file === undefined ? checkHold(io, options) : checkHoldsOfFile(io, file, options);
+  },
+});
+
+const LIST = subcommand<GivenHoldOptions>('list', {
+  summary: 'list the holds, all or those on one user',
+  description:
+    'With the environments that each covers. Holds of version 0.1.0 are shown as "environment unknown": set them again.',
+  examples: ['http-tasks hold list', 'http-tasks hold list --batch-user-id 1001 --json'],
+  options: [HELD_OPTIONS, environmentOption('with the IDs of a user: only holds that cover this environment')],
+  run: async (io, given) => {
+    const options = await readHoldOptions(io, given);
+    if (options.environment !== undefined && Object.keys(heldIds(options)).length === 0) {
+      throw new Refusal(
+        'Usage',
+        '--environment needs an ID of the user: an environment belongs to the service of an ID.',
+        'environment',
+      );
+    }
+    return (await import('./list.js')).listHolds(io, options);
+  },
+});
+
+const REMOVE = subcommand<GivenHoldOptions>('remove', {
+  summary: 'lift one hold by its ID, or every hold on a user',
+  description:
+    'By the IDs of a user, lifts every hold that names any of them, in whatever environment. The log keeps who lifted it and when. Exits 1 when there was no such hold.',
+  examples: [
+    'http-tasks hold remove --hold 3f0c…',
+    'http-tasks hold remove --plaid-user-id usr_1 --reason "case 2031 closed"',
+  ],
+  options: [
+    HELD_OPTIONS,
+    literalOption('--reason <text>', 'why it is lifted, without personal data; the log keeps it'),
+    holdOption('the ID that hold add printed'),
+    byOption('who lifts the hold'),
+  ],
+  run: async (io, given) => (await import('./change.js')).removeHolds(io, await readHoldOptions(io, given)),
+});
+
+const LOG = subcommand<HoldOptions & { hold?: string }>('log', {
+  summary: 'show who set, extended and lifted holds, and when',
+  description:
+    'Oldest first. The log is append-only and contains no ID of a user; of holds that were set by version 0.1.0 it has only what came later.',
+  examples: ['http-tasks hold log', 'http-tasks hold log --id 3f0c… --json'],
+  options: [holdOption('only this hold'), literalOption('--id <hold>', 'the same')],
+  run: async (io, { hold, ...options }): Promise<ExitCode> =>
+    (await import('./list.js')).showHoldLog(io, { ...options, ...(hold !== undefined && { id: hold }) }),
+});
+
+function fileOf(options: HoldOptions): string | undefined {
+  const { file } = options;
+  if (file === undefined) return undefined;
+  if (file === '') throw new Refusal('Usage', '--file must name a file.', 'file');
+  if (Object.keys(heldIds(options)).length > 0)
+    throw new Refusal('Usage', 'Give --file or IDs of a user, not both.', 'file');
+  return file;
+}
+
+/** `http-tasks hold …`: legal holds in the ledger. While one names a user, nothing of the user is removed. */
+export const holdCommand = defineGroup(
+  'Legal holds. A hold on any ID of a user forbids every destructive call that names this ID, also in runs in progress.',
+  [ADD, CHECK, LIST, REMOVE, LOG],
+);

@@ -1,0 +1,158 @@
+import { TaskSearch } from '@temporal-http-tasks/console/internal/search';
+import type { OpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/document';
+import { DocumentNode } from '@temporal-http-tasks/openapi/internal/document/document-node';
+import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
+import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
+import {
+  listOperations,
+  namesOf,
+  readApi,
+  serviceName,
+  whyNotServiceName,
+} from '@temporal-http-tasks/openapi/internal/read-api';
+import type { ReadApi } from '@temporal-http-tasks/openapi/internal/read-api';
+import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import type { CommonOptions } from '../program/command';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { asRoute } from '../tasks/catalogue-task';
+import { importOptions, refusingOptions } from '../tasks/openapi-tasks';
+import type { ImportDecisions } from '../tasks/openapi-tasks';
+import { print, printExactly, printJson, say } from '../terminal/output';
+import { printOperations, printReport } from './print';
+import type { ListedOperation } from './print';
+import { importSuffixFor, writeSourceFiles } from './write-files';
+
+/** What `http-tasks import` is given. */
+export interface ImportOptions extends CommonOptions, ImportDecisions {
+  search?: string;
+  operation?: string[];
+  all?: boolean;
+  out?: string;
+  force?: boolean;
+  allowHost?: string[];
+}
+
+/** Runs the command. A document that cannot be used is refused before anything is written. */
+export async function runImport(io: Io, spec: string, options: ImportOptions): Promise<ExitCode> {
+  refuseContradictions(options);
+  const decisions = importOptions(options);
+  const document = await readOpenApiDocument(spec, { allowHosts: options.allowHost ?? [] });
+  const service = serviceName(DocumentNode.root(document), decisions);
+  const listed = listOperations(document).map((operation): ListedOperation => ({
+    ...operation,
+    name: `${service}.${operation.operation}`,
+  }));
+  if (listed.length === 0)
+    throw new Refusal(
+      'Document',
+      'The document has no operations under paths, so there is nothing to import.',
+      '#/paths',
+    );
+  if (options.operation === undefined && !options.all) {
+    printOperations(io, new TaskSearch(listed).find(options.search ?? ''), options);
+    return 0;
+  }
+  if (CATALOGUE_SERVICES.some(({ name }) => name === service)) {
+    say(
+      io,
+      `The package has a service called ${service}, too, and a worker takes only one of each name: choose another with --service.`,
+    );
+  }
+  return options.operation === undefined && options.out === undefined
+    ? loadAll(io, document, decisions, options)
+    : defineChosen(io, document, decisions, listed, options);
+}
+
+function refuseContradictions({ all, operation, search, out, force, service }: ImportOptions): void {
+  if (all && operation)
+    throw new Refusal('Usage', '--all and --operation exclude each other; give one of them.', 'all');
+  if (search !== undefined && (all || operation))
+    throw new Refusal('Usage', '--search lists operations; leave out --all and --operation.', 'search');
+  if (out === '') throw new Refusal('Usage', '--out must name a folder.', 'out');
+  if (out !== undefined && !all && !operation)
+    throw new Refusal('Usage', '--out needs --operation, or --all for every operation.', 'out');
+  if (force && out === undefined) throw new Refusal('Usage', '--force needs --out.', 'force');
+  const wrong = service === undefined ? undefined : whyNotServiceName(service);
+  if (wrong !== undefined) throw new Refusal('Usage', `--service ${wrong}.`, 'service');
+}
+
+/** Makes every task, as a worker would at its start, and reports the outcome. */
+function loadAll(io: Io, document: OpenApiDocument, decisions: OpenApiOptions, { json }: ImportOptions): ExitCode {
+  const { report, services } = refusingOptions(() => tasksFromOpenApi(document, decisions));
+  if (report.imported === 0) refuseSkipped(report.skipped);
+  if (json) printJson(io, report);
+  else printReport(io, report, services);
+  return 0;
+}
+
+async function defineChosen(
+  io: Io,
+  document: OpenApiDocument,
+  decisions: OpenApiOptions,
+  listed: readonly ListedOperation[],
+  options: ImportOptions,
+): Promise<ExitCode> {
+  const operations = options.operation?.map((wanted) => nameOf(wanted, listed));
+  const api = refusingOptions(() => readApi(document, { ...decisions, ...(operations && { operations }) }));
+  // What was asked for by name is made whole or not at all.
+  if (operations ? api.report.skipped.length > 0 : api.report.imported === 0) refuseSkipped(api.report.skipped);
+  if (options.out === undefined) return printSource(io, api, options);
+  const files = sourceFiles(api, await importSuffixFor(options.out));
+  const { written, kept } = await writeSourceFiles(options.out, files, { force: options.force ?? false });
+  if (options.json) {
+    printJson(io, { files: written, kept, ...api.report });
+    return 0;
+  }
+  for (const file of written) print(io, `Wrote ${file}`);
+  for (const file of kept) say(io, `Kept ${file}, which was there already.`);
+  printReport(
+    io,
+    api.report,
+    api.services.map(({ service: one }) => one),
+  );
+  return 0;
+}
+
+function printSource(io: Io, api: ReadApi, { json }: ImportOptions): ExitCode {
+  const files = sourceFiles(api);
+  if (json) printJson(io, { files: files.map(({ name, text }) => ({ name, text })), ...api.report });
+  else for (const { name, text } of files) printExactly(io, `// ${name}\n\n${text}\n`);
+  return 0;
+}
+
+/** The operation that a person names: by its own name, the document's ID, method and path, or as the task will be called. */
+function nameOf(wanted: string, listed: readonly ListedOperation[]): string {
+  const found = listed.filter((one) => [one.name, ...namesOf(one)].includes(asRoute(wanted)));
+  if (found.length > 1)
+    throw new Refusal(
+      'Usage',
+      `${JSON.stringify(wanted)} is the method and path of several operations; name one of ${found.map(({ operation }) => operation).join(', ')}.`,
+      'operation',
+    );
+  if (found[0]) return found[0].operation;
+  const alike = new TaskSearch(listed)
+    .find(wanted)
+    .slice(0, 5)
+    .map(({ operation }) => operation);
+  const help = alike.length > 0 && wanted.trim() !== '' ? ` Did you mean ${alike.join(', ')}?` : '';
+  throw new Refusal(
+    'Usage',
+    `The document has no operation ${JSON.stringify(wanted)}.${help} List them without --operation.`,
+    'operation',
+  );
+}
+
+function refuseSkipped(skipped: ReadApi['report']['skipped']): never {
+  const [first] = skipped;
+  const others = skipped.length > 1 ? ` ${skipped.length - 1} more cannot be made one either.` : '';
+  if (!first) throw new CommandFailure('Failed', 'Nothing was imported.');
+  const place = /^The document at (\S+):/.exec(first.why)?.[1];
+  throw new Refusal(
+    'Document',
+    `${first.operation} cannot be made a task. ${first.why}${others} Nothing was written.`,
+    place,
+  );
+}

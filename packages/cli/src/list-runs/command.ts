@@ -1,0 +1,102 @@
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
+import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
+import { WAITING_FOR_PERSON } from 'temporal-http-tasks/internal/policy/complete-step';
+import { defineCommand, flag, literalOption, wholeNumber } from '../program/command';
+import type { CommonOptions } from '../program/command';
+import { Refusal } from '../program/errors';
+import type { Io } from '../program/io';
+import { TEMPORAL_OPTIONS } from '../temporal/options';
+import type { TemporalOptions } from '../temporal/options';
+import { subjectsEverywhere } from '../users/everywhere';
+import { idOptions } from '../users/options';
+import type { IdOptions } from '../users/options';
+import type { WantedSubject } from './run';
+
+interface ListRunsOptions extends CommonOptions, TemporalOptions, IdOptions {
+  waiting?: boolean;
+  status?: string;
+  sweep?: string;
+  subject?: string;
+  user?: string;
+  limit?: string;
+}
+
+const STATUSES = [
+  'running',
+  WAITING_FOR_PERSON,
+  'waitingForApproval',
+  'paused',
+  'completed',
+  'partial',
+  'failed',
+  'held',
+  'cancelled',
+];
+const DEFAULT_LIMIT = '50';
+const MOST_RUNS = 10_000;
+
+/** `http-tasks list-runs`: finds runs of the offboarding workflows by their search attributes. Changes nothing. */
+export const listRunsCommand = defineCommand<ListRunsOptions>({
+  description: [
+    'Asks the Temporal server, newest first. A run of one user is found under the first of its ids: plaidUserId,',
+    'plaidUserToken, batchUserId, then by the names of the providers. --user, and --id for any provider, turns an id into its keyed hashes for every environment with HTTP_TASKS_SUBJECT_KEY,',
+    'and the result says in which environment a run was; the id itself is sent nowhere. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
+  ].join(' '),
+  examples: [
+    'http-tasks list-runs --status partial',
+    'http-tasks list-runs --sweep sweep-20301231-235959-k3v9q1 --status failed --json',
+    'http-tasks list-runs --user usr_1',
+    'http-tasks list-runs --waiting',
+  ],
+  options: [
+    literalOption('--status <status>', `${STATUSES.join(', ')}`),
+    literalOption('--sweep <id>', 'the sweep itself, and the runs of its users'),
+    literalOption('--subject <hash>', 'the keyed hash of a user, as receipts show it'),
+    literalOption('--user <id>', 'the id of a user at Plaid or Batch'),
+    flag('--waiting', 'runs that wait for a person; report with the update completeStep'),
+    literalOption('--limit <number>', `at most so many (else ${DEFAULT_LIMIT})`),
+    idOptions(),
+    TEMPORAL_OPTIONS,
+  ],
+  run: async (io, options) => {
+    const { waiting, sweep, limit = DEFAULT_LIMIT } = options;
+    if (waiting && options.status !== undefined) throw new Refusal('Usage', 'Give --status or --waiting, not both.');
+    const status = waiting ? WAITING_FOR_PERSON : options.status;
+    if (status !== undefined && !STATUSES.includes(status)) {
+      throw new Refusal('Usage', `--status must be one of ${STATUSES.join(', ')}.`, 'status');
+    }
+    const wanted = {
+      status,
+      sweep,
+      subjects: await wantedSubjects(io, options),
+      limit: wholeNumber('--limit', limit, { min: 1, max: MOST_RUNS }),
+    };
+    const { listRuns } = await import('./run.js');
+    return listRuns(io, wanted, options);
+  },
+});
+
+/** The hashes one of which has to be the run's; undefined for all users. */
+async function wantedSubjects(io: Io, options: ListRunsOptions): Promise<WantedSubject[] | undefined> {
+  const { subject, user, id } = options;
+  if (id !== undefined && (subject ?? user) !== undefined)
+    throw new Refusal('Usage', 'Give one of --subject, --user and --id.');
+  if (subject !== undefined && user !== undefined) throw new Refusal('Usage', 'Give --subject or --user, not both.');
+  if (subject !== undefined) {
+    if (isKeyedHash(subject)) return [{ subject }];
+    throw new Refusal(
+      'Usage',
+      '--subject is not a keyed hash; those have 24 characters. For the id of a user there is --user.',
+      'subject',
+    );
+  }
+  if (id !== undefined) {
+    const { readIdsAtServices } = await import('../users/provider-ids.js');
+    const more = await readIdsAtServices(io, options);
+    return subjectsEverywhere({ more }, createSubjectHasher(readLedgerSettings(io.env).subjectKey));
+  }
+  if (user === undefined) return undefined;
+  if (user === '') throw new Refusal('Usage', '--user must not be empty.', 'user');
+  const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
+  return subjectsEverywhere({ plaidUserId: user, batchUserId: user }, hasher);
+}

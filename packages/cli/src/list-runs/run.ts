@@ -1,0 +1,156 @@
+import { isGrpcServiceError } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { SearchAttribute } from 'temporal-http-tasks/internal/policy/search-attributes';
+import { CommandFailure } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { withTemporal } from '../temporal/client';
+import type { TemporalOptions } from '../temporal/options';
+import { printJson, say } from '../terminal/output';
+import { printTable } from '../terminal/table';
+import { inWords, localTime, timeAgo } from '../terminal/for-people';
+
+/** A keyed hash, and the environment that it is one for where that is known. */
+export interface WantedSubject {
+  subject: string;
+  environment?: string;
+}
+
+/** Which runs are looked for. */
+export interface WantedRuns {
+  status: string | undefined;
+  sweep: string | undefined;
+  /** Any of them. */
+  subjects: readonly WantedSubject[] | undefined;
+  limit: number;
+}
+
+/** A run as `--json` prints it; what is not known of it is absent. */
+interface FoundRun {
+  workflowId: string;
+  runId: string;
+  workflowType: string;
+  /** State of the offboarding, as the run itself last reported it. */
+  status?: string;
+  /** How the run stands for Temporal: a terminated one reported no end. */
+  temporalStatus: string;
+  sweepId?: string;
+  subject?: string;
+  /** Known when the run was found by the id of its user. */
+  environment?: string;
+  startedAt: string;
+  closedAt?: string;
+}
+
+const INVALID_ARGUMENT = 3;
+
+/** Prints the runs that were found; finding none is not a failure. */
+export async function listRuns(
+  io: Io,
+  wanted: WantedRuns,
+  options: TemporalOptions & { json?: boolean },
+): Promise<ExitCode> {
+  const runs = await withTemporal(io, options, (client) => findRuns(client, wanted));
+  if (options.json) printJson(io, runs);
+  else if (runs.length > 0) printRuns(io, runs);
+  if (runs.length === 0) say(io, 'No such run.');
+  if (runs.length === wanted.limit) say(io, `There may be more than these ${wanted.limit}; see --limit.`);
+  return 0;
+}
+
+async function findRuns(client: Client, wanted: WantedRuns): Promise<FoundRun[]> {
+  const found: FoundRun[] = [];
+  try {
+    for await (const run of client.workflow.list({
+      query: queryFor(wanted),
+      pageSize: Math.min(wanted.limit, 1_000),
+    })) {
+      found.push(foundRun(run, wanted.subjects));
+      if (found.length === wanted.limit) break;
+    }
+  } catch (error) {
+    throw withoutAttributes(error);
+  }
+  return found;
+}
+
+function queryFor({ status, sweep, subjects }: WantedRuns): string {
+  const equal = (name: SearchAttribute, value: string): string => `${name} = ${quoted(value)}`;
+  const conditions = [
+    ...(status === undefined ? [] : [equal('OffboardingStatus', status)]),
+    ...(sweep === undefined ? [] : [equal('OffboardingSweep', sweep)]),
+    ...(subjects === undefined
+      ? []
+      : [`(${subjects.map(({ subject }) => equal('OffboardingSubject', subject)).join(' OR ')})`]),
+  ];
+  // The example inputs for the Temporal UI are runs too, and have no status.
+  const all = ["WorkflowType IN ('offboardUser', 'offboardUsers')", 'OffboardingStatus IS NOT NULL'];
+  return [...all, ...conditions].join(' AND ');
+}
+
+function quoted(text: string): string {
+  return `'${text.replace(/[\\']/g, (character) => `\\${character}`)}'`;
+}
+
+function foundRun(
+  { workflowId, runId, type, status, startTime, closeTime, typedSearchAttributes }: WorkflowExecutionInfo,
+  wanted: readonly WantedSubject[] | undefined,
+): FoundRun {
+  const value = (name: SearchAttribute): string | undefined =>
+    typedSearchAttributes.get(defineSearchAttributeKey(name, 'KEYWORD'));
+  const [said, sweepId, subject] = [value('OffboardingStatus'), value('OffboardingSweep'), value('OffboardingSubject')];
+  const environment = wanted?.find((one) => one.subject === subject)?.environment;
+  return {
+    workflowId,
+    runId,
+    workflowType: type,
+    ...(said !== undefined && { status: said }),
+    temporalStatus: status.name,
+    ...(sweepId !== undefined && { sweepId }),
+    ...(subject !== undefined && { subject }),
+    ...(environment !== undefined && { environment }),
+    startedAt: startTime.toISOString(),
+    ...(closeTime && { closedAt: closeTime.toISOString() }),
+  };
+}
+
+function printRuns(io: Io, runs: readonly FoundRun[]): void {
+  const withEnvironment = runs.some(({ environment }) => environment !== undefined);
+  const rows = runs.map(
+    ({
+      startedAt,
+      workflowId,
+      workflowType,
+      status = '',
+      temporalStatus,
+      sweepId = '',
+      subject = '',
+      environment = '',
+    }) => [
+      `${localTime(startedAt)}\n${timeAgo(startedAt)}`,
+      workflowId,
+      workflowType,
+      // Ended from outside, so the run could not report it.
+      ['TERMINATED', 'TIMED_OUT'].includes(temporalStatus)
+        ? `${inWords(status)} (${temporalStatus.toLowerCase().replace('_', ' ')})`
+        : inWords(status),
+      workflowType === 'offboardUsers' ? sweepId : subject,
+      ...(withEnvironment ? [environment] : []),
+    ],
+  );
+  printTable(
+    io,
+    ['Started', 'Workflow ID', 'Type', 'Status', 'Sweep or subject', ...(withEnvironment ? ['Environment'] : [])],
+    rows,
+  );
+}
+
+/** The server refuses a query about an attribute that the namespace lacks. */
+function withoutAttributes(error: unknown): unknown {
+  const cause = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
+  if (!isGrpcServiceError(cause) || Number(cause.code) !== INVALID_ARGUMENT) return error;
+  return new CommandFailure(
+    'Failed',
+    `This namespace cannot be searched by the offboarding's attributes (${cause.details}). A worker makes them when it starts, or says in its log what to run.`,
+  );
+}

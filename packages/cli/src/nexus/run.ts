@@ -1,0 +1,41 @@
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import { ensureNexusEndpoint } from 'temporal-http-tasks/internal/operator/nexus-endpoint';
+import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
+import { CommandFailure } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { withTemporal } from '../temporal/client';
+import type { TemporalOptions } from '../temporal/options';
+import { print, printable, printJson, say } from '../terminal/output';
+
+/** Creates the endpoint, or compares the one that is there, and prints where it leads. */
+export async function setUpNexus(
+  io: Io,
+  name: string,
+  options: TemporalOptions & { json?: boolean },
+): Promise<ExitCode> {
+  const { taskQueue } = readQueueSettings(io.env);
+  return withTemporal<ExitCode>(io, options, async (client) => {
+    const { namespace } = client.options;
+    const { created, found } = await ensureNexusEndpoint(client.connection.operatorService, {
+      name,
+      namespace,
+      taskQueue,
+    });
+    if (found.namespace !== namespace || found.taskQueue !== taskQueue) {
+      throw new CommandFailure(
+        'Conflict',
+        `The endpoint ${name} is there already and leads to the task queue "${found.taskQueue}" of the namespace ${found.namespace}, not to "${taskQueue}" of ${namespace}; it was left as it is. ` +
+          `Choose another --endpoint, or lead it here: temporal operator nexus endpoint update --name ${name} --target-namespace ${namespace} --target-task-queue ${taskQueue}`,
+      );
+    }
+    if (options.json) printJson(io, { endpoint: name, namespace, taskQueue, service: 'offboarding', created });
+    else
+      print(
+        io,
+        `The endpoint ${printable(name)} ${created ? 'was created and leads' : 'is there already and leads'} to the task queue "${taskQueue}" of the namespace ${namespace}.`,
+      );
+    if (!(await hasWorker(client, taskQueue)))
+      say(io, `No worker polls the task queue "${taskQueue}" now; operations will wait for one.`);
+    return 0;
+  });
+}

@@ -1,0 +1,87 @@
+import type { Option } from 'commander';
+import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/tasks/plaid/reason-codes';
+import { flag, literalOption } from '../program/command';
+import { defined } from '../tasks/json-input';
+
+/** How users are offboarded, for every command that does; each value as it was typed, lists with commas. */
+export interface HowOptions {
+  reason?: string;
+  onFailure?: string;
+  batchMode?: string;
+  only?: string;
+  include?: string;
+  exclude?: string;
+  removePlaidUser?: boolean;
+  notFoundIsFine?: boolean;
+  verifyRemovals?: string;
+  deadline?: string;
+  dryRun?: boolean;
+}
+
+/** The options of {@link HowOptions}, for messages. */
+export const HOW_NAMES = [
+  'reason',
+  'onFailure',
+  'batchMode',
+  'only',
+  'include',
+  'exclude',
+  'removePlaidUser',
+  'notFoundIsFine',
+  'verifyRemovals',
+  'deadline',
+  'dryRun',
+] as const satisfies readonly (keyof HowOptions)[];
+
+/** The words of the help that differ between a command about one user and one about many. */
+interface HowWords {
+  /** The flag of the remark for Plaid. */
+  noteFlag: '--note' | '--reason-note';
+  onFailure: string;
+  batchMode: string;
+  removePlaidUser: string;
+  notFoundIsFine: string;
+}
+
+/** Returns the options of {@link HowOptions}, and the one for the remark. */
+export function howOptions(words: HowWords): readonly Option[] {
+  return [
+    literalOption('--reason <code>', `why: ${PRODUCTS_TERMINATE_REASON_CODES.join(', ')}`),
+    literalOption(`${words.noteFlag} <text>`, 'a remark for Plaid; no personal data'),
+    literalOption('--on-failure <what>', words.onFailure),
+    literalOption('--batch-mode <mode>', words.batchMode),
+    literalOption('--only <providers>', 'only these providers, separated by commas (else all of the worker)'),
+    literalOption('--include <steps>', 'optional steps to run, separated by commas'),
+    literalOption(
+      '--exclude <steps>',
+      'steps to leave out, separated by commas, such as plaid.products for a Plaid account without that route',
+    ),
+    flag('--remove-plaid-user', words.removePlaidUser),
+    flag('--not-found-is-fine', words.notFoundIsFine),
+    literalOption(
+      '--verify-removals <which>',
+      'all, or unsure: do not look again at lists whose removals all had a good response (else all)',
+    ),
+    literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'),
+    flag('--dry-run', 'only look, change nothing'),
+  ];
+}
+
+/** Returns the fields of a workflow's input that these options give; undefined where an option is not given. */
+export function howFields(options: HowOptions, note: string | undefined): Record<string, unknown> {
+  const { onFailure, deadline, dryRun, notFoundIsFine, verifyRemovals, removePlaidUser, batchMode } = options;
+  const reason = defined({ code: options.reason, note });
+  return {
+    reason: Object.keys(reason).length > 0 ? reason : undefined,
+    onFailure,
+    deadline,
+    dryRun,
+    notFoundIsFine,
+    verifyRemovals,
+    providers: options.only?.split(','),
+    include: options.include?.split(','),
+    exclude: options.exclude?.split(','),
+    plaid: removePlaidUser && { removeUser: true },
+    batch: batchMode === undefined ? undefined : { mode: batchMode },
+  };
+}

@@ -1,0 +1,184 @@
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
+import { plaidEnvironment } from 'temporal-http-tasks/internal/config/service-settings';
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { idAt, idsOf, inOrder, NAMED_FIELDS } from 'temporal-http-tasks/internal/policy/user-ids';
+import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
+import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
+import { followProgress, printOffboarding } from './print';
+import { resultOf } from './result';
+import { CommandFailure } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { withTemporal } from '../temporal/client';
+import type { TemporalOptions } from '../temporal/options';
+import { requireWorker, sayWhyNotBegun } from '../temporal/pollers';
+import type { WorkerPlace } from '../temporal/worker-place';
+import { confirmDeletion, notConfirmed, placeToAskAbout, removals } from '../terminal/deletion-question';
+import type { AskingOptions, DeletionQuestion, Fact } from '../terminal/deletion-question';
+import { withInterruption } from '../terminal/interruption';
+import type { Interruption } from '../terminal/interruption';
+import { printable, printJson, say } from '../terminal/output';
+import { environmentsFrom } from '../users/provider-ids';
+import { refuseForbiddenInput } from '../policy/forbidden';
+
+/** Asks where it has to, starts or joins the run for this (checked) input, follows it to its end and prints what became of each step. */
+export async function runOffboarding(
+  io: Io,
+  input: OffboardUserInput,
+  options: TemporalOptions & AskingOptions & { json?: boolean; known: ProviderSet },
+): Promise<ExitCode> {
+  refuseForbiddenInput(io, input);
+  const { taskQueue } = readQueueSettings(io.env);
+  const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
+  const atPlaid = plaidEnvironment(io.env);
+  const others = environmentsFrom(io, options.known);
+  const workflowId = offboardWorkflowId(input, (name) => (name === 'plaid' ? atPlaid : others(name)), hasher);
+  return withTemporal(io, options, async (client) => {
+    await requireWorker(client, taskQueue);
+    const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
+    if (place && !(await confirmDeletion(io, place, questionAbout(input, place, workflowId, options.known))))
+      throw notConfirmed('Nothing was started.');
+    const { runId, joined } = await startOrJoin(client, { workflowType: 'offboardUser', workflowId, taskQueue, input });
+    const handle = client.workflow.getHandle(workflowId, runId);
+    say(io, joined ? `${workflowId} is already in progress with this input; following it.` : `Started ${workflowId}.`);
+    const result = await withInterruption((interruption) =>
+      follow(io, client, handle, interruption, options.json ?? false),
+    );
+    if (options.json) printJson(io, result);
+    else printOffboarding(io, result);
+    return result.status === 'completed' ? 0 : 1;
+  });
+}
+
+function questionAbout(
+  input: OffboardUserInput,
+  place: WorkerPlace,
+  workflowId: string,
+  known: ProviderSet,
+): DeletionQuestion {
+  const { plaidUserId, plaidUserToken, batchUserId, reference } = namedFields(input.user);
+  const isChosen = (provider: string): boolean => input.providers?.includes(provider) ?? true;
+  const others = otherProviders(input.user);
+  const ids = [
+    plaidUserId === undefined ? '' : `Plaid ${plaidUserId}`,
+    plaidUserToken === undefined ? '' : `Plaid token …${plaidUserToken.slice(-TOKEN_END)}`,
+    batchUserId === undefined ? '' : `Batch ${batchUserId}`,
+    ...others.flatMap(([provider, given]) =>
+      Object.entries(given).map(([id, value]) => idText(known, { provider, id, value })),
+    ),
+    reference === undefined ? '' : `reference ${reference}`,
+  ];
+  const atPlaid = plaidUserId !== undefined || plaidUserToken !== undefined;
+  const has: Readonly<Record<string, boolean>> = {
+    Plaid: atPlaid && isChosen('plaid'),
+    Batch: batchUserId !== undefined && isChosen('batch'),
+  };
+  return {
+    title: "This deletes one user's data and cannot be undone.",
+    facts: [
+      ['User', ids.filter(Boolean).join(', ')],
+      ...removals(place, input).filter(([provider]) => has[provider]),
+      ...others
+        .filter(([provider]) => isChosen(provider))
+        .map(([provider]): Fact => [known.find(provider)?.title ?? provider, stepsText(known, provider, input)]),
+      ['Reason', input.reason.code],
+    ],
+    ...typedFor(input, workflowId, known),
+  };
+}
+
+/** IDs with a field of their own, in whichever form they were given. */
+function namedFields(user: OffboardUserInput['user']): OffboardUserInput['user'] {
+  const ids = idsOf(user);
+  const text = (provider: string, id: string): string | undefined => {
+    const value = idAt(ids, provider, id);
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    ...user,
+    plaidUserId: text('plaid', 'userId'),
+    plaidUserToken: text('plaid', 'userToken'),
+    batchUserId: text('batch', 'userId'),
+  };
+}
+
+function otherProviders(user: OffboardUserInput['user']): [provider: string, ids: ProviderIds[string]][] {
+  const ids = idsOf(user);
+  return inOrder(Object.keys(ids))
+    .filter((name) => !NAMED_FIELDS.some(({ provider }) => provider === name))
+    .map((name) => [name, ids[name] ?? {}]);
+}
+
+/** `Courier Mail contactId c_1`; of a list the number of its entries, and nothing of a secret but its end. */
+function idText(
+  known: ProviderSet,
+  { provider, id, value }: { provider: string; id: string; value: string | readonly string[] },
+): string {
+  const definition = known.find(provider);
+  const title = definition?.title ?? provider;
+  if (typeof value !== 'string') return `${title} ${id} (${value.length})`;
+  return `${title} ${id} ${definition?.ids[id]?.sensitive ? `…${value.slice(-TOKEN_END)}` : value}`;
+}
+
+function stepsText(known: ProviderSet, name: string, { include = [], exclude = [] }: OffboardUserInput): string {
+  const steps = known.find(name)?.steps({ keys: ['default'], options: {} }) ?? [];
+  const run = steps.filter((step) => !step.optional || include.includes(`${name}.${step.step}`));
+  const shown = run.map(({ step }) => step).filter((step) => !exclude.includes(`${name}.${step}`));
+  return shown.length === 0 ? 'steps as the worker defines them' : `steps: ${shown.join(', ')}`;
+}
+
+/** Number of characters of a token that are shown and typed: the whole of it is a secret. */
+const TOKEN_END = 6;
+
+/** What names the user and can be typed: an ID, the end of a token, or else the workflow's own ID. */
+function typedFor(
+  { user }: OffboardUserInput,
+  workflowId: string,
+  known: ProviderSet,
+): Pick<DeletionQuestion, 'name' | 'typed'> {
+  const { plaidUserId, plaidUserToken, batchUserId } = namedFields(user);
+  const others = otherProviders(user).flatMap(([provider, given]) =>
+    Object.entries(given).flatMap(([id, value]) =>
+      typeof value === 'string' && !known.find(provider)?.ids[id]?.sensitive ? [value] : [],
+    ),
+  );
+  const id = [plaidUserId, batchUserId, ...others].find((given) => given !== undefined && isTypeable(given));
+  if (id !== undefined) return { name: "the user's ID", typed: id };
+  const end = plaidUserToken?.slice(-TOKEN_END) ?? '';
+  if (end.length === TOKEN_END && isTypeable(end))
+    return { name: `the last ${TOKEN_END} characters of the user's token`, typed: end };
+  return { name: 'the ID of the workflow', typed: workflowId };
+}
+
+/** Whether a text can be read in a terminal and typed into it. */
+function isTypeable(text: string): boolean {
+  return text.trim() !== '' && /^[\p{L}\p{N}\p{P}\p{S} ]{1,200}$/u.test(text) && printable(text) === text;
+}
+
+async function follow(
+  io: Io,
+  client: Client,
+  handle: WorkflowHandle,
+  { wished }: Interruption,
+  quiet: boolean,
+): ReturnType<typeof resultOf> {
+  const ended = new AbortController();
+  if (!quiet) void followProgress(io, handle, ended.signal);
+  void sayWhyNotBegun(io, { client, handle }, ended.signal);
+  try {
+    // Without the signal the last long poll would keep the process up for seconds after Ctrl-C.
+    const result = client.withAbortSignal(ended.signal, () => resultOf(client, handle));
+    const first = await Promise.race([result, wished]);
+    if (first !== 'interrupted') return first;
+  } finally {
+    ended.abort();
+  }
+  throw new CommandFailure(
+    'Interrupted',
+    `${handle.workflowId} keeps running. Run the same command again to follow it, or see it with: http-tasks receipts ${handle.workflowId}`,
+  );
+}

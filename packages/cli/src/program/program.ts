@@ -1,0 +1,110 @@
+import { Command, CommanderError } from 'commander';
+import { packageVersion } from 'temporal-http-tasks/internal/package-version';
+import { printableLines } from 'temporal-http-tasks/internal/policy/printable';
+import { addJsonOption } from './command';
+import { COMMANDS } from './command-list';
+import type { ListedCommand } from './command-list';
+import { Refusal, reportOf } from './errors';
+import type { ExitCode, Io } from './io';
+import { printJson, say, sayLines } from '../terminal/output';
+import { readDevEnvironment } from '../dev/dev-environment';
+
+/** A program of commands: what its help calls it, and which it has. */
+export interface ProgramDefinition {
+  name: string;
+  description: string;
+  commands: readonly ListedCommand[];
+}
+
+const HTTP_TASKS: ProgramDefinition = {
+  name: 'http-tasks',
+  description: 'HTTP APIs as durable Temporal tasks, and workflows that offboard users from Plaid and Batch.',
+  commands: COMMANDS,
+};
+
+/** Runs one command line and returns its exit code; never rejects. */
+export async function runCommandLine(
+  argv: readonly string[],
+  given: Io,
+  definition: ProgramDefinition = HTTP_TASKS,
+): Promise<ExitCode> {
+  const io = { ...given };
+  const program = buildProgram(io, definition);
+  try {
+    if (definition === HTTP_TASKS) useDevEnvironment(io, argv);
+    await addCommands(program, argv, io, definition);
+    await program.parseAsync([...argv], { from: 'user' });
+    return io.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const { exitCode, report } = reportOf(error instanceof CommanderError ? usageRefusal(error, definition) : error);
+    if (wantsJson(program, argv)) printJson(io, { error: report });
+    else sayLines(io, report.message);
+    return exitCode;
+  }
+}
+
+/** Takes the settings of an `http-tasks dev` that runs in this folder, and says so. */
+function useDevEnvironment(io: { -readonly [Key in keyof Io]: Io[Key] }, argv: readonly string[]): void {
+  const [command] = argv.filter((word) => !word.startsWith('-'));
+  if (command === undefined || command === 'help' || argv.includes('--help')) return;
+  const { env, note } = readDevEnvironment(command, process.cwd(), io.env);
+  io.env = env;
+  if (note !== undefined) say(io, note);
+}
+
+function buildProgram(io: Io, { name, description }: ProgramDefinition): Command {
+  const program = new Command(name)
+    .description(description)
+    .version(packageVersion(), '--version', 'print the version')
+    // A word behind a command belongs to the command: `offboard --note --version` is a note.
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(printableLines(text)),
+      // Help that was not asked for goes to stderr; errors are printed once, by us.
+      writeErr: (text) => io.stderr.write(printableLines(text)),
+      outputError: () => undefined,
+    });
+  return program;
+}
+
+/** Adds all commands. Only the one that a command line names is complete; the others are listed, which loads nothing. */
+async function addCommands(
+  program: Command,
+  argv: readonly string[],
+  io: Io,
+  { commands }: ProgramDefinition,
+): Promise<void> {
+  const [first, second] = argv.filter((word) => !word.startsWith('-'));
+  const named = first === 'help' ? second : first;
+  for (const { usage, summary, isGroup, load } of commands) {
+    const command = program.command(usage).summary(summary);
+    if (command.name() === named) (await load())(command, io);
+    else if (!isGroup) addJsonOption(command);
+  }
+}
+
+function usageRefusal(error: CommanderError, { name }: ProgramDefinition): Refusal {
+  if (error.code === 'commander.help') return new Refusal('Usage', `Name a command; see ${name} --help.`);
+  // `--opton=value`: the value may be an id or a token.
+  const message = error.message.replace(/^error: /, '').replace(/'(--[^'=]+)=.*'/s, "'$1'");
+  return new Refusal('Usage', `${message.charAt(0).toUpperCase()}${message.slice(1)}`);
+}
+
+/**
+ * Whether `--json` was asked for, also on a command line that could not be read to its end. A `--json` that is the
+ * argument of an option is not asked for.
+ */
+export function wantsJson(program: Command, argv: readonly string[]): boolean {
+  let command = program;
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? '';
+    if (word === '--') return false;
+    if (word === '--json') return true;
+    const option = command.options.find((known) => known.long === word || known.short === word);
+    if (option?.required) at += 1;
+    else if (!option) command = command.commands.find((known) => known.name() === word) ?? command;
+  }
+  return false;
+}

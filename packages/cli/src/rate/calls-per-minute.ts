@@ -1,0 +1,18 @@
+import { Refusal } from '../program/errors';
+
+const PER_MINUTE = { '': 1, '/min': 1, '/s': 60 } as const;
+
+/** Reads a rate as people write it: `600` and `600/min` are calls a minute, `10/s` calls a second. */
+export function callsPerMinute(
+  text: string,
+  { name, field, or = '' }: { name: string; field: string; or?: string },
+): number {
+  const [, number, unit = ''] = /^(\d{1,8}(?:\.\d{1,6})?)(\/min|\/s)?$/.exec(text) ?? [];
+  if (number === undefined)
+    throw new Refusal(
+      'Usage',
+      `${name} must be a number of calls a minute such as 600, or a second such as 10/s${or}, not "${text}".`,
+      field,
+    );
+  return Number(number) * PER_MINUTE[unit as keyof typeof PER_MINUTE];
+}

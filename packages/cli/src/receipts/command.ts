@@ -1,0 +1,56 @@
+import { defineCommand, flag, literalOption } from '../program/command';
+import { Refusal } from '../program/errors';
+import { idOptions } from '../users/options';
+import type { IdOptions } from '../users/options';
+import { refuseBesideBundle, wantedFrom } from './receipt-options';
+import type { ReceiptsOptions } from './receipt-options';
+
+/** `http-tasks receipts ID`: what the ledger knows about one sweep, run, user or call. Changes nothing. */
+export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions>({
+  description: [
+    'ID is the id of a sweep, a workflow id, its part behind "offboard-", the id of a user at Plaid or Batch (for every',
+    'run, sweep and call about that user), or the run id that http-tasks call printed. The table shows the first 50',
+    'receipts of a sweep; --csv and --jsonl write all of them with all columns, and --html makes one file to look at and',
+    'to file: plots, the users who need a person, and how to verify it. In CSV, a text that a spreadsheet would take for a',
+    'formula gets an apostrophe in front; JSONL has every text as it is. Exits 1 when the ledger has no receipt of the id.',
+  ].join(' '),
+  examples: [
+    'http-tasks receipts offboard-J2VYv4bBqYkM6a5kK1GZsD4x',
+    'http-tasks receipts usr_1 --attempts --json',
+    'http-tasks receipts --id courier.contactId=c_1 --providers ./courier.provider.yaml',
+    'http-tasks receipts closed-2030-01 --html --out closed-2030-01.html',
+    'http-tasks receipts closed-2030-01 --csv --out closed-2030-01.csv',
+    'http-tasks receipts closed-2030-01 --bundle closed-2030-01.jsonl',
+  ],
+  options: [
+    flag('--attempts', 'show every intent and outcome, not only the last word on each step'),
+    flag('--csv', 'all receipts with all columns, as CSV'),
+    flag('--jsonl', 'all receipts with all columns, a JSON object a line'),
+    flag('--html', 'a report on a sweep as one HTML page that needs nothing else'),
+    literalOption('--out <file>', 'write into this new file, readable by you alone, instead of stdout'),
+    flag('--force', 'replace the file if it is there already'),
+    literalOption(
+      '--bundle <file>',
+      'write the root of a sweep and the proof of each receipt into this new file; http-tasks verify --bundle checks it',
+    ),
+    idOptions(),
+  ],
+  run: async (io, options, [given = '']) => {
+    const user =
+      options.id === undefined
+        ? undefined
+        : await (await import('../users/provider-ids.js')).readIdsAtServices(io, options);
+    if ((given === '') === (user === undefined))
+      throw new Refusal('Usage', 'Give one: the ID of a sweep, run, user or call, or --id PROVIDER.ID=VALUE.', 'id');
+    const id = user ? (options.id ?? []).map((text) => text.slice(0, text.indexOf('='))).join(', ') : given;
+    const { bundle, json = false } = options;
+    if (bundle !== undefined) {
+      refuseBesideBundle(options);
+      const { writeBundle } = await import('./receipt-bundle.js');
+      return writeBundle(io, { sweepId: id, file: bundle, json });
+    }
+    const wanted = wantedFrom(options);
+    const { showReceipts } = await import('./show-receipts.js');
+    return showReceipts(io, id, wanted, user);
+  },
+});

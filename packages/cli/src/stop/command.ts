@@ -1,0 +1,91 @@
+import type { Stop } from 'temporal-http-tasks/internal/ledger/ledger';
+import { defineCommand, flag, literalOption } from '../program/command';
+import type { CommonOptions } from '../program/command';
+import { withWorkersLedger } from '../ledger/open-ledger';
+import { Refusal } from '../program/errors';
+import type { ExitCode } from '../program/io';
+import { TEMPORAL_OPTIONS } from '../temporal/options';
+import type { TemporalOptions } from '../temporal/options';
+import { print, printJson, say } from '../terminal/output';
+import { userName } from '../users/name';
+import { resumeStopped } from './resume-stopped';
+import type { ResumedSweeps } from './resume-stopped';
+
+const MAX_TEXT_CHARACTERS = 500;
+
+interface StopOptions extends CommonOptions {
+  reason?: string;
+  by?: string;
+}
+
+interface StartOptions extends CommonOptions, TemporalOptions {
+  by?: string;
+  resume?: boolean;
+}
+
+/** `http-tasks stop`: the kill switch of a ledger, for all its workers. */
+export const stopCommand = defineCommand<StopOptions>({
+  description:
+    'Within five seconds no worker sends such a call any more. Sweeps pause (pausedBecause: stopped), single runs wait, and ' +
+    'nothing fails because of it, but deadlines continue. Reads continue. Needs the HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY of the workers.',
+  examples: ['http-tasks stop --reason "wrong export, see INC-204"'],
+  options: [
+    literalOption('--reason <text>', 'why, without personal data; the ledger keeps it (required)'),
+    literalOption('--by <name>', 'who stops; a claim (else the name of this user)'),
+  ],
+  run: async (io, { reason, by = userName(), json }) => {
+    const stop = { reason: textOf('reason', reason), by: textOf('by', by) };
+    return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
+      const asked = new Date().toISOString();
+      const inForce = await ledger.stop(stop);
+      if (json) printJson(io, { stopped: true, ...inForce });
+      else
+        print(
+          io,
+          inForce.at < asked
+            ? `It was stopped already: ${wordsOf(inForce)}`
+            : `Stopped. No worker of this ledger sends a call that changes something, within five seconds from now.`,
+        );
+      if (!json) say(io, 'Continue with: http-tasks start');
+      return 0;
+    });
+  },
+});
+
+/** `http-tasks start`: lifts the stop. */
+export const startCommand = defineCommand<StartOptions>({
+  description: 'Runs that wait continue within seconds. Sweeps that were paused for another reason stay paused.',
+  examples: ['http-tasks start', 'http-tasks start --no-resume'],
+  options: [
+    TEMPORAL_OPTIONS,
+    literalOption('--by <name>', 'who starts; a claim (else the name of this user)'),
+    flag('--no-resume', 'leave the sweeps paused'),
+  ],
+  run: async (io, { by = userName(), resume = true, json, ...temporal }) => {
+    const name = textOf('by', by);
+    return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
+      const [last] = await ledger.listStops();
+      const lifted = await ledger.start({ by: name });
+      const sweeps: ResumedSweeps = resume
+        ? await resumeStopped(io, ledger, { ...temporal, by: name })
+        : { resumed: [], paused: [] };
+      if (json) printJson(io, { stopped: false, lifted, ...sweeps });
+      else {
+        print(io, lifted && last ? `Started again. It was stopped: ${wordsOf(last)}` : 'It was not stopped.');
+        for (const sweepId of sweeps.resumed) print(io, `Resumed the sweep ${sweepId}.`);
+        for (const sweepId of sweeps.paused)
+          say(io, `Still paused: ${sweepId}. Resume it with: http-tasks sweep resume ${sweepId}`);
+      }
+      return sweeps.paused.length > 0 ? 1 : 0;
+    });
+  },
+});
+
+function wordsOf({ at, by, reason }: Stop): string {
+  return `since ${at}, by ${by}: ${reason}`;
+}
+
+function textOf(field: string, text: string | undefined): string {
+  if (text !== undefined && text !== '' && text.length <= MAX_TEXT_CHARACTERS) return text;
+  throw new Refusal('Usage', `--${field} is required and must have 1 to ${MAX_TEXT_CHARACTERS} characters.`, field);
+}

@@ -1,0 +1,176 @@
+import { WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { approveInput, setRateInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import type { SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
+import type { z } from 'zod';
+import { withWorkersLedger } from '../ledger/open-ledger';
+import { CommandFailure, Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { withTemporal } from '../temporal/client';
+import type { TemporalOptions } from '../temporal/options';
+import { requireWorker } from '../temporal/pollers';
+import { agrees, isTerminal } from '../terminal/confirm';
+import { print, printable, printJson, say } from '../terminal/output';
+import { userName } from '../users/name';
+import { counted } from './reading-report';
+import { printSweep, sayNextSteps, toDocument } from './sweep-report';
+import { describeSweep, queryProgress, runOfSweep, unknownSweep } from './sweep-run';
+import { watchSweep } from './watch';
+
+/** What is asked of a sweep that goes on. */
+export type SweepUpdate =
+  | { name: 'pause' | 'resume' }
+  | { name: 'approve'; argument: z.input<typeof approveInput> }
+  | { name: 'setRate'; argument: z.input<typeof setRateInput> };
+
+const ANSWER_MS = 30_000;
+
+/** Sends an update, and prints how the sweep stands then or follows it. */
+export async function updateSweep(
+  io: Io,
+  sweepId: string,
+  wanted: SweepUpdate,
+  { json = false, watch = false, ...temporal }: TemporalOptions & { json?: boolean; watch?: boolean },
+): Promise<ExitCode> {
+  return withTemporal(io, temporal, async (client) => {
+    const { taskQueue } = await requireUnderWay(client, sweepId);
+    await requireWorker(client, taskQueue, { then: 'no worker can take this', by: 'any' });
+    const progress = await sendUpdate(client, sweepId, wanted);
+    if (watch) return watchSweep(io, { client, sweepId, json });
+    if (json) printJson(io, toDocument(progress));
+    else printSweep(io, progress);
+    if (progress.status === 'running') say(io, `Watch it with: http-tasks sweep watch ${printable(sweepId)}`);
+    else sayNextSteps(io, progress);
+    return 0;
+  });
+}
+
+/**
+ * The run of a sweep that has not ended.
+ *
+ * @throws CommandFailure when there is none of that id, or it has ended.
+ */
+export async function requireUnderWay(client: Client, sweepId: string): Promise<WorkflowExecutionDescription> {
+  const description = await describeSweep(client, sweepId);
+  if (!description) throw unknownSweep(sweepId);
+  if (description.status.name === 'RUNNING') return description;
+  throw new CommandFailure(
+    'Conflict',
+    `The sweep ${sweepId} has ended, so nothing about it can be changed. See: http-tasks sweep status ${sweepId}`,
+  );
+}
+
+/** Sends an update to a sweep. @throws CommandFailure `Refused` when the sweep does not take it. */
+export async function sendUpdate(client: Client, sweepId: string, wanted: SweepUpdate): Promise<SweepProgress> {
+  const handle = client.workflow.getHandle(sweepId);
+  try {
+    const answered = await client.withDeadline(Date.now() + ANSWER_MS, () => execute(handle, wanted));
+    // The answer was given before the sweep had done anything about it.
+    return await queryProgress(client, handle).catch(() => answered);
+  } catch (error) {
+    throw updateFailure(sweepId, error);
+  }
+}
+
+function execute(handle: WorkflowHandle, wanted: SweepUpdate): Promise<SweepProgress> {
+  switch (wanted.name) {
+    case 'pause':
+      return handle.executeUpdate<SweepProgress, []>(wanted.name);
+    case 'resume':
+      // Only an update with an argument can be encrypted.
+      return handle.executeUpdate<SweepProgress, [{ by: string }]>(wanted.name, { args: [{ by: userName() }] });
+    case 'approve':
+      return handle.executeUpdate<SweepProgress, [typeof wanted.argument]>(wanted.name, { args: [wanted.argument] });
+    case 'setRate':
+      return handle.executeUpdate<SweepProgress, [typeof wanted.argument]>(wanted.name, { args: [wanted.argument] });
+  }
+}
+
+function updateFailure(sweepId: string, error: unknown): unknown {
+  if (error instanceof WorkflowUpdateFailedError) {
+    const message = error.cause?.message ?? error.message;
+    return new CommandFailure('Refused', /[.!?]$/.test(message) ? message : `${message}.`);
+  }
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+    return new CommandFailure(
+      'Failed',
+      `The sweep ${sweepId} has not answered within ${ANSWER_MS / 1_000} s. It may still take this; see: http-tasks sweep status ${sweepId}`,
+    );
+  }
+  return error;
+}
+
+/** Asks Temporal to cancel a sweep, and waits for its end if wished. Needs no worker; the end does. */
+export async function cancelSweep(
+  io: Io,
+  sweepId: string,
+  { json = false, watch = false, ...temporal }: TemporalOptions & { json?: boolean; watch?: boolean },
+): Promise<ExitCode> {
+  return withTemporal(io, temporal, async (client) => {
+    await requireUnderWay(client, sweepId);
+    await client.workflow.getHandle(sweepId).cancel();
+    if (watch) {
+      say(io, 'Cancelling: what is under way is finished and recorded first.');
+      return watchSweep(io, { client, sweepId, json });
+    }
+    if (json) printJson(io, { sweepId, cancelRequested: true });
+    else
+      print(
+        io,
+        `The sweep ${printable(sweepId)} is being cancelled: what is under way is finished and recorded first.`,
+      );
+    say(io, `Watch its end with: http-tasks sweep watch ${printable(sweepId)}`);
+    return 0;
+  });
+}
+
+/** Destroys the key of a sweep, once that was confirmed. */
+export async function releaseSweep(
+  io: Io,
+  sweepId: string,
+  options: TemporalOptions & { yes?: boolean; json?: boolean },
+): Promise<ExitCode> {
+  return withWorkersLedger<ExitCode>(io, async ({ ledger: { sweeps } }) => {
+    const row = await sweeps.read(sweepId);
+    if (!row) throw new UnknownSweepError(sweepId);
+    if (row.readable) {
+      await requireEnded(io, row, options);
+      const failed = row.total === 0 ? 0 : await sweeps.countFailed(sweepId);
+      if (!options.yes) await confirm(io, row, failed);
+      await sweeps.release(sweepId);
+    }
+    if (options.json) printJson(io, { sweepId, released: true });
+    else
+      print(
+        io,
+        `The ids of sweep ${printable(sweepId)} ${row.readable ? 'are released' : 'were released before'}: nobody can read them any more. Receipts, counts and the Merkle root stay.`,
+      );
+    return 0;
+  });
+}
+
+/** A sweep that goes on needs its ids. One that was never started, or whose run is gone, does not. */
+async function requireEnded(io: Io, row: SweepRow, options: TemporalOptions): Promise<void> {
+  if (row.endedAt !== undefined) return;
+  const run = await withTemporal(io, options, (client) => runOfSweep(client, row));
+  if (run?.status.name !== 'RUNNING') return;
+  const { sweepId, status } = row;
+  throw new CommandFailure(
+    'Conflict',
+    `The sweep ${sweepId} has not ended (${status}), so its ids are still needed. Cancel it first: http-tasks sweep cancel ${sweepId} --watch`,
+  );
+}
+
+async function confirm(io: Io, { sweepId }: SweepRow, failed: number): Promise<void> {
+  const loss =
+    failed === 0
+      ? 'It has no failed or unknown users.'
+      : `${counted(failed, 'failed or unknown user', 'failed and unknown users')} can then never be redriven, only found in the source again.`;
+  const what = `Releasing the ids of sweep ${printable(sweepId)} cannot be undone. ${loss}`;
+  if (!isTerminal(io))
+    throw new Refusal('Usage', `${what} Give --yes to do it without being asked. Nothing was changed.`, 'yes');
+  if (await agrees(io, `${what} Release them? [y/N] `)) return;
+  throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was changed.');
+}

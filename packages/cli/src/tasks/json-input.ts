@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { parseWatchingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
+import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/nesting';
+import { Refusal } from '../program/errors';
+
+/** Reads the argument of an option that takes JSON, or `@file` with JSON in it. Its text is never repeated. */
+export async function readJsonInput(option: string, argument: string): Promise<unknown> {
+  const file = argument.startsWith('@') ? argument.slice(1) : undefined;
+  const text = file === undefined ? argument : await readText(option, file);
+  const where = file === undefined ? 'its argument' : `the file ${file}`;
+  const value = parsed(option, where, text);
+  if (isDeeperThan(value, MAX_DEPTH))
+    throw new Refusal('Usage', `${option}: ${where} is nested deeper than ${MAX_DEPTH} levels.`);
+  return value;
+}
+
+function parsed(option: string, where: string, text: string): unknown {
+  try {
+    const { value, inexact } = parseWatchingNumbers(text);
+    if (inexact)
+      throw new Refusal(
+        'Task.InvalidInput',
+        `${option}: ${inexact.path || 'the value'} ${WRITE_AS_TEXT}.`,
+        inexact.path,
+      );
+    return value;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    const position = / at position \d+/.exec(error instanceof Error ? error.message : '')?.[0] ?? '';
+    throw new Refusal(
+      'Usage',
+      `${option}: ${where} is not JSON${position}. Write JSON, or @ and the name of a file that holds it.`,
+    );
+  }
+}
+
+async function readText(option: string, file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new Refusal('Usage', `${option}: the file ${file} cannot be read (${why}).`);
+  }
+}
+
+/** Without the keys that were not given: an input says only what the person said. */
+export function defined(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
