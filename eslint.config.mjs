@@ -15,11 +15,11 @@ const ROOMS = {
   providers: { rooms: ['tasks', 'policy'], packages: ['zod'] },
   // What may leave this machine and how, as pure functions.
   transport: { rooms: [] },
-  config: { rooms: ['tasks', 'policy', 'transport'] },
+  config: { rooms: ['tasks', 'policy', 'providers', 'transport'] },
   http: { rooms: ['tasks', 'policy', 'config'] },
   ledger: { rooms: ['policy', 'transport'], types: ['tasks'] },
   observability: { rooms: ['tasks', 'policy', 'config', 'http'] },
-  sources: { rooms: ['tasks', 'policy', 'config', 'http', 'ledger', 'transport'] },
+  sources: { rooms: ['tasks', 'policy', 'providers', 'config', 'http', 'ledger', 'transport'] },
   activities: {
     rooms: ['tasks', 'policy', 'providers', 'http', 'ledger', 'sources', 'config', 'codec', 'observability'],
   },
@@ -31,17 +31,18 @@ const ROOMS = {
   codec: { rooms: ['tasks', 'config'] },
   'host-checks': { rooms: [] },
   starts: { rooms: ['tasks', 'policy', 'ledger'] },
-  'nexus-handlers': { rooms: ['tasks', 'policy', 'ledger', 'starts', 'workflows'], types: ['activities'] },
+  'nexus-handlers': { rooms: ['tasks', 'policy', 'providers', 'ledger', 'starts', 'workflows'], types: ['activities'] },
   operator: { rooms: ['policy', 'starts'] },
   // Provider files name an OpenAPI document, whose operations are the provider's tasks.
   openapi: { of: 'openapi', rooms: ['tasks', 'policy', 'providers', 'transport'] },
-  reference: { of: 'console', rooms: ['tasks', 'config', 'http'] },
+  reference: { of: 'console', rooms: ['tasks', 'providers', 'config', 'http'] },
   gateway: {
     of: 'console',
     rooms: [
       'tasks',
       'openapi',
       'policy',
+      'providers',
       'config',
       'http',
       'ledger',
@@ -54,7 +55,7 @@ const ROOMS = {
     ],
   },
   page: { of: 'console', rooms: [], types: ['gateway'] },
-  report: { of: 'evidence', rooms: ['tasks', 'policy', 'http'], types: ['ledger'] },
+  report: { of: 'evidence', rooms: ['tasks', 'policy', 'providers', 'http'], types: ['ledger'] },
   simulators: { of: 'testing', rooms: [] },
   // It judges the product, so it shares none of its code; of the simulators it knows what they tell of themselves.
   oracle: { of: 'testing', rooms: [], types: ['simulators'] },

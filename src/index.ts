@@ -10,7 +10,7 @@ export { exactNumber } from './tasks/exact-number';
 export { defineService } from './tasks/service';
 export { defineProvider } from './providers/define-provider';
 export { ProviderError } from './providers/problems';
-export { batch, Catalogue, http, plaid } from './tasks/catalogue';
+export { batch, Catalogue, http, plaid } from './providers/catalogue';
 export { PLAINTEXT_REFUSED, TASK_FAILURE_TYPES, isTaskFailureType } from './tasks/failure';
 export { taskFailureOf } from './workflows/failure-of';
 export { offboardingFailureOf } from './workflows/offboarding-failure';

@@ -2,7 +2,7 @@ import type { Settings } from './config/settings';
 import type { WorkLimits } from './config/process-settings';
 import type { LedgerEvent } from './ledger/open-ledger';
 import type { SourceFactory } from './sources/open-source';
-import type { batch, plaid } from './tasks/catalogue';
+import type { batch, plaid } from './providers/catalogue';
 import type { HttpTask } from './tasks/define';
 import type { Provider } from './providers/definition';
 

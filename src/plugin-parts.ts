@@ -16,9 +16,9 @@ import { readPolicy } from './operator-policy/read-policy';
 import type { HttpTasksPluginOptions } from './plugin-options';
 import type { Provider } from './providers/definition';
 import { ProviderSet, servicesOf } from './providers/provider-set';
-import { batch, plaid } from './tasks/catalogue';
-import type { Catalogue } from './tasks/catalogue';
-import { CATALOGUE_SERVICES } from './tasks/catalogue-services';
+import { batch, plaid } from './providers/catalogue';
+import type { Catalogue } from './providers/catalogue';
+import { CATALOGUE_SERVICES } from './providers/catalogue-services';
 import { servicesFor } from './tasks/needed-services';
 
 /** A service of Nexus as a worker takes it. */

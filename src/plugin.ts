@@ -6,7 +6,7 @@ import { InternalWorkers, retireWorker } from './internal-workers';
 import { internalQueue, isInternalQueue } from './policy/internal-queue';
 import type { HttpTaskActivities } from './activities/create-activities';
 import { LedgerUnavailableError } from './ledger/ledger';
-import { Catalogue, CATALOGUE } from './tasks/catalogue';
+import { Catalogue, CATALOGUE } from './providers/catalogue';
 import type { HttpTasksPluginOptions } from './plugin-options';
 import { noteSetup, ownProviders, partsOf } from './plugin-parts';
 import type { NexusService, PluginParts } from './plugin-parts';

@@ -20,7 +20,7 @@ export {
 } from './workflows/sweep/handlers';
 export { taskFailureOf } from './workflows/failure-of';
 export { offboardingFailureOf } from './workflows/offboarding-failure';
-export { batch, http, plaid } from './tasks/catalogue';
+export { batch, http, plaid } from './providers/catalogue';
 export { defineHttpTask } from './tasks/define';
 export { exactNumber } from './tasks/exact-number';
 export { defineService } from './tasks/service';

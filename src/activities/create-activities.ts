@@ -14,7 +14,7 @@ import { Metrics } from '../observability/metrics';
 import type { OperatorPolicy } from '../operator-policy/read-policy';
 import { ProviderSet } from '../providers/provider-set';
 import type { SourceFactory } from '../sources/open-source';
-import type { Catalogue } from '../tasks/catalogue';
+import type { Catalogue } from '../providers/catalogue';
 import { createCallBudgets } from './budget/create-call-budgets';
 import { documentedLimits } from './budget/documented-limit';
 import { LedgerWatch } from './observed/ledger-watch';

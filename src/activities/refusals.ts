@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskSender } from '../http/send-task';
-import type { Catalogue } from '../tasks/catalogue';
+import type { Catalogue } from '../providers/catalogue';
 import type { TaskFailure } from '../tasks/failure';
 import type { NamedIds } from '../policy/user-ids';
 import type { ProviderSet } from '../providers/provider-set';

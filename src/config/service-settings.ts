@@ -1,5 +1,5 @@
-import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
-import { plaidService } from '../tasks/plaid/service';
+import { CATALOGUE_SERVICES } from '../providers/catalogue-services';
+import { plaidService } from '../providers/plaid/service';
 import { settingsOf } from '../tasks/service';
 import type { CredentialRule, ServiceDefinition } from '../tasks/service';
 import { ClientCredential, Credential } from './credential';

@@ -1,5 +1,5 @@
-import { CATALOGUE } from '../tasks/catalogue';
-import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
+import { CATALOGUE } from '../providers/catalogue';
+import { CATALOGUE_SERVICES } from '../providers/catalogue-services';
 import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
 import { parsePostgresUrl } from '../transport/postgres-url';

@@ -19,7 +19,7 @@ import { RunConflictError } from '../starts/run-conflict';
 import { startOrJoin } from '../starts/start-or-join';
 import type { StartRun, WantedRun } from '../starts/start-or-join';
 import { offboardWorkflowId, sweepWorkflowId } from '../starts/workflow-ids';
-import type { Catalogue } from '../tasks/catalogue';
+import type { Catalogue } from '../providers/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { offboardingService } from '../workflows/nexus-service';
 

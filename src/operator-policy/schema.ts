@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
+import { REASON_CODES } from '../policy/input-fields';
 
 /** The days of a week, as a policy names them. */
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -103,7 +103,7 @@ export const policySchema = z.strictObject({
   tasks: someOf(taskPattern).optional(),
   providers: someOf(providerName).optional(),
   reasonCodes: someOf(
-    z.enum(PRODUCTS_TERMINATE_REASON_CODES, `must be one of ${PRODUCTS_TERMINATE_REASON_CODES.join(', ')}`),
+    z.enum(REASON_CODES, `must be one of ${REASON_CODES.join(', ')}`),
   ).optional(),
   /** Whether users may be deleted at Plaid itself. */
   removeUser: z.boolean('must be true or false').optional(),

@@ -1,38 +1,25 @@
-import { CATALOGUE } from '../tasks/catalogue';
 import type { CompensationLine, StepResult } from './offboard-result';
 
-/** Reasons of a skip that was chosen or that leaves nothing to do; they need no line in the log. */
-const NOTHING_TO_DO = [
-  'noId',
-  'noItems',
-  'noPlaidId',
-  'noBatchId',
-  'batchMode',
-  'dryRun',
-  'excluded',
-  'needsUserId',
-  'byPerson',
-];
+/**
+ * Reasons of a skip that was chosen or that leaves nothing to do; they need no line in the log. The ID that a user lacks, or
+ * the mode that was chosen, may have a provider's own name.
+ */
+const NOTHING_TO_DO = /^(?:no(?:[A-Z]\w*)?Id|\w+Mode|noItems|dryRun|excluded|needsUserId|byPerson)$/;
 
 /** Returns what a person can do after a task; undefined for a task that is not known. */
 export type RemedyOf = (task: string) => string | undefined;
-
-const remedyInCatalogue: RemedyOf = (task) => CATALOGUE.find(({ name }) => name === task)?.remedy;
 
 /**
  * The log of a run that did not complete: one line for each step that was done (it cannot be undone; what a person can
  * do), was not done, or is unknown.
  */
-export function compensationLog(
-  steps: readonly StepResult[],
-  remedy: RemedyOf = remedyInCatalogue,
-): CompensationLine[] {
+export function compensationLog(steps: readonly StepResult[], remedy: RemedyOf): CompensationLine[] {
   return steps
-    .filter(({ outcome, reason }) => outcome !== 'skipped' || !NOTHING_TO_DO.includes(reason ?? ''))
+    .filter(({ outcome, reason }) => outcome !== 'skipped' || !NOTHING_TO_DO.test(reason ?? ''))
     .map((step) => ({
       step: step.step,
       outcome: step.outcome,
-      remedy: remedyOf(step, remedy(step.task) ?? remedyInCatalogue(step.task) ?? ''),
+      remedy: remedyOf(step, remedy(step.task) ?? ''),
       evidence: evidenceOf(step),
     }));
 }

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { customUserId } from '../tasks/batch/fields';
-import { reasonNote } from '../tasks/plaid/fields';
-import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
 import { deadlineText } from './deadline';
+import { customUserId, REASON_CODES, reasonNote } from './input-fields';
 import { idAt, idsOf, MOST_LISTED_IDS, namedTwice, placeOf } from './user-ids';
 import type { NamedIds } from './user-ids';
 
@@ -124,7 +122,7 @@ export const offboardUserInput = z
   .strictObject({
     user,
     reason: z.strictObject({
-      code: z.enum(PRODUCTS_TERMINATE_REASON_CODES),
+      code: z.enum(REASON_CODES),
       note: reasonNote.optional(),
     }),
     itemIds: z

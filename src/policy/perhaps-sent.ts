@@ -26,7 +26,7 @@ export interface LedgerCorrections {
 export function asRecorded<E extends EndOfRun>(
   end: E,
   { perhapsSent, notBorneOut = [] }: LedgerCorrections,
-  remedyOf?: RemedyOf,
+  remedyOf: RemedyOf,
 ): E {
   const wasSent = ({ step, outcome, reason }: StepResult): boolean =>
     perhapsSent.includes(step) && outcome === 'skipped' && reason === 'cancelled';

@@ -4,9 +4,9 @@ import type { CompiledPlan } from '../policy/providers/compiled-plan';
 import type { StepPlan } from '../policy/providers/step-plan';
 import type { StepResult } from '../policy/offboard-result';
 import type { RemovedItems } from '../policy/steps/step';
-import { batchProvider } from './batch';
-import type { BatchOptions } from './batch';
-import { plaidProvider } from './plaid';
+import { batchProvider } from './batch/provider';
+import type { BatchOptions } from './batch/provider';
+import { plaidProvider } from './plaid/provider';
 import { stepPlanOf } from './plan';
 
 /** How a call to Plaid names its user. */

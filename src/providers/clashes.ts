@@ -2,7 +2,7 @@ import { USER_COLUMNS } from '../policy/source-spec';
 import type { IdDefinition, Provider } from './definition';
 import { ProviderError } from './problems';
 import type { ProviderProblem } from './problems';
-import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from './catalogue-services';
 import { settingsReadBy, whyNotImported } from '../tasks/imported-settings';
 import type { ServiceDefinition } from '../tasks/service';
 import { baseUrlSettingOf, columnOf, environmentSettingOf } from './names';

@@ -1,6 +1,6 @@
 import type { DoneStep } from '../policy/done-steps';
 import type { StepPlan } from '../policy/providers/step-plan';
-import { batchProvider } from './batch';
+import { batchProvider } from './batch/provider';
 import { builtInStepPlan } from './built-in';
 import type { BuiltInChoices } from './built-in';
 

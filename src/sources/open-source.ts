@@ -6,7 +6,7 @@ import type { SourceColumns } from '../policy/snapshot-report';
 import { sourceSpec, targetUser } from '../policy/source-spec';
 import type { ColumnNames, SourceSpec } from '../policy/source-spec';
 import type { TargetUser } from '../policy/target-user';
-import type { Catalogue } from '../tasks/catalogue';
+import type { Catalogue } from '../providers/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { fileRecords, readerFor } from './file-records';
 import type { FileFormat, UserFile } from './file-records';

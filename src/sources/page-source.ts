@@ -4,7 +4,7 @@ import type { TaskSender } from '../http/send-task';
 import type { SourceColumns } from '../policy/snapshot-report';
 import { DEFAULT_MAX_PAGES } from '../policy/source-spec';
 import type { PagesSpec, SourceSpec } from '../policy/source-spec';
-import type { Catalogue } from '../tasks/catalogue';
+import type { Catalogue } from '../providers/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { effectOfHttpRequest, isSafeRequest } from '../tasks/http/effect';
 import type { HttpRequestInput } from '../tasks/http/effect';

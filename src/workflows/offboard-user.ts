@@ -31,7 +31,7 @@ import type { TargetReference } from '../policy/target-reference';
 import { idsOf } from '../policy/user-ids';
 import type { ProviderIds } from '../policy/user-ids';
 import { builtInPlan } from '../providers/built-in';
-import { Catalogue } from '../tasks/catalogue';
+import { Catalogue } from '../providers/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { callTask } from './call-activity';
 import { offboardingFailed } from './offboarding-failed';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { OffboardingActivities, StepContext, TaskEnvelope } from '../activities/contract';
 import { runHttpTaskInput } from '../policy/run-http-task-input';
 import type { RunHttpTaskInput } from '../policy/run-http-task-input';
-import { Catalogue } from '../tasks/catalogue';
+import { Catalogue } from '../providers/catalogue';
 import { callAndSettle, TASK_ACTIVITY_OPTIONS } from './call-activity';
 import type { Settled } from './call-activity';
 import { refusalOrError } from './failure-of';

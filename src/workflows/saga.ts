@@ -7,7 +7,7 @@ import type { OffboardResult, StepResult } from '../policy/offboard-result';
 import { asRecorded } from '../policy/perhaps-sent';
 import type { RunStatus } from '../policy/outcome';
 import type { StepPlan } from '../policy/providers/step-plan';
-import { Catalogue } from '../tasks/catalogue';
+import { Catalogue, remedyInCatalogue } from '../providers/catalogue';
 import { callTask } from './call-activity';
 import { internalActivity } from './internal-activity';
 
@@ -69,7 +69,7 @@ export async function writeEnd(
   { compensation, tasks, ...facts }: EndFacts,
 ): Promise<OffboardResult> {
   return CancellationScope.nonCancellable(async () => {
-    const remedyOf = (task: string): string | undefined => tasks[task]?.remedy;
+    const remedyOf = (task: string): string | undefined => tasks[task]?.remedy ?? remedyInCatalogue(task);
     const compensations = end.status === 'completed' ? [] : compensationLog(end.steps, remedyOf);
     let result: OffboardResult = { ...run, status: end.status, steps: end.steps, compensations };
     const record = async (): Promise<void> => {

@@ -6,8 +6,8 @@ import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
-import { userItemsGet } from 'temporal-http-tasks/internal/tasks/plaid/tasks';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
+import { userItemsGet } from 'temporal-http-tasks/internal/providers/plaid/tasks';
 import { startPlaidSimulator } from '@temporal-http-tasks/testing';
 import type { CallRecord, PlaidSettingsInput, PlaidSimulator } from '@temporal-http-tasks/testing';
 import { cleanUp, DATABASES, open, SUBJECT_KEY } from '../ledger/databases';

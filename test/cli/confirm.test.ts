@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { confirmIrreversible } from '@temporal-http-tasks/cli/internal/call/print';
 import { processIo } from '@temporal-http-tasks/cli/internal/program/io';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 
 /** A terminal at which a person types this; `undefined` is Ctrl-D. */
 function terminal(typed: string | undefined): { io: Io; shown: () => string } {

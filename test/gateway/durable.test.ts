@@ -11,7 +11,7 @@ import type {
 } from '@temporal-http-tasks/console/internal/gateway/wire';
 import { snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
 import { findTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { until } from '../support/offboarding-runs';
 import type { SweepPlace } from '../support/sweep-runs';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';

@@ -14,7 +14,7 @@ import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { environmentOf, SUBJECT_KEY } from '../support/offboarding';
 import { openGateway } from './stage';
 import type { GatewayStage } from './stage';

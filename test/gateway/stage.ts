@@ -1,4 +1,4 @@
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { startGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
 import type { GatewayOptions } from '@temporal-http-tasks/console/internal/gateway/gateway';

@@ -2,7 +2,7 @@ import '@utcp/http';
 import { UtcpClient } from '@utcp/sdk';
 import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { environmentOf } from '../support/offboarding';
 import { openGateway } from './stage';
 import type { GatewayStage } from './stage';

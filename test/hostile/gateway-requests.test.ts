@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { openGateway, STAGE_TOKEN } from '../gateway/stage';
 import type { GatewayStage } from '../gateway/stage';
 import { environmentOf } from '../support/offboarding';

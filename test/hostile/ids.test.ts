@@ -1,8 +1,8 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import fc from 'fast-check';
-import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
-import { batch } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { batchService } from 'temporal-http-tasks/internal/providers/batch/service';
+import { batch } from 'temporal-http-tasks/internal/providers/catalogue';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';

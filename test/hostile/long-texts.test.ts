@@ -4,7 +4,7 @@ import ts from 'typescript';
 import { checkablePattern } from '@temporal-http-tasks/openapi/internal/schema/patterns';
 import { CHECKED_FORMATS } from '@temporal-http-tasks/openapi/internal/schema/to-zod';
 import { kebabCase } from '@temporal-http-tasks/openapi/internal/operation/names';
-import { reasonNote } from 'temporal-http-tasks/internal/tasks/plaid/fields';
+import { reasonNote } from 'temporal-http-tasks/internal/policy/input-fields';
 
 const SOURCES = join(__dirname, '..', '..', 'src');
 /** It takes apart a query that the operator wrote. */

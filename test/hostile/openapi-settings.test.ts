@@ -2,7 +2,7 @@ import { tasksFromOpenApi } from '@temporal-http-tasks/openapi';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
 import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
-import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { documentWith, operation } from '../openapi/documents';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { batch, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { batch, http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { TASK_FAILURE_TYPES } from 'temporal-http-tasks/internal/tasks/failure';
 import { everythingIn, failureOf } from '../unit/http/failure-of';

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { nodesOf, parsedSources } from '../support/parsed-sources';
 
 const ROOT = join(__dirname, '..', '..');

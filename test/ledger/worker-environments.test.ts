@@ -4,8 +4,8 @@ import { readWorkersOfLedger } from 'temporal-http-tasks/internal/ledger/open-le
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { LIVE_MS } from 'temporal-http-tasks/internal/ledger/worker-environments';
 import type { RecordedWorker } from 'temporal-http-tasks/internal/ledger/worker-environments';
-import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { batchService } from 'temporal-http-tasks/internal/providers/batch/service';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { DATABASES, cleanUp, open, runRaw, temporaryFolder } from './databases';
 
 const QUEUE = { namespace: 'default', taskQueue: 'queue' };

@@ -7,7 +7,7 @@ import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { Metrics } from 'temporal-http-tasks/internal/observability/metrics';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { Provider } from '../unit/http/provider';
 
 // A host that traces all it does, with an instrumentation that puts trace headers into every call of undici. Nothing of

@@ -2,7 +2,7 @@ import { validate } from '@readme/openapi-parser';
 import { z } from 'zod';
 import { openApiFromTasks } from '@temporal-http-tasks/openapi/internal/openapi-from-tasks';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-import { CATALOGUE, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { plaidDocument, tasksOf } from './documents';

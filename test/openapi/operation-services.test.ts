@@ -1,6 +1,6 @@
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
-import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
+import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import { documentWith, jsonBody, only, operation, requestOf, takes, tasksOf } from './documents';
 
 const TEXT = { type: 'string' };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { plaidDocument, requestOf, tasksOf } from './documents';
 
 const excerpt = readFileSync(join(__dirname, 'fixtures', 'plaid-excerpt.yml'), 'utf8');

@@ -5,7 +5,7 @@ import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
 import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
 import { showRequest } from '@temporal-http-tasks/console/internal/reference/shown-request';
 import { curlSnippet } from '@temporal-http-tasks/console/internal/reference/snippets/commands';
-import { batch, CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { batch, CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';

@@ -1,6 +1,6 @@
 import { TaskSearch } from '@temporal-http-tasks/console/internal/search';
 import type { Searchable } from '@temporal-http-tasks/console/internal/search';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 
 const search = new TaskSearch(CATALOGUE);
 const names = (query: string): string[] => search.find(query).map(({ name }) => name);

@@ -2,7 +2,7 @@ import { Worker } from '@temporalio/worker';
 import { operation, service, serviceHandler } from 'nexus-rpc';
 import { z } from 'zod';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { refuseMixedVersions } from 'temporal-http-tasks/internal/host-checks/temporal-versions';

@@ -1,6 +1,6 @@
-import { batchProvider } from 'temporal-http-tasks/internal/providers/batch';
+import { batchProvider } from 'temporal-http-tasks/internal/providers/batch/provider';
 import { builtInStepPlan } from 'temporal-http-tasks/internal/providers/built-in';
-import { plaidProvider } from 'temporal-http-tasks/internal/providers/plaid';
+import { plaidProvider } from 'temporal-http-tasks/internal/providers/plaid/provider';
 import { stepPlanOf } from 'temporal-http-tasks/internal/providers/plan';
 import { shortly } from '../unit/policy/drive';
 import { LOST, scriptedRun } from './scripted-run';

@@ -1,5 +1,5 @@
 import { taskReference } from '@temporal-http-tasks/console/internal/reference/task-reference';
-import { CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { ticketRemove, ticketShred } from '../workflow/http/ticket-removal';
 
 const lostResponse = (task: Parameters<typeof taskReference>[0]): string => taskReference(task).lostResponse;

@@ -8,7 +8,7 @@ import { SNIPPET_LANGUAGES, snippetsOf } from '@temporal-http-tasks/console/inte
 import type { SnippetLanguage } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
 import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
-import { batch, CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { batch, CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';

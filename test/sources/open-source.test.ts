@@ -8,7 +8,7 @@ import { openLocalFile, openSource } from 'temporal-http-tasks/internal/sources/
 import type { SourceContext } from 'temporal-http-tasks/internal/sources/open-source';
 import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import type { Source } from 'temporal-http-tasks/internal/sources/source';
-import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { allOf, failureOf, removeFolders, rowsOf, temporaryFolder } from './reading';
 

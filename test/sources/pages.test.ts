@@ -10,7 +10,7 @@ import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openSource } from 'temporal-http-tasks/internal/sources/open-source';
 import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import type { Source } from 'temporal-http-tasks/internal/sources/source';
-import { CATALOGUE, Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE, Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { httpService } from 'temporal-http-tasks/internal/tasks/http/service';

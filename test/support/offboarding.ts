@@ -9,7 +9,7 @@ import type { WorkerOptions } from '@temporalio/worker';
 import { readEncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
 import type { EncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';

@@ -5,8 +5,9 @@ import { nodesOf } from '../support/parsed-sources';
 const ROOT = join(__dirname, '../..');
 const CHECK = join(ROOT, 'test/types/plaid-drift.ts');
 const PLAID = join(ROOT, 'node_modules/plaid/dist/api.d.ts');
-const REASONS = join(ROOT, 'src/tasks/plaid/reason-codes.ts');
-const TASKS = join(ROOT, 'src/tasks/plaid/tasks.ts');
+const REASONS = join(ROOT, 'src/policy/input-fields.ts');
+const ITEM_REASONS = join(ROOT, 'src/providers/plaid/reason-codes.ts');
+const TASKS = join(ROOT, 'src/providers/plaid/tasks.ts');
 
 const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.test.json'), (path) => ts.sys.readFile(path)) as {
   config: object;
@@ -100,7 +101,7 @@ it.each([
   ['our list of reasons loses one', REASONS, replacing(['FRAUD_TRANSACTION'], () => "'OTHER'")],
   [
     'our list of reasons invents one',
-    REASONS,
+    ITEM_REASONS,
     replacing(['CONNECTION_IS_NON_FUNCTIONAL'], (reason) => `${reason}, 'INVENTED'`),
   ],
   [

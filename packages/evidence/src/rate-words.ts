@@ -1,6 +1,6 @@
 import type { RateKey, RateRow, SweepRate } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { rateInForce } from 'temporal-http-tasks/internal/policy/rate-in-force';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { printable } from 'temporal-http-tasks/internal/policy/printable';
 
 /** Rates below this share of a limit are those of a provider that refused calls. */

@@ -3,6 +3,7 @@ import type { Receipt } from '../../ledger/ledger';
 import type { SettledUser, SweepRow, TargetRow } from '../../ledger/sweeps/sweep-types';
 import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
 import { asRecorded } from '../../policy/perhaps-sent';
+import { remedyInCatalogue } from '../../providers/catalogue';
 import { notBorneOut, withOwnEvidence } from '../../policy/settled-by-ledger';
 import { dailyLimit, dayIsFull, sweepProblem } from '../governed';
 import type { ChunkPlan, OpenChildren, OpenedChildren, RecordChildren } from './contract';
@@ -69,7 +70,11 @@ export async function recordChildren(
         const workflowId = childWorkflowId(sweepId, { seq, round }, fence);
         const calls = callsFor(user, await ledger.readReceipts({ workflowId }));
         const wrong = notBorneOut(steps, calls, { wholeLists: user.user.itemIds === undefined ? 'any' : [] });
-        const recorded = asRecorded({ steps, compensations: [] }, { perhapsSent: [], notBorneOut: wrong }).steps;
+        const recorded = asRecorded(
+          { steps, compensations: [] },
+          { perhapsSent: [], notBorneOut: wrong },
+          remedyInCatalogue,
+        ).steps;
         const receipts = recorded.map((step) =>
           receiptOfStep(withOwnEvidence(step, calls), user, { services, providers }),
         );

@@ -2,7 +2,7 @@ import type { TaskSender } from '../../http/send-task';
 import type { Ledger } from '../../ledger/ledger';
 import type { SubjectHasher } from '../../ledger/subject';
 import type { ProviderSet } from '../../providers/provider-set';
-import type { Catalogue } from '../../tasks/catalogue';
+import type { Catalogue } from '../../providers/catalogue';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { CallBudgets } from '../call-budget';
 import type { Governing } from '../governed';

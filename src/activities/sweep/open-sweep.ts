@@ -7,7 +7,7 @@ import type { Governing } from '../governed';
 import { refusal, refuseUnsendable, requireService } from '../refusals';
 import { sourceProblem } from '../../operator-policy/rules';
 import type { PlannedStep, StepPlan } from '../../policy/providers/step-plan';
-import { batchProvider } from '../../providers/batch';
+import { batchProvider } from '../../providers/batch/provider';
 import { builtInOptions, RATED_PROVIDER } from '../../providers/built-in';
 import type { Provider } from '../../providers/definition';
 import { ProviderError } from '../../providers/problems';

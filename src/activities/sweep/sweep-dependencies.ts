@@ -6,7 +6,7 @@ import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SubjectHasher } from '../../ledger/subject';
 import type { SourceFactory } from '../../sources/open-source';
 import type { ProviderSet } from '../../providers/provider-set';
-import type { Catalogue } from '../../tasks/catalogue';
+import type { Catalogue } from '../../providers/catalogue';
 import type { CallBudgets } from '../call-budget';
 import type { Callers } from '../callers';
 import type { Governing } from '../governed';

@@ -6,8 +6,8 @@ import type { RateKey } from 'temporal-http-tasks/internal/ledger/sweeps/rate-le
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
-import { userItemsGet } from 'temporal-http-tasks/internal/tasks/plaid/tasks';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
+import { userItemsGet } from 'temporal-http-tasks/internal/providers/plaid/tasks';
 
 const CALLERS = 64;
 const KEY: RateKey = { service: 'plaid', keySlot: '' };

@@ -6,13 +6,13 @@ import type { SweepActivities } from 'temporal-http-tasks/internal/activities/sw
 import { createSweepActivities } from 'temporal-http-tasks/internal/activities/sweep/create-sweep-activities';
 import type { SweepDependencies } from 'temporal-http-tasks/internal/activities/sweep/sweep-dependencies';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import type { Simulators } from '@temporal-http-tasks/testing';
 import { quiet } from '../../support/quiet-runtime';

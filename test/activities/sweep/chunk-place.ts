@@ -6,8 +6,8 @@ import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/pro
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';

@@ -1,5 +1,5 @@
 import { PerhapsSent } from 'temporal-http-tasks/internal/activities/sweep/perhaps-sent';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { TaskFailureType } from 'temporal-http-tasks/internal/tasks/failure';
 import { builtInRun } from 'temporal-http-tasks/internal/providers/built-in';
 import { planFor } from '../../unit/policy/drive';

@@ -8,7 +8,7 @@ import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/pro
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import { sendCall } from 'temporal-http-tasks/internal/activities/sweep/send-call';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
-import { batch, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { batch, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { startSimulators } from '@temporal-http-tasks/testing';
 import type { Simulators } from '@temporal-http-tasks/testing';
 import { cleanUp } from '../../ledger/databases';

@@ -9,7 +9,7 @@ import { SETTLE_MS } from 'temporal-http-tasks/internal/policy/steps/step';
 import { builtInPlan } from 'temporal-http-tasks/internal/providers/built-in';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { SweepSteps } from 'temporal-http-tasks/internal/activities/sweep/sweep-steps';
-import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import { SUBJECT_KEY } from '../../ledger/databases';
 import { START_MS } from '../../unit/policy/drive';
 import type { SeenCall, SimulatedProviders } from '../../unit/policy/simulated-providers';

@@ -11,7 +11,7 @@ import type { SourceSpec } from 'temporal-http-tasks/internal/policy/source-spec
 import { openSource } from 'temporal-http-tasks/internal/sources/open-source';
 import { SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 import type { RowsOptions, SourceRow } from 'temporal-http-tasks/internal/sources/source';
-import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import { startSimulators } from '@temporal-http-tasks/testing';
 import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp, temporaryFolder } from '../../ledger/databases';

@@ -1,6 +1,6 @@
 import { asRoute, catalogueTask } from '@temporal-http-tasks/cli/internal/tasks/catalogue-task';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { documentWith, operation } from '../../openapi/documents';
 
 const { tasks } = tasksFromOpenApi(

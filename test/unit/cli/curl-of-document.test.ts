@@ -5,7 +5,7 @@ import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/docum
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
 import { snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 
 function call(

@@ -1,7 +1,7 @@
 import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
 import { Refusal } from '@temporal-http-tasks/cli/internal/program/errors';
 import { snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
-import { http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { KNOWN_SETTINGS, nearMisses, unknownSettings } from 'temporal-http-tasks/internal/config/known-settings';
 import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
 import { SETTINGS } from 'temporal-http-tasks/internal/config/setting-table';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import * as tables from '../../../scripts/settings-tables.cjs';
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
-import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { batchService } from 'temporal-http-tasks/internal/providers/batch/service';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { GOOD, problemsOf } from './good-settings';
 
 describe('App keys', () => {

@@ -2,9 +2,9 @@ import { inspect } from 'node:util';
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { ProblemList } from 'temporal-http-tasks/internal/config/env';
 import { readQueueSettings, readSenderSettings, readSettings } from 'temporal-http-tasks/internal/config/settings';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { DEFAULT_WORK_LIMITS, readWorkLimits, withLimits } from 'temporal-http-tasks/internal/config/process-settings';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { GOOD, problemsOf } from './good-settings';
 

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import type { ServerResponse } from 'node:http';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { batch, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { batch, http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { TaskFailureType } from 'temporal-http-tasks/internal/tasks/failure';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { failureOf } from './failure-of';
 import { json, Provider, settingsFor } from './provider';
 

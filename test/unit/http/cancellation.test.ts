@@ -1,7 +1,7 @@
 import { CancelledFailure } from '@temporalio/common';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { failureOf } from './failure-of';
 import { json, Provider, settingsFor } from './provider';

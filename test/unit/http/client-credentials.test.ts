@@ -9,7 +9,7 @@ import { AccessTokens } from 'temporal-http-tasks/internal/http/access-tokens';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { createWorkerLog } from '@temporal-http-tasks/cli/internal/worker-process/worker-log';
 import { showRequest } from '@temporal-http-tasks/console/internal/reference/shown-request';
-import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { everythingIn, failureOf } from './failure-of';

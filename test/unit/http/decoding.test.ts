@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { AnswerForm } from 'temporal-http-tasks/internal/tasks/wire';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { failureOf } from './failure-of';
 import { Provider, settingsFor } from './provider';
 

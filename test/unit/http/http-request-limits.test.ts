@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http } from 'temporal-http-tasks/internal/providers/catalogue';
 import { everythingIn, failureOf } from './failure-of';
 import { json, Provider, settingsFor } from './provider';
 

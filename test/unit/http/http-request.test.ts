@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { ServerResponse } from 'node:http';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http } from 'temporal-http-tasks/internal/providers/catalogue';
 import { failureOf } from './failure-of';
 import { json, Provider, settingsFor } from './provider';
 import type { Received } from './provider';

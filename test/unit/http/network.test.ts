@@ -11,7 +11,7 @@ import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings
 import { AccessTokens } from 'temporal-http-tasks/internal/http/access-tokens';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http } from 'temporal-http-tasks/internal/providers/catalogue';
 import { createAuthority } from '../../support/certificates';
 import type { Certified } from '../../support/certificates';
 import { everythingIn, failureOf } from './failure-of';

@@ -1,5 +1,5 @@
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
-import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http } from 'temporal-http-tasks/internal/providers/catalogue';
 import { everythingIn, fieldOfRefusal } from './failure-of';
 import { settingsFor } from './provider';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { batch, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { batch, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';

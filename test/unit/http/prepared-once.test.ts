@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { Provider } from './provider';
 
 let folder: string;

@@ -4,9 +4,9 @@ import { createServer as createSocketServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
-import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
+import { batchService } from 'temporal-http-tasks/internal/providers/batch/service';
 import { httpService } from 'temporal-http-tasks/internal/tasks/http/service';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 
 export interface Received {
   method: string;

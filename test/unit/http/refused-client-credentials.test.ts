@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http } from 'temporal-http-tasks/internal/providers/catalogue';
 import { everythingIn, failureOf } from './failure-of';
 import { json, Provider } from './provider';
 import { SECRET, calls, envWith, login, namedEnv, openOn, senderFor, tokenRequests, useLogin } from './ticket-desk';

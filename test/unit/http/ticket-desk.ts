@@ -4,7 +4,7 @@ import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings
 import { AccessTokens } from 'temporal-http-tasks/internal/http/access-tokens';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { SendOptions, TaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { http } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';

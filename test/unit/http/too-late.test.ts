@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 
 let server: Server;
 let received = 0;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { CallTimeouts, Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { TaskFailureType } from 'temporal-http-tasks/internal/tasks/failure';
 import { failureOf } from './failure-of';

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { remedyInCatalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import { compensationLog } from 'temporal-http-tasks/internal/policy/compensation-log';
 import { statusOf } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
@@ -57,7 +58,7 @@ describe('the compensation log', () => {
     [result('skipped', { reason: 'cancelled' }), 'Not done (cancelled). Run again to do it.'],
     [result('skipped', { reason: 'productsNotTerminated' }), 'Not done (productsNotTerminated)'],
   ])('has one line for %j, with what to do', (step, remedy) => {
-    const lines = compensationLog([step]);
+    const lines = compensationLog([step], remedyInCatalogue);
     expect(lines).toEqual([expect.objectContaining({ step: step.step, outcome: step.outcome })]);
     expect(lines[0]?.remedy).toContain(remedy);
   });
@@ -65,26 +66,29 @@ describe('the compensation log', () => {
   it.each(['noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'needsUserId'])(
     'has no line for a step skipped because of %s',
     (reason) => {
-      expect(compensationLog([result('skipped', { reason })])).toEqual([]);
+      expect(compensationLog([result('skipped', { reason })], remedyInCatalogue)).toEqual([]);
     },
   );
 
   it('has a line for every outcome but a skip with nothing to do, in the order of the steps', () => {
     const steps = OUTCOMES.map((outcome) => result(outcome));
-    expect(compensationLog(steps).map(({ outcome }) => outcome)).toEqual(OUTCOMES);
+    expect(compensationLog(steps, remedyInCatalogue).map(({ outcome }) => outcome)).toEqual(OUTCOMES);
   });
 
   it('gives request id, token, number of Items and the code of the failure as evidence', () => {
-    const [line] = compensationLog([
-      result('failed', {
-        requestId: 'r1',
-        token: 't1',
-        items: 2,
-        failure: { type: 'Task.Rejected', service: 'plaid', code: 'ITEM_NOT_FOUND', message: '' },
-      }),
-    ]);
+    const [line] = compensationLog(
+      [
+        result('failed', {
+          requestId: 'r1',
+          token: 't1',
+          items: 2,
+          failure: { type: 'Task.Rejected', service: 'plaid', code: 'ITEM_NOT_FOUND', message: '' },
+        }),
+      ],
+      remedyInCatalogue,
+    );
     expect(line?.evidence).toBe('request_id=r1 token=t1 items=2 failure=ITEM_NOT_FOUND');
-    expect(compensationLog([result('held')])[0]?.evidence).toBe('');
+    expect(compensationLog([result('held')], remedyInCatalogue)[0]?.evidence).toBe('');
   });
 
   it('never holds an id of a user or an Item, whatever happened', () => {
@@ -121,7 +125,7 @@ describe('the compensation log', () => {
             }),
             providers,
           );
-          const log = JSON.stringify(compensationLog(steps));
+          const log = JSON.stringify(compensationLog(steps, remedyInCatalogue));
           for (const secret of [user, custom, a, b, x]) expect(log).not.toContain(secret);
         },
       ),

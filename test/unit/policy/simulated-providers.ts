@@ -1,5 +1,5 @@
 import type { CallAnswer, CallMove } from 'temporal-http-tasks/internal/policy/converge';
-import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { batch, CATALOGUE, Catalogue, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { batch, CATALOGUE, Catalogue, http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask, sensitiveFieldsIn, stringsAt } from 'temporal-http-tasks/internal/tasks/define';
 import { effectOf } from 'temporal-http-tasks/internal/tasks/effect';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';

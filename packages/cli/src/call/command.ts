@@ -1,4 +1,4 @@
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineCommand, flag, literalOption } from '../program/command';
 import type { CallOptions } from './run';

@@ -1,7 +1,7 @@
 import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
 import { MASK } from 'temporal-http-tasks/internal/http/redact';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { sensitiveFieldsIn, withMaskAt } from 'temporal-http-tasks/internal/tasks/define';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { PreparedCall } from '../curl/task-call';

@@ -3,7 +3,7 @@ import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
 import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { effectOf } from 'temporal-http-tasks/internal/tasks/effect';
 import { servicesFor } from 'temporal-http-tasks/internal/tasks/needed-services';

@@ -5,7 +5,7 @@ import { parseGatewayOrigin, readGatewaySettings } from 'temporal-http-tasks/int
 import { parseOrigin } from 'temporal-http-tasks/internal/config/origins';
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
 import { packageVersion } from 'temporal-http-tasks/internal/package-version';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { CommandFailure, Refusal } from '../program/errors';

@@ -1,7 +1,7 @@
 import type { Env } from 'temporal-http-tasks/internal/config/env';
 import { OWN_HEADERS } from 'temporal-http-tasks/internal/http/generic-request';
 import { SECRET_HEADER } from 'temporal-http-tasks/internal/http/redact';
-import { CATALOGUE, http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE, http } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { readCurlCommand } from './curl-command';
 import type { CurlCommand } from './curl-command';

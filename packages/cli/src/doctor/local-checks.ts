@@ -4,7 +4,7 @@ import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { refuseMixedVersions } from 'temporal-http-tasks/internal/host-checks/temporal-versions';
 import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import type { Io } from '../program/io';
 import { findProviders } from '../providers/find-providers';
 import type { ProvidersOptions } from '../users/options';

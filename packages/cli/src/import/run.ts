@@ -13,7 +13,7 @@ import {
 import type { ReadApi } from '@temporal-http-tasks/openapi/internal/read-api';
 import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import type { CommonOptions } from '../program/command';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';

@@ -1,4 +1,4 @@
-import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineCommand } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { OPENAPI_OPTIONS, openApiTasks } from '../tasks/openapi-tasks';

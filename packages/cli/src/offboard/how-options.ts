@@ -1,5 +1,5 @@
 import type { Option } from 'commander';
-import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/tasks/plaid/reason-codes';
+import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/providers/plaid/reason-codes';
 import { flag, literalOption } from '../program/command';
 import { defined } from '../tasks/json-input';
 

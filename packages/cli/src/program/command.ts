@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { nearMisses, unknownSettings } from 'temporal-http-tasks/internal/config/known-settings';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { printable, say } from '../terminal/output';

@@ -1,4 +1,4 @@
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import type { ExitCode, Io } from '../program/io';
 import { print, printJson } from '../terminal/output';
 import { printTable } from '../terminal/table';

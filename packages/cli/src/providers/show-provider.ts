@@ -1,7 +1,7 @@
 import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { paint, print, printJson, say } from '../terminal/output';

@@ -1,5 +1,5 @@
 import { editDistance } from 'temporal-http-tasks/internal/policy/nearest';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { Refusal } from '../program/errors';
 

@@ -4,7 +4,7 @@ import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledg
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import type { RecordedEnvironment, ServiceEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
 import { activityPollers } from 'temporal-http-tasks/internal/operator/pollers';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import type { Io } from '../program/io';
 
 /** Where the workers of a task queue delete. */

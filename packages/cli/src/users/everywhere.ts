@@ -1,8 +1,8 @@
 import type { HoldEnvironments } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { UserIds } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { batchService } from 'temporal-http-tasks/internal/providers/batch/service';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 
 /** Everything that receipts and holds may know a user by. The access token of an Item is not tied to its user. */

@@ -9,7 +9,7 @@ import type { Deployment, ProcessSettings } from 'temporal-http-tasks/internal/c
 import { readWorkerSettings, setupLine } from 'temporal-http-tasks/internal/config/settings';
 import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
 import { servicesOf } from 'temporal-http-tasks/internal/providers/provider-set';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { PolicyError } from 'temporal-http-tasks/internal/operator-policy/policy-error';
 import { readPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
 import type { Settings } from 'temporal-http-tasks/internal/config/settings';

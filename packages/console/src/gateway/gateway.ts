@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import type { Handler } from 'hono';
 import { TaskSearch } from '../search';
-import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { createCodecHandler } from 'temporal-http-tasks/internal/codec/codec-handler';
 import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';

@@ -5,7 +5,7 @@ import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import type { SchemaNode } from '../reference/schema-node';
 import { showRequest } from '../reference/shown-request';
-import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { InvalidInputError, parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { flatFormOf } from './form';
 import type { GatewayParts } from './parts';

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { TaskSearch } from '../search';
 import type { SnippetPlace } from '../reference/snippets/snippets';
-import type { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { violationText } from 'temporal-http-tasks/internal/operator-policy/before-start';
 import type { OperatorPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';

@@ -11,7 +11,7 @@ import { RunConflictError } from 'temporal-http-tasks/internal/starts/run-confli
 import { sameInput } from 'temporal-http-tasks/internal/starts/same-input';
 import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
-import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { checkedOffboarding, offboardingPlace } from './offboarding-form';

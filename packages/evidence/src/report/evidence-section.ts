@@ -1,5 +1,5 @@
 import type { ReceiptGroup } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { lastWordGroups } from './figures';
 import { html } from './markup';
 import type { Markup } from './markup';

@@ -17,7 +17,7 @@ import type { StepPlan } from 'temporal-http-tasks/internal/policy/providers/ste
 import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
 import { idsOf } from 'temporal-http-tasks/internal/policy/user-ids';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { DATABASES, open, SUBJECT_KEY } from '../../../ledger/databases';
 import { courierService, courierWith, COURIER_TASKS } from '../../../unit/providers/courier';
 import { hasher, planOf, UNLIMITED } from '../chunk-place';

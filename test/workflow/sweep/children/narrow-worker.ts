@@ -1,7 +1,7 @@
 // The package's own worker, with room for two activities and a name, so that a test knows what was given to whom.
 import { NativeConnection } from '@temporalio/worker';
 import { readSettings } from '../../../../src/config/settings';
-import { CATALOGUE_SERVICES } from '../../../../src/tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from '../../../../src/providers/catalogue-services';
 import { createHttpTasksWorker } from '../../../../src/worker';
 
 const { TEMPORAL_ADDRESS: address, TEST_WORKER_IDENTITY: identity, TEST_WORKFLOW_BUNDLE: codePath = '' } = process.env;

@@ -1,4 +1,4 @@
-import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { TextPart } from '../secret-names';
 import type { FormPart, RequestParts } from '../shown-request';

@@ -1,9 +1,9 @@
-import type { PlannedStep } from '../policy/providers/step-plan';
-import { plaid } from '../tasks/catalogue';
-import { plaidService } from '../tasks/plaid/service';
-import { defineProvider } from './define-provider';
-import type { Provider, StepDefinition } from './definition';
-import { PLAID_TOKENS } from './names';
+import type { PlannedStep } from '../../policy/providers/step-plan';
+import { plaid } from '../catalogue';
+import { plaidService } from './service';
+import { defineProvider } from '../define-provider';
+import type { Provider, StepDefinition } from '../definition';
+import { PLAID_TOKENS } from '../names';
 
 /** What of an input concerns Plaid. */
 export interface PlaidOptions {

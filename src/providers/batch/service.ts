@@ -1,4 +1,4 @@
-import { defineService } from '../service';
+import { defineService } from '../../tasks/service';
 
 /**
  * Batch's API 1.0 (Custom Data and GDPR). One company key in `X-Authorization`, and one app key in the path: an app on

@@ -5,10 +5,10 @@ import {
   gdprRequestGet,
   gdprRequestsList,
 } from './batch/tasks';
-import type { HttpTask } from './define';
-import { httpRequest } from './http/tasks';
-import { refuseForeignSettings } from './imported-settings';
-import type { ServiceDefinition } from './service';
+import type { HttpTask } from '../tasks/define';
+import { httpRequest } from '../tasks/http/tasks';
+import { refuseForeignSettings } from '../tasks/imported-settings';
+import type { ServiceDefinition } from '../tasks/service';
 import {
   assetReportRemove,
   itemGet,
@@ -50,6 +50,11 @@ export const CATALOGUE: readonly HttpTask[] = Object.freeze([
   ...Object.values(batch),
   ...Object.values(http),
 ]);
+
+/** Returns what a person can do after a task of the package; undefined for other tasks. */
+export function remedyInCatalogue(task: string): string | undefined {
+  return CATALOGUE.find(({ name }) => name === task)?.remedy;
+}
 
 /**
  * Tasks by name. Two tasks of one name are refused, and so are two services: a worker has one address and one set of keys

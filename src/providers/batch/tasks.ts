@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { defineHttpTask } from '../define';
-import { app, customUserId, fitsInRoute, MAX_BULK_IDS } from './fields';
+import { defineHttpTask } from '../../tasks/define';
+import { customUserId } from '../../policy/input-fields';
+import { app, fitsInRoute, MAX_BULK_IDS } from './fields';
 import { batchService } from './service';
 
 const CUSTOM_DATA_DOCS = 'https://doc.batch.com/developer/api/mep/custom-data-api';

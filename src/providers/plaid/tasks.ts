@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { defineHttpTask } from '../define';
-import { reasonNote, refuseUnlessOneUser, requestIdAnswer, SENSITIVE_USER, userId, userToken } from './fields';
+import { defineHttpTask } from '../../tasks/define';
+import { reasonNote } from '../../policy/input-fields';
+import { refuseUnlessOneUser, requestIdAnswer, SENSITIVE_USER, userId, userToken } from './fields';
 import { ITEM_REMOVE_REASON_CODES, PRODUCTS_TERMINATE_REASON_CODES } from './reason-codes';
 import { plaidService } from './service';
 

@@ -1,9 +1,9 @@
-import type { PlannedStep } from '../policy/providers/step-plan';
-import { batch } from '../tasks/catalogue';
-import { MAX_BULK_IDS } from '../tasks/batch/fields';
-import { batchService } from '../tasks/batch/service';
-import { defineProvider } from './define-provider';
-import type { Provider, StepChoice, StepDefinition } from './definition';
+import type { PlannedStep } from '../../policy/providers/step-plan';
+import { batch } from '../catalogue';
+import { MAX_BULK_IDS } from './fields';
+import { batchService } from './service';
+import { defineProvider } from '../define-provider';
+import type { Provider, StepChoice, StepDefinition } from '../definition';
 
 /** What of an input concerns Batch. */
 export interface BatchOptions {

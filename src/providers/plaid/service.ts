@@ -1,4 +1,4 @@
-import { defineService } from '../service';
+import { defineService } from '../../tasks/service';
 
 const WRONG_KEYS = 'Check PLAID_CLIENT_ID, PLAID_SECRET and PLAID_ENV: Plaid refuses these keys in this environment.';
 

@@ -1,25 +1,11 @@
 import { z } from 'zod';
-import type { SensitiveField } from '../define';
+import type { SensitiveField } from '../../tasks/define';
 
 /** The id of a user made after 2025-12-10 (`usr_…`). Migrated CRA users carry the value of their user_token here. */
 export const userId = z.string().min(1, 'must not be empty').describe('The user, as /user/create answered it.');
 
 /** The token of a user made by an older integration. It opens the user's data, so it is treated as a secret. */
 export const userToken = z.string().min(1, 'must not be empty').describe('The user token of an older integration.');
-
-/** A remark for Plaid. Plaid forbids personal data in it; e-mail addresses and phone numbers are refused. */
-export const reasonNote = z
-  .string()
-  .max(512)
-  .refine(
-    (note) => !/[^\s@]@[^\s@]+\.[^\s@]/.test(note),
-    'must not hold an e-mail address: Plaid forbids personal data here',
-  )
-  .refine(
-    (note) => !/\+?\d(?:[\s().-]{0,2}\d){8,}/.test(note),
-    'must not hold a phone number: Plaid forbids personal data here',
-  )
-  .describe('A remark without personal data, at most 512 characters.');
 
 /** Plaid's user tokens, also where they stand in `user_id`. */
 export const USER_TOKEN_SHAPE = /^user-(sandbox|development|production)-/;
