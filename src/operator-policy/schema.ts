@@ -102,9 +102,7 @@ export const policySchema = z.strictObject({
     .optional(),
   tasks: someOf(taskPattern).optional(),
   providers: someOf(providerName).optional(),
-  reasonCodes: someOf(
-    z.enum(REASON_CODES, `must be one of ${REASON_CODES.join(', ')}`),
-  ).optional(),
+  reasonCodes: someOf(z.enum(REASON_CODES, `must be one of ${REASON_CODES.join(', ')}`)).optional(),
   /** Whether users may be deleted at Plaid itself. */
   removeUser: z.boolean('must be true or false').optional(),
   /** Empty: none may be named. */
