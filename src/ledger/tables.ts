@@ -265,6 +265,10 @@ interface TargetsTable {
   bulk_left: number;
   /** 1 if the row named Items, so that only those are removed. */
   some_items: number;
+  /** The line of the source; null for rows of earlier versions and of sources without lines. */
+  source_line: number | null;
+  /** The user's own name for the case; null if the row has none. */
+  reference: string | null;
   intent_at: LaterInstant;
   not_before: LaterInstant;
 }

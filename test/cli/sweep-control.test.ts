@@ -263,6 +263,7 @@ describe('a sweep in which somebody failed', () => {
     expect(failed.document.users).toEqual([
       {
         user: 1,
+        line: 2,
         step: 'plaid.products',
         outcome: 'failed',
         code: 'NOT_TODAY',
@@ -273,8 +274,8 @@ describe('a sweep in which somebody failed', () => {
     const out = join(stage.folder, 'failed.csv');
     await stage.run('sweep', 'results', 'broken', '--failed', '--out', out);
     const [head, ...lines] = (await readFile(out, 'utf8')).trimEnd().split('\n');
-    expect(head).toBe('user,reference,step,outcome,code,request_id,what_to_do');
-    expect(lines).toEqual([expect.stringMatching(/^1,,plaid\.products,failed,NOT_TODAY,/)]);
+    expect(head).toBe('user,reference,line,step,outcome,code,request_id,what_to_do');
+    expect(lines).toEqual([expect.stringMatching(/^1,,2,plaid\.products,failed,NOT_TODAY,/)]);
 
     stage.simulators.plaid.faults.remove();
     const again = await stage.run('sweep', 'redrive', 'broken', '--watch');

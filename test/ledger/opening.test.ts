@@ -61,6 +61,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0016-sweep-steps',
           '0017-log',
           '0018-policy',
+          '0019-row-labels',
         ],
       },
     ]);

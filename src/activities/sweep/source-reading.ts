@@ -121,12 +121,12 @@ export class SourceReading {
     return state;
   }
 
-  #targetOf({ user }: GoodRow): TargetRow {
+  #targetOf({ user, line }: GoodRow): TargetRow {
     const { services, hasher, providers } = this.#dependencies;
     const ids = idsOf(user);
     for (const provider of Object.keys(ids)) this.#environments[provider] ??= this.#environmentOf(provider);
     const identities = identitiesOf(ids, providers.isThing);
-    return { user, subjects: subjectsOf(identities, (provider) => environmentOf(services, provider), hasher) };
+    return { user, line, subjects: subjectsOf(identities, (provider) => environmentOf(services, provider), hasher) };
   }
 
   /** Without settings it is unknown which of several environments is meant. */

@@ -60,16 +60,30 @@ export async function replaceLibsqlWaves(transaction: Transaction<Tables>): Prom
 }
 
 /** Recreates the view that appends rows, with the addition of 0013-snapshot-report.ts. */
-export async function replaceLibsqlRows(transaction: Transaction<Tables>): Promise<void> {
+export async function replaceLibsqlRows(
+  transaction: Transaction<Tables>,
+  changed: (does: string) => string = (does) => does,
+): Promise<void> {
   for (const { name, takes, does } of WRITES.filter(({ name }) => name === 'write_sweep_rows')) {
     const columns = [...takes, 'report'].map((column) => `null as "${column}"`).join(', ');
     const keep = 'update sweeps set snapshot_report = coalesce(new.report, snapshot_report) where number = new.sweep;';
     await sql.raw(`drop view ${name}`).execute(transaction);
     await sql.raw(`create view ${name} as select ${columns} where false`).execute(transaction);
     await sql
-      .raw(`create trigger ${name}_run instead of insert on ${name} begin${does}${keep} end`)
+      .raw(`create trigger ${name}_run instead of insert on ${name} begin${changed(does)}${keep} end`)
       .execute(transaction);
   }
+}
+
+/** Recreates the view that appends rows, with the addition of 0019-row-labels.ts. */
+export async function replaceLibsqlLabelledRows(transaction: Transaction<Tables>): Promise<void> {
+  const columns = 'bulk_left, some_items)';
+  const values = 'r.value->>3\n';
+  await replaceLibsqlRows(transaction, (does) =>
+    does
+      .replace(columns, 'bulk_left, some_items, source_line, reference)')
+      .replace(values, 'r.value->>3, r.value->>4, r.value->>5\n'),
+  );
 }
 
 function mayBegin(): string {

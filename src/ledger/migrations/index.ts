@@ -15,6 +15,7 @@ import { sweepRatesMigration } from './0015-sweep-rates';
 import { sweepStepsMigration } from './0016-sweep-steps';
 import { logMigration } from './0017-log';
 import { policyMigration } from './0018-policy';
+import { rowLabelsMigration } from './0019-row-labels';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   sweepStepsMigration,
   logMigration,
   policyMigration,
+  rowLabelsMigration,
 ];

@@ -57,6 +57,8 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
     JSON.stringify(row.subjects),
     done.has(row) ? rankOf('skipped') : null,
     thingsOf(row.user, append.isThing) === null ? 0 : 1,
+    row.line ?? null,
+    row.user.reference === undefined ? null : storable(row.user.reference),
   ]);
   const report = reportOf(append, state.snapshot_report, shared);
   const values = {
@@ -105,8 +107,9 @@ export async function appendRedriven(
   const after = state.position === undefined ? -1 : Number(state.position);
   const number = await numberOf(context, first);
   const found = await withKey(context, first, async (key) =>
-    (await readFailed(context, number, { after, limit })).map(({ seq, ids, subjects }) => ({
+    (await readFailed(context, number, { after, limit })).map(({ seq, ids, subjects, line }) => ({
       seq,
+      line,
       user: key.decryptUser(seq, ids),
       subjects,
     })),
@@ -115,7 +118,11 @@ export async function appendRedriven(
     sweepId,
     version: state.version,
     environments,
-    rows: found.map(({ user, subjects }) => ({ user, subjects: JSON.parse(subjects) as string[] })),
+    rows: found.map(({ user, subjects, line }) => ({
+      user,
+      subjects: JSON.parse(subjects) as string[],
+      ...(line !== null && { line }),
+    })),
     position: String(found.at(-1)?.seq ?? after),
     complete: found.length < limit,
   });
@@ -128,10 +135,10 @@ async function readFailed(
   { db }: SweepContext,
   sweep: number,
   { after, limit }: { after: number; limit: number },
-): Promise<{ seq: number; ids: string; subjects: string }[]> {
+): Promise<{ seq: number; ids: string; subjects: string; line: number | null }[]> {
   const targets = await db
     .selectFrom('targets')
-    .select('seq')
+    .select(['seq', 'source_line'])
     .where('sweep', '=', sweep)
     .where('seq', '>', after)
     .where('state', '=', 'done')
@@ -139,13 +146,15 @@ async function readFailed(
     .orderBy('seq')
     .limit(limit)
     .execute();
-  const found: { seq: number; ids: string; subjects: string }[] = [];
+  const lines = new Map(targets.map(({ seq, source_line: line }) => [seq, line]));
+  const found: Awaited<ReturnType<typeof readFailed>> = [];
   for (const part of partsOf(
     targets.map(({ seq }) => seq),
     MAX_PARAMETERS,
   )) {
     const ids = db.selectFrom('target_ids').select(['seq', 'ids', 'subjects']).where('sweep', '=', sweep);
-    found.push(...(await ids.where('seq', 'in', part).orderBy('seq').execute()));
+    for (const row of await ids.where('seq', 'in', part).orderBy('seq').execute())
+      found.push({ ...row, line: lines.get(row.seq) ?? null });
   }
   return found;
 }

@@ -15,7 +15,7 @@ import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
 import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
-import { readReceipts } from './sweep-receipts';
+import { readLabels, readReceipts } from './sweep-receipts';
 import { adoptPlan, approve, claim, create, list, read, readClaimedBy, setStatus } from './sweep-rows';
 import { summarise } from './summary';
 import { readUsersWithOutcome } from './users-with-outcome';
@@ -87,6 +87,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     handBackBulk: short(handBackBulk),
     notePerhapsSent: short(notePerhapsSent),
     readReceipts: short(readReceipts),
+    readLabels: short(readLabels),
     summarise: (given) => summarise(context, given),
     readUsersWithOutcome: (given) => readUsersWithOutcome(context, given),
     seal: (given) => seal(context, given),

@@ -20,6 +20,7 @@ import type {
   SweepCounts,
   SweepRow,
   SweepTerms,
+  RowLabel,
   TargetRow,
   UnfinishedQuery,
   UnfinishedRanges,
@@ -223,6 +224,8 @@ export interface SweepLedger {
    * user.
    */
   readReceipts(page: { sweepId: string; afterSeq: number; limit: number }): Promise<Receipt[]>;
+  /** Returns what people know these users by, by seq. The labels of users of earlier versions are empty. */
+  readLabels(query: { sweepId: string; seqs: readonly number[] }): Promise<ReadonlyMap<number, RowLabel>>;
   /**
    * Aggregates all receipts: how many there are of each kind, and when users were settled. Works in slices of a
    * fraction of a second each; while the sweep runs, later slices are newer than earlier ones.

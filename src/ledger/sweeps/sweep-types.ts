@@ -102,6 +102,16 @@ export interface TargetRow {
   user: TargetUser;
   /** The keyed hashes of the user's IDs, one for each (see `userSubjects`). */
   subjects: readonly string[];
+  /** Its line in the source, or its number in a source without lines. @default none */
+  line?: number;
+}
+
+/** What people know a user of a sweep by. It stays when the user's IDs are deleted. */
+export interface RowLabel {
+  /** The line of the source. */
+  line?: number;
+  /** The user's `reference`. */
+  reference?: string;
 }
 
 /** The next rows of a snapshot. */

@@ -65,6 +65,41 @@ describe.each(DATABASES)('the IDs that a sweep in $name keeps at its end', ({ na
     return expect(sweeps.rekey({ sweepId, onProgress: killed })).rejects.toThrow('killed');
   }
 
+  it('leave the line of the source and the reference of each user', async () => {
+    const rows = rowsOf(0, 3).map((row, seq) => ({
+      user: { ...row.user, ...(seq > 0 && { reference: `case-${seq}` }) },
+      subjects: row.subjects,
+      ...(seq < 2 && { line: seq + 2 }),
+    }));
+    await sweepOf(sweeps, 'labelled', rows);
+    const chunk = {
+      sweepId: 'labelled',
+      chunkId: 'c',
+      fence: await sweeps.takeFence({ sweepId: 'labelled', chunkId: 'c' }),
+    };
+    const opened = await sweeps.openWave({ ...chunk, range: { from: 0, to: 3 }, wave: 1, limit: 250 });
+    await sweeps.flushWave({
+      ...chunk,
+      users: opened.map((user) => settled(user, user.seq === 1 ? 'failed' : 'removed')),
+    });
+    await sweeps.seal({ sweepId: 'labelled' });
+    await sweeps.setStatus({ sweepId: 'labelled', status: 'partial' });
+    await sweeps.purge({ sweepId: 'labelled' });
+    expect((await idsOf('labelled')).map(({ seq }) => seq)).toEqual([1]);
+    const labels = await sweeps.readLabels({ sweepId: 'labelled', seqs: [0, 1, 2, 3] });
+    expect([...labels].sort(([a], [b]) => a - b)).toEqual([
+      [0, { line: 2 }],
+      [1, { line: 3, reference: 'case-1' }],
+      [2, { reference: 'case-2' }],
+    ]);
+
+    await sweeps.create({ sweepId: 'again', redriveOf: 'labelled' });
+    await sweeps.appendRedriven({ sweepId: 'again', limit: 10 });
+    expect([...(await sweeps.readLabels({ sweepId: 'again', seqs: [0, 1] }))]).toEqual([
+      [0, { line: 3, reference: 'case-1' }],
+    ]);
+  });
+
   if (name === 'libSQL') {
     it('are all that is recovered with any key in the file and its log, from a copy of all rows, and HTTP_TASKS_SUBJECT_KEY', async () => {
       await sweepOf(sweeps, 'scanned', rowsOf(0, 301));

@@ -85,6 +85,9 @@ function description(
   };
 }
 
+/** A filter of the Temporal UI. */
+const NEEDS_ATTENTION = `OffboardingStatus IN ("partial","failed","held","paused","waitingForApproval","waitingForPerson")`;
+
 interface Guide {
   input: OffboardUserInput;
   starts: PreparedStarts;
@@ -99,7 +102,10 @@ function printGuide(io: Io, stack: LocalStack, { input, starts, isFileOurs }: Gu
   const title = (text: string): void => printLines(io, `\n${paint(io, 'bold', text)}`);
   const lines = (...texts: string[]): void => texts.forEach((text) => print(io, `  ${text}`));
   title('Temporal UI');
-  lines(uiUrl);
+  lines(
+    uiUrl,
+    `Runs that need attention: ${uiUrl}/namespaces/default/workflows?query=${encodeURIComponent(NEEDS_ATTENTION)}`,
+  );
   if (isFileOurs) {
     title('In another terminal, in this folder');
     lines(`(settings are read from ${DEV_ENVIRONMENT_FILE})`);

@@ -6,7 +6,7 @@ import type { ExitCode, Io } from '../program/io';
 import { printExactly, sayLines } from '../terminal/output';
 import { writeOutputFile } from '../terminal/output-file';
 import type { OutputFile } from '../terminal/output-file';
-import type { MarkedPages } from './mark-sealed';
+import type { MarkedPages } from './mark-receipts';
 import type { TextChunks } from './receipt-formats';
 
 /** A number that grows while a person waits for a file. */

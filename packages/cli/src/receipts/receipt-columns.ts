@@ -1,4 +1,4 @@
-import type { MarkedReceipt } from './mark-sealed';
+import type { MarkedReceipt } from './mark-receipts';
 
 /** Every field of a receipt as it is exported: its name in JSON, and in CSV. */
 export const RECEIPT_COLUMNS = [
@@ -26,6 +26,7 @@ export const RECEIPT_COLUMNS = [
   ['items', 'items'],
   ['at', 'at'],
   ['sealed', 'sealed'],
+  ['reference', 'reference'],
 ] as const satisfies readonly (readonly [keyof MarkedReceipt, string])[];
 
 /** A receipt with all fields that it has, in the order of the columns. */
@@ -49,6 +50,7 @@ export function lastWordLine({
   at,
   workflowId,
   sealed,
+  reference,
 }: MarkedReceipt): object {
   return {
     subject,
@@ -61,6 +63,7 @@ export function lastWordLine({
     at,
     workflowId,
     sealed,
+    ...(reference !== undefined && { reference }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
 import { escapedJson, printable } from 'temporal-http-tasks/internal/policy/printable';
-import type { MarkedPages, MarkedReceipt } from './mark-sealed';
+import type { MarkedPages, MarkedReceipt } from './mark-receipts';
 import { RECEIPT_COLUMNS, wholeLine } from './receipt-columns';
 
 /** Text that comes in pieces. */

@@ -12,8 +12,8 @@ import type { IdAtService } from '../users/everywhere';
 import { findReceipts, findReceiptsOf } from './find-receipts';
 import type { FoundReceipts, ReceiptPages } from './find-receipts';
 import { lastWords } from './last-words';
-import { markSealed } from './mark-sealed';
-import type { MarkedPages, MarkedReceipt } from './mark-sealed';
+import { markReceipts } from './mark-receipts';
+import type { MarkedPages, MarkedReceipt } from './mark-receipts';
 import { attemptLine, lastWordLine } from './receipt-columns';
 import { csv, jsonArray, jsonLines } from './receipt-formats';
 import type { ReceiptFormat } from './receipt-formats';
@@ -38,7 +38,7 @@ export async function showReceipts(
   return withWorkersLedger<ExitCode>(io, async (opened) => {
     const found = user ? await findReceiptsOf(user, opened) : await findReceipts(id, opened);
     if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
-    const pages = markSealed(opened.ledger.sweeps, wanted.attempts ? found.pages : lastWordsOf(found.pages));
+    const pages = markReceipts(opened.ledger.sweeps, wanted.attempts ? found.pages : lastWordsOf(found.pages));
     if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);
     return exportAs(io, id, pages, wanted);
   });
@@ -143,12 +143,15 @@ function printReceipts(io: Io, receipts: readonly MarkedReceipt[]): void {
   );
 }
 
-/** A user of a sweep has a number, which is the same in CSV and in the report. */
+/** A user of a sweep has a number, from 1 for people; `seq` in files is from 0. */
 function printOfSweep(io: Io, receipts: readonly MarkedReceipt[]): void {
   printTable(
     io,
-    ['User', ...HEAD, 'Sealed'],
-    receipts.map((receipt) => [String(receipt.seq), ...cells(receipt), receipt.sealed ? 'yes' : 'no']),
+    ['User', 'Reference', ...HEAD, 'Sealed'],
+    receipts.map((receipt) => [
+      ...[String(receipt.seq + 1), printable(receipt.reference ?? '')],
+      ...[...cells(receipt), receipt.sealed ? 'yes' : 'no'],
+    ]),
   );
 }
 

@@ -1,8 +1,8 @@
 import { stringify } from 'csv-stringify/sync';
 import { remedyFor } from '@temporal-http-tasks/evidence/internal/report/remedy';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
-import { SweepReleasedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { RowLabel } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { inWords } from '../terminal/for-people';
 import { withInterruption } from '../terminal/interruption';
@@ -17,8 +17,10 @@ import { count } from './reading-report';
 export interface FailedStep {
   /** The number of the user in the sweep, from 1, as in the report and in the Temporal UI. */
   user: number;
-  /** The user's own `reference`; absent if it has none, or its IDs can no longer be read. */
+  /** The user's own `reference`. */
   reference?: string;
+  /** The line of the source. */
+  line?: number;
   step: string;
   outcome: string;
   /** The provider's code, or else the type of the failure. */
@@ -38,7 +40,7 @@ export function needsAttention(outcome: string | undefined): outcome is (typeof 
 
 const PAGE = 200;
 const SHOWN = 50;
-const COLUMNS = ['user', 'reference', 'step', 'outcome', 'code', 'request_id', 'what_to_do'];
+const COLUMNS = ['user', 'reference', 'line', 'step', 'outcome', 'code', 'request_id', 'what_to_do'];
 
 /**
  * Prints the users of a sweep for whom a step failed, or writes all of them to a CSV file.
@@ -76,9 +78,10 @@ export async function showFailedUsers(
   }
   printTable(
     io,
-    ['User', 'Reference', 'Step', 'Outcome', 'Code', 'Request ID', 'What to do'],
-    shown.map(({ user, reference = '', step, outcome, code = '', requestId = '', whatToDo }) => [
-      ...[count(user), printable(reference), step, inWords(outcome), code, requestId, whatToDo],
+    ['User', 'Reference', 'Line', 'Step', 'Outcome', 'Code', 'Request ID', 'What to do'],
+    shown.map(({ user, reference = '', line, step, outcome, code = '', requestId = '', whatToDo }) => [
+      ...[count(user), printable(reference), line === undefined ? '' : count(line)],
+      ...[step, inWords(outcome), code, requestId, whatToDo],
     ]),
   );
   if (isCut) say(io, `These are the first ${SHOWN} steps. All of them: add --out failed.csv, or --json.`);
@@ -90,24 +93,23 @@ export async function* readFailedSteps(sweeps: SweepLedger, sweepId: string): As
     const page = { sweepId, outcomes: NEEDS_ATTENTION, limit: PAGE, afterSeq };
     const { receipts } = await sweeps.readUsersWithOutcome(page);
     if (receipts.length === 0) return;
-    let reference: string | undefined;
+    const seqs = [...new Set(receipts.map(({ seq }) => seq))];
+    const labels = await sweeps.readLabels({ sweepId, seqs });
     for (const receipt of receipts) {
-      if (receipt.seq === undefined) continue;
-      if (receipt.seq !== afterSeq) reference = await referenceOf(sweeps, { sweepId, seq: receipt.seq });
-      afterSeq = receipt.seq;
-      const step = failedStep(receipt, reference);
+      const step = failedStep(receipt, labels.get(receipt.seq));
       if (step) yield step;
+      afterSeq = receipt.seq;
     }
   }
 }
 
-function failedStep(receipt: Receipt, reference: string | undefined): FailedStep | undefined {
-  const { seq = 0, step, outcome, code, failureType, requestId } = receipt;
+function failedStep(receipt: Receipt, label: RowLabel = {}): FailedStep | undefined {
+  const { seq, step, outcome, code, failureType, requestId } = receipt;
   if (!needsAttention(outcome)) return undefined;
   const cause = code ?? failureType;
   return {
     user: seq + 1,
-    ...(reference !== undefined && { reference }),
+    ...label,
     step,
     outcome,
     ...(cause !== undefined && { code: cause }),
@@ -116,20 +118,10 @@ function failedStep(receipt: Receipt, reference: string | undefined): FailedStep
   };
 }
 
-/** The reference is stored with the user's IDs, which a person may have released. */
-async function referenceOf(sweeps: SweepLedger, target: { sweepId: string; seq: number }): Promise<string | undefined> {
-  try {
-    return (await sweeps.readUser(target))?.user.reference;
-  } catch (error) {
-    if (error instanceof SweepReleasedError) return undefined;
-    throw error;
-  }
-}
-
 async function* csvOf(steps: AsyncIterable<FailedStep>): AsyncGenerator<string> {
   yield stringify([COLUMNS]);
-  for await (const { user, reference, step, outcome, code, requestId, whatToDo } of steps)
-    yield stringify([[user, reference, step, outcome, code, requestId, whatToDo].map(cellOf)], {
+  for await (const { user, reference, line, step, outcome, code, requestId, whatToDo } of steps)
+    yield stringify([[user, reference, line, step, outcome, code, requestId, whatToDo].map(cellOf)], {
       escape_formulas: true,
     });
 }

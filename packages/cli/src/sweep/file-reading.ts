@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { SnapshotMovedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { GoodRow } from 'temporal-http-tasks/internal/sources/source';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { AppendTargets, SnapshotState, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { IsThing } from 'temporal-http-tasks/internal/ledger/user-subjects';
@@ -35,7 +36,7 @@ export interface ReadingOptions {
   /** Steps that an earlier end must have done before a user is left out as done. */
   doneSteps: readonly DoneStep[];
   signal: AbortSignal;
-  toRow: (user: TargetRow['user']) => TargetRow;
+  toRow: (row: GoodRow) => TargetRow;
   onProgress: (state: SnapshotState) => void;
 }
 
@@ -65,7 +66,7 @@ export class FileReading {
     let position = begun.position ?? '';
     for await (const row of checked.rows()) {
       if (complete) throw new SourceError('file', 'has more rows than when it was read for this sweep.');
-      block.push(this.#options.toRow(row.user));
+      block.push(this.#options.toRow(row));
       position = row.position;
       if (block.length < BLOCK_ROWS) continue;
       state = await this.#write(state, {

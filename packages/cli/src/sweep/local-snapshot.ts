@@ -71,9 +71,9 @@ export async function takeLocalSnapshot(
     environments,
     doneSteps,
     isThing: providers.isThing,
-    toRow: (user) => {
+    toRow: ({ user, line }) => {
       const identities = identitiesOf(idsOf(user), providers.isThing);
-      return { user, subjects: subjectsOf(identities, (name) => environments[name] ?? ONLY_ENVIRONMENT, hasher) };
+      return { user, line, subjects: subjectsOf(identities, (name) => environments[name] ?? ONLY_ENVIRONMENT, hasher) };
     },
     onProgress: (state) => report.show(state),
   });

@@ -3,6 +3,7 @@ import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import type { Io } from '../program/io';
+import { inWords } from '../terminal/for-people';
 import { fitParts, oneLine, printable, say } from '../terminal/output';
 import type { LinePart } from '../terminal/output';
 import { count, counted } from './reading-report';
@@ -57,7 +58,7 @@ class Bar implements WatchDisplay {
       hideCursor: true,
       clearOnComplete: true,
     });
-    this.#bar.start(1, 0, { text: 'waiting for the first news' });
+    this.#bar.start(1, 0, { text: 'waiting for the first status' });
   }
 
   show(progress: SweepProgress, { trouble = '', limit = '' }: Also = {}): void {
@@ -194,9 +195,9 @@ function durationText(seconds: number): string {
 }
 
 function outcomesText(counts: OutcomeCounts): string {
-  return WORST_FIRST.flatMap((outcome) => (counts[outcome] > 0 ? [`${outcome} ${count(counts[outcome])}`] : [])).join(
-    ', ',
-  );
+  return WORST_FIRST.flatMap((outcome) =>
+    counts[outcome] > 0 ? [`${inWords(outcome)} ${count(counts[outcome])}`] : [],
+  ).join(', ');
 }
 
 /** Which users a sweep has to try again, and when; empty when none waits for that. */

@@ -68,10 +68,19 @@ export async function readableLog(to: Pick<NodeJS.WritableStream, 'write'>): Pro
   });
 }
 
-/** Returns a logger for Temporal that writes to pino: lines of the SDK, its native part, workflows and activities. */
+/** What the SDK says of a worker that runs activities only, as the two internal ones of each process do. */
+const EXPECTED = /^No (workflows|Nexus services) registered, not polling/;
+const INTERNAL_QUEUE = /\.internal(\.chunks)?$/;
+
+/**
+ * Returns a logger for Temporal that writes to pino: lines of the SDK, its native part, workflows and activities. What
+ * it warns about and is as it should be becomes a debug line.
+ */
 export function temporalLogger(log: Log): Logger {
-  const at = (level: Lowercase<LogLevel>) => (message: string, meta?: LogMetadata) =>
-    log[level](fieldsOf(meta), message);
+  const at = (level: Lowercase<LogLevel>) => (message: string, meta?: LogMetadata) => {
+    const isExpected = EXPECTED.test(message) && INTERNAL_QUEUE.test(String(meta?.['taskQueue']));
+    log[isExpected ? 'debug' : level](fieldsOf(meta), message);
+  };
   return {
     log: (level, message, meta) => at(level.toLowerCase() as Lowercase<LogLevel>)(message, meta),
     trace: at('trace'),

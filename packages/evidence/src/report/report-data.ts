@@ -1,7 +1,7 @@
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { RateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import type { SweepSummary, UsersWithOutcome } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
-import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { RowLabel, SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { rateSentence, sweepRateSentence } from '../rate-words';
@@ -18,6 +18,8 @@ export interface ReportData {
   needsPerson: readonly Outcome[];
   /** The users with such a step. */
   users: UsersWithOutcome;
+  /** What people know these users by, by seq. */
+  labels: ReadonlyMap<number, RowLabel>;
   /** Which limits its calls have, or had until its end. */
   limits: readonly string[];
   /** ISO 8601, UTC. */
@@ -45,6 +47,7 @@ export async function readReportData(
   const needsPerson: readonly Outcome[] =
     sweep.status === 'completed' ? ['failed', 'unknown'] : ['failed', 'unknown', 'notFound'];
   const users = await sweeps.readUsersWithOutcome({ sweepId, outcomes: needsPerson, limit: MOST_USERS_NAMED });
+  const labels = await sweeps.readLabels({ sweepId, seqs: [...new Set(users.receipts.map(({ seq }) => seq))] });
   const limits = await limitsOf(rates, sweep);
   return {
     sweep,
@@ -52,6 +55,7 @@ export async function readReportData(
     summary,
     needsPerson,
     users,
+    labels,
     limits,
     madeAt: new Date().toISOString(),
     version: packageVersion(),
