@@ -118,6 +118,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
         items: '',
         at: receipt.at,
         sealed: 'true',
+        reference: '',
       })),
     );
     expect(rows.filter(({ code: one }) => one === `'${FORMULA}`)).toHaveLength(2);
