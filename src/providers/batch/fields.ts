@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const MAX_BULK_IDS = 10_000;
 
 /**
- * Whether an id can stand in a route. `.` and `..` cannot, however they are encoded: URL parsers on the way resolve
+ * Whether an ID can be part of a route. `.` and `..` cannot, however they are encoded: URL parsers on the way resolve
  * them to another route. Such an id has to go out in the body of a bulk call.
  */
 export function fitsInRoute(id: string): boolean {

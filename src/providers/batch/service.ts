@@ -4,7 +4,7 @@ import { defineService } from '../../tasks/service';
  * Batch's API 1.0 (Custom Data and GDPR). One company key in `X-Authorization`, and one app key in the path: an app on
  * iOS, Android and the Web has three, and a user's data has to be deleted under each.
  *
- * All eight documented codes stand in the table (doc.batch.com, Custom Data API). Batch has no sandbox.
+ * All eight documented codes are in the table (doc.batch.com, Custom Data API). Batch has no sandbox.
  */
 export const batchService = defineService({
   name: 'batch',

@@ -7,7 +7,7 @@ import { batchService } from './service';
 const CUSTOM_DATA_DOCS = 'https://doc.batch.com/developer/api/mep/custom-data-api';
 const GDPR_DOCS = 'https://doc.batch.com/api/gdpr';
 
-/** 200 and a token mean that Batch accepted the deletion, not that it is done; no call tells when it is. */
+/** 200 and a token mean that Batch accepted the deletion, not that it is done; no call shows when it is. */
 const acceptedAnswer = z.looseObject({ token: z.string() });
 
 const CUSTOM_DATA_REMEDY =
@@ -26,7 +26,7 @@ export const customDataDelete = defineHttpTask({
   path: '/1.0/{api_key}/data/users/{id}',
   places: { id: 'path', app: 'slot' },
   input: z.strictObject({
-    id: customUserId.refine(fitsInRoute, 'cannot stand in a URL; use batch.customDataBulkDelete with this one id'),
+    id: customUserId.refine(fitsInRoute, 'cannot be part of a URL; use batch.customDataBulkDelete with this one id'),
     app,
   }),
   output: acceptedAnswer,
@@ -71,7 +71,7 @@ export const gdprRequestCreate = defineHttpTask({
   operation: 'gdprRequestCreate',
   summary: 'File a GDPR request for one user',
   description:
-    'Asks Batch to remove everything about one user. The token that it answers is the id of the request: follow it with batch.gdprRequestGet. Batch blocks the id for one month and drops what is written for it meanwhile.',
+    'Asks Batch to remove everything about one user. The token that it returns is the id of the request: follow it with batch.gdprRequestGet. Batch blocks the id for one month and drops what is written for it meanwhile.',
   docs: GDPR_DOCS,
   tags: ['batch', 'gdpr', 'removal'],
   method: 'POST',
@@ -93,19 +93,19 @@ export const gdprRequestCreate = defineHttpTask({
   subjectFields: ['id.value'],
 });
 
-/** Tells how a GDPR request stands. Changes nothing. `done` may come with an `error`, for example "user not found". */
+/** Reads the state of a GDPR request. Changes nothing. `done` may come with an `error`, for example "user not found". */
 export const gdprRequestGet = defineHttpTask({
   service: batchService,
   operation: 'gdprRequestGet',
   summary: 'Look up a GDPR request',
-  description: 'Answers pending or done; a done request may carry an error. Batch keeps it for 20 to 30 days.',
+  description: 'Returns pending or done; a done request may carry an error. Batch keeps it for 20 to 30 days.',
   docs: GDPR_DOCS,
   tags: ['batch', 'gdpr'],
   method: 'GET',
   path: '/1.0/{api_key}/gdpr/request/{id}',
   places: { id: 'path', app: 'slot' },
   input: z.strictObject({
-    id: z.string().min(1, 'must not be empty').refine(fitsInRoute, 'cannot stand in a URL'),
+    id: z.string().min(1, 'must not be empty').refine(fitsInRoute, 'cannot be part of a URL'),
     app,
   }),
   output: z.looseObject({ status: z.string(), error: z.string().nullish() }),

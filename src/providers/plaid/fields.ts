@@ -2,12 +2,12 @@ import { z } from 'zod';
 import type { SensitiveField } from '../../tasks/define';
 
 /** The id of a user made after 2025-12-10 (`usr_…`). Migrated CRA users carry the value of their user_token here. */
-export const userId = z.string().min(1, 'must not be empty').describe('The user, as /user/create answered it.');
+export const userId = z.string().min(1, 'must not be empty').describe('The user, as /user/create returned it.');
 
 /** The token of a user made by an older integration. It opens the user's data, so it is treated as a secret. */
 export const userToken = z.string().min(1, 'must not be empty').describe('The user token of an older integration.');
 
-/** Plaid's user tokens, also where they stand in `user_id`. */
+/** Plaid's user tokens, also in `user_id`. */
 export const USER_TOKEN_SHAPE = /^user-(sandbox|development|production)-/;
 
 /** The fields of a Plaid call that can hold a user's token. */
@@ -30,5 +30,5 @@ export function refuseUnlessOneUser(
   });
 }
 
-/** An answer that carries nothing but the id of the request. */
+/** A response with nothing but the ID of the request. */
 export const requestIdAnswer = z.looseObject({ request_id: z.string() });

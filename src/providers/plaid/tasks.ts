@@ -14,7 +14,7 @@ export const userItemsGet = defineHttpTask({
   operation: 'userItemsGet',
   summary: "List a user's Items",
   description:
-    'Answers every Item that is associated with the user. A removed Item may still be listed for a short while.',
+    'Returns every Item that is associated with the user. A removed Item may still be listed for a short while.',
   docs: 'https://plaid.com/docs/api/users/#useritemsget',
   tags: ['plaid', 'users', 'items'],
   method: 'POST',
@@ -92,7 +92,7 @@ export const userProductsTerminate = defineHttpTask({
   effect: 'repeatSafe',
   answerMeans: 'removed',
   settle: { by: 'repeat', basis: 'assumed' },
-  remedy: 'Subscribe the user to the products again if the termination was a mistake; billing starts anew.',
+  remedy: 'Subscribe the user to the products again if the termination was a mistake; billing starts again.',
   sensitive: SENSITIVE_USER,
   subjectFields: ['user_id'],
   absentCodes: ['USER_NOT_FOUND'],
