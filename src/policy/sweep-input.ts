@@ -137,14 +137,6 @@ export const offboardUsersInput = z
         message: `exactly one of ${ORIGINS.join(', ')} is needed; ${what}`,
       });
     }
-    const mode = input.batch?.mode;
-    if ((mode === 'gdpr' || mode === 'both') && input.granularity !== 'user') {
-      context.addIssue({
-        code: 'custom',
-        path: ['batch', 'mode'],
-        message: `${mode} needs granularity "user": each request is followed for days`,
-      });
-    }
     if (input.approveWithin !== undefined && !input.approval) {
       context.addIssue({
         code: 'custom',

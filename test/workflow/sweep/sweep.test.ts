@@ -156,6 +156,19 @@ describe('a sweep with a child workflow for each user', () => {
     });
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 3 } });
   });
+
+  it.each(['gdpr', 'both'] as const)('files and follows GDPR requests in chunks, mode %s', async (mode) => {
+    place.simulators.batch.configure({ gdpr: { delayMs: 200 } });
+    const filed = (): number => place.simulators.batch.figures().calls.byEndpoint.gdprRequestCreate?.received ?? 0;
+    const before = filed();
+    const handle = await place.start({ source: { file: await place.users(3, { prefix: mode }) }, batch: { mode } });
+    await expect(handle.result()).resolves.toMatchObject({
+      status: 'completed',
+      counts: { total: 3, [mode === 'gdpr' ? 'removed' : 'accepted']: 3 },
+    });
+    // One request of each user under each app key, although users wait for them in several rounds.
+    expect(filed() - before).toBe(3 * (place.env.BATCH_API_KEYS?.split(',').length ?? 0));
+  });
 });
 
 describe('a wrong sweep', () => {
@@ -165,7 +178,6 @@ describe('a wrong sweep', () => {
     ['source.file', { source: { file: 'not-there.csv' } }],
     ['snapshot', { snapshot: 'never-taken' }],
     ['redriveOf', { redriveOf: 'never-ran' }],
-    ['batch.mode', { source: { inline: [{ plaidUserId: 'a' }] }, batch: { mode: 'gdpr' as const } }],
     ['tolerance', { source: { inline: [{ plaidUserId: 'a' }] }, tolerance: '101%' }],
     ['maxUsers', { source: { inline: [{ plaidUserId: 'a' }, { plaidUserId: 'b' }] }, maxUsers: 1 }],
   ])('is refused at once, naming %s', async (field, input) => {

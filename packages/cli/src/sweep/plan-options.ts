@@ -47,7 +47,7 @@ export function planOptions(noteFlag: '--note' | '--reason-note'): readonly Opti
     ...howOptions({
       noteFlag,
       onFailure: "continue with a user's other steps, or stop (else continue)",
-      batchMode: 'customData, gdpr or both (with --granularity user), or skip (else customData)',
+      batchMode: 'customData, gdpr, both or skip (else customData)',
       removePlaidUser: 'remove the users at Plaid too, after their Items and products',
       notFoundIsFine: 'do not count notFound against the sweep',
     }),
