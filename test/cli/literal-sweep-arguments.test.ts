@@ -236,7 +236,6 @@ describe('the input of a sweep', () => {
     ['a limit of none', ['--source', 'q', '--max-users', '0'], 'maxUsers'],
     ['an unknown granularity', ['--source', 'q', '--granularity', 'item'], 'granularity'],
     ['an unknown mode', ['--source', 'q', '--batch-mode', ''], 'batch.mode'],
-    ['gdpr in chunks', ['--source', 'q', '--batch-mode', 'gdpr'], 'batch.mode'],
     ['a note with an address', ['--source', 'q', '--note', 'ask joe@example.com'], 'reason.note'],
     ['bad rows that are none', ['--source', 'q', '--bad-rows', '-1'], 'badRows'],
     ['bad rows of a file here that are none', ['--source', './u.csv', '--bad-rows', ''], 'badRows'],
