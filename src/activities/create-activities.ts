@@ -17,6 +17,7 @@ import type { SourceFactory } from '../sources/open-source';
 import type { Catalogue } from '../providers/catalogue';
 import { createCallBudgets } from './budget/create-call-budgets';
 import { documentedLimits } from './budget/documented-limit';
+import { LogSealer } from './log-sealer';
 import { LedgerWatch } from './observed/ledger-watch';
 import { observeBudgets } from './observed/observed-budgets';
 import { RetryCounts } from './observed/observed-retries';
@@ -66,14 +67,19 @@ export function createHttpTaskActivities(given: {
   onLedgerEvent?: (event: LedgerEvent) => void;
 }): HttpTaskActivities {
   const { settings, catalogue, providers = new ProviderSet() } = given;
-  const { url, subjectKey, plaintextAllowed } = settings.ledger;
+  const { url, subjectKey, plaintextAllowed, sealKey, sealExport } = settings.ledger;
   const metrics = new Metrics();
   const retries = new RetryCounts(metrics);
   const ledger = new LazyLedger(async () => {
-    const opened = await openLedger({ url, subjectKey, plaintextAllowed, onEvent: given.onLedgerEvent });
+    const opened = await openLedger({ url, subjectKey, plaintextAllowed, sealKey, onEvent: given.onLedgerEvent });
     return { ...opened, sweeps: observeSweeps(opened.sweeps, metrics) };
   });
   const watch = new LedgerWatch(ledger.rates, metrics);
+  const sealer = new LogSealer(
+    () => ledger.view.log,
+    sealExport,
+    (message) => given.onLedgerEvent?.({ kind: 'notExported', message }),
+  );
   const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap(
     (holder) => holder?.secretValues() ?? [],
   );
@@ -138,6 +144,7 @@ export function createHttpTaskActivities(given: {
           await ledger.open();
           connections.renew();
           watch.start();
+          sealer.start();
         }
         workers += 1;
         if (meter) metrics.start(meter);
@@ -152,6 +159,7 @@ export function createHttpTaskActivities(given: {
           () => connections.close(),
           () => budgets.close(),
           () => watch.stop(),
+          () => sealer.stop(),
           () => ledger.close(),
         ]) {
           await end().catch((error: unknown) => (failed ??= { error }));

@@ -34,13 +34,22 @@ export const MIN_SUBJECT_KEY_CHARACTERS = 16;
 export class LedgerSettings {
   /** Whether a Postgres server beyond this machine may be used without TLS. */
   readonly plaintextAllowed: boolean;
+  /** Where checkpoints of the log are exported; undefined for nowhere. */
+  readonly sealExport: string | undefined;
   readonly #url: string;
   readonly #subjectKey: string;
+  readonly #sealKey: string | undefined;
 
-  constructor(url: string, subjectKey: string, plaintextAllowed = false) {
+  constructor(
+    url: string,
+    subjectKey: string,
+    more: { plaintextAllowed?: boolean; sealKey?: string | undefined; sealExport?: string | undefined } = {},
+  ) {
     this.#url = url;
     this.#subjectKey = subjectKey;
-    this.plaintextAllowed = plaintextAllowed;
+    this.#sealKey = more.sealKey;
+    this.sealExport = more.sealExport;
+    this.plaintextAllowed = more.plaintextAllowed ?? false;
   }
 
   /** `file:…` or `postgres://…`. */
@@ -53,8 +62,17 @@ export class LedgerSettings {
     return this.#subjectKey;
   }
 
+  /** The keys that sign checkpoints, as PEM; undefined while checkpoints are unsigned. */
+  get sealKey(): string | undefined {
+    return this.#sealKey;
+  }
+
   secretValues(): string[] {
-    return [this.#subjectKey, ...passwordsInUrl(this.#url)];
+    return [
+      this.#subjectKey,
+      ...(this.#sealKey === undefined ? [] : [this.#sealKey, ...sealKeyLines(this.#sealKey)]),
+      ...passwordsInUrl(this.#url),
+    ];
   }
 }
 
@@ -91,7 +109,15 @@ export function readLedger(env: Env, problems: ProblemList): LedgerSettings | un
         ? undefined
         : `has ${text.length} characters; at least ${MIN_SUBJECT_KEY_CHARACTERS} are required. Keep the key: IDs are hashed with it, and a ledger refuses any other key.`,
   });
-  return key && new LedgerSettings(url?.value ?? DEFAULT_LEDGER_URL, key.value, plaintextAllowed);
+  const sealKey = Secret.read(env, 'HTTP_TASKS_SEAL_KEY', problems, { required: false });
+  const sealExport = readText(env, 'HTTP_TASKS_SEAL_EXPORT');
+  const more = { plaintextAllowed, sealKey: sealKey?.value, sealExport };
+  return key && new LedgerSettings(url?.value ?? DEFAULT_LEDGER_URL, key.value, more);
+}
+
+/** Returns the lines of PEM text that contain the keys, each of which is secret by itself. */
+function sealKeyLines(pem: string): string[] {
+  return pem.split(/\s+/).filter((line) => line.length > 40);
 }
 
 function whyNotLedger(text: string, plaintextAllowed: boolean): string | undefined {

@@ -126,6 +126,18 @@ export const SETTINGS = {
       'under it ([if it is lost](backup.md#the-subject-key))',
     { otherwise: 'required' },
   ),
+  HTTP_TASKS_SEAL_KEY: secret(
+    'ledger',
+    'text',
+    'signs the checkpoints of the log ([evidence](evidence.md)): an Ed25519 key as PKCS#8 PEM, made by `http-tasks seal keygen`; while one replaces another, both, the new one first',
+    { otherwise: 'checkpoints are unsigned' },
+  ),
+  HTTP_TASKS_SEAL_EXPORT: setting(
+    'ledger',
+    'text',
+    'where a worker puts each checkpoint: a folder, or `command:PROGRAM ARGUMENT…`, which reads it from its standard input and finds a file name in `CHECKPOINT_NAME`',
+    { otherwise: 'nowhere' },
+  ),
   HTTP_TASKS_LEDGER_URL: secret(
     'ledger',
     'url',

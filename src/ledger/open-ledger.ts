@@ -45,6 +45,8 @@ export type LedgerEvent =
   | { kind: 'migrated'; migrations: readonly string[] }
   /** libSQL only: other users could read this file of the ledger; `tightened` unless another user owns it. */
   | ({ kind: 'wideFile' } & WideFile)
+  /** A checkpoint could not be exported; the worker tries again. */
+  | { kind: 'notExported'; message: string }
   /** libSQL only: the database thread ended; the next call starts a new one. */
   | { kind: 'threadLost'; reason: string };
 
@@ -228,7 +230,7 @@ function overDatabase(
   return {
     ...ledger,
     holds: createSqlHoldLedger(database, { deadlineMs, isClosed }),
-    sweeps: createSqlSweepLedger(database, { subjectKey, deadlineMs, isClosed }),
+    sweeps: createSqlSweepLedger(database, { subjectKey, sealKeys: keys, deadlineMs, isClosed }),
     rates: createSqlRateLedger(database, { deadlineMs, isClosed }),
     workers: createSqlWorkerLedger(database, { deadlineMs, isClosed }),
     log: createSqlLogLedger(database, { deadlineMs, isClosed, keys }),

@@ -292,7 +292,7 @@ describe('a sweep in which somebody failed', () => {
         ok: true,
         anchored: true,
         comparedWith: 'workflow',
-        notProven: ['createdAt', 'endedAt', 'plan', 'maxUsers', 'needsApproval', 'approvedBy', 'approvedAt'],
+        notProven: ['endedAt', 'maxUsers', 'needsApproval'],
       },
     });
 

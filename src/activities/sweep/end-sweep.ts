@@ -41,20 +41,26 @@ export async function endSweep(
           throw rejected(
             `${counts.pending} users of the sweep ${sweepId} have no outcome yet, so it cannot be sealed.`,
           );
+        const status = cancelled ? 'cancelled' : statusOfSweep(counts, notFoundIsFine, sweep.rejected);
         const { merkleRoot } = await sweeps.seal({
           sweepId,
+          end: { status, counts },
           onProgress: (receipts) => {
             signal.throwIfAborted();
             progress.sealedReceipts = receipts;
           },
         });
-        const status = cancelled ? 'cancelled' : statusOfSweep(counts, notFoundIsFine, sweep.rejected);
         if (!cancelled && counts.failed + counts.unknown + sweep.rejected === 0) await sweeps.finishInSeries(sweepId);
         await sweeps.setStatus({ sweepId, status });
         const beat = (users: number): void => {
           signal.throwIfAborted();
           progress.purgedUsers = users;
         };
+        // The worker's sealer does it too; here, so that a sweep that has ended is in a checkpoint.
+        await ledger.log.seal().catch((error: unknown) => {
+          if (signal.aborted) throw error;
+          Context.current().log.warn('The sealed sweep is not in the log yet; it is added later.', { sweep: sweepId });
+        });
         await sweeps.purge({ sweepId, onProgress: beat });
         if (counts.failed + counts.unknown === 0) await sweeps.release(sweepId);
         else await sweeps.rekey({ sweepId, onProgress: beat }).catch(unlessReleased);

@@ -19,6 +19,10 @@ export async function writeCheckpoint(
   { db, dialect }: LedgerDatabase,
   keys: SealKeys,
 ): Promise<{ checkpoint: Checkpoint; written: boolean }> {
+  // Usually there is nothing to do, which needs no lock.
+  const current = await latestCheckpoint({ db });
+  if (current !== undefined && isCurrent(current, await readLogState({ db }), keys))
+    return { checkpoint: current, written: false };
   return db.transaction().execute(async (transaction) => {
     if (dialect === 'postgres') await LOG_LOCK.take(transaction);
     const state = await readLogState({ db: transaction });

@@ -42,10 +42,29 @@ export interface RunReceipt {
 export async function readRunReceipts({ db, dialect }: LedgerDatabase, ref: string): Promise<RunReceipt[]> {
   const { rows } = await sql<SealableRow>`
     select ${sealedColumns(dialect)} from receipts where ${isOf(ref)} order by id`.execute(db);
-  return rows.map((row) => {
-    const fields = sealedFields(row);
-    return { id: Number(row.id), fields, leaf: leafOf(fields) };
-  });
+  return rows.map(toRunReceipt);
+}
+
+function toRunReceipt(row: SealableRow): RunReceipt {
+  const fields = sealedFields(row);
+  return { id: Number(row.id), fields, leaf: leafOf(fields) };
+}
+
+/**
+ * Reads the receipts that a leaf of a run or call covers, in the order of its tree.
+ *
+ * @param content The content of the leaf.
+ */
+export async function readCoveredReceipts({ db, dialect }: LedgerDatabase, content: string): Promise<RunReceipt[]> {
+  const { rows = '' } = JSON.parse(content) as { rows?: string };
+  const receipts: RunReceipt[] = [];
+  for (const range of rows.split(',')) {
+    const [from = 0, to = from] = range.split('-').map(Number);
+    const found = await sql<SealableRow>`
+      select ${sealedColumns(dialect)} from receipts where id between ${from} and ${to} order by id`.execute(db);
+    receipts.push(...found.rows.map(toRunReceipt));
+  }
+  return receipts;
 }
 
 /** Returns the workflow ID, run ID and activity ID of a `ref`. Only the first can contain a line break. */
@@ -58,6 +77,35 @@ function isOf(ref: string): RawBuilder<SqlBool> {
   const { workflowId, runId, activityId } = partsOfRef(ref);
   const ofRun = sql<SqlBool>`workflow_id = ${workflowId} and run_id = ${runId}`;
   return activityId === '' ? ofRun : sql<SqlBool>`${ofRun} and activity_id = ${activityId}`;
+}
+
+/**
+ * Returns what a leaf about this row would contain now; see `LogLedger.contentNow`. Content that comes from no row of
+ * the ledger is returned as it is.
+ */
+export async function contentNow(
+  database: LedgerDatabase,
+  { kind, ref, content }: { kind: LeafKind; ref: string; content: string },
+): Promise<string | undefined> {
+  if (kind === 'hold' || kind === 'stop') return contentOf(database, { kind, ref }, { origin: '', keys: [] });
+  if (kind === 'sweep') {
+    const query = database.db.selectFrom('sweeps').select('head').where('sweep_id', '=', ref);
+    return (await query.executeTakeFirst())?.head ?? undefined;
+  }
+  if (kind !== 'run' && kind !== 'call') return content;
+  const receipts = await readCoveredReceipts(database, content);
+  const sealed = JSON.parse(content) as Record<string, CanonicalValue>;
+  const { workflowId, runId } = partsOfRef(ref);
+  const isOfRun = receipts.every(({ fields }) => fields[0] === workflowId && fields[1] === runId);
+  if (!isOfRun) return undefined;
+  return canonicalJson({
+    ...sealed,
+    environments: environmentsIn(receipts),
+    startedAt: timeOf(receipts[0]),
+    endedAt: timeOf(receipts.at(-1)),
+    receipts: receipts.length,
+    receiptsRoot: rootOfReceipts(receipts),
+  });
 }
 
 /** Returns the root of some receipts in hex. */

@@ -1,3 +1,4 @@
+import type { RunReceipt } from './contents';
 import type { LeafKind } from './leaf-kind';
 
 /** A checkpoint of the log as stored. */
@@ -67,6 +68,13 @@ export interface LogLedger {
   rootAt(size: number): Promise<string>;
   /** Returns the proof that the first `from` leaves are a prefix of the first `to`, in hex (RFC 6962, 2.1.2). */
   proveConsistency(proof: { from: number; to: number }): Promise<string[]>;
+  /** Reads the receipts that a leaf of a run or call covers, in the order of its tree. */
+  readCovered(content: string): Promise<RunReceipt[]>;
+  /**
+   * Returns what a leaf about this row would contain now, or undefined if the row is gone. Its own identity is taken from
+   * the content.
+   */
+  contentNow(leaf: LogContent): Promise<string | undefined>;
   /** Returns leaves from a place on, at most `limit`. */
   readLeaves(page: { from: number; limit: number }): Promise<LogLeaf[]>;
 }

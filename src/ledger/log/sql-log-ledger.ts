@@ -6,6 +6,7 @@ import { withinDeadline } from '../sql-ledger';
 import { sha256 } from '../sweeps/leaf';
 import type { LedgerDatabase } from '../tables';
 import { coveringCheckpoint, latestCheckpoint, writeCheckpoint } from './checkpoints';
+import { contentNow, readCoveredReceipts } from './contents';
 import type { LogLeaf, LogLedger } from './log-ledger';
 import type { SealKeys } from './seal-key';
 import { numberQueue, readLogState } from './sealer';
@@ -67,6 +68,8 @@ export function createSqlLogLedger(
     async proveConsistency({ from, to }) {
       return consistencyProof(sha256, await hashes(to), { from, to }).map(hex);
     },
+    readCovered: (content) => inTime(() => readCoveredReceipts(database, content)),
+    contentNow: (leaf) => inTime(() => contentNow(database, leaf)),
     readLeaves,
   };
 }

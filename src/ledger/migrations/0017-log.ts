@@ -133,7 +133,7 @@ const QUEUED = [
     name: 'sweeps_sealed_logged',
     on: 'update on sweeps',
     when: 'old.merkle_root is null and new.merkle_root is not null and new.head is not null',
-    values: "'sweep', new.number, new.head",
+    values: "'sweep', new.sweep_id, new.head",
   },
 ] as const;
 

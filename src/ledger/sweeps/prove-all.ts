@@ -11,9 +11,9 @@ const HASH_BYTES = 32;
 
 /** See `SweepLedger.proveAll`. Reads the receipts twice: to build the tree, and to prove each receipt. */
 export async function* proveAll(context: SweepContext, { sweepId }: { sweepId: string }): AsyncGenerator<ReceiptProof> {
-  const { merkleRoot } = await context.inTime(() => requireSeal(context, sweepId));
+  const { receiptsRoot } = await context.inTime(() => requireSeal(context, sweepId));
   const tree = new MerkleLevels(sha256, await readLeaves(context, sweepId));
-  if (hex(tree.root) !== merkleRoot) throw notAsSealed(sweepId);
+  if (hex(tree.root) !== receiptsRoot) throw notAsSealed(sweepId);
   let index = 0;
   for await (const { receipts } of sealSlices(context, sweepId)) {
     for (const { id, seq, step, fields } of receipts) {

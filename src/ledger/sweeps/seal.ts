@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { MerkleTree, isIncluded } from '../../policy/merkle';
 import { storable } from '../values';
+import { headOf, headWithReceipts, rootOfHead } from './head';
+import type { SweepEnd } from './head';
 import { sha256 } from './leaf';
 import { sealSlices } from './seal-slices';
 import type { SealableReceipt } from './seal-slices';
@@ -10,10 +12,15 @@ import { SweepConflictError, UnknownSweepError } from './sweep-errors';
 import { requireAtMost } from './waves';
 import type { ReceiptProof } from './sweep-types';
 
-/** A sweep's root in hex and its number of receipts. */
+/** A sweep's seal. Roots are in hex. */
 export interface Seal {
   merkleRoot: string;
+  /** The root of the receipts alone; the same as `merkleRoot` for a seal of an earlier version. */
+  receiptsRoot: string;
+  /** The number of receipts. */
   leaves: number;
+  /** What was sealed besides the receipts, as canonical JSON; absent in a seal of an earlier version. */
+  head?: string;
 }
 
 /** Maximum number of users per `prove`. */
@@ -22,23 +29,25 @@ const MAX_PROVEN_USERS = 1_000;
 /** See `SweepLedger.seal`. */
 export async function seal(
   context: SweepContext,
-  { sweepId, onProgress }: { sweepId: string; onProgress?: (receipts: number) => void },
+  { sweepId, end, onProgress }: { sweepId: string; end?: SweepEnd; onProgress?: (receipts: number) => void },
 ): Promise<Seal> {
   const sweep = await context.inTime(() => numberOf(context, sweepId));
   const before = await context.inTime(() => readSeal(context, sweepId));
   if (before !== undefined) return before;
   await context.inTime(() => close(context, sweep));
+  const fields = await headOf(context, sweepId, end);
   const tree = new MerkleTree(sha256);
   for await (const { receipts } of sealSlices(context, sweepId)) {
     for (const { leaf } of receipts) tree.add(leaf);
     await context.inTime(() => keepLeaves(context, sweep, receipts));
     onProgress?.(tree.count);
   }
-  const merkleRoot = Buffer.from(tree.finish()).toString('hex');
+  const receiptsRoot = hex(tree.finish());
+  const head = headWithReceipts(fields, { count: tree.count, root: receiptsRoot });
   await context.inTime(() =>
     context.db
       .updateTable('sweeps')
-      .set({ merkle_root: merkleRoot, leaves: tree.count })
+      .set({ merkle_root: rootOfHead(head), head, receipts_root: receiptsRoot, leaves: tree.count })
       .where('number', '=', sweep)
       .where('merkle_root', 'is', null)
       .execute(),
@@ -59,7 +68,7 @@ export async function prove(
   { sweepId, seqs }: { sweepId: string; seqs: readonly number[] },
 ): Promise<ReceiptProof[]> {
   requireAtMost('seqs', seqs.length, MAX_PROVEN_USERS);
-  const { merkleRoot } = await context.inTime(() => requireSeal(context, sweepId));
+  const { receiptsRoot } = await context.inTime(() => requireSeal(context, sweepId));
   const wanted = new Set(seqs);
   const found: { receipt: SealableReceipt; index: number }[] = [];
   const tree = new MerkleTree(sha256);
@@ -71,7 +80,7 @@ export async function prove(
     }
   }
   const root = tree.finish();
-  if (Buffer.from(root).toString('hex') !== merkleRoot) throw notAsSealed(sweepId);
+  if (hex(root) !== receiptsRoot) throw notAsSealed(sweepId);
   return found.map(({ receipt, index }) => {
     const path = tree.proof(index);
     if (!isIncluded(sha256, receipt.leaf, { index, leaves: tree.count, path }, root)) {
@@ -92,11 +101,17 @@ export function notAsSealed(sweepId: string): SweepConflictError {
 async function readSeal({ db }: SweepContext, sweepId: string): Promise<Seal | undefined> {
   const row = await db
     .selectFrom('sweeps')
-    .select(['merkle_root', 'leaves'])
+    .select(['merkle_root', 'receipts_root', 'leaves', 'head'])
     .where('sweep_id', '=', storable(sweepId))
     .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
-  return row.merkle_root === null ? undefined : { merkleRoot: row.merkle_root, leaves: row.leaves ?? 0 };
+  if (row.merkle_root === null) return undefined;
+  return {
+    merkleRoot: row.merkle_root,
+    receiptsRoot: row.receipts_root ?? row.merkle_root,
+    leaves: row.leaves ?? 0,
+    ...(row.head !== null && { head: row.head }),
+  };
 }
 
 /** Voids every fence and grants no new ones, so that no more receipts can be added. */

@@ -1,5 +1,6 @@
 import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
+import type { SealKeys } from '../log/seal-key';
 import type { LedgerDatabase } from '../tables';
 import { handBackBulk, notePerhapsSent, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';
@@ -11,6 +12,7 @@ import { prove, seal } from './seal';
 import { finishInSeries, joinSeries } from './series';
 import { readSealed } from './seal-slices';
 import { readPartlyDone, readRemovals } from './removals';
+import { snapshotDigest } from './snapshot-digest';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
 import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
@@ -27,6 +29,8 @@ import { flushWave, openWave } from './waves';
 export interface SweepLedgerOptions {
   /** `HTTP_TASKS_SUBJECT_KEY`, from which the key of the sweeps' keys is derived. */
   subjectKey: string;
+  /** The keys that sign checkpoints of the log. */
+  sealKeys: SealKeys;
   /** Maximum duration of one statement or one short call, in milliseconds. */
   deadlineMs: number;
   /** Returns whether the ledger was closed. */
@@ -38,6 +42,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
   const context: SweepContext = {
     ...database,
     keys: new SweepKeys(options.subjectKey),
+    sealKeys: options.sealKeys,
     numbers: new Map(),
     inTime: (work) => {
       if (options.isClosed()) return Promise.reject(new LedgerUnavailableError('The ledger is closed.'));
@@ -91,6 +96,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     summarise: (given) => summarise(context, given),
     readUsersWithOutcome: (given) => readUsersWithOutcome(context, given),
     seal: (given) => seal(context, given),
+    snapshotDigest: (sweepId) => snapshotDigest(context, sweepId),
     verify: (given) => verify(context, given),
     readSealed: short(readSealed),
     prove: (given) => prove(context, given),

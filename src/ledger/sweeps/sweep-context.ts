@@ -10,12 +10,15 @@ import {
   SweepReleasedError,
   UnknownSweepError,
 } from './sweep-errors';
+import type { SealKeys } from '../log/seal-key';
 import type { SweepKey, SweepKeys } from './sweep-key';
 import type { ChunkFence, Opener } from './sweep-types';
 
 /** The context of the functions in this folder. */
 export interface SweepContext extends LedgerDatabase {
   keys: SweepKeys;
+  /** The keys that sign checkpoints of the log. */
+  sealKeys: SealKeys;
   /** Cache of the numbers of sweeps, which never change. */
   numbers: Map<string, number>;
   /** Resolves or rejects within the deadline of one call, and converts database errors to errors of the ledger. */

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../policy/outcome';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { Receipt, SubjectHistory } from '../ledger';
+import type { SweepEnd } from './head';
 import type { ScheduledSweep } from './series';
 import type { SweepSummary, UsersWithOutcome } from './summary-types';
 import type {
@@ -244,15 +245,21 @@ export interface SweepLedger {
     afterSeq?: number;
   }): Promise<UsersWithOutcome>;
   /**
-   * Closes the sweep for every chunk and stores the Merkle root of its receipts (see `leaf.ts`). Works in slices.
-   * Idempotent: an existing seal is kept.
+   * Closes the sweep for every chunk and seals it: stores its head, which contains the Merkle root of its receipts (see
+   * `head.ts` and `leaf.ts`), and queues the head for the log. Works in slices. Idempotent: an existing seal is kept.
+   * @param seal.end How the sweep ends, for the head.
    * @param seal.onProgress Called after each slice with the number of receipts processed, for heartbeats.
-   * @returns The root in hex.
+   * @returns The root in hex: the leaf hash of the head.
    */
   seal(seal: {
     sweepId: string;
+    end?: SweepEnd;
     onProgress?: (receipts: number) => void;
   }): Promise<{ merkleRoot: string; leaves: number }>;
+  /**
+   * Returns the digest of the sweep's users (see `snapshot-digest.ts`), or null once IDs were purged.
+   */
+  snapshotDigest(sweepId: string): Promise<string | null>;
   /**
    * Recomputes the root from the receipts and reports every one that was changed, added or removed since sealing.
    * @param verify.expectedRoot In hex, from outside the ledger: the workflow's result.

@@ -179,6 +179,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     environments: environmentsOf(row),
     readable: row.wrapped_key !== null,
     ...(row.merkle_root !== null && { merkleRoot: row.merkle_root }),
+    ...(row.head !== null && { head: row.head }),
     ...(row.leaves !== null && { leaves: row.leaves }),
     createdAt: new Date(row.created_at).toISOString(),
     ...(row.ended_at !== null && { endedAt: new Date(row.ended_at).toISOString() }),

@@ -73,6 +73,8 @@ export interface SweepRow {
   readable: boolean;
   /** In hex; set when the sweep is sealed. */
   merkleRoot?: string;
+  /** What is sealed besides the receipts, as canonical JSON; absent until then, and for a seal of an earlier version. */
+  head?: string;
   /** How many receipts are sealed. */
   leaves?: number;
   /** ISO 8601, UTC, like all times here. */

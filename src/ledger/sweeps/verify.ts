@@ -1,4 +1,5 @@
 import { MerkleTree } from '../../policy/merkle';
+import { rootOfHead, storedHeadWithReceipts } from './head';
 import { sha256 } from './leaf';
 import { requireSeal } from './seal';
 import { identityOf, sealSlices } from './seal-slices';
@@ -13,7 +14,7 @@ export async function verify(
   context: SweepContext,
   given: { sweepId: string; expectedRoot?: string; onProgress?: (receipts: number) => void },
 ): Promise<Verification> {
-  const { merkleRoot: sealedRoot } = await context.inTime(() => requireSeal(context, given.sweepId));
+  const { merkleRoot: sealedRoot, head } = await context.inTime(() => requireSeal(context, given.sweepId));
   const found = new MerkleTree(sha256);
   const kept = new MerkleTree(sha256);
   const differences: Difference[] = [];
@@ -26,11 +27,17 @@ export async function verify(
     differences.push(...here.slice(0, MAX_NAMED - differences.length));
     given.onProgress?.(found.count);
   }
-  const root = Buffer.from(found.finish()).toString('hex');
-  const keptRoot = Buffer.from(kept.finish()).toString('hex');
+  const root = rootOver(head, found);
+  const keptRoot = rootOver(head, kept);
   const expected = given.expectedRoot?.toLowerCase() ?? sealedRoot;
   const ok = root === expected && root === sealedRoot && root === keptRoot && differenceCount === 0;
   return { ok, root, sealedRoot, keptRoot, receipts: found.count, differences, differenceCount };
+}
+
+/** Returns the root of a sweep in hex, with these receipts under its head. Earlier versions sealed without a head. */
+function rootOver(head: string | undefined, receipts: MerkleTree): string {
+  const root = Buffer.from(receipts.finish()).toString('hex');
+  return head === undefined ? root : rootOfHead(storedHeadWithReceipts(head, { count: receipts.count, root }));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { rootOfHead } from 'temporal-http-tasks/internal/ledger/sweeps/head';
 import { leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
 import { SweepConflictError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
@@ -44,6 +45,11 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     await runRaw(url, statement);
   }
 
+  async function headOf(sweepId: string): Promise<{ receipts: number; receiptsRoot: string }> {
+    const sweep = await sweeps.read(sweepId);
+    return JSON.parse(sweep?.head ?? '{}') as { receipts: number; receiptsRoot: string };
+  }
+
   const idOf = async (seq: number, step: string) => {
     const [row] = await runRaw(
       url,
@@ -55,6 +61,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
   it('stands in the sweep, stays when it is sealed again, and is confirmed by verify', async () => {
     const { merkleRoot, leaves } = await sweeps.seal({ sweepId: 's' });
     expect(merkleRoot).toMatch(/^[0-9a-f]{64}$/);
+    expect(rootOfHead((await sweeps.read('s'))?.head ?? '')).toBe(merkleRoot);
     expect(leaves).toBe(USERS * 3);
     expect(await sweeps.read('s')).toMatchObject({ merkleRoot, leaves });
     const progress: number[] = [];
@@ -180,10 +187,11 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
   });
 
   it('proves receipts with the root alone', async () => {
-    const { merkleRoot, leaves } = await sweeps.seal({ sweepId: 's' });
+    const { leaves } = await sweeps.seal({ sweepId: 's' });
     const proofs = await sweeps.prove({ sweepId: 's', seqs: [0, 444, USERS - 1, 999_999] });
     expect(proofs.map(({ seq }) => seq)).toEqual([0, 0, 0, 444, 444, 444, USERS - 1, USERS - 1, USERS - 1]);
-    const root = Buffer.from(merkleRoot, 'hex');
+    const { receiptsRoot } = await headOf('s');
+    const root = Buffer.from(receiptsRoot, 'hex');
     for (const { fields, index, path } of proofs) {
       const proof = { index, leaves, path: path.map((hash) => Buffer.from(hash, 'hex')) };
       expect(isIncluded(sha256, leafOf(fields), proof, root)).toBe(true);
@@ -215,8 +223,10 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
 
   it('of a sweep without receipts is the root of the empty tree', async () => {
     await sweeps.create({ sweepId: 'empty' });
-    const { merkleRoot } = await sweeps.seal({ sweepId: 'empty' });
-    expect(merkleRoot).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
+    await sweeps.seal({ sweepId: 'empty' });
+    const { receipts, receiptsRoot } = await headOf('empty');
+    expect(receipts).toBe(0);
+    expect(receiptsRoot).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
     expect(await sweeps.verify({ sweepId: 'empty' })).toMatchObject({ ok: true, receipts: 0 });
   });
 });

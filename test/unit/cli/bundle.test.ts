@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyBundle } from '@temporal-http-tasks/cli/internal/verify/receipt-bundle-check';
-import type { BundleVerification } from '@temporal-http-tasks/cli/internal/verify/receipt-bundle-check';
+import { verifyFirstBundle as verifyBundle } from '@temporal-http-tasks/cli/internal/bundle/check-first-bundle';
+import type { BundleVerification } from '@temporal-http-tasks/cli/internal/bundle/check-first-bundle';
 import { SEALED_COLUMNS, leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
 import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
 import { MerkleTree, emptyRoot, isIncluded } from 'temporal-http-tasks/internal/policy/merkle';

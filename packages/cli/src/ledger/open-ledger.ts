@@ -42,7 +42,7 @@ export async function withWorkersLedger<T>(io: Io, use: (opened: JustOpened) => 
  * @throws SettingsError, LedgerSettingError or LedgerUnavailableError.
  */
 export async function withLedger<T>(io: Io, use: (opened: JustOpened) => Promise<T>): Promise<T> {
-  const { url, subjectKey, plaintextAllowed } = readLedgerSettings(io.env);
+  const { url, subjectKey, plaintextAllowed, sealKey } = readLedgerSettings(io.env);
   // Only commands that use the ledger pay for loading the databases' drivers.
   const [{ openLedger }, { createSubjectHasher }] = await Promise.all([
     import('temporal-http-tasks/internal/ledger/open-ledger'),
@@ -53,6 +53,7 @@ export async function withLedger<T>(io: Io, use: (opened: JustOpened) => Promise
     url,
     subjectKey,
     plaintextAllowed,
+    sealKey,
     onEvent: (event) => {
       if (event.kind === 'migrated') migrations = event.migrations;
     },

@@ -139,6 +139,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('../policy/command.js')).policyCommand,
   },
   {
+    usage: 'seal',
+    summary: 'the log of the ledger: make its key, print its latest checkpoint',
+    isGroup: true,
+    load: async () => (await import('../seal/command.js')).sealCommand,
+  },
+  {
     usage: 'ledger',
     summary: 'migrate the ledger to the schema of this version',
     isGroup: true,

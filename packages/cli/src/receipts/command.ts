@@ -6,7 +6,7 @@ import { refuseBesideBundle, wantedFrom } from './receipt-options';
 import type { ReceiptsOptions } from './receipt-options';
 
 /** `http-tasks receipts ID`: what the ledger knows about one sweep, run, user or call. Changes nothing. */
-export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions>({
+export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions & { user?: string; checkpoint?: string }>({
   description: [
     'ID is the id of a sweep, a workflow id, its part behind "offboard-", the id of a user at Plaid or Batch (for every',
     'run, sweep and call about that user), or the run id that http-tasks call printed. The table shows the first 50',
@@ -21,6 +21,7 @@ export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions>({
     'http-tasks receipts closed-2030-01 --html --out closed-2030-01.html',
     'http-tasks receipts closed-2030-01 --csv --out closed-2030-01.csv',
     'http-tasks receipts closed-2030-01 --bundle closed-2030-01.jsonl',
+    'http-tasks receipts --user usr_1 --bundle usr_1.jsonl',
   ],
   options: [
     flag('--attempts', 'show every intent and outcome, not only the last word on each step'),
@@ -31,8 +32,10 @@ export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions>({
     flag('--force', 'replace the file if it is there already'),
     literalOption(
       '--bundle <file>',
-      'write the root of a sweep and the proof of each receipt into this new file; http-tasks verify --bundle checks it',
+      'write the evidence of a sweep, run or user with its proofs into this new file; http-tasks verify --bundle checks it',
     ),
+    literalOption('--user <id>', 'the ID of a user at Plaid or Batch, even if a sweep or run has the same'),
+    literalOption('--checkpoint <file>', 'with --bundle: prove towards this checkpoint, which you kept'),
     idOptions(),
   ],
   run: async (io, options, [given = '']) => {
@@ -40,17 +43,26 @@ export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions>({
       options.id === undefined
         ? undefined
         : await (await import('../users/provider-ids.js')).readIdsAtServices(io, options);
-    if ((given === '') === (user === undefined))
-      throw new Refusal('Usage', 'Give one: the ID of a sweep, run, user or call, or --id PROVIDER.ID=VALUE.', 'id');
-    const id = user ? (options.id ?? []).map((text) => text.slice(0, text.indexOf('='))).join(', ') : given;
-    const { bundle, json = false } = options;
+    const isUser = options.user !== undefined;
+    if ([given !== '', isUser, user !== undefined].filter(Boolean).length !== 1)
+      throw new Refusal(
+        'Usage',
+        'Give one: the ID of a sweep, run, user or call, --user ID, or --id PROVIDER.ID=VALUE.',
+        'id',
+      );
+    const id = user
+      ? (options.id ?? []).map((text) => text.slice(0, text.indexOf('='))).join(', ')
+      : (options.user ?? given);
+    const { bundle, checkpoint, json = false } = options;
+    if (checkpoint !== undefined && bundle === undefined)
+      throw new Refusal('Usage', '--checkpoint is for a file that --bundle writes.', 'checkpoint');
     if (bundle !== undefined) {
       refuseBesideBundle(options);
-      const { writeBundle } = await import('./receipt-bundle.js');
-      return writeBundle(io, { sweepId: id, file: bundle, json });
+      const { writeBundle } = await import('../bundle/run-bundle.js');
+      return writeBundle(io, { id, user, isUser, file: bundle, checkpoint, json });
     }
     const wanted = wantedFrom(options);
     const { showReceipts } = await import('./show-receipts.js');
-    return showReceipts(io, id, wanted, user);
+    return showReceipts(io, id, wanted, { user, isUser });
   },
 });

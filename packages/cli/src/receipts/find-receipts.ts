@@ -36,6 +36,11 @@ export async function findReceiptsOf(
   return { pages: one(await ledger.readReceipts({ subjects })) };
 }
 
+/** Looks for runs, sweeps and calls about a user, by its ID at Plaid or Batch. */
+export async function findReceiptsOfUser(id: string, { ledger, hasher }: OpenedLedger): Promise<FoundReceipts> {
+  return { pages: one(await ledger.readReceipts({ subjects: userHashes(id, hasher) })) };
+}
+
 async function* pagesOfSweep({ ledger }: OpenedLedger, sweepId: string): ReceiptPages {
   let afterSeq = -1;
   for (;;) {
@@ -54,8 +59,8 @@ async function* one(receipts: readonly Receipt[]): ReceiptPages {
   if (receipts.length > 0) yield receipts;
 }
 
-/** The hashes of the ID as a user's at each service in each environment. */
-function userHashes(id: string, hasher: SubjectHasher): string[] {
+/** Returns the hashes of the ID as a user's at each service in each environment. */
+export function userHashes(id: string, hasher: SubjectHasher): string[] {
   return subjectsEverywhere({ plaidUserId: id, batchUserId: id }, hasher).map(({ subject }) => subject);
 }
 

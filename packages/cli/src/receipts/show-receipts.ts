@@ -9,7 +9,7 @@ import { inWords, localTime } from '../terminal/for-people';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { counting, growingNumber, writeChunksToFile, writeChunksToStdout } from './export-receipts';
 import type { IdAtService } from '../users/everywhere';
-import { findReceipts, findReceiptsOf } from './find-receipts';
+import { findReceipts, findReceiptsOf, findReceiptsOfUser } from './find-receipts';
 import type { FoundReceipts, ReceiptPages } from './find-receipts';
 import { lastWords } from './last-words';
 import { markReceipts } from './mark-receipts';
@@ -29,14 +29,18 @@ export async function showReceipts(
   io: Io,
   id: string,
   wanted: Wanted,
-  user?: readonly IdAtService[],
+  { user, isUser }: { user?: readonly IdAtService[] | undefined; isUser: boolean },
 ): Promise<ExitCode> {
   if (wanted.file) await checkOutputFile(wanted.file);
   if (wanted.format === 'html' && !wanted.file && io.stdout.isTTY) {
     throw new Refusal('Usage', '--html is a page for a browser; name a file for it with --out.', 'html');
   }
   return withWorkersLedger<ExitCode>(io, async (opened) => {
-    const found = user ? await findReceiptsOf(user, opened) : await findReceipts(id, opened);
+    const found = user
+      ? await findReceiptsOf(user, opened)
+      : isUser
+        ? await findReceiptsOfUser(id, opened)
+        : await findReceipts(id, opened);
     if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
     const pages = markReceipts(opened.ledger.sweeps, wanted.attempts ? found.pages : lastWordsOf(found.pages));
     if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);

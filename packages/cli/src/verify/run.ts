@@ -2,7 +2,7 @@ import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sw
 import type { SweepCounts, SweepRow, Verification } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { ExitCode, Io } from '../program/io';
-import { verifyBundle } from './receipt-bundle-check';
+import { verifyFirstBundle } from '../bundle/check-first-bundle';
 import { count } from '../sweep/reading-report';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
@@ -113,7 +113,14 @@ interface Found {
 function assess({ row, counts, found, result, ofRuns, root, given }: Found): SweepVerification {
   const anchored = root !== undefined;
   const expectedRoot = root ?? found.sealedRoot;
-  const ofRow = rowDifferences({ row, counts, receipts: found.receipts, root: found.root, expectedRoot, result });
+  const ofRow = rowDifferences({
+    row,
+    counts,
+    receipts: found.receipts,
+    root: found.root,
+    expectedRoot,
+    result,
+  }).filter(({ field }) => !ofRuns.some((one) => one.field === field));
   const differences = [...ofRuns, ...ofRow, ...found.differences];
   const differenceCount = found.differenceCount + ofRuns.length + ofRow.length;
   return {
@@ -125,7 +132,7 @@ function assess({ row, counts, found, result, ofRuns, root, given }: Found): Swe
     expectedRoot,
     differences,
     differenceCount,
-    notProven: unprovenFields(result),
+    notProven: unprovenFields(result, { row, anchored }),
   };
 }
 
@@ -163,12 +170,12 @@ function printVerification(io: Io, verification: SweepVerification): void {
   );
 }
 
-/** Checks a bundle by itself and prints what differs. */
-export async function verifyFile(
+/** Checks a bundle of version 0.1.0 by itself and prints what differs. Its header is proven only where the receipts do. */
+export async function verifyFirstFile(
   io: Io,
   { file, expectedRoot, part, json }: { file: string; expectedRoot: string | undefined; part: boolean; json: boolean },
 ): Promise<ExitCode> {
-  const verification = await verifyBundle({ file, expectedRoot, part });
+  const verification = await verifyFirstBundle({ file, expectedRoot, part });
   const { anchored, sweepId, runId, merkleRoot, receipts, leaves, notProven, differences, differenceCount } =
     verification;
   const comparedWith = anchored ? 'given' : 'bundle';

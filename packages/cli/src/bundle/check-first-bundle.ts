@@ -1,13 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { z } from 'zod';
 import { leafOf, SEALED_COLUMNS, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
 import { emptyRoot, isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
-import { z } from 'zod';
+import { BundleHeader } from './first-header';
+import type { HeaderDifference } from './first-header';
 import { Refusal } from '../program/errors';
-import { BundleHeader } from '../receipts/bundle-header';
-import type { HeaderDifference } from '../receipts/bundle-header';
-import { BUNDLE, VERSION } from '../receipts/receipt-bundle';
 import { printable } from '../terminal/output';
+import { BUNDLE, VERSION } from './write-first-bundle';
 
 const MOST_NAMED = 1_000;
 
@@ -73,7 +73,7 @@ export interface BundleVerification {
  * @param given.part The file is a part of a bundle on purpose: receipts may be missing.
  * @throws Refusal when the file cannot be read or is no bundle.
  */
-export async function verifyBundle({
+export async function verifyFirstBundle({
   file,
   expectedRoot,
   part = false,

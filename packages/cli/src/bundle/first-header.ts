@@ -5,7 +5,7 @@ import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { rankOf } from 'temporal-http-tasks/internal/policy/worst-outcome';
-import { TREE } from './receipt-bundle';
+import { TREE } from './write-first-bundle';
 
 /** What the first line of a bundle says that its receipts contradict. */
 export interface HeaderDifference {

@@ -1,0 +1,211 @@
+import { createHash, createPublicKey } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { rawPublicKey } from 'temporal-http-tasks/internal/ledger/log/seal-key';
+import { parseKey } from '@temporal-http-tasks/evidence/internal/verifier/checkpoint';
+import { verifyBundle } from '@temporal-http-tasks/evidence/internal/verifier/verify-bundle';
+import type {
+  EvidenceVerification,
+  VerifiedSection,
+} from '@temporal-http-tasks/evidence/internal/verifier/verify-bundle';
+import { Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { paint, print, printJson, printable, say } from '../terminal/output';
+import { count } from '../sweep/reading-report';
+import { printTable } from '../terminal/table';
+import { nodeCrypto } from './node-crypto';
+import { readCheckpointFile } from './write-bundle';
+
+/** A bundle to verify, with what is known from outside it. */
+export interface VerifyFile {
+  file: string;
+  roots: readonly string[];
+  /** Files with checkpoints that were kept. */
+  checkpoints: readonly string[];
+  /** Public keys, or files with them. */
+  keys: readonly string[];
+  json: boolean;
+}
+
+const FIRST_BYTES = 64;
+
+/**
+ * Returns the version of a bundle.
+ *
+ * @throws Refusal when the file cannot be read or is no bundle.
+ */
+export async function bundleVersion(file: string): Promise<1 | 2> {
+  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
+    throw new Refusal(
+      'Usage',
+      `--bundle: ${printable(file)} cannot be read (${error.code ?? 'unknown error'}).`,
+      'bundle',
+    );
+  });
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(FIRST_BYTES), 0, FIRST_BYTES, 0);
+    const text = buffer.toString('utf8', 0, bytesRead);
+    if (/^\{"bundle":"temporal-http-tasks receipts","version":1\b/.test(text)) return 1;
+    if (text.startsWith('{')) return 2;
+  } finally {
+    await handle.close();
+  }
+  throw new Refusal(
+    'Usage',
+    `--bundle: ${printable(file)} is no bundle of receipts; http-tasks receipts SWEEP --bundle FILE makes one.`,
+    'bundle',
+  );
+}
+
+/** Verifies a bundle of version 2 by itself and prints what differs. */
+export async function verifyFile(io: Io, given: VerifyFile): Promise<ExitCode> {
+  const { file, roots, json } = given;
+  const origin = await originOf(file);
+  const keys = await Promise.all(given.keys.map((key) => toVerifierKey(key, origin)));
+  const checkpoints = await Promise.all(given.checkpoints.map((name) => readCheckpointFile(name, 'checkpoint')));
+  const chunks = createReadStream(file, 'utf8') as AsyncIterable<string>;
+  const verification = await verifyBundle(chunks, nodeCrypto, { roots, checkpoints, keys });
+  if (json) printJson(io, { ...summaryOf(verification), ...verification });
+  else printVerification(io, verification);
+  if (!verification.anchored && verification.differenceCount === 0 && checkpoints.length > 0)
+    say(
+      io,
+      'Not verifiable: the checkpoint given has another size than the one in the bundle. Make the bundle with receipts ID --bundle FILE --checkpoint KEPT.',
+    );
+  else if (!verification.anchored && verification.differenceCount === 0)
+    say(
+      io,
+      'Not verifiable: whoever made the bundle could have chosen all of it. Give the root that the sweep returned (--root), a checkpoint that you kept (--checkpoint), or the public key of the log (--key).',
+    );
+  if (verification.ok) return 0;
+  return verification.differenceCount > 0 ? 1 : 3;
+}
+
+/** What is asked most, at the top of the document. */
+function summaryOf({ sections, complete }: EvidenceVerification): object {
+  const [first] = sections;
+  return {
+    version: 2,
+    ...(first && {
+      sweepId: first.head['sweepId'],
+      runId: first.head['firstRun'] ?? first.head['runId'],
+      merkleRoot: first.merkleRoot,
+      receipts: sections.reduce((sum, { receipts }) => sum + receipts, 0),
+      leaves: sections.reduce((sum, { sealed }) => sum + sealed, 0),
+    }),
+    complete,
+    proven: PROVEN,
+    claimed: CLAIMED,
+  };
+}
+
+const PROVEN = [
+  'each receipt is one that was sealed under the head, at its place',
+  'every field of the head is as it was sealed',
+];
+const CLAIMED = [
+  'that the calls had the outcomes that the receipts state: the providers have the last word',
+  'reason, requestedBy and unsigned approvals: the ledger recorded what it was told',
+  'the times: clocks of the machines that recorded them',
+];
+
+function printVerification(io: Io, verification: EvidenceVerification): void {
+  const { sections, differences, differenceCount, ok } = verification;
+  const rows = differences.map(({ line, field, problem }) => [
+    line === 0 ? '' : String(line),
+    field,
+    printable(problem),
+  ]);
+  if (rows.length > 0) printTable(io, ['Line', 'What', 'Problem'], rows);
+  if (differenceCount > rows.length) print(io, `and ${count(differenceCount - rows.length)} more`);
+  for (const section of sections) printSection(io, section);
+  if (ok) {
+    for (const line of PROVEN) print(io, `Proven:     ${line}.`);
+    for (const line of CLAIMED) print(io, `Claimed:    ${line}.`);
+    print(io, paint(io, 'green', 'Every receipt in it is one that was sealed, and every field is as it was.'));
+  } else if (differenceCount > 0) print(io, paint(io, 'red', 'The bundle does NOT contain what was sealed.'));
+  else print(io, paint(io, 'yellow', 'Not verifiable.'));
+}
+
+/** Members of a head that are shown to people, with their names. */
+const SHOWN = [
+  ['sweepId', 'Sweep'],
+  ['workflowId', 'Workflow'],
+  ['firstRun', 'First run'],
+  ['runId', 'Run'],
+  ['reason', 'Reason'],
+  ['request', 'Request'],
+  ['approvedBy', 'Approved by'],
+  ['startedAt', 'Started'],
+  ['endedAt', 'Ended'],
+  ['status', 'Status'],
+] as const;
+
+function printSection(
+  io: Io,
+  { head, merkleRoot, receipts, sealed, complete, anchoredBy, checkpoint }: VerifiedSection,
+): void {
+  const line = (name: string, text: string) => print(io, `${`${name}:`.padEnd(11)} ${printable(text)}`);
+  for (const [member, name] of SHOWN) {
+    const value = head[member];
+    if (value !== undefined && value !== null && value !== '')
+      line(name, typeof value === 'string' ? value : JSON.stringify(value));
+  }
+  line('Receipts', `${count(receipts)} of the ${count(sealed)} that were sealed${complete ? '' : '; not complete'}`);
+  line('Root', `${merkleRoot}${anchoredBy.includes('root') ? ' (as given)' : ''}`);
+  if (!checkpoint) return line('Checkpoint', 'none');
+  const { origin, size, time, signedBy } = checkpoint;
+  const at = time === undefined ? '' : ` of ${time}`;
+  const confirmed = anchoredBy.includes('checkpoint')
+    ? '; as given'
+    : anchoredBy.includes('key')
+      ? '; key as given'
+      : '';
+  const signed = signedBy.length > 0 ? `signed by ${signedBy.join(', ')}` : 'unsigned';
+  line('Checkpoint', `${count(size)} leaves of ${origin}${at}; ${signed}${confirmed}`);
+}
+
+async function originOf(file: string): Promise<string> {
+  let start = '';
+  for await (const chunk of createReadStream(file, 'utf8') as AsyncIterable<string>) {
+    start += chunk;
+    if (start.includes('\n')) break;
+  }
+  try {
+    const { head } = JSON.parse(start.slice(0, start.indexOf('\n'))) as { head?: { origin?: unknown } };
+    return String(head?.origin);
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * Returns a public key as a verifier key of signed notes. Takes one, or a file with one; or a PEM public key or its 32
+ * bytes in base64, for the log of this name.
+ *
+ * @throws Refusal
+ */
+export async function toVerifierKey(given: string, origin: string): Promise<string> {
+  const text = parseKey(given) ? given : ((await readFile(given, 'utf8').catch(() => undefined)) ?? given).trim();
+  if (parseKey(text)) return text;
+  const raw = rawKeyOf(text);
+  if (raw?.length !== 32)
+    throw new Refusal(
+      'Usage',
+      '--key must be a public key as http-tasks seal keygen prints it (NAME+ID+KEY, PEM or base64), or a file with one.',
+      'key',
+    );
+  const tagged = Buffer.concat([Buffer.from([1]), raw]);
+  const id = createHash('sha256').update(`${origin}\n`).update(tagged).digest().subarray(0, 4).toString('hex');
+  return `${origin}+${id}+${tagged.toString('base64')}`;
+}
+
+function rawKeyOf(text: string): Buffer | undefined {
+  if (!text.startsWith('-----BEGIN PUBLIC KEY-----')) return Buffer.from(text, 'base64');
+  try {
+    const key = createPublicKey(text);
+    return key.asymmetricKeyType === 'ed25519' ? rawPublicKey(key) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,61 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { rawPublicKey } from 'temporal-http-tasks/internal/ledger/log/seal-key';
+import { defineGroup, literalOption, subcommand } from '../program/command';
+import type { CommonOptions } from '../program/command';
+import { Refusal } from '../program/errors';
+import type { ExitCode } from '../program/io';
+import { withWorkersLedger } from '../ledger/open-ledger';
+import { printExactly, printJson, printable, say } from '../terminal/output';
+
+const KEYGEN = subcommand<CommonOptions & { out?: string }>('keygen', {
+  summary: 'make a key for HTTP_TASKS_SEAL_KEY',
+  description:
+    'Writes an Ed25519 key as PKCS#8 PEM into a new file that only you can read, for HTTP_TASKS_SEAL_KEY_FILE of the workers, ' +
+    'and prints its public key, which auditors get for verify --key. To replace a key, put the new one before the old one ' +
+    'in the file for at least as long as checkpoints of the old one are of use: both sign.',
+  examples: ['http-tasks seal keygen --out seal-key.pem'],
+  options: [literalOption('--out <file>', 'the new file for the private key (required)')],
+  run: async (io, { out, json }) => {
+    if (out === undefined) throw new Refusal('Usage', '--out is missing: name a new file for the private key.', 'out');
+    const { privateKey } = generateKeyPairSync('ed25519');
+    await writeFile(out, privateKey.export({ format: 'pem', type: 'pkcs8' }), { flag: 'wx', mode: 0o600 }).catch(
+      (error: NodeJS.ErrnoException) => {
+        const why =
+          error.code === 'EEXIST' ? 'exists; name another file' : `cannot be created (${error.code ?? 'unknown'})`;
+        throw new Refusal('Usage', `--out: ${printable(out)} ${why}.`, 'out');
+      },
+    );
+    const publicKey = createPublicKey(createPrivateKey(privateKey.export({ format: 'pem', type: 'pkcs8' })));
+    const key = rawPublicKey(publicKey).toString('base64');
+    const pem = String(publicKey.export({ format: 'pem', type: 'spki' }));
+    if (json) printJson(io, { file: out, publicKey: key, pem });
+    else {
+      printExactly(io, pem);
+      say(io, `The private key is in ${printable(out)}. The public key, for verify --key: ${key}`);
+    }
+    return 0;
+  },
+});
+
+const CHECKPOINT = subcommand<CommonOptions>('checkpoint', {
+  summary: 'bring the log up to date and print its latest checkpoint',
+  description:
+    'The checkpoint is a signed note (C2SP): the name of the log, its size, its root, and signatures of HTTP_TASKS_SEAL_KEY, or the ' +
+    'line "unsigned". Keep it where the ledger cannot be rewritten from; verify --since compares the ledger with it later.',
+  examples: ['http-tasks seal checkpoint > kept.checkpoint', 'http-tasks verify --since kept.checkpoint'],
+  run: async (io, { json }) =>
+    withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
+      const { checkpoint } = await ledger.log.seal();
+      const { origin, keys } = await ledger.log.state();
+      if (json) printJson(io, { origin, keys, ...checkpoint });
+      else printExactly(io, checkpoint.note);
+      return 0;
+    }),
+});
+
+/** `http-tasks seal …`: the key that signs checkpoints of the log, and the latest checkpoint. */
+export const sealCommand = defineGroup(
+  'The log of the ledger: its key and its checkpoints. Workers write and export checkpoints by themselves.',
+  [KEYGEN, CHECKPOINT],
+);
