@@ -21,7 +21,7 @@ const MAX_USERS = 10_000;
 const MAX_SWEEP_USERS = 1_000_000;
 const MAX_CONCURRENCY = 100;
 const MAX_PAIRS = 99;
-/** So many users more are taken for the throughput than for the latency. */
+/** Factor by which the throughput takes more users than the latency. */
 const CONCURRENT_FACTOR = 3;
 /** The sweeps whose memory is compared have twice, and twenty times, as many users as the others. */
 const MEMORY_FACTORS = { small: 2, large: 20 };

@@ -7,9 +7,9 @@ export interface BenchUser {
   batchUserId: string;
 }
 
-/** Makes the calls of one off-boarding without anything around them: no retry, no record, no check of the answer. */
+/** Makes the calls of one offboarding without anything around them: no retry, no record, no check of the response. */
 export interface BareLoop {
-  /** Answers how many calls it made. */
+  /** Returns the number of calls it made. */
   offboard(user: BenchUser): Promise<number>;
   close(): Promise<void>;
 }

@@ -10,7 +10,7 @@ import { WORKFLOWS } from 'temporal-http-tasks/internal/workflow-modules';
 export interface BenchSize {
   /** Users one after the other, for the latency. */
   sequential: number;
-  /** Users at once and in all, for the throughput. */
+  /** Concurrent users and all users, for the throughput. */
   concurrency: number;
   concurrent: number;
 }
@@ -24,7 +24,7 @@ export interface Measurements {
   calls: number;
 }
 
-/** The bare loop is so fast that as many users as for the workflow would be over before a clock can tell. */
+/** The bare loop is so fast that as many users as for the workflow would be over before a clock can measure it. */
 const BARE_FACTOR = 10;
 const WARM_UP = 3;
 
@@ -82,7 +82,7 @@ const nothing = (): void => undefined;
 const QUIET = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
 const NOBODY: BenchUser = { plaidUserId: '', batchUserId: '' };
 
-/** Nobody is off-boarded twice: every user is seeded when needed. */
+/** No user is offboarded twice: each is seeded when needed. */
 class BenchUsers {
   constructor(private readonly stack: LocalStack) {}
 

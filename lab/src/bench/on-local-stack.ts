@@ -11,7 +11,7 @@ interface Measured {
   figures: Figures;
 }
 
-/** Brings a local stack up, measures on it, reports, and answers 0 only if all figures keep their limits. */
+/** Brings a local stack up, measures on it, reports, and returns 0 only if all figures keep their limits. */
 export async function measureOnLocalStack<T extends Measured>(
   io: Io,
   measure: (stack: LocalStack) => Promise<T>,

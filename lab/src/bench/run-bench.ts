@@ -10,7 +10,7 @@ import { printFigureTable } from './print-figures';
 
 const MEGABYTE = 1_000_000;
 
-/** Measures, prints the figures, and answers 0 only if all of them keep their limits. */
+/** Measures, prints the figures, and returns 0 only if all of them keep their limits. */
 export async function runBench(io: Io, { size, json }: { size: BenchSize; json: boolean }): Promise<ExitCode> {
   return measureOnLocalStack(
     io,

@@ -17,7 +17,7 @@ const PAUSE_MS = { least: 300, most: 2_500 };
 const OUTAGE_MS = 6_000;
 
 /**
- * Takes processes away at moments that nobody chose, until the sweep is over or enough was done: workers by SIGKILL, the
+ * Takes processes away at random moments, until the sweep is over or enough was done: workers by SIGKILL, the
  * ledger twice, and the Temporal server once.
  */
 export async function disturb(
@@ -37,7 +37,7 @@ export async function disturb(
     await stage.workers.killOne(Math.floor(random() * 1_000));
     done.kills += 1;
     progress.step();
-    // Beside the kills and not in their place, so that both come together too.
+    // Besides the kills and not instead of them, so that both come together too.
     if (!over.aborted && [at(1 / 4), at(3 / 4)].includes(done.kills) && done.ledgerOutages < 2) {
       const outages = done.kills === at(1 / 4) && at(1 / 4) === at(3 / 4) ? 2 : 1;
       for (let outage = 0; outage < outages; outage += 1) {

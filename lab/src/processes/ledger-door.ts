@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'libsql';
 
-/** A way to the ledger that can be shut: nobody can write it then. */
+/** A way to the ledger that can be shut, so that it cannot be written. */
 export interface LedgerDoor {
   /** Where workers find the ledger. */
   url: string;
@@ -14,7 +14,7 @@ export interface LedgerDoor {
 }
 
 /**
- * Opens a way to a ledger. The file of libSQL is shut by a lock that somebody else holds; the way to a Postgres by
+ * Opens a way to a ledger. The file of libSQL is shut by a lock of another process; the way to a Postgres by
  * breaking all its connections and refusing new ones, which is what its clients see of a server that is restarted.
  */
 export async function openLedgerDoor(url: string): Promise<LedgerDoor> {

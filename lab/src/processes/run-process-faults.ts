@@ -52,10 +52,10 @@ export interface ProcessResults {
 }
 
 const WORKERS = 2;
-/** So often a person asks for the result of a sweep whose server is away. */
+/** How many times the result of a sweep is asked for while its server is away. */
 const ASK_AGAIN_MS = 1_000;
 
-/** Runs one sweep in peace and one whose processes are taken away; answers 0 only if both come to the same. */
+/** Runs one sweep in peace and one whose processes are taken away; returns 0 only if both come to the same. */
 export async function runProcessFaults(io: Io, options: ProcessFaultsOptions): Promise<ExitCode> {
   return withInterruption(async ({ wished }) => {
     const stage = await openStage({

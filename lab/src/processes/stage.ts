@@ -26,7 +26,7 @@ export interface Stage {
   ledger: LedgerDoor;
   /** The settings of the workers. */
   settings: Readonly<Record<string, string>>;
-  /** Makes users at both providers, and some bystanders; answers the name of their file. */
+  /** Makes users at both providers, and some bystanders; returns the name of their file. */
   users(prefix: string, count: number): Promise<string>;
   /** Ends the Temporal server and starts it again over the same file. */
   restartServer(): Promise<void>;

@@ -15,7 +15,7 @@ interface Worker {
   logFile: string;
 }
 
-/** Workers in processes of their own, as an operator runs them. One that was killed is replaced at once. */
+/** Workers in processes of their own, as an operator runs them. One that was killed is replaced immediately. */
 export class WorkerCrew {
   readonly #settings: Readonly<Record<string, string>>;
   readonly #folder: string;
@@ -32,7 +32,7 @@ export class WorkerCrew {
     await Promise.all(Array.from({ length: count }, () => this.#add()));
   }
 
-  /** Kills one worker without any warning, and starts another; answers when that one polls. */
+  /** Kills one worker without any warning, and starts another; resolves when that one polls. */
   async killOne(place: number): Promise<void> {
     const [worker] = this.#workers.splice(place % this.#workers.length, 1);
     if (!worker) throw new Error('There is no worker to kill.');

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Pool } from 'undici';
 
-/** A bare loop to be run: whom to off-board where, and how many at a time. */
+/** A bare loop to be run: which users to offboard where, and how many at a time. */
 export interface BareSweep {
   url: string;
   clientId: string;
@@ -14,10 +14,10 @@ export interface BareSweep {
 }
 
 /**
- * The calls of a sweep for each user and nothing else: no ledger, no schema, no retry, no check of an answer but its
- * status. In a process of its own, as the sweep's worker is, so that both have a core beside the simulators'.
+ * The calls of a sweep for each user and nothing else: no ledger, no schema, no retry, no check of a response but its
+ * status. In a process of its own, as the sweep's worker is, so that both have a core besides the simulators'.
  *
- * @returns How long it took, in milliseconds, from the first call to the last answer.
+ * @returns How long it took, in milliseconds, from the first call to the last response.
  */
 export async function runBareSweep(sweep: BareSweep): Promise<number> {
   const child = fork(__filename, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });

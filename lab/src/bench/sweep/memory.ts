@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const EVERY_MS = 250;
 
-/** Watches how much memory a process holds; on Linux, where the kernel tells it in /proc. */
+/** Watches how much memory a process holds; on Linux, where the kernel reports it in /proc. */
 export class MemoryWatch {
   readonly #samples: number[] = [];
   readonly #timer: NodeJS.Timeout;

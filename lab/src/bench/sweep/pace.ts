@@ -1,6 +1,6 @@
 const EVERY_MS = 250;
 
-/** Watches a count that grows, and tells whether it grew as fast towards the end as in the beginning. */
+/** Watches a count that grows, and reports whether it grew as fast towards the end as in the beginning. */
 export class PaceWatch {
   readonly #samples: { atMs: number; count: number }[] = [];
   readonly #timer: NodeJS.Timeout;

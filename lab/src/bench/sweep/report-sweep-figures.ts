@@ -15,7 +15,7 @@ export interface SweepReport {
   words: Readonly<Record<string, string>>;
 }
 
-/** Measures on a stand of its own, prints the figures, and answers 0 only if all of them keep their limits. */
+/** Measures on a stand of its own, prints the figures, and returns 0 only if all of them keep their limits. */
 export async function reportSweepFigures(
   io: Io,
   { size, json, words, ledgerUrl }: SweepReport,

@@ -27,7 +27,7 @@ const WORDS: Readonly<Record<string, string>> = {
   sealThroughput: 'sealing its receipts and deleting its ids',
 };
 
-/** Measures one sweep over very many users beside a small one, prints the figures, and answers 0 only if all keep their limits. */
+/** Measures one sweep over very many users and a small one, prints the figures, and returns 0 only if all keep their limits. */
 export async function runLargeSweepBench(
   io: Io,
   { size, json }: { size: LargeSweepBenchSize; json: boolean },
@@ -35,7 +35,7 @@ export async function runLargeSweepBench(
   return reportSweepFigures(io, { size, json, words: WORDS }, (stand) => figuresOf(io, stand, size));
 }
 
-/** That everybody was brought to a good end is asked by every measured sweep: without it there are no figures. */
+/** Every measured sweep checks that all users succeeded: without that there are no figures. */
 async function figuresOf(io: Io, stand: SweepStand, size: LargeSweepBenchSize): Promise<Figures> {
   const measured = async (users: number): Promise<Measured> => {
     say(io, `A sweep over ${users} users, between bare loops over ${size.bare}`);

@@ -21,7 +21,7 @@ export interface SweepBenchSize {
 const WARM_UP_USERS = 2_000;
 const SLOW_ANSWER_MS = 20;
 
-/** Measures sweeps beside bare loops, prints the figures, and answers 0 only if all of them keep their limits. */
+/** Measures sweeps and bare loops, prints the figures, and returns 0 only if all of them keep their limits. */
 export async function runSweepBench(
   io: Io,
   { size, json }: { size: SweepBenchSize; json: boolean },

@@ -29,7 +29,7 @@ const WARM_UP_USERS = 1_000;
 const JOINS_AT = 0.25;
 const LOOK_MS = 20;
 
-/** Measures how much faster two workers are than one on one ledger, prints the figures, and answers 0 only if all keep their limits. */
+/** Measures how much faster two workers are than one on one ledger, prints the figures, and returns 0 only if all keep their limits. */
 export async function runWorkersBench(
   io: Io,
   { size, ledgerUrl, json }: { size: WorkersBenchSize; ledgerUrl: string | undefined; json: boolean },

@@ -24,7 +24,7 @@ export class SweepStand {
 
   constructor(private readonly stack: LocalStack) {}
 
-  /** How long the simulators take for an answer from now on. */
+  /** Sets how long the simulators take for a response from now on. */
   answerAfter(latencyMs: number): void {
     this.#latencyMs = latencyMs;
     this.stack.simulators.plaid.configure({ latencyMs });
@@ -72,7 +72,7 @@ export class SweepStand {
     return perSecond(users, ms);
   }
 
-  /** Who is gone is gone; the simulators would keep them, and their calls, for ever. */
+  /** The simulators would keep deleted users, and their calls, forever. */
   #forget(): void {
     this.stack.simulators.plaid.reset();
     this.answerAfter(this.#latencyMs);

@@ -48,7 +48,7 @@ export async function ask<T>(method: Method, path: string, body?: unknown, signa
   );
 }
 
-/** What to tell the person. */
+/** What to show to the person. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

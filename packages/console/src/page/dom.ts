@@ -1,4 +1,4 @@
-/** What an element can be given beside its children. */
+/** What an element can be given besides its children. */
 export interface ElementOptions {
   class?: string;
   text?: string;
@@ -25,12 +25,12 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Puts these in the place of everything that stands in an element. */
+/** Replaces the element's children. */
 export function fill(target: Element, ...children: Child[]): void {
   target.replaceChildren(...children.filter((child) => child !== undefined && child !== false));
 }
 
-/** A link to another site, or the text alone where it is no web address. */
+/** A link to another site, or the text alone if it is not a web address. */
 export function outsideLink(url: string, text: string): Node {
   if (!/^https?:\/\//.test(url)) return document.createTextNode(text);
   return element('a', { text, attributes: { href: url, target: '_blank', rel: 'noopener noreferrer' } });

@@ -43,7 +43,7 @@ export class InputForm {
   #controls: Control[] = [];
   #value: JsonObject = {};
   #json: HTMLTextAreaElement | undefined;
-  /** Why what is typed is no JSON; by field, `` for the whole. */
+  /** Why what is typed is not JSON; by field, `` for the whole. */
   #unreadable = new Map<string, string>();
 
   constructor(fields: readonly FormField[], onChange: () => void) {
@@ -57,7 +57,7 @@ export class InputForm {
     return this.#value;
   }
 
-  /** Shows what is wrong at the fields; those that nobody touched yet keep quiet unless `all` is asked for. Answers whether anything is wrong. */
+  /** Shows what is wrong at the fields; untouched ones show nothing unless `all` is given. Returns whether anything is wrong. */
   showProblems(problems: readonly InputProblem[], all: boolean): boolean {
     const found = [...[...this.#unreadable].map(([field, message]) => ({ field, message })), ...problems];
     for (const control of this.#controls) {

@@ -11,7 +11,7 @@ const BEARER_TOKEN = 'plaidUserToken';
 const WAIT_MS = 120;
 const FOLLOW_MS = 700;
 
-/** Off-boards one user: a dry run first, then, with its name typed, the real one. */
+/** Offboards one user: a dry run first, then, with its name typed, the real one. */
 export class OffboardView {
   readonly node: HTMLElement;
   readonly #signal: AbortSignal;
@@ -26,7 +26,7 @@ export class OffboardView {
   #timer: number | undefined;
   #busy = false;
 
-  /** @param signal Fires when the person has gone on to something else. */
+  /** @param signal Aborts when the person has left this view. */
   constructor(signal: AbortSignal) {
     this.#signal = signal;
     const opened = element(
@@ -87,7 +87,7 @@ export class OffboardView {
     this.#real.disabled = this.#dry.disabled || this.#tried !== JSON.stringify(this.#input);
   }
 
-  /** Shows what is wrong; answers whether nothing is. */
+  /** Shows what is wrong; returns whether nothing is. */
   async #check(all: boolean): Promise<boolean> {
     const { problems } = await ask<{ problems: InputProblem[] }>(
       'POST',
@@ -109,7 +109,7 @@ export class OffboardView {
       this.#draw();
       const run = await ask<StartedRun>('POST', '/api/offboardings', { input: { ...input, dryRun }, confirm });
       const page = await this.#follow(run);
-      // Whoever has done it once looks again before it is done once more.
+      // After it was done once, a look is required before it is done again.
       this.#tried = dryRun && page.closedAt !== undefined ? JSON.stringify(input) : undefined;
     } catch (error) {
       this.#failed(error);

@@ -9,7 +9,7 @@ import { stepsView, when } from './run-steps.js';
 
 const AGAIN_MS = 3_000;
 
-/** Off-boardings and sweeps, newest first; looked at again while the page is open. */
+/** Offboardings and sweeps, newest first; looked at again while the page is open. */
 export class RunsView {
   readonly node = element('article', { class: 'page' });
   readonly #list = element('div', { class: 'cards runs' });
@@ -92,7 +92,7 @@ function runCard(run: RunLine, open: boolean, where: Pick<Question, 'environment
   });
   const show = (page: RunPage): void => {
     card.dataset['open'] = 'true';
-    // The list tells how those stand that are under way; of the others it would have to ask for each.
+    // The list contains the state of those in progress; for the others it would have to ask one by one.
     fill(more, run.progress === undefined && progressOf(page), stepsView(page));
   };
   const load = async (): Promise<void> => {

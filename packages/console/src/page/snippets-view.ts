@@ -49,7 +49,7 @@ export class SnippetsView {
         },
       });
     });
-    // Drawing them anew at every key would take the focus away.
+    // Drawing them again at every key would take the focus away.
     if (
       this.#tabs.childElementCount !== tabs.length ||
       this.#tabs.querySelector('[aria-selected=true]')?.getAttribute('data-language') !== chosen?.language

@@ -3,7 +3,7 @@ import { ask, messageOf } from './api.js';
 import { element, fill } from './dom.js';
 
 const WAIT_MS = 80;
-/** A longer list helps nobody; a further word does. */
+/** Maximum number of tasks that are shown; a further word narrows them down. */
 const MOST_SHOWN = 200;
 
 /** The tasks with a search field over them; the field and the list are kept while tasks are looked at. */
@@ -42,7 +42,7 @@ export class TaskList {
     const mine = this.#asked;
     try {
       const found = await ask<TaskLine[]>('GET', `/api/tasks?query=${encodeURIComponent(this.#search.value)}`);
-      // An earlier question may be answered later.
+      // The response to an earlier question may arrive later.
       if (mine === this.#asked) this.#draw(found);
     } catch (error) {
       if (mine === this.#asked) this.#said.textContent = messageOf(error);
@@ -72,12 +72,12 @@ export class TaskList {
     fill(this.#list, ...shown.map((task) => element('li', {}, lineOf(task))));
     this.mark(this.#current);
     if (held === undefined) return;
-    // Somebody was faster than the answer: what they had in hand, or else what stands first, stays in hand.
+    // The person was faster than the response: what they had in hand, or else what stands first, stays in hand.
     const links = [...this.#list.querySelectorAll('a')];
     (links.find((link) => link.dataset['task'] === held) ?? links[0] ?? this.#search).focus();
   }
 
-  /** What is shown may still be the answer to what was typed before. */
+  /** What is shown may still belong to what was typed before. */
   async #openFirst(): Promise<void> {
     window.clearTimeout(this.#timer);
     await this.load();

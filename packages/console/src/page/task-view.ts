@@ -30,7 +30,7 @@ export class TaskView {
   #timer: number | undefined;
   #prepared = 0;
 
-  /** @param signal Fires when the person has gone on to something else. */
+  /** @param signal Aborts when the person has left this view. */
   constructor(task: TaskPage, canRun: boolean, signal: AbortSignal) {
     this.#task = task;
     this.#signal = signal;
@@ -64,7 +64,7 @@ export class TaskView {
     this.#timer = window.setTimeout(() => void this.#prepare(false), WAIT_MS);
   }
 
-  /** Answers nothing when the input is wrong, which is then shown, or was changed meanwhile. */
+  /** Returns nothing if the input is wrong, which is then shown, or was changed meanwhile. */
   async #prepare(all: boolean): Promise<PreparedCall | undefined> {
     this.#prepared += 1;
     const mine = this.#prepared;
