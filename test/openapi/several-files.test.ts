@@ -171,7 +171,9 @@ describe('A document in several files', () => {
 
     it('is not read over http from another machine, by a redirect, or without end', async () => {
       expect((await rejectionOf(readOpenApiDocument('http://example.com/openapi.json'))).message).toMatch(/use https/);
-      expect((await rejectionOf(readOpenApiDocument(`http://${host}/moved.yml`))).message).toMatch(/responded with 302/);
+      expect((await rejectionOf(readOpenApiDocument(`http://${host}/moved.yml`))).message).toMatch(
+        /responded with 302/,
+      );
       expect(
         (await rejectionOf(readOpenApiDocument(`http://${host}/endless.yml`, { maxBytes: 1024 * 1024 }))).message,
       ).toMatch(/more than 1 MB/);
