@@ -5,7 +5,13 @@ const SETTING = /^(?:PLAID|BATCH|HTTP_TASKS|OTEL)_[A-Z_]*[A-Z]$/;
 
 /** Returns the names of all settings that the sources read. A setting that ends in `_FILE` belongs to the one without. */
 export function settingsInSource(): string[] {
-  return ['src/tasks', 'src/config', 'packages/cli/src/providers', 'packages/testing/src/temporal-server']
+  return [
+    'src/tasks',
+    'src/config',
+    'packages/cli/src/providers',
+    'packages/testing/src/temporal-server',
+    'src/operator-policy',
+  ]
     .flatMap(parsedSources)
     .filter(({ fileName }) => !fileName.endsWith('/setting-table.ts'))
     .flatMap((source) => [...nodesOf(source)])
