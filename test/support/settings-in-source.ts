@@ -7,6 +7,7 @@ const SETTING = /^(?:PLAID|BATCH|HTTP_TASKS|OTEL)_[A-Z_]*[A-Z]$/;
 export function settingsInSource(): string[] {
   return [
     'src/tasks',
+    'src/providers',
     'src/config',
     'packages/cli/src/providers',
     'packages/testing/src/temporal-server',
