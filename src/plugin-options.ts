@@ -23,6 +23,12 @@ export interface HttpTasksPluginOptions {
    */
   providers?: readonly (Provider | typeof plaid | typeof batch)[];
   /**
+   * Accounts of providers besides their default ones, each with settings of its own: `['courier/acme']` reads
+   * `COURIER_TOKEN__ACME`. A user's `account` chooses one.
+   * @default HTTP_TASKS_ACCOUNTS
+   */
+  accounts?: readonly string[];
+  /**
    * Your own sources of users for sweeps, by the name in the input's `source.custom.name`:
    * `{ closedAccounts: (options) => new ClosedAccounts(options) }` for
    * `{"custom": {"name": "closedAccounts", "options": …}}`. Anyone who may start a workflow chooses the options, so

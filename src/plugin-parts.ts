@@ -19,6 +19,7 @@ import { ProviderSet, servicesOf } from './providers/provider-set';
 import { batch, plaid } from './providers/catalogue';
 import type { Catalogue } from './providers/catalogue';
 import { CATALOGUE_SERVICES } from './providers/catalogue-services';
+import { Accounts, mainServiceOf } from './tasks/accounts';
 import { servicesFor } from './tasks/needed-services';
 
 /** A service of Nexus as a worker takes it. */
@@ -54,25 +55,30 @@ export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): 
   ];
   const required = servicesOf(providers);
   const policy = readPolicy(env);
-  const given = settings ?? readSettings(env, needed, required);
-  const missing = required.find(({ name }) => !given.sender.services.has(name));
+  const given = settings ?? readSettings(env, needed, required, options.accounts);
+  const accounts = new Accounts(given.accounts);
+  const missing = required.find(({ name }) => !given.sender.services.has(name) && accounts.of(name).length === 0);
   if (missing) throw new TypeError(`The settings that were given have none of the provider ${missing.name}.`);
   const read = { ...given, limits: withLimits(given.limits, options.limits) };
-  const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
+  const misspelt = settings
+    ? []
+    : [...unknownSettings(env), ...nearMisses(env, [...services, ...accounts.servicesAt(services)])];
   return {
     activities: createHttpTaskActivities({
       settings: read,
       catalogue,
-      providers: new ProviderSet(providers),
+      providers: new ProviderSet(providers, accounts),
       sources,
       policy,
       onLedgerEvent,
     }),
-    nexusService: (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined,
+    nexusService: (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue, accounts) : undefined,
     searchAttributes: searchAttributes ?? read.searchAttributes,
     chunkSlots: read.limits.chunkSlots,
     uiUrl: read.ui,
-    notes: settings ? undefined : { settings: read, services: services.map(({ name }) => name), misspelt },
+    notes: settings
+      ? undefined
+      : { settings: read, services: [...services, ...accounts.servicesAt(services)].map(({ name }) => name), misspelt },
     keyLines: keyBindings(env, needed)
       .filter(({ service }) => read.sender.services.has(service))
       .map(bindingLine),
@@ -106,12 +112,13 @@ export function noteSetup({ settings, services, misspelt }: Notes, { options }: 
   logger.info(setupText(setupLine(settings, services, { taskQueue, workflows, ...own })), { plugin });
 }
 
-function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {
+function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue, accounts: Accounts): NexusService {
   return createNexusService({
     hasher: createSubjectHasher(ledger.subjectKey),
+    serviceNameAt: (provider, account) => accounts.serviceNameAt(provider, account),
     environmentOf: (name) =>
       sender.services.get(name)?.environment ??
-      CATALOGUE_SERVICES.find((service) => service.name === name)?.defaultEnvironment ??
+      CATALOGUE_SERVICES.find((service) => service.name === mainServiceOf(name))?.defaultEnvironment ??
       ONLY_ENVIRONMENT,
     catalogue,
   });

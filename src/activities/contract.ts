@@ -19,6 +19,8 @@ export interface StepContext {
   holdSubjects: readonly string[];
   /** The user whose IDs replace the placeholders in the input. */
   target?: TargetReference;
+  /** The account at the task's provider; absent for the default account. */
+  account?: string;
 }
 
 /** The result of a task's activity for a workflow of this package. */
@@ -38,7 +40,11 @@ export type TaskSettling = Partial<Pick<HttpTask, 'settle' | 'absentCodes' | 'ab
 
 /** The user to offboard, as the input of a run's first activity. */
 export interface PrepareOffboarding {
-  user: Omit<NamedIds, 'itemIds'> & { sweepId?: string | undefined; seq?: number | undefined };
+  user: Omit<NamedIds, 'itemIds'> & {
+    account?: string | undefined;
+    sweepId?: string | undefined;
+    seq?: number | undefined;
+  };
   itemIds?: readonly string[];
   usesBatch: boolean;
   /** What decides about the steps; absent in runs of earlier versions, which make their plan themselves. */
@@ -91,6 +97,8 @@ export interface Preparation {
   };
   /** The search attributes that the run may write; absent if there are none, and in results of earlier versions. */
   searchAttributes?: string[];
+  /** The account of the user at each of these providers; absent for the default account of all. */
+  accounts?: Record<string, string>;
 }
 
 /** The end of a run, to be recorded in the ledger. */
@@ -103,6 +111,8 @@ export interface RecordEnd {
   answers?: Readonly<Record<string, number>>;
   subject: string;
   environment: string;
+  /** From {@link Preparation}. */
+  accounts?: Readonly<Record<string, string>>;
   steps: readonly StepResult[];
   compensations: readonly CompensationLine[];
 }

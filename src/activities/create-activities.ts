@@ -87,7 +87,8 @@ export function createHttpTaskActivities(given: {
     createTaskSender(settings.sender, { moreSecrets, connectionsPerOrigin: settings.limits.connectionsPerOrigin }),
   );
   const sender = observeSender(connections, metrics);
-  const documentedLimit = documentedLimits(catalogue.tasks.map(({ service }) => service));
+  const mainServices = [...new Set(catalogue.tasks.map(({ service }) => service))];
+  const documentedLimit = documentedLimits([...mainServices, ...providers.accounts.servicesAt(mainServices)]);
   const budgets = observeBudgets(createCallBudgets({ rates: ledger.rates, documentedLimit }), metrics);
   const searchAttributes = new Map<string, readonly string[]>();
   const dependencies = {
@@ -117,7 +118,10 @@ export function createHttpTaskActivities(given: {
   };
   // A task whose service is not configured keeps its activity, which reports that instead of being retried forever.
   const activities = {
-    ...retries.ofActivities(catalogue.tasks, createTaskActivities(catalogue.tasks, { ...dependencies, sweeps })),
+    ...retries.ofActivities(
+      catalogue.tasks,
+      createTaskActivities(catalogue.tasks, { ...dependencies, sweeps, accounts: providers.accounts }),
+    ),
     ...createOffboardingActivities(dependencies),
     ...observeSnapshots(sweepActivities, metrics),
   };

@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { accountOf, mainServiceOf } from '../tasks/accounts';
 import { effectOf } from '../tasks/effect';
 import { notAllowed as taskNotAllowed } from '../http/to-failure';
 import type { DailyLimit } from '../ledger/ledger';
@@ -47,7 +48,7 @@ export function refuseForbiddenCall(
     typeof input === 'object' && input !== null ? Reflect.get(input, 'reason_code') : undefined;
   const call = {
     task: task.name,
-    service: task.service.name,
+    service: mainServiceOf(task.service.name),
     generic: task.generic,
     effect: effectOf(task, input),
     environment,
@@ -80,6 +81,8 @@ export function dayIsFull(mostUsers: number | undefined): Violation {
 export interface BeginningPlan extends Omit<GovernedPlan, 'environmentOf'> {
   services: ReadonlyMap<string, { readonly environment: string }>;
   dryRun: boolean;
+  /** Of the one user; a sweep may have users of every account. @default all accounts */
+  account?: string | undefined;
 }
 
 /**
@@ -89,10 +92,22 @@ export interface BeginningPlan extends Omit<GovernedPlan, 'environmentOf'> {
  */
 export function refuseForbiddenPlan(policy: Governing, plan: BeginningPlan, now?: Date): void {
   if (!policy) return;
-  const { services } = plan;
-  const environmentOf = (provider: string) => services.get(provider)?.environment ?? ONLY_ENVIRONMENT;
-  refuseViolation(planProblem(policy.rules, { ...plan, environmentOf }));
+  const { services, account } = plan;
+  const accounts = 'account' in plan ? [account] : accountsIn(services);
+  for (const one of accounts)
+    refuseViolation(planProblem(policy.rules, { ...plan, environmentOf: environmentAt(services, one) }));
   if (now && !plan.dryRun) refuseViolation(timeProblem(policy.rules, now));
+}
+
+/** The default account, and every other. */
+function accountsIn(services: BeginningPlan['services']): (string | undefined)[] {
+  return [undefined, ...new Set([...services.keys()].flatMap((service) => accountOf(service) ?? []))];
+}
+
+/** The environment of a provider in an account; in its default account where it does not have this one. */
+function environmentAt(services: BeginningPlan['services'], account: string | undefined) {
+  return (provider: string): string =>
+    (services.get(`${provider}/${account ?? ''}`) ?? services.get(provider))?.environment ?? ONLY_ENVIRONMENT;
 }
 
 /** Returns what in the policy of this process keeps a sweep from its next users, or undefined. */
@@ -106,9 +121,11 @@ export function sweepProblem(
   const { rules } = policy;
   const plan = JSON.parse(planText) as ChunkPlan;
   const steps: StepPlan = stepsPlan === undefined ? NO_STEPS : (JSON.parse(stepsPlan) as StepPlan);
-  const environmentOf = (provider: string) => services.get(provider)?.environment ?? ONLY_ENVIRONMENT;
+  const ofPlan = accountsIn(services).map((account) =>
+    planProblem(rules, { reason: plan.reason.code, steps, environmentOf: environmentAt(services, account) }),
+  );
   return (
-    planProblem(rules, { reason: plan.reason.code, steps, environmentOf }) ??
+    ofPlan.find((violation) => violation !== undefined) ??
     sizeProblem(rules, total) ??
     (plan.dryRun ? undefined : timeProblem(rules, now))
   );

@@ -1,6 +1,7 @@
 import type { ServiceSettings } from '../config/service-settings';
 import type { Receipt, SettledStep, SubjectHistory } from '../ledger/ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
+import type { TargetRow } from '../ledger/sweeps/sweep-types';
 import { identitiesOf, ONLY_ENVIRONMENT, subjectsOf } from '../ledger/user-subjects';
 import type { Identity } from '../ledger/user-subjects';
 import type { StepResult } from '../policy/offboard-result';
@@ -12,8 +13,9 @@ import type { TargetUser } from '../policy/target-user';
 import { idAt, idsOf, placeOf } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
 import { fitsInRoute } from '../providers/batch/fields';
-import type { ProviderSet, StepChoices } from '../providers/provider-set';
+import type { NamedUser, ProviderSet, StepChoices } from '../providers/provider-set';
 import type { Catalogue } from '../providers/catalogue';
+import { accountOf } from '../tasks/accounts';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { requireChildOfSweep, requireRunOf } from './callers';
 import type { CallingRun, Callers } from './callers';
@@ -28,7 +30,7 @@ import type {
 import { findTarget } from './find-target';
 import { dailyLimit, dayIsFull, notAllowed, refuseForbiddenCall, refuseForbiddenPlan } from './governed';
 import { retryable } from './ledger-away';
-import { refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
+import { OTHER_ACCOUNTS, refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
 import type { TaskDependencies } from './run-task';
 
 /** What the activities of the offboarding workflows need. */
@@ -75,7 +77,7 @@ async function recordEnd(
       { perhapsSent, notBorneOut: wrong },
       (task) => catalogue.find(task)?.remedy,
     );
-    const settled = steps.map((step) => settledStep(withOwnEvidence(step, receipts)));
+    const settled = steps.map((step) => settledStep(withOwnEvidence(step, receipts), end.accounts));
     await ledger.recordEnd({ workflowId, runId, subject, environment, steps: settled, compensations });
     return { perhapsSent, ...(wrong.length > 0 && { notBorneOut: wrong }) };
   });
@@ -120,32 +122,39 @@ function stepsInDoubt(receipts: readonly Receipt[]): string[] {
 
 async function prepare(dependencies: OffboardingDependencies, given: PrepareOffboarding): Promise<Preparation> {
   const { sender, ledger, callers, hasher, allowSensitive, services, catalogue, providers } = dependencies;
-  const target = await targetOf(ledger, callers, given.user);
+  const row = await targetOf(ledger, callers, given.user);
+  const target = row?.user;
   // A target's token comes from the ledger, where it is encrypted, and is in no history.
   if (!target) await refuseTokens([['user', given.user]], allowSensitive, providers);
-  const user: NamedIds = target ?? { ...given.user, itemIds: given.itemIds };
+  const user: NamedUser = target ?? { ...given.user, itemIds: given.itemIds };
   const ids = idsOf(user);
   const choices = stepChoicesOf(given);
   refuseUnknownNames(providers, user, choices);
   // A sweep's users have IDs at different providers.
   if (!target && !providers.chosen(choices).some(({ name }) => Object.hasOwn(ids, name)))
     throw refusal('providers', 'names no provider at which the user has an ID');
-  for (const { name } of providers.calledFor(choices, ids)) requireService(services, name, firstFieldAt(user, name));
+  const serviceOf = (provider: string): string => providers.serviceNameAt(provider, user.account);
+  for (const { name } of providers.calledFor(choices, ids))
+    requireService(services, serviceOf(name), firstFieldAt(user, name));
   if (given.compensation) refuseUnsendable(catalogue, sender, given.compensation);
   // A sweep's users were checked with the sweep.
-  const steps = dependencies.policy && !target ? providers.planFor(choices, services, ids) : undefined;
+  const steps =
+    dependencies.policy && !target ? providers.planFor(choices, services, { ids, account: user.account }) : undefined;
   if (steps) {
     const { reason, compensation, dryRun = false } = given;
-    const plan = { reason, steps, services, dryRun, compensation: compensation?.task };
+    const plan = { reason, steps, services, dryRun, compensation: compensation?.task, account: user.account };
     refuseForbiddenPlan(dependencies.policy, plan, new Date());
     // What counts is the intent of the first call; here a run that could do nothing is refused before it looks.
     const daily = dryRun ? undefined : dailyLimit(dependencies.policy);
     if (daily && (await retryable(() => ledger.countUsersOfDay(daily.day))) >= daily.mostUsers)
       throw notAllowed(dayIsFull(daily.mostUsers));
   }
-  const environmentOf = (name: string): string => services.get(name)?.environment ?? ONLY_ENVIRONMENT;
+  const hasAccounts = user.account !== undefined || providers.accounts.listed.length > 0;
+  const environmentOf = (name: string): string => services.get(serviceOf(name))?.environment ?? ONLY_ENVIRONMENT;
   const identities = identitiesOf(ids, providers.isThing);
-  const subjects = subjectsOf(identities, environmentOf, hasher);
+  const subjects = subjectsOf(identities, environmentOf, hasher, serviceOf);
+  if (row && hasAccounts && !row.subjects.every((subject, index) => subject === subjects[index]))
+    throw refusal('user.account', OTHER_ACCOUNTS);
   const searchable = dependencies.searchAttributes();
   return retryable(async () => {
     const [held, histories] = await Promise.all([
@@ -153,14 +162,17 @@ async function prepare(dependencies: OffboardingDependencies, given: PrepareOffb
       ledger.sweeps.readHistories(subjects.map((subject) => ({ subjects: [subject] }))),
     ]);
     const known = knownFrom(identities, histories);
-    const entries = knownEntries(ids, known, (provider, id) => hasher.item(provider, environmentOf(provider), id));
+    const entries = knownEntries(ids, known, (provider, id) =>
+      hasher.item(serviceOf(provider), environmentOf(provider), id),
+    );
+    const accounts = accountsAt(Object.keys(ids), serviceOf);
     return {
       subject: subjects[0] ?? '',
       subjects,
       held,
       environment: identities[0] ? environmentOf(identities[0].provider) : ONLY_ENVIRONMENT,
-      batchApps: [...(services.get('batch')?.keySlots ?? [])],
-      ...(given.choices && { plan: providers.planFor(choices, services, ids) }),
+      batchApps: [...(services.get(serviceOf('batch'))?.keySlots ?? [])],
+      ...(given.choices && { plan: providers.planFor(choices, services, { ids, account: user.account }) }),
       knownSteps: known.steps,
       knownIds: known.ids,
       hadItems: known.items.has('plaid'),
@@ -169,8 +181,19 @@ async function prepare(dependencies: OffboardingDependencies, given: PrepareOffb
       knownEntries: entries,
       ...(target && { target: withoutIds(target) }),
       ...(searchable.length > 0 && { searchAttributes: [...searchable] }),
+      ...(Object.keys(accounts).length > 0 && { accounts }),
     };
   });
+}
+
+/** The account of a user at each provider where it is not the default one. */
+function accountsAt(providers: readonly string[], serviceOf: (provider: string) => string): Record<string, string> {
+  return Object.fromEntries(
+    providers.flatMap((provider) => {
+      const account = accountOf(serviceOf(provider));
+      return account === undefined ? [] : [[provider, account]];
+    }),
+  );
 }
 
 /** What decides about the steps. Runs of earlier versions make their plan themselves and only need the keys checked. */
@@ -181,7 +204,7 @@ function stepChoicesOf({ choices, usesBatch }: PrepareOffboarding): StepChoices 
 }
 
 /** @throws ApplicationFailure `Task.InvalidInput` that names the first field that this worker does not know. */
-function refuseUnknownNames(providers: ProviderSet, user: NamedIds, choices: StepChoices): void {
+function refuseUnknownNames(providers: ProviderSet, user: NamedUser, choices: StepChoices): void {
   const [inUser] = providers.problemsOf(user, idsOf(user));
   if (inUser) throw refusal(`user.${inUser.field}`, inUser.message);
   const [inChoice] = providers.problemsOfChoice(choices);
@@ -242,13 +265,13 @@ async function targetOf(
   ledger: OpenedLedger,
   callers: Callers,
   { sweepId, seq }: PrepareOffboarding['user'],
-): Promise<TargetUser | undefined> {
+): Promise<TargetRow | undefined> {
   if (sweepId === undefined || seq === undefined) {
     await requireRunOf(callers, 'offboardUser');
     return undefined;
   }
   await requireChildOfSweep(callers, ledger.sweeps, { sweepId, seq });
-  return (await findTarget(ledger.sweeps, { sweepId, seq })).user;
+  return findTarget(ledger.sweeps, { sweepId, seq });
 }
 
 /** Returns what the run may know about a user of a sweep; all of it is stored in its history. */
@@ -286,10 +309,16 @@ function checkTask(
   return settle?.by === 'look' ? { settle, absentCodes, ...(absentStatuses && { absentStatuses }) } : {};
 }
 
-function settledStep({ step, task, outcome, reason, requestId, token, failure }: StepResult): SettledStep {
+function settledStep(
+  { step, task, outcome, reason, requestId, token, failure }: StepResult,
+  accounts: RecordEnd['accounts'] = {},
+): SettledStep {
+  const provider = task.split('.', 1)[0] ?? '';
+  const account = Object.hasOwn(accounts, provider) ? accounts[provider] : undefined;
   return {
     step,
     task,
+    ...(account !== undefined && { service: `${provider}/${account}` }),
     outcome,
     reason,
     requestId,

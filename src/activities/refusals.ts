@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskSender } from '../http/send-task';
 import type { Catalogue } from '../providers/catalogue';
+import { accountOf, accountSuffix } from '../tasks/accounts';
 import type { TaskFailure } from '../tasks/failure';
 import type { NamedIds } from '../policy/user-ids';
 import type { ProviderSet } from '../providers/provider-set';
@@ -20,6 +21,10 @@ export function refusal(field: string, problem: string): ApplicationFailure {
   });
 }
 
+/** Refuses a user of a sweep whose IDs were hashed for another account than this worker would call. */
+export const OTHER_ACCOUNTS =
+  'the sweep was read by a worker with other accounts than this one; give all workers of the task queue the same HTTP_TASKS_ACCOUNTS';
+
 /**
  * Requires that this worker has keys for the service that the field needs.
  *
@@ -27,10 +32,12 @@ export function refusal(field: string, problem: string): ApplicationFailure {
  */
 export function requireService(services: ReadonlyMap<string, unknown>, service: string, field: string): void {
   if (services.has(service)) return;
-  throw refusal(
-    field,
-    `needs ${service}, for which this worker has no keys; add it to HTTP_TASKS_SERVICES and set its keys`,
-  );
+  const account = accountOf(service);
+  const how =
+    account === undefined
+      ? 'add it to HTTP_TASKS_SERVICES and set its keys'
+      : `list it in HTTP_TASKS_ACCOUNTS and set its keys, whose names end with ${accountSuffix(account)}`;
+  throw refusal(field, `needs ${service}, for which this worker has no keys; ${how}`);
 }
 
 /**

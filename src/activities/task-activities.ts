@@ -3,13 +3,14 @@ import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import { onlyWanted } from '../policy/providers/found-requests';
 import { fillPlaceholders, withoutPlaceholders } from '../policy/target-reference';
 import type { TargetReference } from '../policy/target-reference';
+import type { Accounts } from '../tasks/accounts';
 import type { HttpTask } from '../tasks/define';
 import { ownRun, requireChildOfSweep } from './callers';
 import type { Callers } from './callers';
 import type { CallingSweep } from './budget/live-call';
 import type { StepContext, TaskEnvelope } from './contract';
 import { findTarget } from './find-target';
-import { refusal } from './refusals';
+import { OTHER_ACCOUNTS, refusal } from './refusals';
 import type { ChunkPlan } from './sweep/contract';
 import { runTask } from './run-task';
 import type { TaskDependencies } from './run-task';
@@ -20,6 +21,7 @@ export interface TaskActivityDependencies extends TaskDependencies {
   sweeps: Pick<SweepLedger, 'read' | 'readUser' | 'isOpen'>;
   /** Looks up which run calls. */
   callers: Callers;
+  accounts: Accounts;
 }
 
 /**
@@ -47,9 +49,12 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
     try {
       const caller = claimed && (await ownRun(dependencies.callers));
       const context = caller ? claimed : undefined;
-      const target = context?.target && (await filledIn(dependencies, task, given, context.target));
+      const target =
+        context?.target &&
+        (await filledIn(dependencies, task, given, { target: context.target, account: context.account }));
       const input = target ? target.input : given;
-      const answer = await runTask(dependencies, task, input, {
+      const called = dependencies.accounts.taskOf(task, context?.account);
+      const answer = await runTask(dependencies, called, input, {
         workflowId: workflowExecution?.workflowId ?? '',
         runId: workflowExecution?.runId ?? activityRunId ?? '',
         activityId,
@@ -88,15 +93,16 @@ function kept(output: unknown, { keeps }: StepContext, target: FilledIn | undefi
 
 /** Returns the input with the IDs of a sweep's user in place of the workflow's placeholders. */
 async function filledIn(
-  { sweeps, callers }: TaskActivityDependencies,
+  { sweeps, callers, accounts }: TaskActivityDependencies,
   task: HttpTask,
   input: unknown,
-  target: TargetReference,
+  { target, account }: { target: TargetReference; account: string | undefined },
 ): Promise<FilledIn> {
   const { sweepId, plan } = await requireChildOfSweep(callers, sweeps, target);
   // A generic task's input decides where IDs would be sent.
   if (task.generic) throw refusal('target', `${task.name} cannot be called for users of sweeps`);
   const { user } = await findTarget(sweeps, target);
+  if (accounts.accountAt(task.service.name, user.account) !== account) throw refusal('user.account', OTHER_ACCOUNTS);
   const { dryRunRate } = plan === undefined ? {} : (JSON.parse(plan) as Partial<ChunkPlan>);
   const fill = (value: unknown): unknown => fillPlaceholders(value, user);
   return { input: fill(input), sweep: { sweepId, ...(dryRunRate !== undefined && { dryRunRate }) }, fill };

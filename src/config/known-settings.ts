@@ -72,6 +72,8 @@ export function nearMisses(env: Env, services: readonly ServiceDefinition[]): Se
     const meant = /^HTTP_?TASKS?_(.+)$/.exec(setting)?.[1];
     if (meant !== undefined && !setting.startsWith(PREFIX) && isKnown(`${PREFIX}${meant}`, value ?? ''))
       return [problem(setting, `${PREFIX}${meant}`)];
+    const unlisted = accountNotListed(setting, services);
+    if (unlisted !== undefined) return [{ setting, message: unlisted }];
     const name = known.find((one) => isNear(setting, one));
     return name === undefined ? [] : [problem(setting, name)];
   });
@@ -79,6 +81,14 @@ export function nearMisses(env: Env, services: readonly ServiceDefinition[]): Se
 
 function prefixOf(family: string): string {
   return family.slice(0, family.indexOf(FAMILY));
+}
+
+/** A setting of an account, which is read only if the account is listed. */
+function accountNotListed(setting: string, services: readonly ServiceDefinition[]): string | undefined {
+  const [, own = '', suffix = '', file = ''] = /^(.+?)__([A-Z][A-Z0-9_]*?)(_FILE)?$/.exec(setting) ?? [];
+  const service = services.find((one) => one.account === undefined && settingsOfService(one).includes(`${own}${file}`));
+  if (!service || own === '') return undefined;
+  return `is not read; to use it, list ${service.name}/${suffix.toLowerCase()} in HTTP_TASKS_ACCOUNTS`;
 }
 
 function problem(setting: string, name: string): SettingProblem {

@@ -236,9 +236,12 @@ function readDeployment(env: Env, problems: ProblemList): Deployment | undefined
   return undefined;
 }
 
-/** Name endings of settings that contain a credential, in upper case. A `_FILE` setting names a file instead. */
+/**
+ * Name endings of settings that contain a credential, in upper case; `__ACME` names an account. A `_FILE` setting names a
+ * file instead.
+ */
 const CREDENTIAL =
-  /(?:API_?KEYS?|SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|PRIVATE_KEY|CLIENT_KEY_DATA|ACCESS_KEY(?:_ID)?|ENCRYPTION_KEYS?|SUBJECT_KEY|SEAL_KEY|AUTHORIZATION|CREDENTIALS?)$/;
+  /(?:API_?KEYS?|SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|PRIVATE_KEY|CLIENT_KEY_DATA|ACCESS_KEY(?:_ID)?|ENCRYPTION_KEYS?|SUBJECT_KEY|SEAL_KEY|AUTHORIZATION|CREDENTIALS?)(?:__[A-Z0-9_]+(?<!_FILE))?$/;
 /** Settings of which each may be a secret: those of `http.request`, and headers of the Temporal connection. */
 const PREFIXED = /^(?:HTTP_TASKS_SECRET_[A-Z0-9_]+?(?<!_ORIGIN|_METHODS|_PATHS|_FILE)|TEMPORAL_GRPC_META_[A-Z0-9_]+)$/;
 /**

@@ -27,10 +27,9 @@ const OWN_ADDRESS = 'custom';
  * machine.
  */
 export function servicePlace(env: Env, service: ServiceDefinition): ServicePlace {
-  const { environments, productionEnvironments, environmentSetting, baseUrlSetting, imported, defaultEnvironment } =
-    service;
-  const named = environmentSetting === undefined ? undefined : readText(env, environmentSetting);
-  const own = baseUrlSetting === undefined ? undefined : readText(env, baseUrlSetting);
+  const { environments, productionEnvironments, imported, defaultEnvironment } = service;
+  const named = givenEnvironment(env, service)?.value;
+  const own = givenBaseUrl(env, service)?.value;
   if (!imported || own === undefined || named !== undefined) {
     const environment = named ?? defaultEnvironment ?? (own === undefined ? undefined : OWN_ADDRESS);
     const address =
@@ -42,6 +41,38 @@ export function servicePlace(env: Env, service: ServiceDefinition): ServicePlace
   const known = Object.entries(environments).find(([, address]) => isSameOrigin(address, own))?.[0];
   const production = !isThisMachine(own) && (known === undefined || productionEnvironments.includes(known));
   return { environment: known ?? defaultEnvironment ?? OWN_ADDRESS, address: own, production };
+}
+
+/** A setting with its value. */
+interface Given {
+  setting: string;
+  value: string;
+}
+
+function given(env: Env, setting: string | undefined): Given | undefined {
+  const value = setting === undefined ? undefined : readText(env, setting);
+  return setting === undefined || value === undefined ? undefined : { setting, value };
+}
+
+/** Returns the setting that names the environment; an account without one of its own has that of the default account. */
+export function givenEnvironment(env: Env, { environmentSetting, account }: ServiceDefinition): Given | undefined {
+  return given(env, environmentSetting) ?? (account && given(env, account.of.environmentSetting));
+}
+
+/**
+ * Returns the setting that replaces the base URL. An account without one has that of the default account, unless it names
+ * its environment: then it has that environment's address.
+ */
+export function givenBaseUrl(env: Env, service: ServiceDefinition): Given | undefined {
+  const { baseUrlSetting, environmentSetting, account } = service;
+  const own = given(env, baseUrlSetting);
+  if (own || !account || given(env, environmentSetting)) return own;
+  return given(env, account.of.baseUrlSetting);
+}
+
+/** Returns the setting that says where credentials are placed; an account without one has that of the default account. */
+export function givenPlacement(env: Env, { placementSetting, account }: ServiceDefinition): Given | undefined {
+  return given(env, placementSetting) ?? (account && given(env, account.of.placementSetting));
 }
 
 function isThisMachine(address: string | undefined): boolean {
@@ -292,17 +323,17 @@ export function environmentFor(env: Env, service: ServiceDefinition): string {
 }
 
 function readEnvironment(env: Env, service: ServiceDefinition, problems: ProblemList): string | undefined {
-  const setting = service.environmentSetting;
-  const given = setting === undefined ? undefined : readText(env, setting);
-  if (setting === undefined || given === undefined) {
+  const given = givenEnvironment(env, service);
+  if (given === undefined) {
     const place = servicePlace(env, service);
     if (place.environment !== undefined) return place.environment;
-    problems.add(setting ?? service.baseUrlSetting ?? service.name, whyNoEnvironment(service));
+    problems.add(service.environmentSetting ?? service.baseUrlSetting ?? service.name, whyNoEnvironment(service));
     return undefined;
   }
-  if (Object.hasOwn(service.environments, given)) return given;
+  const { setting, value } = given;
+  if (Object.hasOwn(service.environments, value)) return value;
   const allowed = Object.keys(service.environments).join(', ');
-  problems.add(setting, `"${given}" is not an environment of ${service.title}; allowed: ${allowed}.`);
+  problems.add(setting, `"${value}" is not an environment of ${service.title}; allowed: ${allowed}.`);
   return undefined;
 }
 
@@ -313,11 +344,11 @@ function readBaseUrl(
   problems: ProblemList,
   routePrefix: string | undefined,
 ): BaseUrl | undefined {
-  const setting = service.baseUrlSetting;
-  const given = setting === undefined ? undefined : readText(env, setting);
+  const given = givenBaseUrl(env, service);
+  const setting = given?.setting ?? service.baseUrlSetting;
   // The missing environment has already been reported.
   if (given === undefined && environment === undefined) return undefined;
-  const parsed = parseBaseUrl(given ?? service.environments[environment ?? ''] ?? '');
+  const parsed = parseBaseUrl(given?.value ?? service.environments[environment ?? ''] ?? '');
   if (typeof parsed === 'string') {
     problems.add(setting ?? service.name, parsed);
     return undefined;
@@ -333,10 +364,10 @@ function readBaseUrl(
 }
 
 function readPlacement(env: Env, service: ServiceDefinition, problems: ProblemList): 'header' | 'body' | undefined {
-  const setting = service.placementSetting;
-  const given = (setting === undefined ? undefined : readText(env, setting)) ?? 'header';
-  if (given === 'header' || given === 'body') return given;
-  problems.add(setting ?? service.name, `"${given}" is not valid; allowed: header, body.`);
+  const given = givenPlacement(env, service);
+  const value = given?.value ?? 'header';
+  if (value === 'header' || value === 'body') return value;
+  problems.add(given?.setting ?? service.name, `"${value}" is not valid; allowed: header, body.`);
   return undefined;
 }
 
@@ -350,10 +381,11 @@ export function refuseAccidentalProduction(
   env: Env,
   services: readonly ServiceDefinition[] = CATALOGUE_SERVICES,
 ): void {
-  for (const { title, environments, productionEnvironments, environmentSetting } of services) {
+  for (const service of services) {
+    const { title, environments, productionEnvironments, environmentSetting } = service;
     if (environmentSetting === undefined) continue;
     const named = productionEnvironments.filter((name) => new URL(environments[name] ?? '').origin === prepared.origin);
-    if (named.length === 0 || named.includes(env[environmentSetting]?.trim() ?? '')) continue;
+    if (named.length === 0 || named.includes(givenEnvironment(env, service)?.value ?? '')) continue;
     throw new SettingsError([
       {
         setting: environmentSetting,

@@ -119,6 +119,12 @@ export const SETTINGS = {
     { default: 'plaid,batch' },
   ),
   HTTP_TASKS_PROVIDERS: setting('providers', 'list', '[provider files](providers.md) and folders of them'),
+  HTTP_TASKS_ACCOUNTS: setting(
+    'providers',
+    'list',
+    '[accounts](providers.md#accounts) of providers besides their default ones, such as `courier/acme`; the settings of ' +
+      'one end with its name, `COURIER_TOKEN__ACME`',
+  ),
   HTTP_TASKS_SUBJECT_KEY: secret(
     'ledger',
     'text',

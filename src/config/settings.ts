@@ -1,5 +1,6 @@
 import { CATALOGUE } from '../providers/catalogue';
 import { CATALOGUE_SERVICES } from '../providers/catalogue-services';
+import type { Accounts } from '../tasks/accounts';
 import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
 import { parsePostgresUrl } from '../transport/postgres-url';
@@ -7,6 +8,7 @@ import { AllowedOrigins, parseOrigin, readHttpReads } from './origins';
 import { readUi } from './console-settings';
 import { databaseFile, readLedger, readPlaintext, readSources } from './database-settings';
 import type { LedgerSettings, SourceSettings } from './database-settings';
+import { readAccounts } from './account-settings';
 import { readEncryption } from './encryption-settings';
 import type { EncryptionSettings } from './encryption-settings';
 import { ProblemList, readChoice, readInteger, readList, readText } from './env';
@@ -52,6 +54,8 @@ export interface Settings extends QueueSettings {
   sources: SourceSettings;
   /** Concurrency limits of a worker process. */
   limits: WorkLimits;
+  /** Accounts of providers besides their default ones, for example `courier/acme`. @default none */
+  accounts?: readonly string[];
   /** Connections that may leave this machine without TLS, as listed in HTTP_TASKS_ALLOW_PLAINTEXT. */
   allowedPlaintext: readonly string[];
 }
@@ -61,15 +65,17 @@ export interface Settings extends QueueSettings {
  * credentials. Where some are required and it is not set, a service none of whose credentials is set is left out.
  *
  * @param required Services that are always read, such as those of the worker's own providers.
+ * @param accounts Accounts of providers, instead of `HTTP_TASKS_ACCOUNTS`.
  * @throws SettingsError that lists every problem.
  */
 export function readSettings(
   env: Env,
   services: readonly ServiceDefinition[] = CATALOGUE_SERVICES,
   required: readonly ServiceDefinition[] = [],
+  accounts?: readonly string[],
 ): Settings {
   const problems = new ProblemList();
-  return problems.finish(readTasks(env, { services, required }, problems));
+  return problems.finish(readTasks(env, { services, required, ...(accounts && { accounts }) }, problems));
 }
 
 /**
@@ -113,10 +119,12 @@ export function readQueueSettings(env: Env): QueueSettings {
 interface WantedServices {
   services: readonly ServiceDefinition[];
   required: readonly ServiceDefinition[];
+  accounts?: readonly string[];
 }
 
 function readTasks(env: Env, wanted: WantedServices, problems: ProblemList): Settings | undefined {
-  const sender = readSender(env, chosenServices(env, wanted, problems), problems);
+  const accounts = readAccounts(env, providersOf(wanted), problems, wanted.accounts);
+  const sender = readSender(env, chosenServices(env, wanted, accounts, problems), problems);
   const ledger = readLedger(env, problems);
   const sources = readSources(env, problems);
   const queue = readQueue(env, problems);
@@ -139,12 +147,32 @@ function readTasks(env: Env, wanted: WantedServices, problems: ProblemList): Set
       sources,
       ledger,
       limits,
+      ...(accounts.listed.length > 0 && { accounts: accounts.listed }),
       allowedPlaintext,
     }
   );
 }
 
+/** The services that may have accounts. */
+function providersOf({ services, required }: WantedServices): ServiceDefinition[] {
+  const own = CATALOGUE_SERVICES.filter(({ name }) => services.some((service) => service.name === name));
+  return [...own.filter(({ name }) => !required.some((one) => one.name === name)), ...required];
+}
+
+/** A provider with accounts needs no default account; without any key of one it goes without. */
 function chosenServices(
+  env: Env,
+  wanted: WantedServices,
+  accounts: Accounts,
+  problems: ProblemList,
+): ServiceDefinition[] {
+  const main = mainServices(env, wanted, problems).filter(
+    (service) => accounts.of(service.name).length === 0 || isBegun(env, service),
+  );
+  return [...main, ...accounts.servicesAt(providersOf(wanted))];
+}
+
+function mainServices(
   env: Env,
   { services: some, required }: WantedServices,
   problems: ProblemList,
@@ -203,7 +231,7 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
 /** Returns the first path segment that all routes of a service share, for example `/1.0`. */
 function routePrefixOf(service: ServiceDefinition): string | undefined {
   const prefixes = new Set(
-    CATALOGUE.filter((task) => task.service.name === service.name).map(
+    CATALOGUE.filter((task) => task.service.name === (service.account?.of ?? service).name).map(
       (task) => /^\/[^/{]+(?=\/)/.exec(task.path)?.[0],
     ),
   );

@@ -81,6 +81,8 @@ export interface CallOutcome extends CallKey {
 export interface SettledStep {
   step: string;
   task: string;
+  /** For example `courier/acme`. @default that of the task's name */
+  service?: string;
   outcome: Outcome;
   reason?: string;
   failureType?: TaskFailureType;

@@ -55,7 +55,7 @@ function settledReceipts(end: RunEnd, at: string): Insertable<Tables['receipts']
     attempt: ONLY_ATTEMPT,
     subject: end.subject,
     task: storable(step.task),
-    service: serviceOf(step.task),
+    service: storable(step.service ?? serviceOf(step.task)),
     environment: storable(end.environment),
     outcome: step.outcome,
     reason: storableOrNull(step.reason),
@@ -70,7 +70,7 @@ function settledReceipts(end: RunEnd, at: string): Insertable<Tables['receipts']
 
 /** A task's name is the service and the provider's operation, separated by a dot. */
 function serviceOf(task: string): string {
-  return storable(task.split('.', 1)[0] ?? '');
+  return task.split('.', 1)[0] ?? '';
 }
 
 function compensationLines(end: RunEnd, at: string): Insertable<Tables['compensation_log']>[] {

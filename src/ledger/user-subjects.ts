@@ -36,13 +36,19 @@ export function identitiesOf(ids: ProviderIds, isThing: IsThing = isNamedThing):
   });
 }
 
-/** Returns the keyed hash of each ID, in the order of {@link identitiesOf}. */
+/**
+ * Returns the keyed hash of each ID, in the order of {@link identitiesOf}.
+ *
+ * @param environmentOf The environment in which the IDs of a provider are valid, at the user's account.
+ * @param serviceOf The service of the user's account at a provider. @default the default account's, named as the provider
+ */
 export function subjectsOf(
   identities: readonly Identity[],
   environmentOf: (provider: string) => string,
   hasher: SubjectHasher,
+  serviceOf: (provider: string) => string = (provider) => provider,
 ): string[] {
-  return identities.map(({ provider, value }) => hasher.subject(provider, environmentOf(provider), value));
+  return identities.map(({ provider, value }) => hasher.subject(serviceOf(provider), environmentOf(provider), value));
 }
 
 /** The environment of a provider that has only one, or of which a process knows none. */
@@ -84,13 +90,4 @@ export function pairSubjects(
       `subjects must have one keyed hash for each of ${given.length} IDs, and has ${subjects.length}.`,
     );
   return given.map(({ id, provider }, index) => ({ id, service: provider, subject: subjects[index] ?? '' }));
-}
-
-/** Returns the keyed hash of a user's first ID at a provider, or an empty string if the user has none there. */
-export function subjectAt(
-  service: string,
-  { user, subjects }: { user: NamedIds; subjects: readonly string[] },
-  isThing: IsThing = isNamedThing,
-): string {
-  return pairSubjects(user, subjects, isThing).find((named) => named.service === service)?.subject ?? '';
 }

@@ -26,8 +26,10 @@ import { offboardingService } from '../workflows/nexus-service';
 /** What the operations need. */
 export interface NexusServiceDependencies {
   hasher: SubjectHasher;
-  /** The environment in which the IDs of a provider are valid, for example `sandbox`. */
-  environmentOf: (provider: string) => string;
+  /** The environment in which the IDs at a service are valid, for example `sandbox`. */
+  environmentOf: (service: string) => string;
+  /** The service of an account at a provider. */
+  serviceNameAt: (provider: string, account: string | undefined) => string;
   catalogue: Catalogue;
 }
 
@@ -38,7 +40,7 @@ type OffboardingOperations = (typeof offboardingService)['operations'];
  * queue.
  */
 export function createNexusService(dependencies: NexusServiceDependencies): ServiceHandler<OffboardingOperations> {
-  const { hasher, environmentOf, catalogue } = dependencies;
+  const { hasher, environmentOf, serviceNameAt, catalogue } = dependencies;
   return serviceHandler(offboardingService, {
     offboardUser: operationOf<OffboardUserInput, OffboardResult>((context, given) => {
       const input = checkedInput('offboardUser', offboardUserInput, given);
@@ -46,7 +48,7 @@ export function createNexusService(dependencies: NexusServiceDependencies): Serv
         throw refusedInput('offboardUser', 'user.sweepId', 'is reserved for sweeps; give the IDs of the user');
       return joined(context, {
         workflowType: 'offboardUser',
-        workflowId: offboardWorkflowId(input, environmentOf, hasher),
+        workflowId: offboardWorkflowId(input, { environmentOf, serviceNameAt }, hasher),
         input: given,
       });
     }),

@@ -208,7 +208,9 @@ function skipOf({ provider, skips }: PlannedStep, plan: ConvergePlan): PlannedSt
   return skips.find(({ without }) => !without?.some((id) => isGiven(ids[id])));
 }
 
-function isInRun({ when: { any, none } }: PlannedStep, { ids }: ConvergePlan): boolean {
+function isInRun({ provider: own, when: { any, none, services } }: PlannedStep, plan: ConvergePlan): boolean {
+  const { ids } = plan;
+  if (services && !services.includes(plan.accounts?.[own] ?? own)) return false;
   const has = (name: string): boolean => {
     const [provider = '', id = ''] = name.split('.');
     return isGiven(ids[provider]?.[id]);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST_ACCOUNT_CHARACTERS } from '../tasks/accounts';
 import { deadlineText } from './deadline';
 import { customUserId, REASON_CODES, reasonNote } from './input-fields';
 import { idAt, idsOf, MOST_LISTED_IDS, namedTwice, placeOf } from './user-ids';
@@ -42,6 +43,12 @@ const ids = {
   ids: providerIds
     .optional()
     .describe('By provider, for example {"courier": {"contactId": "c_1", "deviceIds": ["d_1"]}}.'),
+  account: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(MOST_ACCOUNT_CHARACTERS, `must have at most ${MOST_ACCOUNT_CHARACTERS} characters`)
+    .optional()
+    .describe('The account in which the IDs are valid, at each provider that has it. Default: the default account.'),
   reference: z
     .string()
     .min(1, 'must not be empty')

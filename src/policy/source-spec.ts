@@ -11,6 +11,7 @@ export const USER_COLUMNS = [
   'reference',
   'item_ids',
   'closed_at',
+  'account',
 ] as const;
 
 const closedAt = z
@@ -44,6 +45,7 @@ const columnNames = z
     reference: otherName,
     item_ids: otherName,
     closed_at: otherName,
+    account: otherName,
   })
   .catchall(otherName)
   .superRefine((names, context) => {
@@ -132,6 +134,7 @@ export const sourceSpec = z
       .describe(
         'Texts such as "null" or "0" that are IDs in this source. Without it rows with a placeholder in place of an ID are rejected.',
       ),
+    account: userIds.shape.account.describe('The account of the users for whom the source names none.'),
     custom: z.strictObject({ name: z.string().min(1, 'must not be empty'), options: z.json().optional() }).optional(),
   })
   .superRefine((given, context) => {

@@ -8,7 +8,7 @@ import type { ServiceDefinition } from '../tasks/service';
 import { baseUrlSettingOf, columnOf, environmentSettingOf } from './names';
 
 /** Columns of a source that are about no provider. */
-const COMMON_COLUMNS = [...USER_COLUMNS, 'account'];
+const COMMON_COLUMNS = USER_COLUMNS;
 
 /** Returns why a provider cannot have this name; undefined when it can. */
 export function whyNoProviderName(name: string): string | undefined {

@@ -1,10 +1,13 @@
 import { snakeCase } from '../policy/id-columns';
+import { accountOf, accountSuffix, mainServiceOf } from '../tasks/accounts';
 
 export { columnOf } from '../policy/id-columns';
 
-/** Returns the setting that selects the environment of a provider: `COURIER_ENV`. */
-export function environmentSettingOf(provider: string): string {
-  return `${snakeCase(provider).toUpperCase()}_ENV`;
+/** Returns the setting that selects the environment of a provider: `COURIER_ENV`, or `COURIER_ENV__ACME` for `courier/acme`. */
+export function environmentSettingOf(service: string): string {
+  const account = accountOf(service);
+  const suffix = account === undefined ? '' : accountSuffix(account);
+  return `${snakeCase(mainServiceOf(service)).toUpperCase()}_ENV${suffix}`;
 }
 
 /** Returns the setting that replaces the base URL of a provider: `COURIER_BASE_URL`. */

@@ -13,6 +13,8 @@ export interface PlanChoices {
   providers: readonly {
     provider: Provider;
     keys: readonly string[];
+    /** Keys that only some accounts have, with the services of these. @default every account has every key */
+    servicesOf?: ReadonlyMap<string, readonly string[]>;
     /** The IDs that users have at the provider, for steps that only some of them need. @default not known */
     ids?: readonly string[];
   }[];
@@ -37,14 +39,17 @@ const ALONE: readonly string[] = PLAID_TOKENS.map((id) => `plaid.${id}`);
  * @throws RangeError for a plan that is too large for a history.
  */
 export function stepPlanOf({ providers, options, include = [], exclude = [] }: PlanChoices): StepPlan {
-  const steps = providers.flatMap(({ provider, keys, ids }) => {
+  const steps = providers.flatMap(({ provider, keys, servicesOf, ids }) => {
     const at = { keys, options: options[provider.name] ?? {}, ...(ids && { ids }) };
     const read = readSteps(provider, provider.steps(at));
     if (read.problems.length > 0) throw new ProviderError(provider.name, read.problems);
     const wanted = read.steps
       .filter(({ planned, optional }) => !optional || include.includes(planned.step))
       .map(({ planned }) => (exclude.includes(planned.step) ? withoutStep(planned) : planned));
-    return (provider.refine?.(wanted, at) ?? wanted).map((step) => ({ ...step, when: whenOf(step, providers) }));
+    return (provider.refine?.(wanted, at) ?? wanted).map((step) => {
+      const services = step.keySlot === undefined ? undefined : servicesOf?.get(step.keySlot);
+      return { ...step, when: { ...whenOf(step, providers), ...(services && { services }) } };
+    });
   });
   const tasks = new Map(providers.flatMap(({ provider }) => provider.tasks.map((task) => [task.name, task] as const)));
   const plan: StepPlan = { version: STEP_PLAN_VERSION, tasks: tasksOf(steps, tasks), steps };

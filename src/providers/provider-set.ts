@@ -2,6 +2,7 @@ import { didYouMean } from '../policy/nearest';
 import type { PlannedStep, StepPlan } from '../policy/providers/step-plan';
 import { idAt, idsOf, inOrder, namedTwice, placeOf } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
+import { Accounts } from '../tasks/accounts';
 import type { SensitiveField } from '../tasks/define';
 import { servicesFor } from '../tasks/needed-services';
 import type { ServiceDefinition } from '../tasks/service';
@@ -11,6 +12,7 @@ import type { Provider } from './definition';
 import { plaidProvider } from './plaid/provider';
 import { readSteps } from './plan-provider';
 import { stepPlanOf } from './plan';
+import type { PlanChoices } from './plan';
 import { oneOf } from './problems';
 
 /** The part of a service's settings on which a plan depends. */
@@ -42,6 +44,15 @@ export interface InputProblem {
   message: string;
 }
 
+/** A user with an account. */
+export type NamedUser = NamedIds & { account?: string | undefined };
+
+/** Whose plan is made: the user's IDs and account, or all users of a sweep. */
+export interface PlannedUser {
+  ids: ProviderIds;
+  account?: string | undefined;
+}
+
 /** Reported together: a user with an ID at one of them gets rows of both. */
 const TOGETHER = ['plaid', 'batch'];
 
@@ -52,12 +63,15 @@ const TOGETHER = ['plaid', 'batch'];
 export class ProviderSet {
   /** In the order in which they run. */
   readonly all: readonly Provider[];
+  /** The accounts at the providers. */
+  readonly accounts: Accounts;
   readonly #things: ReadonlyMap<string, ReadonlySet<string>>;
   /** By `provider.id`: the sensitive fields of tasks that take the ID. */
   readonly #takenBy: ReadonlyMap<string, readonly SensitiveField[]>;
 
   /** @param more The worker's own; their names were checked by {@link refuseClashes}. */
-  constructor(more: readonly Provider[] = []) {
+  constructor(more: readonly Provider[] = [], accounts: Accounts = new Accounts()) {
+    this.accounts = accounts;
     const byName = new Map([plaidProvider(), batchProvider(), ...more].map((one) => [one.name, one]));
     this.all = inOrder(byName.keys()).flatMap((name) => byName.get(name) ?? []);
     this.#things = new Map(this.all.map((provider) => [provider.name, thingsOf(provider)]));
@@ -72,11 +86,26 @@ export class ProviderSet {
     return this.all.find((provider) => provider.name === name);
   }
 
+  /** Returns the name of the service at which a user's IDs of a provider are valid: `courier`, or `courier/acme`. */
+  serviceNameAt = (provider: string, account: string | undefined): string =>
+    this.accounts.serviceNameAt(provider, account);
+
+  /** Returns why no user can be of an account; undefined for one that any provider has, and for none. */
+  problemOfAccount(account: string | undefined): string | undefined {
+    const { names } = this.accounts;
+    if (account === undefined || names.includes(account)) return undefined;
+    // Anything else may be an ID in the wrong column.
+    const shown = /^[a-z]+(?:[-_][a-z]+)*$/.test(account) ? ` ${account}` : '';
+    if (names.length === 0) return `unknown account${shown}; HTTP_TASKS_ACCOUNTS lists none here`;
+    return `unknown account${shown}; allowed: ${oneOf(names)}${didYouMean(account, names)}`;
+  }
+
   /** Returns whether an ID names things of a user, such as the only items to remove, and not the user. */
   isThing = (provider: string, id: string): boolean => this.#things.get(provider)?.has(id) ?? false;
 
   /** Returns every mistake in a user's IDs. An ID itself is never part of a message. */
-  problemsOf(user: NamedIds, ids: ProviderIds): InputProblem[] {
+  problemsOf(user: NamedUser, ids: ProviderIds): InputProblem[] {
+    const account = this.problemOfAccount(user.account);
     const twice = namedTwice(user).map(({ field, place }) => ({
       field,
       message: `must be left out: ${place} says the same`,
@@ -84,7 +113,12 @@ export class ProviderSet {
     const exclusive = this.all.flatMap((provider) =>
       Object.hasOwn(ids, provider.name) ? this.#exclusive(provider, user, ids) : [],
     );
-    return [...twice, ...this.problemsOfNames(user, ids), ...exclusive];
+    return [
+      ...(account === undefined ? [] : [{ field: 'account', message: account }]),
+      ...twice,
+      ...this.problemsOfNames(user, ids),
+      ...exclusive,
+    ];
   }
 
   /** Returns the names of providers and IDs that do not exist, and IDs that do not have the form of their definition. */
@@ -189,11 +223,11 @@ export class ProviderSet {
   /**
    * Returns the plan of a choice.
    *
-   * @param only Leaves out providers at which none of these IDs is; for the plan of one user. @default all
+   * @param only Leaves out providers at which the user has no ID. @default for all users of a sweep, of every account
    * @throws ProviderError for a definition that is wrong for these keys or options.
    */
-  planFor(choices: StepChoices, services: KeyedServices, only?: ProviderIds): StepPlan {
-    const named = only && Object.keys(only);
+  planFor(choices: StepChoices, services: KeyedServices, only?: PlannedUser): StepPlan {
+    const named = only && Object.keys(only.ids);
     const isMeant = ({ name }: Provider): boolean =>
       named === undefined ||
       named.includes(name) ||
@@ -204,14 +238,33 @@ export class ProviderSet {
         .filter(isMeant)
         .map((provider) => ({
           provider,
-          keys: keysOf(provider, services),
+          ...(only
+            ? { keys: keysOf(provider, services, this.serviceNameAt(provider.name, only.account)) }
+            : this.#keysOfAll(provider, services)),
           // Which IDs the users of a sweep have is not known when its plan is made.
-          ids: Object.keys(only ? (only[provider.name] ?? {}) : provider.ids),
+          ids: Object.keys(only ? (only.ids[provider.name] ?? {}) : provider.ids),
         })),
       options,
       ...(include && { include }),
       ...(exclude && { exclude }),
     });
+  }
+
+  /** The keys of all accounts. A key that not all accounts have is for the users of those that have it. */
+  #keysOfAll(
+    provider: Provider,
+    services: KeyedServices,
+  ): Pick<PlanChoices['providers'][number], 'keys' | 'servicesOf'> {
+    const { name } = provider;
+    const accounts = this.accounts.of(name).map((account) => this.serviceNameAt(name, account));
+    if (accounts.length === 0 || !hasKeySlots(provider)) return { keys: keysOf(provider, services) };
+    const all = [name, ...accounts].map((service) => ({ service, keys: keysOf(provider, services, service) }));
+    const keys = [...new Set(all.flatMap((one) => one.keys))];
+    const servicesOf = new Map(
+      keys.map((key) => [key, all.filter((one) => one.keys.includes(key)).map(({ service }) => service)]),
+    );
+    for (const [key, having] of servicesOf) if (having.length === all.length) servicesOf.delete(key);
+    return { keys, servicesOf };
   }
 
   /** Returns the providers of a choice that would call something for a user with these IDs. */
@@ -232,8 +285,12 @@ export function servicesOf(providers: readonly Provider[]): ServiceDefinition[] 
 }
 
 /** Returns the names of a provider's keys: those that are configured, or `default` where there is no choice. */
-export function keysOf(provider: Provider, services: KeyedServices): readonly string[] {
-  return hasKeySlots(provider) ? (services.get(provider.name)?.keySlots ?? []) : ['default'];
+export function keysOf(
+  provider: Provider,
+  services: KeyedServices,
+  service: string = provider.name,
+): readonly string[] {
+  return hasKeySlots(provider) ? (services.get(service)?.keySlots ?? []) : ['default'];
 }
 
 function hasKeySlots({ service }: Provider): boolean {

@@ -2,7 +2,7 @@ import { joinColumns, MANY_ROWS, MOST_REJECTED_TOLD } from '../policy/snapshot-r
 import type { RejectedRow, SnapshotReport } from '../policy/snapshot-report';
 import { SourceError } from './source';
 import { idsOf, NAMED_FIELDS } from '../policy/user-ids';
-import type { NamedIds } from '../policy/user-ids';
+import type { TargetUser } from '../policy/target-user';
 import type { BadRow, GoodRow, Source, SourcePosition, SourceRow } from './source';
 
 /** Maximum number of bad rows: a count, or a percentage of all rows. */
@@ -29,7 +29,7 @@ export interface CheckOptions {
    */
   lookFor?: number | undefined;
   /** Returns what is wrong with the IDs of a user that its providers do not take. @default nothing is */
-  problemOf?: ((user: NamedIds) => string | undefined) | undefined;
+  problemOf?: ((user: TargetUser) => string | undefined) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -168,7 +168,8 @@ class FrequentIds {
     for (const [provider, given] of Object.entries(idsOf(user))) {
       for (const [id, value] of Object.entries(given)) {
         if (NAMED_FIELDS.some((own) => own.provider === provider && own.id === id && 'thing' in own)) continue;
-        for (const one of typeof value === 'string' ? [value] : value) this.#addId(`${provider} ${one}`);
+        for (const one of typeof value === 'string' ? [value] : value)
+          this.#addId(`${provider} ${one} ${user.account ?? ''}`);
       }
     }
   }

@@ -19,6 +19,7 @@ const FIELDS = {
   reference: 'reference',
   item_ids: 'itemIds',
   closed_at: 'closedAt',
+  account: 'account',
 } as const satisfies Record<(typeof USER_COLUMNS)[number], keyof TargetUser>;
 
 const COLUMN_OF: ReadonlyMap<string, string> = new Map(USER_COLUMNS.map((column) => [FIELDS[column], column]));
@@ -81,6 +82,11 @@ export function toUser(
     return `${column}: ${inColumns(message, names)}${advice}`;
   });
   return { problem: [...new Set(issues)].join('; ') };
+}
+
+/** Returns the user of a row, in the account of the source where the row names none. */
+export function inAccount(user: TargetUser, account: string | undefined): TargetUser {
+  return account === undefined || user.account !== undefined ? user : { ...user, account };
 }
 
 type Value = { value: unknown } | { wrong: string };

@@ -21,13 +21,17 @@ const KINDS: Readonly<Record<(typeof USER_COLUMNS)[number], ColumnKind>> = {
   item_ids: 'ids',
   reference: 'label',
   closed_at: 'moment',
+  account: 'label',
 };
 
 /** The providers whose IDs a source may have. */
 export interface ProvidersOfUsers {
   readonly all: readonly { readonly name: string; readonly ids: Readonly<Record<string, { list?: boolean }>> }[];
   /** Returns every mistake in a user's IDs, by field. */
-  problemsOf(user: NamedIds, ids: ProviderIds): readonly { field: string; message: string }[];
+  problemsOf(
+    user: NamedIds & { account?: string | undefined },
+    ids: ProviderIds,
+  ): readonly { field: string; message: string }[];
 }
 
 /** Names of IDs that are shorter than this resemble too much else. */
@@ -41,7 +45,7 @@ export class UserColumns {
   readonly names: readonly string[];
   readonly ids: readonly ColumnOfId[];
   /** Returns what is wrong with the IDs of a user, by column; undefined for IDs that fit their providers. */
-  readonly problemOf: (user: NamedIds) => string | undefined;
+  readonly problemOf: (user: NamedIds & { account?: string | undefined }) => string | undefined;
   readonly #resembling: readonly string[];
 
   constructor(providers?: ProvidersOfUsers) {
@@ -58,7 +62,7 @@ export class UserColumns {
       [provider, id].map(bare).filter((name) => name.length >= LEAST_NAME),
     );
     this.problemOf = (user) => {
-      if (!user.ids || !providers) return undefined;
+      if (!providers || (!user.ids && user.account === undefined)) return undefined;
       const problems = providers.problemsOf(user, idsOf(user));
       return problems.length === 0
         ? undefined

@@ -4,25 +4,38 @@ import { idsOf } from '../policy/user-ids';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import type { OffboardUsersInput } from '../policy/sweep-input';
 
+/** Where the IDs of a user are valid. */
+export interface UserPlaces {
+  environmentOf: (service: string) => string;
+  serviceNameAt: (provider: string, account: string | undefined) => string;
+}
+
 /**
  * Returns the workflow ID with which every caller outside Temporal starts the run for a user: a keyed hash, never a
  * user ID. Dry runs have their own IDs, so that a real run never joins a dry run.
  *
- * @param environments The environment of each provider, or that of Plaid, for example `sandbox`: the same ID in another
- *   environment is another user.
+ * @param places The environment of each service, and the service of an account at a provider: the same ID in another
+ *   environment or account is another user. Or the environment of Plaid, for example `sandbox`.
  */
 export function offboardWorkflowId(
   { user, dryRun }: Pick<OffboardUserInput, 'user' | 'dryRun'>,
-  environments: string | ((provider: string) => string),
+  places: string | UserPlaces,
   hasher: SubjectHasher,
 ): string {
-  const environmentOf = (provider: string): string =>
-    typeof environments === 'function'
-      ? environments(provider)
-      : provider === 'plaid'
-        ? environments
-        : ONLY_ENVIRONMENT;
-  const [subject = ''] = subjectsOf(identitiesOf(idsOf(user)).slice(0, 1), environmentOf, hasher);
+  const { environmentOf, serviceNameAt }: UserPlaces =
+    typeof places === 'string'
+      ? {
+          environmentOf: (service) => (service === 'plaid' ? places : ONLY_ENVIRONMENT),
+          serviceNameAt: (provider) => provider,
+        }
+      : places;
+  const serviceOf = (provider: string): string => serviceNameAt(provider, user.account);
+  const [subject = ''] = subjectsOf(
+    identitiesOf(idsOf(user)).slice(0, 1),
+    (provider) => environmentOf(serviceOf(provider)),
+    hasher,
+    serviceOf,
+  );
   return `offboard-${dryRun ? 'dry-' : ''}${subject}`;
 }
 

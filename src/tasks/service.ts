@@ -102,12 +102,14 @@ export interface ServiceDefinition {
   errors: ErrorTaxonomy;
   /** Set for a service made of a document that may be hostile: its keys are bound to origins, and its settings must be its own. */
   imported?: ImportedService;
+  /** Set for one of several accounts: its name, and the service of the default account (see {@link Accounts}). */
+  account?: { readonly name: string; readonly of: ServiceDefinition };
 }
 
 /** What {@link defineService} takes: a service whose empty parts may be left out. */
 export type ServiceInput = Omit<
   ServiceDefinition,
-  'headers' | 'credentials' | 'rateLimits' | 'productionEnvironments' | 'docs'
+  'account' | 'headers' | 'credentials' | 'rateLimits' | 'productionEnvironments' | 'docs'
 > &
   Partial<Pick<ServiceDefinition, 'headers' | 'credentials' | 'rateLimits' | 'productionEnvironments' | 'docs'>>;
 

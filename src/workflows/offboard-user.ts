@@ -266,11 +266,11 @@ class OffboardingRun {
   async #call(
     move: CallMove,
     planned: PlannedTask | undefined,
-    { subjects }: Preparation,
+    { subjects, accounts = {} }: Preparation,
     withinMs: number,
   ): ReturnType<typeof callTask> {
     const task = taskOf(move.task, planned);
-    const target = targetOf(this.#input);
+    const [account, target] = [accounts[task.service.name], targetOf(this.#input)];
     this.#calls += 1;
     const summary = `${move.step}: ${task.summary}`;
     this.#showDoing(`Calling ${summary}`);
@@ -282,6 +282,7 @@ class OffboardingRun {
         holdSubjects: subjects,
         ...(target && { target }),
         ...(move.keeps && { keeps: move.keeps }),
+        ...(account && { account }),
       },
       activityId: `${this.#calls}-${move.step}`,
       summary,

@@ -26,15 +26,15 @@ const { 'httpTasks.checkTask': checkTask } = proxyLocalActivities<OffboardingAct
 export async function runHttpTask(rawInput: RunHttpTaskInput): Promise<TaskEnvelope>;
 export async function runHttpTask(rawInput: RunHttpTaskInput, ...more: unknown[]): Promise<TaskEnvelope> {
   refuseMoreInputs('runHttpTask', more);
-  const { task: name, input } = parseWorkflowInput('runHttpTask', runHttpTaskInput, rawInput);
+  const { task: name, input, account } = parseWorkflowInput('runHttpTask', runHttpTaskInput, rawInput);
   try {
-    return await run(name, input);
+    return await run(name, input, account);
   } catch (error) {
     throw refusalOrError(error);
   }
 }
 
-async function run(name: string, input: unknown): Promise<TaskEnvelope> {
+async function run(name: string, input: unknown, account: string | undefined): Promise<TaskEnvelope> {
   const known = new Catalogue().find(name);
   if (known) parseWorkflowInput(name, z.strictObject({ input: known.input }), { input });
   // A task of the worker's own: without this check, a misspelt name would be retried forever as an unknown activity.
@@ -52,7 +52,10 @@ async function run(name: string, input: unknown): Promise<TaskEnvelope> {
           );
         const activity = activities[called];
         if (!activity) throw new Error(`No proxy for ${called}.`);
-        return activity.executeWithOptions(options, [given, { step: called, holdSubjects: [] }]);
+        return activity.executeWithOptions(options, [
+          given,
+          { step: called, holdSubjects: [], ...(account !== undefined && { account }) },
+        ]);
       },
       read: ({ output }) => output,
     },

@@ -73,13 +73,14 @@ export async function writeEnd(
     const compensations = end.status === 'completed' ? [] : compensationLog(end.steps, remedyOf);
     let result: OffboardResult = { ...run, status: end.status, steps: end.steps, compensations };
     const record = async (): Promise<void> => {
-      const { subject, environment } = preparation;
+      const { subject, environment, accounts } = preparation;
       try {
         const steps = result.steps.map(withoutItemIds);
         const recorded = await recordEnd({
           ...facts,
           subject,
           environment,
+          ...(accounts && { accounts }),
           steps,
           compensations: result.compensations,
         });

@@ -1,7 +1,6 @@
 import { CancelledFailure } from '@temporalio/common';
 import { keySlotOf } from '../../http/prepare-request';
 import type { BulkUser, RecordBulk } from '../../ledger/sweeps/sweep-types';
-import { subjectAt } from '../../ledger/user-subjects';
 import { callIdOf } from '../../policy/providers/call-id';
 import { UnwritableIdError } from '../../policy/providers/template';
 import type { HttpTask } from '../../tasks/define';
@@ -10,7 +9,7 @@ import { bulkIdOf, bulkParts } from './bulk-parts';
 import type { BulkLimits } from './bulk-parts';
 import type { ChunkPlan, RefusedKey } from './contract';
 import { delayIn, failureOf } from './failure-of';
-import { environmentOf } from './plan-user';
+import { environmentOf, hashedIds } from './plan-user';
 import type { SweepDependencies } from './sweep-dependencies';
 import type { BulkStep } from './sweep-steps';
 
@@ -94,8 +93,11 @@ export class BulkCall {
 
   /** The users of a record, each with the keyed hash of the ID that the call listed. */
   recorded(users: readonly BulkUser[]): RecordBulk['users'] {
-    const { isThing } = this.#dependencies.providers;
-    return users.map((user) => ({ seq: user.seq, subject: subjectAt(this.#bulk.plan.provider, user, isThing) }));
+    const { provider, bulk } = this.#bulk.plan;
+    return users.map((user) => {
+      const own = hashedIds(user, this.#dependencies.providers).filter((one) => one.provider === provider);
+      return { seq: user.seq, subject: (own.find(({ id }) => id === bulk.id) ?? own[0])?.subject ?? '' };
+    });
   }
 
   /** Users in their order, in as few calls as the step's limits allow. */

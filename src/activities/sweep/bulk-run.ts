@@ -84,11 +84,17 @@ export class BulkRun {
     signal: AbortSignal,
   ): Promise<BulkRun | RefusedKey> {
     const { sweepId, app } = input;
-    const bulk = steps.bulkOf(app);
-    const task = bulk && dependencies.catalogue.find(bulk.step.bulk.name);
-    if (!bulk || !task || steps.missing.includes(bulk.step))
-      return { service: (bulk ?? steps.bulk[0])?.plan.provider ?? app, slot: app };
-    const call = new BulkCall(dependencies, bulk, task, { sweepId, reason: plan.reason });
+    const found = steps.bulkOf(app);
+    const task = found && dependencies.catalogue.find(found.bulk.step.bulk.name);
+    if (!found || !task || !steps.canDo(found.bulk, found.account)) {
+      const provider = (found?.bulk ?? steps.bulk[0])?.plan.provider ?? app;
+      return found?.account === undefined
+        ? { service: provider, slot: app }
+        : { service: `${provider}/${found.account}` };
+    }
+    const { bulk, account } = found;
+    const called = dependencies.providers.accounts.taskOf(task, account);
+    const call = new BulkCall(dependencies, bulk, called, { sweepId, reason: plan.reason });
     const chunk = { sweepId, chunkId: `bulk-${app}` };
     const fence = await dependencies.ledger.sweeps.takeFence(chunk);
     return new BulkRun(dependencies, input, call, { fence: { ...chunk, fence }, signal });

@@ -31,7 +31,7 @@ export interface ChunkDependencies {
   /** The tasks of the worker. */
   catalogue: Pick<Catalogue, 'find'>;
   /** The providers of the worker. */
-  providers: Pick<ProviderSet, 'find' | 'isThing'>;
+  providers: Pick<ProviderSet, 'find' | 'isThing' | 'accounts' | 'serviceNameAt'>;
   /** By name; a service that is not configured is absent. */
   services: ReadonlyMap<string, { readonly environment: string; readonly keySlots: readonly string[] }>;
   /** The rates that all processes share. */

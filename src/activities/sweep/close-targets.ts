@@ -203,10 +203,11 @@ class Closing {
   /** Undefined for a step whose task this worker does not have. */
   #callOf(app: string): BulkCall | undefined {
     const { steps, plan } = this.#planned;
-    const bulk = steps.bulkOf(app);
-    const task = bulk && this.#dependencies.catalogue.find(bulk.step.bulk.name);
-    const sweep = { sweepId: this.#fence.sweepId, reason: plan.reason };
-    return bulk && task && new BulkCall(this.#dependencies, bulk, task, sweep);
+    const found = steps.bulkOf(app);
+    const task = found && this.#dependencies.catalogue.find(found.bulk.step.bulk.name);
+    if (!found || !task) return undefined;
+    const called = this.#dependencies.providers.accounts.taskOf(task, found.account);
+    return new BulkCall(this.#dependencies, found.bulk, called, { sweepId: this.#fence.sweepId, reason: plan.reason });
   }
 
   /** Who among these users the sweep has begun to off-board; only where it makes a difference. */

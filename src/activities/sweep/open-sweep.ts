@@ -28,7 +28,12 @@ export async function openSweep(
   if (input.usesBatch && !steps) requireKeys(batchProvider(), services);
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
   const { snapshot, rate } = input;
-  if (rate !== undefined) requireService(services, RATED_PROVIDER, 'rate');
+  const { accounts } = dependencies.providers;
+  if (
+    rate !== undefined &&
+    !accounts.of(RATED_PROVIDER).some((account) => services.has(`${RATED_PROVIDER}/${account}`))
+  )
+    requireService(services, RATED_PROVIDER, 'rate');
   const sweepId = await withSweep(async () => {
     const opened =
       snapshot === undefined
@@ -57,10 +62,17 @@ function refuseForbidden(
   if (source !== undefined) refuseViolation(sourceProblem(policy.rules, source));
 }
 
-/** Before anything can be called. */
-async function setRate({ ledger }: Pick<SweepDependencies, 'ledger'>, sweepId: string, rate: number): Promise<void> {
+/** Before anything can be called; for each account, whose keys have limits of their own. */
+async function setRate(
+  { ledger, providers }: Pick<SweepDependencies, 'ledger' | 'providers'>,
+  sweepId: string,
+  rate: number,
+): Promise<void> {
   const sweep = await ledger.sweeps.read(sweepId);
-  if (sweep) await setOwnRate(ledger, sweep, { service: RATED_PROVIDER, keySlot: '', callsPerMinute: rate });
+  if (!sweep) return;
+  const accounts = providers.accounts.of(RATED_PROVIDER).map((account) => `${RATED_PROVIDER}/${account}`);
+  for (const service of [RATED_PROVIDER, ...accounts])
+    await setOwnRate(ledger, sweep, { service, keySlot: '', callsPerMinute: rate });
 }
 
 /** Makes the snapshot that somebody has taken this run's own: its users are worked through once. */

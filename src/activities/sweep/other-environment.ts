@@ -1,5 +1,6 @@
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { environmentSettingOf } from '../../providers/names';
+import { mainServiceOf } from '../../tasks/accounts';
 import { refusal, requireService } from '../refusals';
 import type { ChunkDependencies } from './chunk-dependencies';
 import { environmentOf } from './plan-user';
@@ -16,14 +17,14 @@ export function refuseOtherEnvironment(
   sweep: Pick<SweepRow, 'environments'> | undefined,
   origin: string,
 ): void {
-  for (const [provider, read] of Object.entries(sweep?.environments ?? {})) {
-    const environment = environmentOf(services, provider);
+  for (const [service, read] of Object.entries(sweep?.environments ?? {})) {
+    const environment = environmentOf(services, service);
     if (read === environment) continue;
-    requireService(services, provider, origin);
-    const title = providers.find(provider)?.title ?? provider;
+    requireService(services, service, origin);
+    const title = providers.find(mainServiceOf(service))?.title ?? service;
     throw refusal(
       origin,
-      `was read for another environment of ${title} than this worker's, which is ${environment}; set ${environmentSettingOf(provider)} to the same where it is read and wherever it is worked through, and read it again`,
+      `was read for another environment of ${title} than this worker's, which is ${environment}; set ${environmentSettingOf(service)} to the same where it is read and wherever it is worked through, and read it again`,
     );
   }
 }

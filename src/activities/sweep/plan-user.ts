@@ -40,9 +40,11 @@ export function planFor(
 ): ConvergePlan {
   const { reason, dryRun, onFailure, notFoundIsFine, verifyRemovals } = plan;
   const ids = idsOf(open.user);
+  const accounts = servicesOfAccount(open, dependencies);
   return {
     plan: steps.plan,
     ids: withoutRepeats(ids),
+    ...(accounts && { accounts }),
     reason,
     ...(open.user.reference !== undefined && { reference: open.user.reference }),
     callSeed: JSON.stringify([sweepId, open.seq]),
@@ -72,6 +74,7 @@ function knownBefore(
   { steps, hasher, services, providers }: UserDependencies & { steps: SweepSteps },
 ): KnownBefore {
   const { unsettled } = user;
+  const serviceOf = (provider: string): string => providers.serviceNameAt(provider, user.user.account);
   const itemsAt = new Map<string, Set<string>>();
   const known = { steps: new Set<string>(), ids: new Set<string>(), entries: new Map<string, string[]>() };
   // What is gone after an intent of our own was there: an earlier attempt may have removed it, and died before it could say so.
@@ -82,7 +85,8 @@ function knownBefore(
     if (history) note(history, identity, { known, itemsAt });
     if (perhapsGone.has(`${provider}.${id}`)) noteId(identity, known);
   }
-  const hashOf = (provider: string, id: string): string => hasher.item(provider, environmentOf(services, provider), id);
+  const hashOf = (provider: string, id: string): string =>
+    hasher.item(serviceOf(provider), environmentOf(services, serviceOf(provider)), id);
   return {
     steps: [...known.steps],
     ids: [...known.ids],
@@ -178,7 +182,33 @@ export type HashedId = Identity & { subject: string };
 
 const HASHED = new WeakMap<TargetRow, readonly HashedId[]>();
 
-/** The environment under which a provider's IDs are hashed. */
-export function environmentOf(services: ChunkDependencies['services'], provider: string): string {
-  return services.get(provider)?.environment ?? ONLY_ENVIRONMENT;
+/** The environment under which the IDs at a service are hashed. */
+export function environmentOf(services: ChunkDependencies['services'], service: string): string {
+  return services.get(service)?.environment ?? ONLY_ENVIRONMENT;
+}
+
+/** The service of a user's account at each provider; undefined for a user of the default accounts. */
+function servicesOfAccount(
+  { user }: TargetRow,
+  { providers }: Pick<UserDependencies, 'providers'>,
+): Record<string, string> | undefined {
+  const { account } = user;
+  if (account === undefined) return undefined;
+  return Object.fromEntries(
+    Object.keys(idsOf(user)).map((provider) => [provider, providers.serviceNameAt(provider, account)]),
+  );
+}
+
+/**
+ * Returns the service at which this worker would call for an ID that was hashed for another one: the worker that read the
+ * user had other accounts. Undefined when all is well.
+ */
+export function strangeAccount(row: TargetRow, { hasher, services, providers }: UserDependencies): string | undefined {
+  const { account } = row.user;
+  if (account === undefined && providers.accounts.listed.length === 0) return undefined;
+  const strange = hashedIds(row, providers).find(({ provider, value, subject }) => {
+    const service = providers.serviceNameAt(provider, account);
+    return subject !== hasher.subject(service, environmentOf(services, service), value);
+  });
+  return strange && (account === undefined ? strange.provider : `${strange.provider}/${account}`);
 }

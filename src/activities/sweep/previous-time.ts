@@ -34,7 +34,8 @@ export async function previousTime(
   if (!source.custom && !query?.text.parameters.includes('previousScheduledTime')) return undefined;
   if (scheduleId === undefined) return EVER;
   const { namespace } = Context.current().info;
-  const [first = '', ...others] = providers.names;
+  const [first = '', ...more] = providers.names;
+  const others = [...more, ...providers.accounts.listed];
   // A provider with one environment only changes nothing.
   const elsewhere = others.flatMap((name) => {
     const environment = environmentOf(services, name);

@@ -15,12 +15,13 @@ export function receiptOfStep(result: StepResult, user: TargetRow, context: Rece
   const { step, task, outcome, reason, requestId, token, failure } = result;
   const [provider = '', rest = ''] = splitAtDot(step);
   const planned = context.steps?.find(step)?.plan;
-  const service = planned?.provider ?? serviceOf(task, provider, context);
+  const main = planned?.provider ?? serviceOf(task, provider, context);
+  const service = context.providers.serviceNameAt(main, user.user.account);
   const keySlot = planned?.keySlot ?? context.services.get(service)?.keySlots.find((slot) => slot === rest);
   return {
     step,
     task,
-    subject: service === OUR_OWN ? (user.subjects[0] ?? '') : subjectOf(step, service, user, context),
+    subject: service === OUR_OWN ? (user.subjects[0] ?? '') : subjectOf(step, main, user, context),
     service,
     environment: service === OUR_OWN ? '' : environmentOf(context.services, service),
     ...(keySlot !== undefined && { keySlot }),

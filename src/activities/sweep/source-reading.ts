@@ -4,8 +4,9 @@ import { identitiesOf, subjectsOf } from '../../ledger/user-subjects';
 import { CheckedRows } from '../../sources/check-rows';
 import { openSource } from '../../sources/open-source';
 import type { GoodRow } from '../../sources/source';
+import { inAccount } from '../../sources/to-user';
 import { UserColumns } from '../../sources/user-columns';
-import { refuseTokens, requireService } from '../refusals';
+import { refusal, refuseTokens, requireService } from '../refusals';
 import type { TakeSnapshot } from './contract';
 import { idsOf } from '../../policy/user-ids';
 import { environmentOf } from './plan-user';
@@ -49,6 +50,8 @@ export class SourceReading {
 
   /** Goes on behind what is read. When another attempt still reads, it goes on behind what that one wrote. */
   async readOn(begun: SnapshotState): Promise<SnapshotState> {
+    const wrong = this.#dependencies.providers.problemOfAccount(this.#input.source.account);
+    if (wrong !== undefined) throw refusal('source.account', wrong);
     await this.#refuseTokens();
     let state = begun;
     while (!state.complete) {
@@ -121,20 +124,26 @@ export class SourceReading {
     return state;
   }
 
-  #targetOf({ user, line }: GoodRow): TargetRow {
+  #targetOf({ user: given, line }: GoodRow): TargetRow {
     const { services, hasher, providers } = this.#dependencies;
+    const user = inAccount(given, this.#input.source.account);
     const ids = idsOf(user);
-    for (const provider of Object.keys(ids)) this.#environments[provider] ??= this.#environmentOf(provider);
+    const serviceOf = (provider: string): string => providers.serviceNameAt(provider, user.account);
+    for (const provider of Object.keys(ids)) {
+      const service = serviceOf(provider);
+      this.#environments[service] ??= this.#environmentOf(provider, service);
+    }
     const identities = identitiesOf(ids, providers.isThing);
-    return { user, line, subjects: subjectsOf(identities, (provider) => environmentOf(services, provider), hasher) };
+    const environment = (provider: string): string => environmentOf(services, serviceOf(provider));
+    return { user, line, subjects: subjectsOf(identities, environment, hasher, serviceOf) };
   }
 
   /** Without settings it is unknown which of several environments is meant. */
-  #environmentOf(provider: string): string {
+  #environmentOf(provider: string, service: string): string {
     const { services, providers } = this.#dependencies;
     const { environments = {} } = providers.find(provider)?.service ?? {};
-    if (Object.keys(environments).length > 1) requireService(services, provider, 'source');
-    return environmentOf(services, provider);
+    if (Object.keys(environments).length > 1) requireService(services, service, 'source');
+    return environmentOf(services, service);
   }
 
   /** Of all sources only a list stands in the history; tokens that come from elsewhere go into the ledger, encrypted. */

@@ -2,9 +2,13 @@ import { isOpenTo } from '../../policy/converge';
 import type { ConvergePlan } from '../../policy/converge';
 import type { CompiledList, CompiledOnce, CompiledPlan, CompiledStep } from '../../policy/providers/compiled-plan';
 import type { ChunkDependencies } from './chunk-dependencies';
+import { accountOf } from '../../tasks/accounts';
 import { SETTLE_MS } from '../../policy/steps/step';
 
 type Services = ChunkDependencies['services'];
+
+/** Between the name of a queue and the account of its users; no key and no step has it in its name. */
+const ACCOUNT_OF_QUEUE = '@';
 
 /** A step that a sweep does by a call for many users at once. */
 export interface BulkStep {
@@ -27,8 +31,9 @@ export class SweepSteps {
   readonly continuing: readonly CompiledStep[];
   /** Providers of which the ledger is asked what it knows of a user. */
   readonly asked: ReadonlySet<string>;
-  /** Steps that need a service or key that this worker does not have. */
-  readonly missing: readonly CompiledStep[];
+  readonly #services: Services;
+  /** Steps that need a service or key that this worker does not have, by the services of the accounts. */
+  readonly #missing = new Map<string, readonly CompiledStep[]>();
   readonly #byName: ReadonlyMap<string, CompiledStep>;
   readonly #queues: ReadonlyMap<string, string>;
 
@@ -38,10 +43,10 @@ export class SweepSteps {
     this.plan = { ...plan, steps: [...own, ...steps.filter(isBulk)] };
     this.lists = own.filter((step) => step.kind === 'list');
     this.#queues = queuesOf(steps.filter(isBulk));
+    this.#byName = new Map(steps.map((step) => [step.plan.step, step]));
     this.bulk = steps.filter(isBulk).map((step) => ({ step, plan: step.plan, queue: this.queueOf(step.plan.step) }));
     this.continuing = own.filter((step) => !mayBeginAgain(step));
-    this.#byName = new Map(steps.map((step) => [step.plan.step, step]));
-    this.missing = steps.filter((step) => step.kind !== 'manual' && !isConfigured(step, services));
+    this.#services = services;
     this.asked = new Set(own.filter((step) => !isPlaceholder(step)).map((step) => step.plan.provider));
   }
 
@@ -50,17 +55,44 @@ export class SweepSteps {
     return this.continuing.some((step) => isOpenTo(step.plan, plan));
   }
 
+  /**
+   * Returns the steps that need a service or key that this worker does not have.
+   *
+   * @param accounts The service of an account, by provider. @default the default account of each
+   */
+  missingAt(accounts: ConvergePlan['accounts'] = {}): readonly CompiledStep[] {
+    const key = JSON.stringify(accounts);
+    let missing = this.#missing.get(key);
+    if (!missing) {
+      missing = this.plan.steps.filter(
+        (step) => step.kind !== 'manual' && !isConfigured(step, accounts[step.plan.provider], this.#services),
+      );
+      this.#missing.set(key, missing);
+    }
+    return missing;
+  }
+
   find(name: string): CompiledStep | undefined {
     return this.#byName.get(name);
   }
 
-  queueOf(name: string): string {
-    return this.#queues.get(name) ?? name;
+  /** The queue of a bulk step, for the users of an account: one call cannot have users of several. */
+  queueOf(name: string, accounts: ConvergePlan['accounts'] = {}): string {
+    const queue = this.#queues.get(name) ?? name;
+    const account = accountOf(accounts[this.find(name)?.plan.provider ?? ''] ?? '');
+    return account === undefined ? queue : `${queue}${ACCOUNT_OF_QUEUE}${account}`;
   }
 
-  /** The bulk step whose users wait in this queue. */
-  bulkOf(queue: string): BulkStep | undefined {
-    return this.bulk.find((one) => one.queue === queue);
+  /** The bulk step whose users wait in this queue, and their account at its provider. */
+  bulkOf(queue: string): { bulk: BulkStep; account: string | undefined } | undefined {
+    const [own, account] = queue.split(ACCOUNT_OF_QUEUE);
+    const bulk = this.bulk.find((one) => one.queue === own);
+    return bulk && { bulk: { ...bulk, queue }, account };
+  }
+
+  /** Whether this worker has the key of a bulk step in an account. */
+  canDo({ plan: { provider }, step }: BulkStep, account: string | undefined): boolean {
+    return !this.missingAt(account === undefined ? {} : { [provider]: `${provider}/${account}` }).includes(step);
   }
 
   /** Whether this is the call that a sweep makes for many users at once. */
@@ -70,8 +102,12 @@ export class SweepSteps {
   }
 }
 
-function isConfigured({ plan: { provider, keySlot } }: CompiledStep, services: Services): boolean {
-  const service = services.get(provider);
+function isConfigured(
+  { plan: { provider, keySlot } }: CompiledStep,
+  account: string | undefined,
+  services: Services,
+): boolean {
+  const service = services.get(account ?? provider);
   return service !== undefined && (keySlot === undefined || service.keySlots.includes(keySlot));
 }
 

@@ -22,7 +22,7 @@ import type { RefusedKey } from './contract';
 import { failureOf } from './failure-of';
 import { PerhapsSent } from './perhaps-sent';
 import type { SavedDoubt } from './perhaps-sent';
-import { planFor } from './plan-user';
+import { planFor, strangeAccount } from './plan-user';
 import type { SweepOfUser, UserHistory } from './plan-user';
 import { hasOwnIntent } from './sweep-steps';
 import { UserItems } from './user-items';
@@ -123,7 +123,7 @@ export class UserMachine {
       if (move.kind === 'wait') return move;
       if (move.kind === 'manual') return { kind: 'person', step: move.step };
       if (this.#known.steps.isBulkCall(move) && !this.#state.plan.dryRun) {
-        this.#queued.push(this.#known.steps.queueOf(move.step));
+        this.#queued.push(this.#known.steps.queueOf(move.step, this.#state.plan.accounts));
         this.#state = leaveOut(this.#state);
         continue;
       }
@@ -132,7 +132,8 @@ export class UserMachine {
   }
 
   #call(move: CallMove): UserMove {
-    const definition = this.#catalogue.find(move.task);
+    const task = this.#catalogue.find(move.task);
+    const definition = task && this.#known.providers.accounts.taskAt(task, this.#user.user.account);
     if (!definition) return { kind: 'unknownTask', service: move.task.split('.', 1)[0] ?? '' };
     const perhapsSent = this.#perhapsSent.forbids(move, definition);
     const step = this.#known.steps.find(move.step);
@@ -150,11 +151,15 @@ export class UserMachine {
 
   /** The key of a step of this user that the worker does not have; the step must not be left out unnoticed. */
   get unreachable(): RefusedKey | undefined {
-    const { missing } = this.#known.steps;
-    const step = missing.find(({ plan }) => isOpenTo(plan, this.#state.plan));
+    const { steps, services } = this.#known;
+    const strange = strangeAccount(this.#user, this.#known);
+    if (strange !== undefined) return { service: strange };
+    const { plan } = this.#state;
+    const step = steps.missingAt(plan.accounts).find((one) => isOpenTo(one.plan, plan));
     if (!step) return undefined;
-    const { provider: service, keySlot: slot } = step.plan;
-    return { service, ...(slot !== undefined && this.#known.services.has(service) && { slot }) };
+    const { provider, keySlot: slot } = step.plan;
+    const service = plan.accounts?.[provider] ?? provider;
+    return { service, ...(slot !== undefined && services.has(service) && { slot }) };
   }
 
   /** What has to be recorded immediately: a filed request is not looked at before its handle is safe. */

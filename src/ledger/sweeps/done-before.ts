@@ -103,7 +103,7 @@ function provesGone(
   if (!receipts.every((receipt) => isBorneOut(receipt, receipts))) return false;
   return pairSubjects(row.user, row.subjects, isThing).every(({ service, subject }) => {
     const isProven = receipts.some(
-      (one) => one.subject === subject && one.service === service && isGoodOutcome(one.outcome),
+      (one) => one.subject === subject && providerOfService(one) === service && isGoodOutcome(one.outcome),
     );
     return isProven && steps.every((step) => step.service !== service || receipts.some((one) => isEndOf(step, one)));
   });
@@ -132,6 +132,11 @@ function isBorneOut(
     return receipts.some((one) => providerOf(one) === providerOf({ step }) && isAnswered(one));
   if (outcome !== 'removed' && outcome !== 'accepted' && reason !== 'noItems') return true;
   return receipts.some((one) => one.step === step && isAnswered(one));
+}
+
+/** The provider of a receipt whose service may be one of its accounts, `plaid/acme`. */
+function providerOfService({ service }: Pick<EndReceipt, 'service'>): string {
+  return service.split('/', 1)[0] ?? '';
 }
 
 function providerOf({ step }: Pick<EndReceipt, 'step'>): string {

@@ -9,7 +9,7 @@ interface EnvironmentColumns {
   plaid_environment: string | null;
 }
 
-/** Returns the environments for which a sweep's users were hashed, by provider. */
+/** Returns the environments for which a sweep's users were hashed, by service. */
 export function environmentsOf(row: EnvironmentColumns): Record<string, string> {
   if (row.environments !== null) return JSON.parse(row.environments) as Record<string, string>;
   return row.plaid_environment === null ? {} : { plaid: row.plaid_environment };
@@ -32,15 +32,15 @@ export async function noteEnvironments(
       .where('sweep_id', '=', storable(sweepId))
       .executeTakeFirstOrThrow();
     const known = environmentsOf(row);
-    for (const [provider, environment] of Object.entries(given)) {
-      const before = known[provider] ?? environment;
+    for (const [service, environment] of Object.entries(given)) {
+      const before = known[service] ?? environment;
       if (before !== environment)
         throw new SweepConflictError(
-          `environments: users of sweep ${sweepId} were read for the environment ${before} of ${provider}, not ${environment}; ` +
-            `set ${provider.toUpperCase()}_ENV to that environment.`,
+          `environments: users of sweep ${sweepId} were read for the environment ${before} of ${service}, not ${environment}; ` +
+            'set the environment of that service to the one before.',
         );
     }
-    if (Object.keys(given).every((provider) => Object.hasOwn(known, provider)) && row.environments !== null) return;
+    if (Object.keys(given).every((service) => Object.hasOwn(known, service)) && row.environments !== null) return;
     const { numUpdatedRows } = await db
       .updateTable('sweeps')
       .set({ environments: storable(JSON.stringify({ ...known, ...given })) })

@@ -182,15 +182,22 @@ async function readState({ db }: SweepContext, sweepId: string) {
   return row;
 }
 
-/** Returns the environments of these rows' providers that are not recorded, or recorded differently. */
+/** Returns the environments of these rows' services that are not recorded, or recorded differently. */
 function unknownEnvironments(
   { rows, environments = {} }: AppendTargets,
   known: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const left = Object.entries(environments).filter(([provider, environment]) => known[provider] !== environment);
+  const left = Object.entries(environments).filter(([service, environment]) => known[service] !== environment);
   if (left.length === 0) return {};
-  const used = new Set(rows.flatMap(({ user }) => Object.keys(idsOf(user))));
-  return Object.fromEntries(left.filter(([provider]) => used.has(provider)));
+  const used = new Set(
+    rows.flatMap(({ user }) =>
+      Object.keys(idsOf(user)).map((provider) => {
+        const own = `${provider}/${user.account ?? ''}`;
+        return Object.hasOwn(environments, own) ? own : provider;
+      }),
+    ),
+  );
+  return Object.fromEntries(left.filter(([service]) => used.has(service)));
 }
 
 /**
@@ -249,7 +256,7 @@ function literal(user: TargetUser): TargetUser {
 }
 
 /** The fields of a user that are stored. */
-const STORED_FIELDS = [...NAMED_FIELDS.map(({ field }) => field), 'reference', 'ids'] as const;
+const STORED_FIELDS = [...NAMED_FIELDS.map(({ field }) => field), 'reference', 'account', 'ids'] as const;
 
 interface WrittenRows {
   version: number;

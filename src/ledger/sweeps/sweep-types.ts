@@ -67,7 +67,7 @@ export interface SweepRow {
   snapshotComplete: boolean;
   /** See {@link SnapshotState.report}. */
   report?: SnapshotReport;
-  /** The environments for which the users' IDs were hashed, by provider; empty while no user has one. */
+  /** The environments for which the users' IDs were hashed, by service; empty while no user has one. */
   environments: Readonly<Record<string, string>>;
   /** Whether the users' IDs can still be read (unless they were purged). */
   readable: boolean;
@@ -123,7 +123,7 @@ export interface AppendTargets {
   version: number;
   /** At most {@link MOST_ROWS_AT_ONCE}, in the order of the source. */
   rows: readonly TargetRow[];
-  /** The environments for which these users' IDs were hashed, by provider; the same for the whole sweep. */
+  /** The environments for which these users' IDs were hashed, by service; the same for the whole sweep. */
   environments?: Readonly<Record<string, string>>;
   /** Which IDs name things of a user and not the user; see `identitiesOf`. @default those of the first providers */
   isThing?: IsThing;

@@ -72,6 +72,8 @@ export interface WhenRule {
   any?: readonly string[];
   /** The user has none of these. */
   none?: readonly string[];
+  /** The user's account at the provider is one of these services, such as `batch` or `batch/acme`. */
+  services?: readonly string[];
 }
 
 interface PlannedStepBase {

@@ -37,6 +37,8 @@ export interface ConvergePlan {
   plan: CompiledPlan;
   /** By provider and name. */
   ids: Readonly<Record<string, Readonly<Record<string, IdValue>>>>;
+  /** The service of the user's account, such as `courier/acme`, by provider. @default the default account of each */
+  accounts?: Readonly<Record<string, string>>;
   reason: { code: string; note?: string };
   reference?: string;
   /** Makes the IDs of this user's calls; the same in every attempt. */

@@ -109,14 +109,14 @@ describe('the plan of a choice', () => {
   it('is the built-in one for users of the first providers', () => {
     const options = { plaid: { removeUser: true }, batch: { mode: 'gdpr' } };
     const expected = builtInStepPlan({ removeUser: true, batchMode: 'gdpr', batchApps: ['ios', 'android'] });
-    expect(set.planFor({ options }, SERVICES, { plaid: { userId: 'u' } })).toEqual(expected);
-    expect(set.planFor({ options }, SERVICES, { batch: { userId: 'u' } })).toEqual(expected);
+    expect(set.planFor({ options }, SERVICES, { ids: { plaid: { userId: 'u' } } })).toEqual(expected);
+    expect(set.planFor({ options }, SERVICES, { ids: { batch: { userId: 'u' } } })).toEqual(expected);
   });
 
   it('has the providers at which the user has an ID, of those that were chosen', () => {
     const courier = ['courier.topics', 'courier.contact', 'courier.devices', 'courier.erasure', 'courier.archive'];
-    const user = { courier: { contactId: 'c' }, plaid: { userId: 'u' } };
-    expect(stepsOf({}, SERVICES, { courier: { contactId: 'c' } })).toEqual(courier);
+    const user = { ids: { courier: { contactId: 'c' }, plaid: { userId: 'u' } } };
+    expect(stepsOf({}, SERVICES, { ids: { courier: { contactId: 'c' } } })).toEqual(courier);
     expect(stepsOf({ providers: ['courier'] }, SERVICES, user)).toEqual(courier);
     expect(stepsOf({ providers: ['plaid'] }, SERVICES, user)).toEqual(['plaid.items', 'plaid.products']);
     expect(stepsOf({}, SERVICES)).toEqual([

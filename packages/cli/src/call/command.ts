@@ -1,3 +1,5 @@
+import { readAccounts } from 'temporal-http-tasks/internal/config/account-settings';
+import { ProblemList } from 'temporal-http-tasks/internal/config/env';
 import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineCommand, flag, literalOption } from '../program/command';
@@ -8,6 +10,7 @@ import { catalogueTask } from '../tasks/catalogue-task';
 import { readJsonInput } from '../tasks/json-input';
 import { OPENAPI_OPTIONS, openApiTasks } from '../tasks/openapi-tasks';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
+import { printable } from '../terminal/output';
 
 /** `http-tasks call TASK`, or `--curl COMMAND` in its place: the Test request, one call of one task. */
 export const callCommand = defineCommand<CallOptions>({
@@ -28,6 +31,7 @@ export const callCommand = defineCommand<CallOptions>({
   options: [
     literalOption('--input <json>', "the task's input as JSON, or @file"),
     literalOption('--curl <command>', 'a cURL command, in place of the task and --input'),
+    literalOption('--account <name>', "the account of the task's provider (else its default account)"),
     flag('--yes', 'do not ask before an irreversible call'),
     flag('--dry-run', 'stop before sending'),
     flag('--durable', 'run it through Temporal, as the workflow runHttpTask'),
@@ -43,9 +47,30 @@ export const callCommand = defineCommand<CallOptions>({
       throw new Refusal('Usage', `--input is required; http-tasks show ${task.name} lists the fields.`, 'input');
     const input = await readJsonInput('--input', options.input);
     const { runCall } = await import('./run.js');
-    return runCall(io, task, input, options, { look: lookOf(task, imported) });
+    return runCall(io, atAccount(io, task, options.account), input, options, {
+      look: atAccount(io, lookOf(task, imported), options.account),
+    });
   },
 });
+
+/** @throws Refusal for an account that the task's provider does not have here. */
+function atAccount<Task extends HttpTask | undefined>(
+  { env }: Io,
+  task: Task,
+  account: string | undefined,
+): Task | HttpTask {
+  if (account === undefined || task === undefined) return task;
+  const problems = new ProblemList();
+  const accounts = problems.finish(readAccounts(env, undefined, problems));
+  const { name } = task.service;
+  if (accounts.accountAt(name, account) !== undefined) return accounts.taskOf(task, account);
+  const known = accounts.of(name).join(', ') || 'none';
+  throw new Refusal(
+    'Usage',
+    `--account: ${name} has no account of this name here; known: ${known}. List it in HTTP_TASKS_ACCOUNTS as ${name}/${printable(account)}.`,
+    'account',
+  );
+}
 
 async function callCurl(io: Io, command: string, name: string, options: CallOptions): Promise<ExitCode> {
   if (name !== '' || options.input !== undefined) {
@@ -60,7 +85,10 @@ async function callCurl(io: Io, command: string, name: string, options: CallOpti
   const call = callFromCurl(command, io.env, [...CATALOGUE, ...imported]);
   const [{ showCurlCall }, { runCall }] = await Promise.all([import('./print.js'), import('./run.js')]);
   showCurlCall(io, call, options);
-  return runCall(io, call.task, call.input, options, { curl: call, look: lookOf(call.task, imported) });
+  return runCall(io, atAccount(io, call.task, options.account), call.input, options, {
+    curl: call,
+    look: atAccount(io, lookOf(call.task, imported), options.account),
+  });
 }
 
 /** The task that reads what became of a call whose response is lost. */

@@ -24,13 +24,14 @@ export async function callDurably(
   options: TemporalOptions,
 ): Promise<TaskEnvelope> {
   const { taskQueue } = readQueueSettings(io.env);
+  const { account } = task.service;
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     const workflowId = `call-${task.name}-${randomUUID()}`;
     const handle = await client.workflow.start('runHttpTask', {
       workflowId,
       taskQueue,
-      args: [{ task: task.name, input }],
+      args: [{ task: task.name, input, ...(account && { account: account.name }) }],
     });
     say(io, `Started ${workflowId}. Receipts: http-tasks receipts ${workflowId}`);
     return withInterruption(async ({ wished, signal }) => {

@@ -23,6 +23,7 @@ export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTask
   input?: string;
   curl?: string;
   yes?: boolean;
+  account?: string;
   dryRun?: boolean;
   durable?: boolean;
 }

@@ -57,6 +57,11 @@ export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
         ),
       );
     sayWhatIsNotCovered(io, ids);
+    if (options.notHeld !== undefined && options.notHeld.length > 0)
+      say(
+        io,
+        `Not covered: users with these IDs in other accounts (${options.notHeld.join(', ')}). --account names one.`,
+      );
     await sayOldHolds(io, opened, hold);
     return 0;
   });

@@ -4,7 +4,7 @@ import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
 import { environmentProblem } from '../users/everywhere';
 import type { Io } from '../program/io';
-import type { AllUserIds, IdAtService } from '../users/everywhere';
+import type { AllUserIds, IdAtService, ServiceAt } from '../users/everywhere';
 import { givenIds, idOptions, USER_OPTIONS } from '../users/options';
 import type { IdOptions, UserOptions } from '../users/options';
 import { userName } from '../users/name';
@@ -21,26 +21,39 @@ export interface HoldOptions extends CommonOptions, UserOptions {
   by?: string;
   /** IDs at any provider. */
   more?: readonly IdAtService[];
+  /** Of the account that `--account` names. */
+  serviceAt?: ServiceAt;
+  /** The accounts of the providers of these IDs that are not meant. */
+  notHeld?: readonly string[];
 }
 
 /** The same as they were typed: `--id` names a user's ID, or without `=` a hold. */
-export type GivenHoldOptions = Omit<HoldOptions, 'id' | 'more'> & IdOptions & { hold?: string };
+export type GivenHoldOptions = Omit<HoldOptions, 'id' | 'more' | 'serviceAt' | 'notHeld'> &
+  IdOptions & { hold?: string };
 
 /** Reads what `--id` and `--hold` name. */
 export async function readHoldOptions(
   io: Io,
-  { id: given = [], hold, providers, ...options }: GivenHoldOptions,
+  { id: given = [], hold, providers, account, ...options }: GivenHoldOptions,
 ): Promise<HoldOptions> {
   const users = given.filter((text) => text.includes('='));
   const [named, second] = [...(hold === undefined ? [] : [hold]), ...given.filter((text) => !text.includes('='))];
   if (second !== undefined) throw new Refusal('Usage', 'Name one hold, with --hold or with --id.', 'hold');
-  const more =
-    users.length === 0
-      ? []
-      : await (
-          await import('../users/provider-ids.js')
-        ).readIdsAtServices(io, { id: users, ...(providers !== undefined && { providers }) });
-  return { ...options, ...(named !== undefined && { id: named }), ...(more.length > 0 && { more }) };
+  const known = { ...(providers !== undefined && { providers }), ...(account !== undefined && { account }) };
+  const read: HoldOptions = { ...options, ...(named !== undefined && { id: named }) };
+  const hasAccounts = account !== undefined || (io.env.HTTP_TASKS_ACCOUNTS ?? '') !== '';
+  if (users.length === 0 && !hasAccounts) return read;
+  const { otherAccounts, readIdsAtServices, readServiceAt } = await import('../users/provider-ids.js');
+  const more = users.length === 0 ? [] : await readIdsAtServices(io, { id: users, ...known });
+  const serviceAt = await readServiceAt(io, known);
+  const basic = Object.keys(givenIds(options)).map((field) => (field.startsWith('plaid') ? 'plaid' : 'batch'));
+  const notHeld = otherAccounts(io, [...basic, ...more.map(({ service }) => service.name)], account);
+  return {
+    ...read,
+    ...(more.length > 0 && { more }),
+    ...(serviceAt && { serviceAt }),
+    ...(notHeld.length > 0 && { notHeld }),
+  };
 }
 
 const MAX_REASON_CHARACTERS = 500;
@@ -82,12 +95,13 @@ export function byOption(who: string): Option {
 
 /** The IDs that were given, each as it stands. */
 export function heldIds(options: HoldOptions): AllUserIds {
-  const { plaidAccessToken, more } = options;
-  return {
+  const { plaidAccessToken, more, serviceAt } = options;
+  const ids: AllUserIds = {
     ...givenIds(options),
     ...(plaidAccessToken !== undefined && { plaidAccessToken }),
     ...(more && { more }),
   };
+  return Object.keys(ids).length > 0 && serviceAt ? { ...ids, serviceAt } : ids;
 }
 
 /** @throws Refusal when no ID is given, or an empty one. */

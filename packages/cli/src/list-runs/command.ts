@@ -95,8 +95,14 @@ async function wantedSubjects(io: Io, options: ListRunsOptions): Promise<WantedS
     const more = await readIdsAtServices(io, options);
     return subjectsEverywhere({ more }, createSubjectHasher(readLedgerSettings(io.env).subjectKey));
   }
+  if (user === undefined && options.account !== undefined)
+    throw new Refusal('Usage', '--account belongs to the IDs of a user: give --id or --user.', 'account');
   if (user === undefined) return undefined;
   if (user === '') throw new Refusal('Usage', '--user must not be empty.', 'user');
   const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
-  return subjectsEverywhere({ plaidUserId: user, batchUserId: user }, hasher);
+  const serviceAt =
+    options.account === undefined
+      ? undefined
+      : await (await import('../users/provider-ids.js')).readServiceAt(io, options);
+  return subjectsEverywhere({ plaidUserId: user, batchUserId: user, ...(serviceAt && { serviceAt }) }, hasher);
 }

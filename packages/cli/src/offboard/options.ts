@@ -25,6 +25,7 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
 /** Options from which the input is made; none of them goes together with `--input`. */
 const INPUT_OPTIONS = [
   'id',
+  'account',
   'plaidUserId',
   'plaidUserToken',
   'batchUserId',
@@ -75,7 +76,7 @@ async function inputFromJson(text: string, options: OffboardOptions): Promise<un
 function inputFromOptions(options: OffboardOptions, ids: ProviderIds | undefined): object {
   const { reference, note, itemIds } = options;
   return defined({
-    user: defined({ ...givenIds(options), ids, reference }),
+    user: defined({ ...givenIds(options), ids, account: options.account, reference }),
     itemIds: itemIds?.split(','),
     ...howFields(options, note),
   });

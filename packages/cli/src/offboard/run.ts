@@ -11,7 +11,7 @@ import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { followProgress, printOffboarding } from './print';
 import { resultOf } from './result';
-import { CommandFailure } from '../program/errors';
+import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
@@ -22,7 +22,7 @@ import type { AskingOptions, DeletionQuestion, Fact } from '../terminal/deletion
 import { withInterruption } from '../terminal/interruption';
 import type { Interruption } from '../terminal/interruption';
 import { printable, printJson, say } from '../terminal/output';
-import { environmentsFrom } from '../users/provider-ids';
+import { environmentsFrom, refuseUnknownAccount, unknownProvider } from '../users/provider-ids';
 import { refuseForbiddenInput } from '../policy/forbidden';
 
 /** Asks where it has to, starts or joins the run for this (checked) input, follows it to its end and prints what became of each step. */
@@ -34,9 +34,12 @@ export async function runOffboarding(
   refuseForbiddenInput(io, input);
   const { taskQueue } = readQueueSettings(io.env);
   const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
+  refuseUnknownUser(options.known, input.user);
   const atPlaid = plaidEnvironment(io.env);
   const others = environmentsFrom(io, options.known);
-  const workflowId = offboardWorkflowId(input, (name) => (name === 'plaid' ? atPlaid : others(name)), hasher);
+  const { serviceNameAt } = options.known;
+  const environmentOf = (service: string): string => (service === 'plaid' ? atPlaid : others(service));
+  const workflowId = offboardWorkflowId(input, { environmentOf, serviceNameAt }, hasher);
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
@@ -70,6 +73,7 @@ function questionAbout(
     ...others.flatMap(([provider, given]) =>
       Object.entries(given).map(([id, value]) => idText(known, { provider, id, value })),
     ),
+    input.user.account === undefined ? '' : `account ${input.user.account}`,
     reference === undefined ? '' : `reference ${reference}`,
   ];
   const atPlaid = plaidUserId !== undefined || plaidUserToken !== undefined;
@@ -89,6 +93,18 @@ function questionAbout(
     ],
     ...typedFor(input, workflowId, known),
   };
+}
+
+/**
+ * The run is named by the user's first ID, whose environment and account this command has to know.
+ *
+ * @throws Refusal that says what to set.
+ */
+function refuseUnknownUser(known: ProviderSet, user: OffboardUserInput['user']): void {
+  refuseUnknownAccount(known, user.account);
+  const [first] = inOrder(Object.keys(idsOf(user)));
+  if (first === undefined || known.find(first)) return;
+  throw new Refusal('Task.InvalidInput', unknownProvider(known, first), `user.ids.${first}`);
 }
 
 /** IDs with a field of their own, in whichever form they were given. */

@@ -6,6 +6,7 @@ import type { CommonOptions } from '../program/command';
 import type { ExitCode, Io } from '../program/io';
 import { print, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
 import { describeProvider } from './describe-provider';
 
 /** Checks a provider file, and prints what it defines or what is wrong with it. */
@@ -13,7 +14,7 @@ export async function checkProvider(io: Io, file: string, { json }: CommonOption
   if (file === '') throw new Refusal('Usage', 'Name a provider file.', 'file');
   try {
     const found = await readProviderFile(file);
-    const { provider, title, steps, ids, settings, tasks, skipped } = describeProvider({}, found);
+    const { provider, title, steps, ids, settings, tasks, skipped } = describeProvider({}, found, new Accounts());
     const names = settings.map(({ setting }) => setting);
     if (json) printJson(io, { ok: true, provider, title, file, ids, steps, tasks, settings: names, skipped });
     else {

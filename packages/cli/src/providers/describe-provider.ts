@@ -6,6 +6,7 @@ import { columnOf } from 'temporal-http-tasks/internal/providers/names';
 import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 import { callsOf } from 'temporal-http-tasks/internal/providers/define-provider';
 import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
+import type { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
 import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 
@@ -36,7 +37,7 @@ export function settingStates(env: Env, service: ServiceDefinition): SettingStat
 }
 
 /** Returns what people and scripts are shown of a provider. */
-export function describeProvider(env: Env, { provider, file, skipped }: ProviderFile) {
+export function describeProvider(env: Env, { provider, file, skipped }: ProviderFile, accounts: Accounts) {
   const { name, title, docs, service, ids } = provider;
   const { environment, production } = servicePlace(env, service);
   return {
@@ -49,6 +50,15 @@ export function describeProvider(env: Env, { provider, file, skipped }: Provider
     environment,
     production,
     settings: settingStates(env, service),
+    accounts: accounts.servicesAt([service]).map((own) => {
+      const place = servicePlace(env, own);
+      return {
+        account: own.account?.name ?? '',
+        environment: place.environment,
+        production: place.production,
+        settings: settingStates(env, own),
+      };
+    }),
     ids: Object.entries(ids).map(([id, { about, list = false, type = 'text', sensitive = false, instead }]) => ({
       id,
       column: columnOf(name, id),

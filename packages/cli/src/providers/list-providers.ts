@@ -4,25 +4,27 @@ import { print, printJson } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { settingStates } from './describe-provider';
 import type { SettingState } from './describe-provider';
+import { readProviders } from '../users/provider-ids';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { findProviders } from './find-providers';
 import type { ProvidersOptions } from '../users/options';
 
 /** Prints the built-in providers and those of provider files. */
 export async function listProviders(io: Io, { json, providers }: ProvidersOptions): Promise<ExitCode> {
-  const builtIn = CATALOGUE_SERVICES.filter(({ credentials }) => credentials.length > 0).map((service) => ({
-    provider: service.name,
-    title: service.title,
-    builtIn: true,
-    file: undefined as string | undefined,
-    missing: missingIn(settingStates(io.env, service)),
-  }));
-  const ofFiles = (await findProviders(io, providers)).map(({ provider, file }) => ({
-    provider: provider.name,
-    title: provider.title,
-    builtIn: false,
-    file,
-    missing: missingIn(settingStates(io.env, provider.service)),
-  }));
+  const { accounts } = await readProviders(io, providers);
+  const withAccounts = (service: ServiceDefinition, from: { builtIn: boolean; file: string | undefined }) =>
+    [service, ...accounts.servicesAt([service])].map((own) => ({
+      provider: own.name,
+      title: own.title,
+      ...from,
+      missing: missingIn(settingStates(io.env, own)),
+    }));
+  const builtIn = CATALOGUE_SERVICES.filter(({ credentials }) => credentials.length > 0).flatMap((service) =>
+    withAccounts(service, { builtIn: true, file: undefined }),
+  );
+  const ofFiles = (await findProviders(io, providers)).flatMap(({ provider, file }) =>
+    withAccounts(provider.service, { builtIn: false, file }),
+  );
   const all = [...builtIn, ...ofFiles];
   if (json) {
     printJson(io, all);

@@ -7,6 +7,7 @@ import type { ExitCode, Io } from '../program/io';
 import { paint, print, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { describeProvider } from './describe-provider';
+import { readProviders } from '../users/provider-ids';
 import { findProviders } from './find-providers';
 import type { ProvidersOptions } from '../users/options';
 
@@ -16,7 +17,8 @@ const PATH = /[/\\]|\.(?:ya?ml|json)$/;
 /** Prints one provider, by its name among those that are listed or by its file. */
 export async function showProvider(io: Io, name: string, { json, providers }: ProvidersOptions): Promise<ExitCode> {
   const found = PATH.test(name) ? await readProviderFile(name) : await namedProvider(io, name, providers);
-  const description = describeProvider(io.env, found);
+  const { accounts } = await readProviders(io, PATH.test(name) ? name : providers);
+  const description = describeProvider(io.env, found, accounts);
   if (json) printJson(io, description);
   else printProvider(io, description);
   return 0;
@@ -53,6 +55,14 @@ function printProvider(io: Io, { provider, title, docs, file, environment, produ
     ['Setting', '', ''],
     settings.map(({ setting, required, state }) => [setting, required ? 'required' : '', state]),
   );
+  for (const { account, environment: own, production: isReal, settings: ofAccount } of more.accounts) {
+    print(io, `Account ${account}: ${own ?? 'none'}${isReal ? ' (production)' : ''}`);
+    printTable(
+      io,
+      ['Setting', '', ''],
+      ofAccount.map(({ setting, required, state }) => [setting, required ? 'required' : '', state]),
+    );
+  }
   printTable(
     io,
     ['ID', 'Column', 'About', ''],

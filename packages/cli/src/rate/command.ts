@@ -15,7 +15,7 @@ const MOST_CALLS = 60_000_000;
 const SHOW = subcommand<CommonOptions>('show [key]', {
   summary: 'show which limit counts for each key, and why',
   description:
-    'KEY is a service, or a service and one of its keys: plaid, batch.ios. Without it, every key that was ever called.',
+    'KEY is a service, or a service and one of its keys: plaid, batch.ios; of an account plaid/acme, batch/acme.ios. Without it, every key that was ever called.',
   examples: ['http-tasks rate show', 'http-tasks rate show plaid --json'],
   run: async (io, { json }, [name]) =>
     withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
@@ -113,11 +113,11 @@ async function rowOf({ rates }: OpenedLedger, { service, keySlot }: RateKey) {
 
 /** `plaid`, or `batch.ios`. */
 function parseKey(text: string): RateKey {
-  const [, service, keySlot = ''] = /^([a-z][a-zA-Z0-9]*)(?:\.(.+))?$/.exec(text) ?? [];
+  const [, service, keySlot = ''] = /^([a-z][a-zA-Z0-9]*(?:\/[a-z0-9_-]+)?)(?:\.(.+))?$/.exec(text) ?? [];
   if (service === undefined)
     throw new Refusal(
       'Usage',
-      `KEY must be a service, or a service and one of its keys, such as plaid or batch.ios; not "${text}".`,
+      `KEY must be a service, or a service and one of its keys, such as plaid, plaid/acme or batch.ios; not "${text}".`,
       'key',
     );
   return { service, keySlot };

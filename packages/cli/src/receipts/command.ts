@@ -63,6 +63,10 @@ export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions & { use
     }
     const wanted = wantedFrom(options);
     const { showReceipts } = await import('./show-receipts.js');
-    return showReceipts(io, id, wanted, { user, isUser });
+    const serviceAt =
+      options.account === undefined
+        ? undefined
+        : await (await import('../users/provider-ids.js')).readServiceAt(io, options);
+    return showReceipts(io, id, wanted, { user, isUser, serviceAt });
   },
 });

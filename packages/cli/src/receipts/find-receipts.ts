@@ -4,7 +4,7 @@ import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject'
 import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import { subjectsEverywhere } from '../users/everywhere';
-import type { IdAtService } from '../users/everywhere';
+import type { IdAtService, ServiceAt } from '../users/everywhere';
 
 /** Receipts in an order for reading, some at a time; no page splits a run or a user of a sweep. */
 export type ReceiptPages = AsyncIterable<readonly Receipt[]>;
@@ -20,11 +20,11 @@ export interface FoundReceipts {
 const PAGE = 2_000;
 
 /** Looks for a sweep of this id; else for runs, users (in every environment) and lone calls. Pages are read when they are asked for. */
-export async function findReceipts(id: string, opened: OpenedLedger): Promise<FoundReceipts> {
+export async function findReceipts(id: string, opened: OpenedLedger, serviceAt?: ServiceAt): Promise<FoundReceipts> {
   if (id === '') return { pages: one([]) };
   const sweep = await opened.ledger.sweeps.read(id);
   if (sweep) return { sweep, pages: pagesOfSweep(opened, id) };
-  return { pages: one(await findRuns(opened, id, userHashes(id, opened.hasher))) };
+  return { pages: one(await findRuns(opened, id, userHashes(id, opened.hasher, serviceAt))) };
 }
 
 /** Looks for runs, sweeps and calls about a user, in every environment. */
@@ -37,8 +37,12 @@ export async function findReceiptsOf(
 }
 
 /** Looks for runs, sweeps and calls about a user, by its ID at Plaid or Batch. */
-export async function findReceiptsOfUser(id: string, { ledger, hasher }: OpenedLedger): Promise<FoundReceipts> {
-  return { pages: one(await ledger.readReceipts({ subjects: userHashes(id, hasher) })) };
+export async function findReceiptsOfUser(
+  id: string,
+  { ledger, hasher }: OpenedLedger,
+  serviceAt?: ServiceAt,
+): Promise<FoundReceipts> {
+  return { pages: one(await ledger.readReceipts({ subjects: userHashes(id, hasher, serviceAt) })) };
 }
 
 async function* pagesOfSweep({ ledger }: OpenedLedger, sweepId: string): ReceiptPages {
@@ -60,8 +64,10 @@ async function* one(receipts: readonly Receipt[]): ReceiptPages {
 }
 
 /** Returns the hashes of the ID as a user's at each service in each environment. */
-export function userHashes(id: string, hasher: SubjectHasher): string[] {
-  return subjectsEverywhere({ plaidUserId: id, batchUserId: id }, hasher).map(({ subject }) => subject);
+export function userHashes(id: string, hasher: SubjectHasher, serviceAt?: ServiceAt): string[] {
+  return subjectsEverywhere({ plaidUserId: id, batchUserId: id, ...(serviceAt && { serviceAt }) }, hasher).map(
+    ({ subject }) => subject,
+  );
 }
 
 async function findRuns({ ledger }: OpenedLedger, id: string, hashes: readonly string[]): Promise<Receipt[]> {

@@ -8,7 +8,7 @@ import { checkOutputFile } from '../terminal/output-file';
 import { inWords, localTime } from '../terminal/for-people';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { counting, growingNumber, writeChunksToFile, writeChunksToStdout } from './export-receipts';
-import type { IdAtService } from '../users/everywhere';
+import type { IdAtService, ServiceAt } from '../users/everywhere';
 import { findReceipts, findReceiptsOf, findReceiptsOfUser } from './find-receipts';
 import type { FoundReceipts, ReceiptPages } from './find-receipts';
 import { lastWords } from './last-words';
@@ -29,7 +29,11 @@ export async function showReceipts(
   io: Io,
   id: string,
   wanted: Wanted,
-  { user, isUser }: { user?: readonly IdAtService[] | undefined; isUser: boolean },
+  {
+    user,
+    isUser,
+    serviceAt,
+  }: { user?: readonly IdAtService[] | undefined; isUser: boolean; serviceAt?: ServiceAt | undefined },
 ): Promise<ExitCode> {
   if (wanted.file) await checkOutputFile(wanted.file);
   if (wanted.format === 'html' && !wanted.file && io.stdout.isTTY) {
@@ -39,8 +43,8 @@ export async function showReceipts(
     const found = user
       ? await findReceiptsOf(user, opened)
       : isUser
-        ? await findReceiptsOfUser(id, opened)
-        : await findReceipts(id, opened);
+        ? await findReceiptsOfUser(id, opened, serviceAt)
+        : await findReceipts(id, opened, serviceAt);
     if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
     const pages = markReceipts(opened.ledger.sweeps, wanted.attempts ? found.pages : lastWordsOf(found.pages));
     if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);

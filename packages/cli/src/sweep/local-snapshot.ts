@@ -11,6 +11,7 @@ import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source'
 import { RejectFile } from 'temporal-http-tasks/internal/sources/reject-file';
 import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 import type { Source } from 'temporal-http-tasks/internal/sources/source';
+import { inAccount } from 'temporal-http-tasks/internal/sources/to-user';
 import { UserColumns } from 'temporal-http-tasks/internal/sources/user-columns';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { Io } from '../program/io';
@@ -71,9 +72,12 @@ export async function takeLocalSnapshot(
     environments,
     doneSteps,
     isThing: providers.isThing,
-    toRow: ({ user, line }) => {
+    toRow: ({ user: given, line }) => {
+      const user = inAccount(given, local.account);
       const identities = identitiesOf(idsOf(user), providers.isThing);
-      return { user, line, subjects: subjectsOf(identities, (name) => environments[name] ?? ONLY_ENVIRONMENT, hasher) };
+      const serviceOf = (provider: string): string => providers.serviceNameAt(provider, user.account);
+      const environmentOf = (provider: string): string => environments[serviceOf(provider)] ?? ONLY_ENVIRONMENT;
+      return { user, line, subjects: subjectsOf(identities, environmentOf, hasher, serviceOf) };
     },
     onProgress: (state) => report.show(state),
   });
@@ -105,9 +109,12 @@ export async function takeLocalSnapshot(
   }
 }
 
-/** The environments in which the IDs of each provider are valid. */
-export function environmentsOf({ env }: Io, providers: ProviderSet): Record<string, string> {
-  return Object.fromEntries(providers.all.map(({ name, service }) => [name, environmentFor(env, service)]));
+/** The environments in which the IDs at each service are valid. */
+export function environmentsOf({ env }: Io, { all, accounts }: ProviderSet): Record<string, string> {
+  const main = all.map(({ service }) => service);
+  return Object.fromEntries(
+    [...main, ...accounts.servicesAt(main)].map((service) => [service.name, environmentFor(env, service)]),
+  );
 }
 
 async function createRejectFile(file: string): Promise<RejectFile> {

@@ -5,9 +5,9 @@ import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/swe
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { WorkerLedger, WorkerQueue } from 'temporal-http-tasks/internal/ledger/worker-environments';
 import { doneStepsOf } from 'temporal-http-tasks/internal/providers/done-steps';
-import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { UserColumns } from 'temporal-http-tasks/internal/sources/user-columns';
-import { findProviders } from '../providers/find-providers';
+import { readProviders, refuseUnknownAccount } from '../users/provider-ids';
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
 import { DEFAULT_MAX_USERS } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
@@ -123,7 +123,8 @@ async function readLocalFile(
   }: { sweepId: string; local: LocalFile; input: OffboardUsersInput; queue: WorkerQueue },
   asked: AskedSweep | undefined,
 ): Promise<SnapshotState> {
-  const providers = new ProviderSet((await findProviders(io, undefined)).map(({ provider }) => provider));
+  const providers = await readProviders(io, undefined);
+  refuseUnknownAccount(providers, local.account);
   const source = await openSweepFile(local, new UserColumns(providers));
   say(io, `Sweep ${printable(sweepId)}: reading ${printable(local.file)} for ${environmentsText(io, providers)}.`);
   return withWorkersLedger(io, async (opened) => {
@@ -149,7 +150,7 @@ async function stepsToHaveDone(
 ): Promise<DoneStep[]> {
   const recorded = (await workers.readWorkers(queue)).filter(({ state }) => state !== 'ended');
   const services = new Map(
-    providers.names.map((name) => {
+    [...providers.names, ...providers.accounts.listed].map((name) => {
       const slots = recorded.filter(({ service }) => service === name).flatMap(({ keySlots }) => keySlots);
       return [
         name,

@@ -88,6 +88,7 @@ export interface SourceOptions {
   badRows?: string;
   ignoreColumn?: readonly string[];
   allowPlaceholders?: string;
+  account?: string;
   input?: string;
 }
 
@@ -106,6 +107,7 @@ export const SOURCE_OPTIONS: readonly Option[] = [
     '--bad-rows <n>',
     `refuse a source with more rows than this that cannot be users: a number, or a share (else ${DEFAULT_BAD_ROWS}); a sweep with any such row is partial`,
   ),
+  literalOption('--account <name>', 'the account of the users for whom the source has no cell in the column account'),
   repeatedOption(
     '--ignore-column <name>',
     'a column that is not used although its name resembles that of an ID; may be repeated',
@@ -116,7 +118,7 @@ export const SOURCE_OPTIONS: readonly Option[] = [
   ),
   literalOption(
     '--input <json>',
-    "the workflow's whole input as JSON, or @file; of the options above only --source, --ignore-column and --allow-placeholders may stand beside it",
+    "the workflow's whole input as JSON, or @file; of the options above only --source, --account, --ignore-column and --allow-placeholders may stand beside it",
   ),
 ];
 
@@ -145,6 +147,7 @@ export interface LocalFile {
   format?: FileFormat;
   ignoreColumns?: readonly string[];
   allowPlaceholders?: readonly string[];
+  account?: string | undefined;
   badRows: Tolerance;
   skipDone: boolean;
   rejectFile?: string;
@@ -187,8 +190,14 @@ export async function readWantedSweep(options: SweepOptions): Promise<WantedSwee
   };
 }
 
-const { ignoreColumns, allowPlaceholders } = sourceSpec.shape;
-const rules = z.strictObject({ ignoreColumns, allowPlaceholders });
+const { ignoreColumns, allowPlaceholders, account } = sourceSpec.shape;
+const rules = z.strictObject({ ignoreColumns, allowPlaceholders, account });
+
+const FLAG_OF: Readonly<Record<string, string>> = {
+  ignoreColumns: '--ignore-column',
+  allowPlaceholders: '--allow-placeholders',
+  account: '--account',
+};
 
 /**
  * What the options say about the columns and cells of a source.
@@ -200,13 +209,14 @@ export function sourceRules({
   source,
   ignoreColumn,
   allowPlaceholders: allowed,
+  account: named,
 }: SourceOptions & { source?: string }): z.output<typeof rules> {
-  const given = defined({ ignoreColumns: ignoreColumn, allowPlaceholders: allowed?.split(',') });
+  const given = defined({ ignoreColumns: ignoreColumn, allowPlaceholders: allowed?.split(','), account: named });
   const [first] = Object.keys(given);
   if (source === undefined && first !== undefined) {
     throw new Refusal(
       'Usage',
-      `${first === 'ignoreColumns' ? '--ignore-column' : '--allow-placeholders'} is about the source that --source names; in --input it is source.${first}.`,
+      `${FLAG_OF[first] ?? first} is about the source that --source names; in --input it is source.${first}.`,
       first,
     );
   }

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
+import { accountOf, mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import type { RecordedEnvironment, ServiceEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
@@ -103,15 +104,17 @@ export function placeText({ production, unknownBecause, environments }: WorkerPl
 /** Production before everything else, then in the catalogue's order. */
 function realFirst(one: ServiceEnvironment, other: ServiceEnvironment): number {
   const place = ({ service }: ServiceEnvironment): number =>
-    CATALOGUE_SERVICES.findIndex(({ name }) => name === service);
+    CATALOGUE_SERVICES.findIndex(({ name }) => name === mainServiceOf(service));
   return Number(other.production) - Number(one.production) || place(one) - place(other);
 }
 
 /** Which services a run may delete from when its task queue has them. */
 function isProvider(service: string): boolean {
-  return CATALOGUE_SERVICES.some(({ name, credentials }) => name === service && credentials.length > 0);
+  return CATALOGUE_SERVICES.some(({ name, credentials }) => name === mainServiceOf(service) && credentials.length > 0);
 }
 
 function titleOf(service: string): string {
-  return CATALOGUE_SERVICES.find(({ name }) => name === service)?.title ?? service;
+  const title = CATALOGUE_SERVICES.find(({ name }) => name === mainServiceOf(service))?.title;
+  const account = accountOf(service);
+  return title === undefined || account === undefined ? (title ?? service) : `${title} (${account})`;
 }

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { Io } from '../program/io';
@@ -98,7 +99,11 @@ export function notConfirmed(consequence: string): CommandFailure {
 export function removals(place: WorkerPlace, plan: Pick<OffboardUserInput, 'plaid' | 'batch' | 'itemIds'>): Fact[] {
   const { plaid, batch, itemIds } = plan;
   const slots = [
-    ...new Set(place.environments.filter(({ service }) => service === 'batch').flatMap(({ keySlots }) => keySlots)),
+    ...new Set(
+      place.environments
+        .filter(({ service }) => mainServiceOf(service) === 'batch')
+        .flatMap(({ keySlots }) => keySlots),
+    ),
   ];
   const apps = slots.length > 0 ? slots.join(', ') : 'every configured app';
   const items = itemIds

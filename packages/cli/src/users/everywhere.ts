@@ -10,7 +10,12 @@ export interface AllUserIds extends UserIds {
   plaidAccessToken?: string;
   /** IDs at any provider. */
   more?: readonly IdAtService[];
+  /** The service of the user's account, for the IDs with an option or column of their own. @default the default account's */
+  serviceAt?: ServiceAt;
 }
+
+/** Returns the service of an account at a provider, by that of the default account. */
+export type ServiceAt = (service: ServiceDefinition) => ServiceDefinition;
 
 /** An ID at a service; of a list, one entry. */
 export interface IdAtService {
@@ -19,7 +24,7 @@ export interface IdAtService {
 }
 
 /** An ID with an option or column of its own. */
-export type NamedUserId = Exclude<keyof AllUserIds, 'more'>;
+export type NamedUserId = Exclude<keyof AllUserIds, 'more' | 'serviceAt'>;
 
 /** The service that each ID is one of. */
 export const SERVICE_OF_ID = {
@@ -125,7 +130,8 @@ export function workerViews(ids: AllUserIds, hasher: SubjectHasher, only?: strin
 function given(ids: AllUserIds): [ServiceDefinition, string][] {
   const named = (Object.keys(SERVICE_OF_ID) as NamedUserId[]).flatMap((field) => {
     const id = ids[field];
-    return id === undefined ? [] : [[SERVICE_OF_ID[field], id] satisfies [ServiceDefinition, string]];
+    const service: ServiceDefinition = SERVICE_OF_ID[field];
+    return id === undefined ? [] : [[ids.serviceAt?.(service) ?? service, id] satisfies [ServiceDefinition, string]];
   });
   return [...named, ...(ids.more ?? []).map(({ service, id }): [ServiceDefinition, string] => [service, id])];
 }

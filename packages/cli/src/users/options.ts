@@ -10,6 +10,8 @@ export type UserOptions = UserIds;
 export interface IdOptions {
   /** `courier.contactId=c_1`; a list is given by repeating it. */
   id?: readonly string[];
+  /** The account in which the IDs are valid. */
+  account?: string;
   /** Files and folders with provider files, instead of HTTP_TASKS_PROVIDERS. */
   providers?: string;
 }
@@ -33,6 +35,7 @@ export function idOptions(more = ''): readonly Option[] {
       '--id <id>',
       `an ID of the user at any provider, such as courier.contactId=c_1; may be repeated${more}`,
     ),
+    literalOption('--account <name>', 'the account in which the IDs are valid, at each provider that has it'),
     PROVIDERS_OPTION,
   ];
 }

@@ -1,12 +1,16 @@
 import { servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
 import { identitiesOf, ONLY_ENVIRONMENT } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
 import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
+import { readAccounts } from 'temporal-http-tasks/internal/config/account-settings';
+import { ProblemList } from 'temporal-http-tasks/internal/config/env';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { Refusal } from '../program/errors';
 import type { Io } from '../program/io';
 import { findProviders } from '../providers/find-providers';
-import type { IdAtService } from './everywhere';
+import type { IdAtService, ServiceAt } from './everywhere';
 import type { IdOptions } from './options';
+import { accountOf, mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 
 const ID = /^([a-z][A-Za-z0-9]*)\.([a-z][A-Za-z0-9]*)=(.*)$/su;
 
@@ -17,9 +21,15 @@ export interface KnownIds {
   ids: ProviderIds;
 }
 
-/** Reads the provider files of a command. */
+/**
+ * Reads the provider files of a command, and the accounts of providers.
+ *
+ * @throws SettingsError if HTTP_TASKS_ACCOUNTS cannot be used.
+ */
 export async function readProviders(io: Io, option: string | undefined): Promise<ProviderSet> {
-  return new ProviderSet((await findProviders(io, option)).map(({ provider }) => provider));
+  const own = (await findProviders(io, option)).map(({ provider }) => provider);
+  const problems = new ProblemList();
+  return new ProviderSet(own, problems.finish(readAccounts(io.env, undefined, problems)));
 }
 
 /**
@@ -28,8 +38,9 @@ export async function readProviders(io: Io, option: string | undefined): Promise
  * @throws Refusal for an argument that is not an ID, and for unknown providers and IDs; it repeats no value.
  * @throws ProviderError for provider files that cannot be used.
  */
-export async function readIds(io: Io, { id = [], providers: option }: IdOptions): Promise<KnownIds> {
+export async function readIds(io: Io, { id = [], account, providers: option }: IdOptions): Promise<KnownIds> {
   const providers = await readProviders(io, option);
+  refuseUnknownAccount(providers, account);
   const ids: Record<string, Record<string, string | string[]>> = {};
   for (const text of id) {
     const [, provider = '', name = '', value = ''] = ID.exec(text) ?? [];
@@ -43,6 +54,9 @@ export async function readIds(io: Io, { id = [], providers: option }: IdOptions)
     else if (before === undefined) own[name] = value;
     else throw new Refusal('Task.InvalidInput', `${field}: is one ID, and is given twice.`, field);
   }
+  const stranger = Object.keys(ids).find((name) => !providers.find(name));
+  if (stranger !== undefined)
+    throw new Refusal('Task.InvalidInput', unknownProvider(providers, stranger), `user.ids.${stranger}`);
   const [problem] = providers.problemsOfNames({ ids }, ids);
   if (problem)
     throw new Refusal(
@@ -53,19 +67,63 @@ export async function readIds(io: Io, { id = [], providers: option }: IdOptions)
   return { providers, ids };
 }
 
+/** Says that a provider is not known here, and what to set. */
+export function unknownProvider(known: ProviderSet, name: string): string {
+  return `user.ids.${name}: unknown provider ${name}; allowed: ${known.names.join(', ')}${didYouMean(name, known.names)}. Give this command the provider files of the workers, with HTTP_TASKS_PROVIDERS or --providers.`.replace(
+    '?.',
+    '?',
+  );
+}
+
+/**
+ * Refuses an account that no provider has here: its users have other keyed hashes.
+ *
+ * @throws Refusal
+ */
+export function refuseUnknownAccount(providers: ProviderSet, account: string | undefined): void {
+  const problem = providers.problemOfAccount(account);
+  if (problem === undefined) return;
+  throw new Refusal(
+    'Task.InvalidInput',
+    `user.account: ${problem}. Give this command the HTTP_TASKS_ACCOUNTS of the workers.`.replace('?.', '?'),
+    'user.account',
+  );
+}
+
+/**
+ * Returns the service of the account that `--account` names, by that of a default account; undefined without it.
+ *
+ * @throws Refusal for an unknown account.
+ */
+export async function readServiceAt(io: Io, { account, providers: option }: IdOptions): Promise<ServiceAt | undefined> {
+  if (account === undefined) return undefined;
+  const providers = await readProviders(io, option);
+  refuseUnknownAccount(providers, account);
+  return (service) => providers.accounts.serviceAt(service, account);
+}
+
+/** Returns the accounts at these providers that are not the one that is meant, as `courier/acme`. */
+export function otherAccounts(io: Io, services: readonly string[], account: string | undefined): string[] {
+  const problems = new ProblemList();
+  const accounts = problems.finish(readAccounts(io.env, undefined, problems));
+  const providers = new Set(services.map(mainServiceOf));
+  return accounts.listed.filter((name) => providers.has(mainServiceOf(name)) && accountOf(name) !== account);
+}
+
 /** Returns the IDs that `--id` gives, each with its service. */
 export async function readIdsAtServices(io: Io, options: IdOptions): Promise<IdAtService[]> {
   const { providers, ids } = await readIds(io, options);
   return identitiesOf(ids).flatMap(({ provider, value }) => {
     const service = providers.find(provider)?.service;
-    return service ? [{ service, id: value }] : [];
+    return service ? [{ service: providers.accounts.serviceAt(service, options.account), id: value }] : [];
   });
 }
 
-/** Returns the environment of each provider as the settings of this process select it; needs no keys. */
-export function environmentsFrom(io: Io, providers: ProviderSet): (provider: string) => string {
+/** Returns the environment of each service as the settings of this process select it; needs no keys. */
+export function environmentsFrom(io: Io, providers: ProviderSet): (service: string) => string {
   return (name) => {
-    const service = providers.find(name)?.service;
+    const main = providers.find(mainServiceOf(name))?.service;
+    const service = main && providers.accounts.serviceAt(main, accountOf(name));
     return (service && servicePlace(io.env, service).environment) ?? ONLY_ENVIRONMENT;
   };
 }

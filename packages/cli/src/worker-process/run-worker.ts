@@ -10,6 +10,7 @@ import { readWorkerSettings, setupLine } from 'temporal-http-tasks/internal/conf
 import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
 import { servicesOf } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
 import { PolicyError } from 'temporal-http-tasks/internal/operator-policy/policy-error';
 import { readPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
 import type { Settings } from 'temporal-http-tasks/internal/config/settings';
@@ -38,10 +39,11 @@ import { readPrebuiltWorkflows } from './prebuilt-workflows';
  */
 export async function runWorker(env: NodeJS.ProcessEnv, providers: readonly Provider[] = []): Promise<void> {
   const required = servicesOf(providers);
-  const known = [...CATALOGUE_SERVICES, ...required];
   // The plugin reads it too; here it is reported before anything is connected.
   const policy = readPolicy(env);
   const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES, required);
+  const main = [...CATALOGUE_SERVICES, ...required];
+  const known = [...main, ...new Accounts(settings.accounts).servicesAt(main)];
   const { connectionOptions, namespace = 'default' } = readTemporalConnection(env);
   // The API key may be in Temporal's configuration file instead of the environment.
   const { apiKey } = connectionOptions;

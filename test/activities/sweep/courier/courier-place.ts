@@ -36,7 +36,11 @@ export interface CourierPlace extends SweepDependencies, ChunkDependencies {
 
 /** The courier at this address, with these steps. */
 export function courierAt(origin: string, steps: readonly StepDefinition[]): Provider {
-  const service = defineService({ ...courierService, environments: { sandbox: origin } });
+  const service = defineService({
+    ...courierService,
+    environments: { sandbox: origin },
+    baseUrlSetting: 'COURIER_BASE_URL',
+  });
   const { ids, title } = courierWith();
   const tasks = COURIER_TASKS.map((task) => ({ ...task, service }));
   return defineProvider({ name: 'courier', title, service, tasks, ids, steps });
