@@ -33,6 +33,8 @@ const ROOMS = {
   starts: { rooms: ['tasks', 'policy', 'ledger'] },
   'nexus-handlers': { rooms: ['tasks', 'policy', 'providers', 'ledger', 'starts', 'workflows'], types: ['activities'] },
   operator: { rooms: ['policy', 'starts'] },
+  // What needs a person's attention, and what that person can do.
+  attention: { rooms: ['tasks', 'policy', 'providers', 'http'], types: ['ledger'] },
   // Provider files name an OpenAPI document, whose operations are the provider's tasks.
   openapi: { of: 'openapi', rooms: ['tasks', 'policy', 'providers', 'transport'] },
   reference: { of: 'console', rooms: ['tasks', 'providers', 'config', 'http'] },
@@ -49,13 +51,14 @@ const ROOMS = {
       'codec',
       'activities',
       'operator',
+      'attention',
       'starts',
       'reference',
       'workflows',
     ],
   },
   page: { of: 'console', rooms: [], types: ['gateway'] },
-  report: { of: 'evidence', rooms: ['tasks', 'policy', 'providers', 'http'], types: ['ledger'] },
+  report: { of: 'evidence', rooms: ['tasks', 'policy', 'providers', 'http', 'attention'], types: ['ledger'] },
   simulators: { of: 'testing', rooms: [] },
   // It judges the product, so it shares none of its code; of the simulators it knows what they tell of themselves.
   oracle: { of: 'testing', rooms: [], types: ['simulators'] },

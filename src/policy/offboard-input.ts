@@ -57,6 +57,9 @@ const ids = {
     .describe('Your own name for the case; no personal data.'),
 };
 
+/** What {@link checkIds} requires at least, for people. */
+const SOME_ID = 'At least one of plaidUserId, plaidUserToken, batchUserId and ids is required.';
+
 /** A user by the IDs themselves: at least one ID, and none of them twice. */
 export const userIds = z.strictObject(ids).superRefine(checkIds);
 
@@ -84,7 +87,8 @@ const user = z
       if (field in given)
         context.addIssue({ code: 'custom', path: [field], message: 'must be left out: sweepId and seq say who it is' });
     }
-  });
+  })
+  .describe(SOME_ID);
 
 function checkIds(given: NamedIds, context: z.RefinementCtx): void {
   for (const { field, place } of namedTwice(given))

@@ -74,6 +74,11 @@ export interface HttpTask<
   input: Input;
   output: Output;
   effect: Effect;
+  /**
+   * Whether a successful call deletes data, now or later; repeating it may be safe nonetheless. Shown to people, who then have
+   * to confirm the call. @default the method is DELETE and the effect is not `read`
+   */
+  deletes?: boolean;
   /** What a good answer means: the provider did it, or took it on and does it later. Without meaning for a read. */
   answerMeans: 'removed' | 'accepted';
   settle?: Settle;

@@ -6,3 +6,8 @@ import type { HttpRequestInput } from './http/effect';
 export function effectOf(task: HttpTask, input: unknown): Effect {
   return task.generic ? effectOfHttpRequest(input as HttpRequestInput) : task.effect;
 }
+
+/** Returns whether a successful call of this task deletes data. A task that does not state it deletes if its method is DELETE. */
+export function deletesData({ deletes, effect, method }: Pick<HttpTask, 'deletes' | 'effect' | 'method'>): boolean {
+  return effect !== 'read' && (deletes ?? method === 'DELETE');
+}

@@ -124,8 +124,8 @@ it('sends token and typed keys to its own origin only, whatever a page of anothe
   await goTo(victim.page, '#/credentials');
   const card = victim.page.getByRole('region', { name: 'Plaid' });
   await card.getByLabel('PLAID_SECRET').fill('a-very-secret-key');
-  await card.getByRole('button', { name: 'Keep for this run' }).click();
-  await card.getByText('set, entered here').waitFor();
+  await card.getByRole('button', { name: 'Use for this session' }).click();
+  await card.getByText('set (entered here)').waitFor();
   // Nothing on the page could reach that server, even if it wanted to.
   expect(await victim.page.evaluate(`fetch('${fake.url}/api/about').then(() => 'sent', () => 'refused')`)).toBe(
     'refused',
@@ -175,20 +175,20 @@ it('can be pointed at another gateway that was named, which has a token of its o
   await card.getByText('production', { exact: true }).waitFor();
   await tab.page.locator('#about').getByText(`other gateway: ${allowed.url}`).waitFor();
   await card.getByLabel('PLAID_SECRET').fill('a-very-secret-key');
-  await card.getByRole('button', { name: 'Keep for this run' }).click();
+  await card.getByRole('button', { name: 'Use for this session' }).click();
   const dialog = tab.page.getByRole('dialog');
   expect(await dialog.innerText()).toMatch(/Send keys to another gateway[\s\S]*PLAID_SECRET/);
   expect(await dialog.innerText()).not.toContain('a-very-secret-key');
   await shoot(tab.page, 'confirm-keys');
   await tab.page.keyboard.press('Escape');
   expect(sent.filter(({ body }) => body.includes('a-very-secret-key'))).toEqual([]);
-  await card.getByRole('button', { name: 'Keep for this run' }).click();
+  await card.getByRole('button', { name: 'Use for this session' }).click();
   await dialog.getByRole('textbox').fill(allowed.url);
   await tab.page.keyboard.press('Enter');
-  await card.getByText('set, entered here').waitFor();
+  await card.getByText('set (entered here)').waitFor();
   await shoot(tab.page, 'credentials-other');
   await card.getByRole('button', { name: 'Check credentials' }).click();
-  await dialog.getByLabel("This goes to real people's data").fill('production');
+  await dialog.getByLabel("This affects real people's data").fill('production');
   await tab.page.keyboard.press('Enter');
   await card.getByText('Check PLAID_CLIENT_ID').waitFor();
   // The choice is remembered, its token is not; and the token of the link is never this gateway's.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import { environmentOf } from '../support/offboarding';
-import { openPage, overflowOf, shoot, startBrowser } from '../support/browser';
+import { openPage, overflowOf, shoot, startBrowser, violationsOf } from '../support/browser';
 import type { WatchedPage } from '../support/browser';
 import { startCli } from '../cli/run-cli';
 import type { CliEnv, RunningCli } from '../cli/run-cli';
@@ -82,6 +82,56 @@ it('finds a task while it is being typed, typos forgiven, and is used with the k
   await answer().getByText('200').first().waitFor();
   expect(await answer().innerText()).toContain('item-2');
   expect(calls()).toBe(1);
+  expect(await hasFocus(page.getByRole('button', { name: 'Test request' }))).toBe(true);
+  expect(await page.title()).toBe('plaid.userItemsGet · http-tasks console');
+  await page.keyboard.press('/');
+  expect(await hasFocus(page.getByLabel('Search tasks'))).toBe(true);
+  await goTo(page, '#/credentials');
+  await page.getByRole('heading', { name: 'Credentials' }).waitFor();
+  expect(await page.title()).toBe('Credentials · http-tasks console');
+  await page.keyboard.press('Control+k');
+  await page.waitForFunction("document.activeElement?.id === 'search'");
+});
+
+it('keeps what is typed while other pages are shown, and only chosen values for a reload', async () => {
+  await open('plaid.itemProductsTerminate');
+  await field('access_token').fill('access-sandbox-secret');
+  await field('reason_code').selectOption('OTHER');
+  await open('plaid.userItemsGet');
+  await field('user_id').fill('usr_1');
+  await open('plaid.itemProductsTerminate');
+  await page.getByRole('heading', { name: "Terminate one Item's products" }).waitFor();
+  expect([await field('access_token').inputValue(), await field('reason_code').inputValue()]).toEqual(['', 'OTHER']);
+  await open('plaid.userItemsGet');
+  await page.getByRole('heading', { name: "List a user's Items" }).waitFor();
+  expect(await field('user_id').inputValue()).toBe('usr_1');
+  expect(await page.evaluate('JSON.stringify({ ...sessionStorage })')).toBe(
+    JSON.stringify({ 'http-tasks-draft:plaid.itemProductsTerminate': '{"reason_code":"OTHER"}' }),
+  );
+});
+
+it('says what a call does, and states rules between fields before anything is sent', async () => {
+  await open('batch.customDataBulkDelete');
+  await page.locator('.task-head').getByText('safe to retry').waitFor();
+  expect(await page.locator('.task-head .mark').allInnerTexts()).toEqual(['deletes data', 'safe to retry']);
+  await open('plaid.userItemsRemove');
+  await page.locator('.input-form').getByText('Exactly one of user_id and user_token is required.').waitFor();
+  // No column is so narrow that its words are cut.
+  const isCut = `[...document.querySelectorAll('.reference td code')].some((one) => one.getClientRects().length > 1)`;
+  expect(await page.evaluate(isCut)).toBe(false);
+});
+
+it('has no violation that axe-core finds, on any page, wide and narrow', async () => {
+  const places = ['#/tasks', '#/tasks/plaid.userItemsRemove', '#/runs', '#/credentials'];
+  for (const width of [1_280, 400]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const place of places) {
+      await goTo(page, place);
+      await page.locator('h1').waitFor();
+      if (place === '#/runs') await page.locator('.offboard > summary').click();
+      expect({ width, place, violations: await violationsOf(page) }).toEqual({ width, place, violations: [] });
+    }
+  }
 });
 
 it('shows the reference, the prepared request without keys, and code that follows what is typed', async () => {
@@ -129,11 +179,11 @@ it('shows refused input at its field, and sends nothing', async () => {
     .getByText('not both')
     .waitFor();
   expect(await hasFocus(field('user_id'))).toBe(true);
-  await page.getByText("It holds a user's bearer token (user_token)").waitFor();
+  await page.getByText("It contains a user's bearer token (user_token)").waitFor();
   await shoot(page, 'refused');
   await page.getByRole('button', { name: 'Edit as JSON' }).click();
   await page.getByLabel('Input as JSON').fill('{"user_id":"usr_1","item_ids":["item-1"],"itemIds":1}');
-  await page.getByText('ItemIds: there is no such field.').waitFor();
+  await page.getByText('itemIds: there is no such field.').waitFor();
   await page.getByLabel('Input as JSON').fill('{"user_id":"usr_1","item_ids":["item-1"]}');
   await page.getByRole('button', { name: 'Edit as form' }).click();
   expect(await field('item_ids').inputValue()).toBe('item-1');
@@ -159,14 +209,14 @@ it('wants the name typed before what cannot be undone', async () => {
   await dialog.getByRole('textbox').fill('plaid.userItemsRemove');
   await page.keyboard.press('Enter');
   await answer().getByText('200').first().waitFor();
-  expect(await answer().innerText()).toMatch(/Request id[\s\S]*http-tasks receipts/);
+  expect(await answer().innerText()).toMatch(/Request ID[\s\S]*http-tasks receipts/);
   expect(calls()).toBe(1);
 });
 
 it('runs a call durably, follows it and links into the Temporal UI', async () => {
   await open('plaid.userItemsGet');
   await field('user_id').fill('usr_1');
-  await page.getByRole('button', { name: 'Run durably' }).click();
+  await page.getByRole('button', { name: 'Run as workflow' }).click();
   await answer().getByText('200, completed').waitFor();
   expect(await answer().innerText()).toContain('item-1');
   expect(await answer().getByRole('link').getAttribute('href')).toMatch(
@@ -178,20 +228,20 @@ it('runs a call durably, follows it and links into the Temporal UI', async () =>
 it('shows which keys are there, checks them, and takes others for this run', async () => {
   await goTo(page, '#/credentials');
   const card = page.getByRole('region', { name: 'Plaid' });
-  await card.getByText('set, from the variable').first().waitFor();
+  await card.getByText('set (environment variable)').first().waitFor();
   await card.getByRole('button', { name: 'Check credentials' }).click();
-  await card.getByText('Plaid takes the keys').waitFor();
+  await card.getByText('Plaid accepts the credentials').waitFor();
   await shoot(page, 'credentials');
   await card.getByLabel('PLAID_SECRET').fill('not the right one');
-  await card.getByRole('button', { name: 'Keep for this run' }).click();
-  await card.getByText('set, entered here').waitFor();
+  await card.getByRole('button', { name: 'Use for this session' }).click();
+  await card.getByText('set (entered here)').waitFor();
   await card.getByRole('button', { name: 'Check credentials' }).click();
   await card.getByText('Check PLAID_CLIENT_ID').waitFor();
   expect(await page.content()).not.toContain('not the right one');
   await card.getByLabel('PLAID_SECRET').fill(keys['PLAID_SECRET'] ?? '');
-  await card.getByRole('button', { name: 'Keep for this run' }).click();
+  await card.getByRole('button', { name: 'Use for this session' }).click();
   await card.getByRole('button', { name: 'Check credentials' }).click();
-  await card.getByText('Plaid takes the keys').waitFor();
+  await card.getByText('Plaid accepts the credentials').waitFor();
   expect(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])')).toBe(
     '[{},{},""]',
   );
@@ -208,15 +258,17 @@ it('shows runs with their progress, and approves a sweep', async () => {
   });
   await goTo(page, '#/runs');
   const card = page.getByRole('region', { name: workflowId });
-  await card.getByText('waitingForApproval', { exact: true }).waitFor();
-  expect(await card.innerText()).toContain('0 of 3 users');
+  await page.getByRole('row', { name: workflowId }).getByText('Waiting for approval', { exact: true }).waitFor();
+  await card.getByText('0 of 3 users').waitFor();
   await shoot(page, 'runs');
-  await card.getByLabel('Type 3 to approve').fill('3');
-  await card.getByLabel('Your name').fill('anna');
+  await card.getByLabel('Enter the number of users (3) to approve').fill('3');
+  await card.getByLabel('Approved by (not verified)').fill('anna');
   await card.getByRole('button', { name: 'Approve' }).click();
   const dialog = page.getByRole('dialog');
   expect(await dialog.innerText()).toMatch(
-    new RegExp(`${workflowId}[\\s\\S]*Users: 3[\\s\\S]*anna \\(as typed, not verified\\)`),
+    new RegExp(
+      `${workflowId}[\\s\\S]*Environment: sandbox[\\s\\S]*Users: 3[\\s\\S]*Source: a list of 3 users[\\s\\S]*Reason: USER_OFFBOARDING[\\s\\S]*anna \\(as typed, not verified\\)`,
+    ),
   );
   expect(await dialog.locator('input[type=password], input[type=file], textarea').count()).toBe(0);
   await shoot(page, 'confirm-approval');
@@ -224,43 +276,48 @@ it('shows runs with their progress, and approves a sweep', async () => {
   expect(stage.simulators.plaid.state().touched).toEqual([]);
   await card.getByRole('button', { name: 'Approve' }).click();
   expect(await dialog.getByRole('button', { name: 'Approve' }).isDisabled()).toBe(true);
-  await dialog.getByLabel('Type offboardUsers to continue').fill('offboardUsers');
+  await dialog.getByLabel('Type offboardUsers to confirm').fill('offboardUsers');
   await page.keyboard.press('Enter');
   expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'anna' });
   await signIn(page, link);
   await goTo(page, '#/runs');
-  await card.getByText('completed', { exact: true }).waitFor();
-  await card.getByRole('button', { name: 'Details' }).click();
+  await page.getByLabel('Workflow ID').fill(workflowId.slice(0, 20));
+  await page.getByLabel('Kind').selectOption('Sweeps');
+  const row = page.getByRole('row', { name: workflowId });
+  await row.getByText('Completed', { exact: true }).waitFor();
+  await row.getByRole('button', { name: 'Details' }).click();
   await card.getByText(/^Receipts, the first \d+$/).waitFor();
   expect(await card.innerText()).toContain('3 of 3 users');
-  expect(await card.innerText()).toContain('Approved by anna (a claim: not verified)');
+  expect(await card.innerText()).toContain('Approved by anna (not verified)');
   await shoot(page, 'run');
+  const [saved] = await Promise.all([page.waitForEvent('download'), card.getByRole('button', { name: 'CSV' }).click()]);
+  expect(saved.suggestedFilename()).toBe(`receipts-${workflowId}.csv`);
+  expect(await violationsOf(page)).toEqual([]);
   // The form of the Temporal UI copies what the named run was started with: an example, and nobody's data.
-  const form = new URL((await page.getByRole('link', { name: 'off-board one user' }).getAttribute('href')) ?? '');
+  const form = new URL((await page.getByRole('link', { name: 'offboard one user' }).getAttribute('href')) ?? '');
   expect(Object.fromEntries(form.searchParams)).toEqual({
     taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'],
     workflowType: 'offboardUser',
     runId: expect.any(String),
   });
-  expect(await page.getByRole('region', { name: /^http-tasks-example/ }).count()).toBe(0);
+  expect(await page.getByRole('row', { name: /http-tasks-example/ }).count()).toBe(0);
 });
 
 it('off-boards a user: a dry run first, then with the name typed', async () => {
   await goTo(page, '#/runs');
-  await page.getByText('Off-board one user', { exact: true }).click();
+  await page.getByText('Offboard one user', { exact: true }).click();
   const panel = page.locator('.offboard');
-  const [dry, real] = [
-    panel.getByRole('button', { name: 'Dry run' }),
-    panel.getByRole('button', { name: 'Off-board' }),
-  ];
+  const [dry, real] = [panel.getByRole('button', { name: 'Dry run' }), panel.getByRole('button', { name: 'Offboard' })];
   await dry.click();
-  await panel.getByText('at least one of plaidUserId').waitFor();
+  await panel.getByRole('alert').getByText('at least one of plaidUserId').waitFor();
   await field('user.plaidUserId').fill('usr_1');
   await field('reason.code').selectOption('USER_OFFBOARDING');
   expect(await real.isDisabled()).toBe(true);
   await dry.click();
-  await panel.getByText('dryRun · 2 Items').waitFor();
-  await panel.getByText('completed', { exact: true }).waitFor();
+  await panel.getByText('Dry run · 2 Items').waitFor();
+  await panel
+    .getByText(/^Dry run: nothing was changed\. The real run carries out these steps: plaid\.items \(2 Items\), /)
+    .waitFor();
   await shoot(page, 'dry-run');
   await field('user.plaidUserId').fill('usr_2');
   expect(await real.isDisabled()).toBe(true);
@@ -269,11 +326,12 @@ it('off-boards a user: a dry run first, then with the name typed', async () => {
   const dialog = page.getByRole('dialog');
   expect(await dialog.innerText()).toContain('Removed Items cannot be restored');
   await shoot(page, 'confirm-offboarding');
-  await dialog.getByRole('textbox').fill('offboardUser');
+  expect(await dialog.innerText()).toMatch(/plaid\.items \(2 Items\)[\s\S]*In sandbox/);
+  await dialog.getByRole('textbox').fill('usr_1');
   expect(stage.simulators.plaid.state().touched).toEqual([]);
   await page.keyboard.press('Enter');
-  await panel.getByText('removed').first().waitFor();
-  await panel.getByText('completed', { exact: true }).waitFor();
+  await panel.getByText('Removed').first().waitFor();
+  await panel.getByText('Completed', { exact: true }).waitFor();
   await shoot(page, 'offboarded');
   expect(await real.isDisabled()).toBe(true);
   expect(stage.simulators.plaid.state().gone).toEqual(['usr_1']);
@@ -288,7 +346,7 @@ describe('in another window', () => {
       expect(await overflowOf(page)).toBeLessThanOrEqual(0);
     }
     await open('plaid.userItemsRemove');
-    await page.getByLabel('Prepared request').getByText('Not ready').waitFor();
+    await page.getByLabel('Prepared request').getByText('Fill in the required fields').waitFor();
     await shoot(page, 'narrow');
   });
 

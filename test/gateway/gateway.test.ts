@@ -62,6 +62,7 @@ describe('the tasks', () => {
     const { body } = await gateway.ask<TaskPage>('GET', '/api/tasks/plaid.itemRemove');
     expect(body).toMatchObject({
       effect: 'irreversible',
+      deletes: true,
       docs: expect.stringContaining('https://plaid.com/'),
       remedy: expect.stringContaining('cannot be restored'),
       sensitive: ['access_token'],
@@ -80,7 +81,7 @@ describe('the tasks', () => {
     });
     expect(body).toMatchObject({
       problems: [],
-      guard: { effect: 'irreversible', production: false, environment: 'sandbox' },
+      guard: { effect: 'irreversible', named: true, production: false, environment: 'sandbox' },
     });
     expect(body.request).toMatchObject({
       url: 'https://sandbox.plaid.com/user/items/remove',
@@ -183,7 +184,8 @@ describe('Test request', () => {
   it('says that it kept no receipt where the gateway has no ledger', async () => {
     const { HTTP_TASKS_SUBJECT_KEY: _, ...rest } = env;
     const without = await openGateway({ env: rest });
-    const { body } = await test('batch.customDataDelete', { input: { id: '1001', app: 'ios' } }, without);
+    const call = { input: { id: '1001', app: 'ios' }, confirm: { task: 'batch.customDataDelete' } };
+    const { body } = await test('batch.customDataDelete', call, without);
     expect(body).toMatchObject({ ok: true, note: expect.stringContaining('no receipt') });
     await without.close();
   });
@@ -213,11 +215,10 @@ describe('Test request', () => {
 
   it('names the setting where keys are missing', async () => {
     const bare = await openGateway();
-    const { status, body } = await test('plaid.userItemsGet', { input: { user_id: 'usr_1' } }, bare);
-    expect({ status, error: body.error }).toMatchObject({
-      status: 409,
-      error: { type: 'Settings', field: 'PLAID_CLIENT_ID' },
-    });
+    const message = expect.stringContaining('enter it under Credentials') as string;
+    const error = { type: 'Settings', field: 'PLAID_CLIENT_ID', message };
+    const refused = await test('plaid.userItemsGet', { input: { user_id: 'usr_1' } }, bare);
+    expect(refused).toMatchObject({ status: 409, body: { error } });
     await bare.close();
   });
 });

@@ -4,6 +4,7 @@ import type {
   InputProblem,
   OffboardingForm,
   RunLine,
+  RunList,
   RunPage,
   StartedRun,
   StartForms,
@@ -38,7 +39,9 @@ describe('runs', () => {
     const file = await place.users(3);
     const sweep = await place.start({ source: { file }, approval: true });
     const line = async (): Promise<RunLine | undefined> =>
-      (await gateway.ask<RunLine[]>('GET', '/api/runs')).body.find(({ workflowId }) => workflowId === sweep.workflowId);
+      (await gateway.ask<RunList>('GET', '/api/runs')).body.runs.find(
+        ({ workflowId }) => workflowId === sweep.workflowId,
+      );
     await until('it waits for approval', async () => (await line())?.status === 'waitingForApproval');
     expect(await line()).toMatchObject({ type: 'offboardUsers', progress: { total: 3, counts: { pending: 3 } } });
     const confirm = { task: 'offboardUsers' };
@@ -139,6 +142,34 @@ describe('runs', () => {
     }
   });
 
+  it('show why a run ended without a result, as the run itself reported it', async () => {
+    const start = async (args: unknown[]): Promise<RunPage> => {
+      const { taskQueue } = place;
+      const workflowId = `one-${randomUUID()}`;
+      const handle = await place.client.workflow.start('offboardUser', { taskQueue, workflowId, args });
+      await handle.result().catch(() => undefined);
+      return (await gateway.ask<RunPage>('GET', `/api/runs/${workflowId}`)).body;
+    };
+    const typo = await start([{ user: { plaidUserld: 'usr_2' }, reason: { code: 'OTHER' } }]);
+    expect(typo).toMatchObject({
+      status: 'failed',
+      steps: [],
+      failure: { type: 'Task.InvalidInput', message: expect.stringContaining('plaidUserld') },
+    });
+    expect(typo.note).toBeUndefined();
+    const ended = await place.client.workflow.start('offboardUser', {
+      taskQueue: place.taskQueue,
+      workflowId: `one-${randomUUID()}`,
+      args: [{ user: { plaidUserId: 'usr_2' }, reason: { code: 'OTHER' } }],
+      startDelay: '1 hour',
+    });
+    await ended.terminate('no longer needed');
+    expect((await gateway.ask<RunPage>('GET', `/api/runs/${ended.workflowId}`)).body).toMatchObject({
+      status: 'terminated',
+      failure: { message: expect.stringMatching(/no longer needed|terminated/) },
+    });
+  });
+
   it('show the steps of one user with their evidence', async () => {
     place.simulators.plaid.seed({ users: [{ userId: 'usr_2', items: ['item-9'] }] });
     const handle = await place.client.workflow.start('offboardUser', {
@@ -188,7 +219,7 @@ it('goes by the environment that the workers recorded, not by its own settings a
       input: { user_id: 'usr_1', item_ids: ['item-1'] },
     }),
     user: await needed('/api/offboardings', { input: { user: { plaidUserId: 'usr_3' }, reason: { code: 'OTHER' } } }),
-    // Batch lists no production, and this call can be repeated.
+    // Batch lists no production; this call can be repeated, but deletes data.
     other: await needed('/api/tasks/batch.customDataDelete/run', { input: { id: '1', app: 'ios' } }),
     form: (await on.ask<OffboardingForm>('GET', '/api/offboardings/form')).body.production,
     about: (await on.ask<AboutGateway>('GET', '/api/about')).body.production,
@@ -198,6 +229,7 @@ it('goes by the environment that the workers recorded, not by its own settings a
     resume: { task: 'offboardUsers' },
     removal: { task: 'plaid.userItemsRemove' },
     user: { task: 'offboardUser' },
+    other: { task: 'batch.customDataDelete' },
     form: false,
   };
   expect(await asked()).toEqual(sandbox);
@@ -209,6 +241,7 @@ it('goes by the environment that the workers recorded, not by its own settings a
     resume: { task: 'offboardUsers', environment },
     removal: { task: 'plaid.userItemsRemove', environment },
     user: { task: 'offboardUser', environment },
+    other: { task: 'batch.customDataDelete' },
     form: true,
     about: 'production',
     task: 'production',
@@ -332,7 +365,7 @@ it('links to the forms of the Temporal UI with an example of its own, which is n
     /^http:\/\/localhost:8233\/namespaces\/default\/workflows\/start-workflow\?taskQueue=[^&]+&workflowType=offboardUser&runId=[0-9a-f-]{36}$/,
   );
   expect(
-    (await gateway.ask<RunLine[]>('GET', '/api/runs')).body.filter(({ workflowId }) =>
+    (await gateway.ask<RunList>('GET', '/api/runs')).body.runs.filter(({ workflowId }) =>
       workflowId.startsWith('http-tasks-example'),
     ),
   ).toEqual([]);

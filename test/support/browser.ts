@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { source as axe } from 'axe-core';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
@@ -72,4 +73,15 @@ export async function shoot(page: Page, name: string): Promise<void> {
 /** By how many pixels the page is wider than its window. */
 export function overflowOf(page: Page): Promise<number> {
   return page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+}
+
+/** Returns what axe-core finds against WCAG 2.2 A and AA and its best practices, one line per rule. */
+export async function violationsOf(page: Page): Promise<string[]> {
+  // A script of the test, evaluated from outside: the page's own policy for scripts does not apply to it.
+  await page.evaluate(axe);
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+  const found = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
+    `axe.run(document, { runOnly: ${JSON.stringify(tags)} })`,
+  );
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
 }

@@ -88,6 +88,7 @@ export const gdprRequestCreate = defineHttpTask({
   }),
   output: acceptedAnswer,
   effect: 'repeatSafe',
+  deletes: true,
   settle: { by: 'repeat', basis: 'assumed' },
   remedy: 'A GDPR removal cannot be undone; the id is blocked for one month.',
   subjectFields: ['id.value'],

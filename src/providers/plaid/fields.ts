@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SensitiveField } from '../../tasks/define';
 
 /** The id of a user made after 2025-12-10 (`usr_…`). Migrated CRA users carry the value of their user_token here. */
-export const userId = z.string().min(1, 'must not be empty').describe('The user, as /user/create returned it.');
+export const userId = z.string().min(1, 'must not be empty').describe('The `user_id` that `/user/create` returned.');
 
 /** The token of a user made by an older integration. It opens the user's data, so it is treated as a secret. */
 export const userToken = z.string().min(1, 'must not be empty').describe('The user token of an older integration.');
@@ -15,6 +15,9 @@ export const SENSITIVE_USER: readonly SensitiveField[] = [
   { field: 'user_token' },
   { field: 'user_id', when: USER_TOKEN_SHAPE },
 ];
+
+/** What {@link refuseUnlessOneUser} requires, for people. */
+export const ONE_USER = 'Exactly one of user_id and user_token is required.';
 
 /** Refuses an input that names the user by both ids, or by none; Plaid's own schema leaves this to prose. */
 export function refuseUnlessOneUser(

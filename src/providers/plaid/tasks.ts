@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineHttpTask } from '../../tasks/define';
 import { reasonNote } from '../../policy/input-fields';
-import { refuseUnlessOneUser, requestIdAnswer, SENSITIVE_USER, userId, userToken } from './fields';
+import { ONE_USER, refuseUnlessOneUser, requestIdAnswer, SENSITIVE_USER, userId, userToken } from './fields';
 import { ITEM_REMOVE_REASON_CODES, PRODUCTS_TERMINATE_REASON_CODES } from './reason-codes';
 import { plaidService } from './service';
 
@@ -21,7 +21,8 @@ export const userItemsGet = defineHttpTask({
   path: '/user/items/get',
   input: z
     .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
-    .superRefine(refuseUnlessOneUser),
+    .superRefine(refuseUnlessOneUser)
+    .describe(ONE_USER),
   output: z.looseObject({
     items: z.array(z.looseObject({ item_id: z.string() })),
     request_id: z.string(),
@@ -56,9 +57,11 @@ export const userItemsRemove = defineHttpTask({
         .min(1, 'must not be empty')
         .describe('Items that are all associated with the user.'),
     })
-    .superRefine(refuseUnlessOneUser),
+    .superRefine(refuseUnlessOneUser)
+    .describe(ONE_USER),
   output: requestIdAnswer,
   effect: 'irreversible',
+  deletes: true,
   answerMeans: 'removed',
   settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' },
   remedy:
@@ -163,6 +166,7 @@ export const assetReportRemove = defineHttpTask({
   }),
   output: z.looseObject({ removed: z.boolean(), request_id: z.string() }),
   effect: 'irreversible',
+  deletes: true,
   answerMeans: 'removed',
   settle: { by: 'resend', basis: 'assumed' },
   remedy: 'A removed Asset Report cannot be restored; create a new one from Items that are still there.',
@@ -187,6 +191,7 @@ export const itemRemove = defineHttpTask({
   }),
   output: requestIdAnswer,
   effect: 'irreversible',
+  deletes: true,
   answerMeans: 'removed',
   settle: { by: 'resend', basis: 'assumed' },
   remedy: 'The Item cannot be restored; the user has to connect it again through Link.',
@@ -208,9 +213,11 @@ export const userRemove = defineHttpTask({
   path: '/user/remove',
   input: z
     .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
-    .superRefine(refuseUnlessOneUser),
+    .superRefine(refuseUnlessOneUser)
+    .describe(ONE_USER),
   output: requestIdAnswer,
   effect: 'irreversible',
+  deletes: true,
   answerMeans: 'removed',
   settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' },
   remedy:

@@ -1,9 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
-import { remedyFor } from '@temporal-http-tasks/evidence/internal/report/remedy';
-import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
-import type { RowLabel } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { readFailedSteps } from 'temporal-http-tasks/internal/attention/failed-steps';
+import type { FailedStep } from 'temporal-http-tasks/internal/attention/failed-steps';
 import { inWords } from '../terminal/for-people';
 import { withInterruption } from '../terminal/interruption';
 import type { Io } from '../program/io';
@@ -13,32 +11,6 @@ import type { OutputFile } from '../terminal/output-file';
 import { printTable } from '../terminal/table';
 import { count } from './reading-report';
 
-/** A step of a user that needs attention. */
-export interface FailedStep {
-  /** The number of the user in the sweep, from 1, as in the report and in the Temporal UI. */
-  user: number;
-  /** The user's own `reference`. */
-  reference?: string;
-  /** The line of the source. */
-  line?: number;
-  step: string;
-  outcome: string;
-  /** The provider's code, or else the type of the failure. */
-  code?: string;
-  requestId?: string;
-  /** What a person can do. */
-  whatToDo: string;
-}
-
-/** Outcomes that leave data of a user at a provider, or may. */
-const NEEDS_ATTENTION = ['failed', 'unknown', 'notFound'] as const satisfies readonly Outcome[];
-
-/** Whether an outcome leaves data of a user at a provider, or may. */
-export function needsAttention(outcome: string | undefined): outcome is (typeof NEEDS_ATTENTION)[number] {
-  return NEEDS_ATTENTION.some((one) => one === outcome);
-}
-
-const PAGE = 200;
 const SHOWN = 50;
 const COLUMNS = ['user', 'reference', 'line', 'step', 'outcome', 'code', 'request_id', 'what_to_do'];
 
@@ -85,37 +57,6 @@ export async function showFailedUsers(
     ]),
   );
   if (isCut) say(io, `These are the first ${SHOWN} steps. All of them: add --out failed.csv, or --json.`);
-}
-
-/** Reads the steps that need attention, user by user, with what a person can do about each. */
-export async function* readFailedSteps(sweeps: SweepLedger, sweepId: string): AsyncGenerator<FailedStep> {
-  for (let afterSeq = -1; ;) {
-    const page = { sweepId, outcomes: NEEDS_ATTENTION, limit: PAGE, afterSeq };
-    const { receipts } = await sweeps.readUsersWithOutcome(page);
-    if (receipts.length === 0) return;
-    const seqs = [...new Set(receipts.map(({ seq }) => seq))];
-    const labels = await sweeps.readLabels({ sweepId, seqs });
-    for (const receipt of receipts) {
-      const step = failedStep(receipt, labels.get(receipt.seq));
-      if (step) yield step;
-      afterSeq = receipt.seq;
-    }
-  }
-}
-
-function failedStep(receipt: Receipt, label: RowLabel = {}): FailedStep | undefined {
-  const { seq, step, outcome, code, failureType, requestId } = receipt;
-  if (!needsAttention(outcome)) return undefined;
-  const cause = code ?? failureType;
-  return {
-    user: seq + 1,
-    ...label,
-    step,
-    outcome,
-    ...(cause !== undefined && { code: cause }),
-    ...(requestId !== undefined && { requestId }),
-    whatToDo: remedyFor(receipt, outcome),
-  };
 }
 
 async function* csvOf(steps: AsyncIterable<FailedStep>): AsyncGenerator<string> {

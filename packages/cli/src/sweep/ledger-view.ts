@@ -1,4 +1,5 @@
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
+import { needsAttention } from 'temporal-http-tasks/internal/attention/failed-steps';
 import type { SweepSummary } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
@@ -13,7 +14,7 @@ import type { ExitCode, Io } from '../program/io';
 import { paint, printJson, printLines, say } from '../terminal/output';
 import type { OutputFile } from '../terminal/output-file';
 import { printTable } from '../terminal/table';
-import { needsAttention, showFailedUsers } from './failed-users';
+import { showFailedUsers } from './failed-users';
 import { count } from './reading-report';
 import { printSweep, sayNextSteps, toDocument } from './sweep-report';
 

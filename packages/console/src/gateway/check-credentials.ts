@@ -53,9 +53,9 @@ export async function checkCredentials(
       );
       const prepared = sender.prepare(task, input);
       refuseAccidentalProduction(prepared, parts.secrets.env, [service]);
-      requireConfirmation({ ...prepared, task: task.name, irreversible: false }, confirm);
+      requireConfirmation({ ...prepared, task: task.name, named: false }, confirm);
       const verdict = await sender.send(task, input).then(
-        (): Check => ({ verdict: 'accepted', message: `${taker} takes the keys.` }),
+        (): Check => ({ verdict: 'accepted', message: `${taker} accepts the credentials.` }),
         (error: unknown) => verdictOf(taker, error),
       );
       checks.push({ ...(slot !== undefined && { slot }), ...verdict });
@@ -78,7 +78,7 @@ function verdictOf(taker: string, error: unknown): Check {
         ? { verdict: 'unknown', message: failure.message }
         : {
             verdict: 'accepted',
-            message: `${taker} takes the keys; it does not know what was asked for, which was invented.`,
+            message: `${taker} accepts the credentials (checked with a made-up ID).`,
           };
     default:
       return { verdict: 'unknown', message: failure.message };

@@ -1,13 +1,14 @@
-import { effectOf } from 'temporal-http-tasks/internal/tasks/effect';
+import { deletesData, effectOf } from 'temporal-http-tasks/internal/tasks/effect';
 import { isSafeRequest } from 'temporal-http-tasks/internal/tasks/http/effect';
 import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { GatewayRefusal } from './http-error';
 import type { Confirmation } from './wire';
 
-/** The call to confirm, and its effect. */
+/** The call to confirm. */
 export interface GuardedCall {
   task: string;
-  irreversible: boolean;
+  /** Its name has to be typed. */
+  named: boolean;
   production: boolean;
   environment: string;
 }
@@ -22,21 +23,27 @@ export function guardedEffect(task: HttpTask, input: unknown): Effect {
   return isSafeRequest(input) ? effectOf(task, input) : 'irreversible';
 }
 
+/** Returns whether the task's name has to be typed: for a call that cannot be undone, or that deletes data. */
+export function needsName(task: HttpTask, input: unknown): boolean {
+  const effect = guardedEffect(task, input);
+  return effect === 'irreversible' || (!task.generic && deletesData(task));
+}
+
 /**
- * Refuses an irreversible call until its task's name was typed, and any call to production until the environment's name
+ * Refuses a call that cannot be undone or deletes data until its task's name was typed, and any call to production until the environment's name
  * was. The page asks for both, but the gateway does not rely on the page.
  */
 export function requireConfirmation(
-  { task, irreversible, production, environment }: GuardedCall,
+  { task, named, production, environment }: GuardedCall,
   given: Confirmation = {},
 ): void {
   const needed: Confirmation = {
-    ...(irreversible && given.task !== task && { task }),
+    ...(named && given.task !== task && { task }),
     ...(production && given.environment !== environment && { environment }),
   };
   if (Object.keys(needed).length === 0) return;
   const why = [
-    ...(needed.task === undefined ? [] : [`${task} cannot be undone; type its name.`]),
+    ...(needed.task === undefined ? [] : [`${task} deletes data or cannot be undone; type its name.`]),
     ...(needed.environment === undefined
       ? []
       : [`It goes to ${environment}, to real people's data; type "${environment}".`]),

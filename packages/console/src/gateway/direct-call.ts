@@ -16,7 +16,7 @@ import { servicesFor } from 'temporal-http-tasks/internal/tasks/needed-services'
 import { parseKeepingDigits } from 'temporal-http-tasks/internal/http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/nesting';
 import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
-import { guardedEffect, requireConfirmation } from './confirmation';
+import { needsName, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { refuseForbidden } from './parts';
 import type { GatewayParts } from './parts';
@@ -48,10 +48,7 @@ export async function callDirectly(
   const { effect, environment, production, origin } = prepareRequest(task, input, settings);
   refuseForbidden(parts, (rules) => callProblemBefore(rules, task, input, { environment }));
   refuseAccidentalProduction({ origin }, env, servicesOf(parts));
-  requireConfirmation(
-    { task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment },
-    confirm,
-  );
+  requireConfirmation({ task: task.name, named: needsName(task, input), production, environment }, confirm);
   const sender = createTaskSender(settings);
   const seen: { answer?: SeenAnswer } = {};
   const watched: TaskSender = {

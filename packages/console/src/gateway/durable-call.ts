@@ -9,7 +9,7 @@ import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
 import type { TaskEnvelope } from 'temporal-http-tasks/internal/workflows/run-http-task';
 import { showRequest } from '../reference/shown-request';
-import { guardedEffect, requireConfirmation } from './confirmation';
+import { needsName, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { notThere } from './not-there';
 import { refuseForbidden, runUrl, withTemporal } from './parts';
@@ -34,10 +34,7 @@ export async function startDurably(
   const { shown } = showRequest(task, input, env);
   refuseAccidentalProduction(shown, env, [task.service]);
   const { production, environment } = await placeOfRuns(parts, shown, task.service.name);
-  requireConfirmation(
-    { task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment },
-    confirm,
-  );
+  requireConfirmation({ task: task.name, named: needsName(task, input), production, environment }, confirm);
   const { taskQueue } = parts.place;
   return withTemporal(parts, async ({ client }) => {
     if (!(await hasWorker(client, taskQueue))) {

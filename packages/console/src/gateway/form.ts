@@ -25,6 +25,14 @@ export function flatFormOf(schema: SchemaNode, sensitive: readonly string[]): Fo
   return within(schema, []);
 }
 
+/** Returns what a schema says about its fields together: its own description, and those of required objects in it. */
+export function rulesOf(schema: SchemaNode): string[] {
+  const inner = Object.entries(schema.properties ?? {}).flatMap(([name, node]) =>
+    node.properties && schema.required?.includes(name) ? [node] : [],
+  );
+  return [schema, ...inner].flatMap(({ description = '' }) => (description === '' ? [] : [description]));
+}
+
 function rowsOf(schema: SchemaNode): Map<string, FieldRow> {
   return new Map(fieldRows(schema).map((row) => [row.field, row]));
 }

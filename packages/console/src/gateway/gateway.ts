@@ -28,6 +28,7 @@ import { GatewaySecrets } from './secrets';
 import { utcpManual } from './utcp-manual';
 import type { AboutGateway } from './wire';
 import { placeOfRuns } from './worker-production';
+import type { GuardedPlace } from './worker-production';
 
 /** Options of a gateway. */
 export interface GatewayOptions extends GuardOptions {
@@ -132,24 +133,24 @@ function partsOf({
 
 async function about(parts: GatewayParts): Promise<AboutGateway> {
   const { catalogue, place, temporal, version } = parts;
-  const production = await productionOf(parts);
+  const runs = await placeIfKnown(parts);
   return {
     version,
     taskQueue: place.taskQueue,
     tasks: catalogue.tasks.length,
-    ...(production !== undefined && { production }),
+    ...(runs && { environment: runs.environment }),
+    ...(runs?.production === true && { production: runs.environment }),
     ...(temporal && { temporal: { where: temporal.where, ...(temporal.ui !== undefined && { ui: temporal.ui }) } }),
   };
 }
 
 /**
- * Returns the production environment; undefined if settings are wrong or the ledger is unavailable. Nothing can be
- * started or approved then, and those requests report why.
+ * Returns the environment of runs; undefined if settings are wrong or the ledger is unavailable. Nothing can be started or
+ * approved then, and those requests report why.
  */
-async function productionOf(parts: GatewayParts): Promise<string | undefined> {
+async function placeIfKnown(parts: GatewayParts): Promise<GuardedPlace | undefined> {
   try {
-    const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts.secrets.env));
-    return production ? environment : undefined;
+    return await placeOfRuns(parts, offboardingPlace(parts.secrets.env));
   } catch (error) {
     if (error instanceof SettingsError || error instanceof LedgerUnavailableError) return undefined;
     throw error;

@@ -7,7 +7,7 @@ import type { SchemaNode } from '../reference/schema-node';
 import { showRequest } from '../reference/shown-request';
 import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { InvalidInputError, parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
-import { flatFormOf } from './form';
+import { flatFormOf, rulesOf } from './form';
 import type { GatewayParts } from './parts';
 import type { FormField, InputProblem, OffboardingForm } from './wire';
 import { placeOfRuns } from './worker-production';
@@ -28,13 +28,14 @@ export async function offboardingForm(parts: GatewayParts): Promise<OffboardingF
     ...fields.filter(isFirst),
     ...fields.filter((field) => !isFirst(field)).map((field) => ({ ...field, more: true })),
   ];
+  const rules = rulesOf(schema);
   try {
     readLedgerSettings(secrets.env);
     const { environment, production } = await placeOfRuns(parts, offboardingPlace(secrets.env));
-    return { form, environment, production };
+    return { form, rules, environment, production };
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    return { form, problem: error.problems.map(({ setting, message }) => `${setting}: ${message}`).join(' ') };
+    return { form, rules, problem: error.problems.map(({ setting, message }) => `${setting}: ${message}`).join(' ') };
   }
 }
 

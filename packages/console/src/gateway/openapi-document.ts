@@ -1,5 +1,6 @@
 import { openApiFromTasks } from '@temporal-http-tasks/openapi/internal/openapi-from-tasks';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { deletesData } from 'temporal-http-tasks/internal/tasks/effect';
 import type { GatewayParts } from './parts';
 
 /** Headers with which callers other than the page confirm a call. */
@@ -75,8 +76,8 @@ export function confirmationsOf(task: HttpTask): Json[] {
   });
   const { productionEnvironments } = task.service;
   return [
-    ...(task.effect === 'irreversible'
-      ? [header(CONFIRM_TASK, 'Needed where the call cannot be undone: the name of the task.', task.name)]
+    ...(task.effect === 'irreversible' || deletesData(task)
+      ? [header(CONFIRM_TASK, 'Needed if the call cannot be undone or deletes data: the name of the task.', task.name)]
       : []),
     ...productionEnvironments
       .slice(0, 1)

@@ -5,7 +5,7 @@ import type { ShownRequest } from '../reference/shown-request';
 import { sensitiveFieldsIn } from 'temporal-http-tasks/internal/tasks/define';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
-import { guardedEffect } from './confirmation';
+import { guardedEffect, needsName } from './confirmation';
 import type { GatewayParts } from './parts';
 import type { PreparedCall } from './wire';
 
@@ -48,6 +48,7 @@ function requestOf({ method, url, headers, body }: ShownRequest): PreparedCall['
 function guardOf(task: HttpTask, input: unknown, shown: ShownRequest | undefined): PreparedCall['guard'] {
   return {
     effect: guardedEffect(task, input),
+    named: needsName(task, input),
     production: shown?.production ?? false,
     environment: shown?.environment ?? task.service.defaultEnvironment ?? '',
   };

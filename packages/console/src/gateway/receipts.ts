@@ -1,44 +1,156 @@
 import { existsSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { readText } from 'temporal-http-tasks/internal/config/env';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
 import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import type { ReceiptLine } from './wire';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { readFailedSteps } from 'temporal-http-tasks/internal/attention/failed-steps';
+import { escapedJson, printable } from 'temporal-http-tasks/internal/policy/printable';
+import { GatewayRefusal } from './http-error';
+import type { ReceiptLine, RunPage } from './wire';
 
-/** Maximum number of receipts shown; `http-tasks receipts` reads all of them page by page. */
+/** Maximum number of receipts shown; the download and `http-tasks receipts` have all of them. */
 const MOST_RECEIPTS = 100;
+/** Maximum number of failed steps shown; `http-tasks sweep results ID --failed` has all of them. */
+const MOST_FAILED = 200;
+/** Receipts read from the ledger at a time for a download. */
+const PAGE = 1_000;
 
 /** Whether the settings contain the key with which receipts are stored. */
 export function hasSubjectKey(env: Env): boolean {
   return ['HTTP_TASKS_SUBJECT_KEY', 'HTTP_TASKS_SUBJECT_KEY_FILE'].some((name) => readText(env, name) !== undefined);
 }
 
-/** Returns the first receipts of a run or sweep; undefined if the gateway has no ledger or it is unavailable. */
-export async function readRunReceipts(env: Env, workflowId: string): Promise<ReceiptLine[] | undefined> {
-  if (!hasSubjectKey(env)) return undefined;
-  const { url, subjectKey, plaintextAllowed } = readLedgerSettings(env);
-  // Opening a missing ledger file would create one that no worker uses.
-  if (url === DEFAULT_LEDGER_URL && !existsSync(url.slice('file:'.length))) return undefined;
+/** What the ledger has about a run. */
+export type LedgerView = Pick<RunPage, 'receipts' | 'failed' | 'moreFailed'>;
+
+/**
+ * Returns the first receipts of a run or sweep, and the steps of a sweep's users that need attention. Empty if the gateway
+ * has no ledger or it is unavailable.
+ */
+export async function readRunLedger(env: Env, workflowId: string): Promise<LedgerView> {
   try {
-    const ledger = await openLedger({ url, subjectKey, plaintextAllowed });
+    const ledger = await ledgerOf(env);
+    if (!ledger) return {};
     try {
       const isSweep = (await ledger.sweeps.read(workflowId)) !== undefined;
       const receipts = isSweep
         ? await ledger.sweeps.readReceipts({ sweepId: workflowId, afterSeq: -1, limit: MOST_RECEIPTS })
         : await ledger.readReceipts({ workflowId });
-      return receipts
+      const shown = receipts
         .filter(({ phase }) => phase !== 'intent')
         .slice(0, MOST_RECEIPTS)
         .map(lineOf);
+      return { receipts: shown, ...(isSweep && (await failedIn(ledger, workflowId))) };
     } finally {
       await ledger.close();
     }
   } catch (error) {
-    if (error instanceof LedgerUnavailableError) return undefined;
+    if (error instanceof LedgerUnavailableError) return {};
     throw error;
   }
+}
+
+async function failedIn(ledger: OpenedLedger, sweepId: string): Promise<Pick<RunPage, 'failed' | 'moreFailed'>> {
+  const failed: NonNullable<RunPage['failed']> = [];
+  for await (const step of readFailedSteps(ledger.sweeps, sweepId)) {
+    if (failed.length === MOST_FAILED) return { failed, moreFailed: true };
+    failed.push(step);
+  }
+  return { failed };
+}
+
+/** The formats of a download, and their media types. */
+export const RECEIPT_FORMATS: Readonly<Record<string, string>> = {
+  csv: 'text/csv; charset=utf-8',
+  jsonl: 'application/jsonl; charset=utf-8',
+};
+
+/**
+ * Returns all receipts of a run or sweep as CSV or JSON lines. They contain keyed hashes of users, no IDs. A text that a
+ * spreadsheet would take for a formula gets an apostrophe in front.
+ *
+ * @throws GatewayRefusal if the gateway has no ledger.
+ */
+export async function receiptsFile(env: Env, workflowId: string, format: string): Promise<ReadableStream> {
+  const ledger = await ledgerOf(env);
+  if (!ledger)
+    throw new GatewayRefusal(
+      409,
+      'Settings',
+      "Receipts are in the worker's ledger; set HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY for the gateway.",
+      { field: 'HTTP_TASKS_SUBJECT_KEY' },
+    );
+  return Readable.toWeb(Readable.from(linesOf(ledger, workflowId, format === 'csv'))) as ReadableStream;
+}
+
+const COLUMNS = [
+  ['at', 'at'],
+  ['seq', 'seq'],
+  ['subject', 'subject'],
+  ['step', 'step'],
+  ['task', 'task'],
+  ['environment', 'environment'],
+  ['keySlot', 'key_slot'],
+  ['phase', 'phase'],
+  ['round', 'round'],
+  ['attempt', 'attempt'],
+  ['outcome', 'outcome'],
+  ['reason', 'reason'],
+  ['failureType', 'failure_type'],
+  ['status', 'status'],
+  ['code', 'code'],
+  ['requestId', 'request_id'],
+  ['token', 'token'],
+  ['workflowId', 'workflow_id'],
+  ['runId', 'run_id'],
+  ['id', 'receipt'],
+] as const satisfies readonly (readonly [keyof Receipt, string])[];
+
+async function* linesOf(ledger: OpenedLedger, workflowId: string, isCsv: boolean): AsyncGenerator<string> {
+  try {
+    if (isCsv) yield `${COLUMNS.map(([, name]) => name).join(',')}\r\n`;
+    for await (const page of pagesOf(ledger, workflowId))
+      yield page.map(isCsv ? csvLine : (receipt) => `${escapedJson(JSON.stringify(receipt))}\n`).join('');
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function* pagesOf(ledger: OpenedLedger, workflowId: string): AsyncGenerator<readonly Receipt[]> {
+  if ((await ledger.sweeps.read(workflowId)) === undefined) {
+    yield await ledger.readReceipts({ workflowId });
+    return;
+  }
+  for (let afterSeq = -1; ;) {
+    const page = await ledger.sweeps.readReceipts({ sweepId: workflowId, afterSeq, limit: PAGE });
+    const last = page.at(-1);
+    if (!last) return;
+    yield page;
+    afterSeq = last.seq;
+  }
+}
+
+function csvLine(receipt: Receipt): string {
+  return `${COLUMNS.map(([field]) => csvCell(String(receipt[field] ?? ''))).join(',')}\r\n`;
+}
+
+function csvCell(text: string): string {
+  const shown = printable(text);
+  const safe = /^[=+\-@\t\r]/.test(shown) ? `'${shown}` : shown;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Returns undefined if the gateway has no ledger. */
+async function ledgerOf(env: Env): Promise<OpenedLedger | undefined> {
+  if (!hasSubjectKey(env)) return undefined;
+  const { url, subjectKey, plaintextAllowed } = readLedgerSettings(env);
+  // Opening a missing ledger file would create one that no worker uses.
+  if (url === DEFAULT_LEDGER_URL && !existsSync(url.slice('file:'.length))) return undefined;
+  return openLedger({ url, subjectKey, plaintextAllowed });
 }
 
 function lineOf({ at, step, outcome, requestId, token, subject }: Receipt): ReceiptLine {

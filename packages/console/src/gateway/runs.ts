@@ -1,83 +1,36 @@
-import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
-import type { Client, WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
-import { templateId } from 'temporal-http-tasks/internal/operator/start-templates';
-import { WORKFLOW_TYPES } from 'temporal-http-tasks/internal/policy/example-inputs';
-import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/failure-types';
+import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
-import { approveInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import { approveInput, setRateInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
-import type { OffboardProgress } from 'temporal-http-tasks/internal/workflows/queries';
 import { requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { notThere } from './not-there';
 import { offboardingPlace } from './offboarding-form';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
-import { readRunReceipts } from './receipts';
-import type { Confirmation, RunLine, RunPage } from './wire';
+import { readRunLedger } from './receipts';
+import { findRuns } from './run-list';
+import type { RunFilter } from './run-list';
+import { stateOf } from './run-progress';
+import type { Progress, Run } from './run-progress';
+import { readSweepFacts } from './sweep-facts';
+import type { Confirmation, RunLine, RunList, RunPage } from './wire';
 import { placeOfRuns } from './worker-production';
 
-/** The fields that lists and descriptions of runs have in common. */
-export type Run = Omit<WorkflowExecutionInfo, 'raw'>;
-
-/** Progress or result of a run. */
-export type Progress = SweepProgress | SweepResult | OffboardProgress | OffboardResult;
-
-/** Query timeout in milliseconds, so that a worker that does not respond does not delay the page. */
-const QUERY_MS = 2_500;
-
-/** Returns the result of a run, which needs no worker, or else the progress that a worker reports. */
-export async function progressOf(client: Client, run: Run): Promise<Progress | undefined> {
-  return (await endOf(client, run)) ?? askWorker(client, run);
-}
-
-/** Cancelled and terminated runs have no result. */
-async function endOf(client: Client, { workflowId, runId, status }: Run): Promise<Progress | undefined> {
-  if (status.name !== 'COMPLETED' && status.name !== 'FAILED') return undefined;
-  try {
-    return (await client.workflow.getHandle(workflowId, runId, { followRuns: false }).result()) as Progress;
-  } catch (error) {
-    const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
-    return cause instanceof ApplicationFailure && cause.type === OFFBOARDING_FAILED
-      ? (cause.details?.[0] as Progress)
-      : undefined;
-  }
-}
-
-async function askWorker(client: Client, { workflowId, runId }: Run): Promise<Progress | undefined> {
-  try {
-    return await client.withDeadline(Date.now() + QUERY_MS, () =>
-      client.workflow.getHandle(workflowId, runId).query<Progress>('progress'),
-    );
-  } catch {
-    // There is no worker, or the run cannot be queried any more; the run is shown without progress.
-    return undefined;
-  }
-}
-
-/** The examples for the Temporal UI, which are not real runs. */
-const EXAMPLES = WORKFLOW_TYPES.map((type) => `'${templateId(type)}'`).join(', ');
-/** Excludes runs that a sweep started for its users. */
-const OFFBOARDINGS = `WorkflowType IN ('offboardUser', 'offboardUsers') AND ParentWorkflowId IS NULL AND WorkflowId NOT IN (${EXAMPLES})`;
-/** Maximum number of latest runs shown; only those in progress are queried. */
-const MOST_RUNS = 100;
 const UPDATE_MS = 20_000;
 
-/** Returns the latest offboardings and sweeps; those in progress with their progress. */
-export async function listRuns(parts: GatewayParts): Promise<RunLine[]> {
+/** Returns one page of offboardings, sweeps and single calls, newest first; offboardings in progress with their progress. */
+export async function listRuns(parts: GatewayParts, filter: RunFilter): Promise<RunList> {
   return withTemporal(parts, async ({ client }) => {
-    const runs: WorkflowExecutionInfo[] = [];
-    for await (const run of client.workflow.list({ query: OFFBOARDINGS, pageSize: MOST_RUNS })) {
-      runs.push(run);
-      if (runs.length === MOST_RUNS) break;
-    }
-    return Promise.all(
-      runs.map(async (run) =>
-        lineOf(parts, run, run.status.name === 'RUNNING' ? await progressOf(client, run) : undefined),
-      ),
-    );
+    const { runs, next } = await findRuns(client, filter);
+    const lines = runs.map(async (run) => {
+      const isAsked = run.status.name === 'RUNNING' && isOffboarding(run.type);
+      return lineOf(parts, run, isAsked ? (await stateOf(client, run)).progress : undefined);
+    });
+    return { runs: await Promise.all(lines), ...(next !== undefined && { next }) };
   });
 }
 
@@ -92,26 +45,40 @@ export async function readRun(
       .describe()
       .catch((error: unknown) => notThere(error, workflowId));
     if (!isOffboarding(description.type)) throw new GatewayRefusal(404, 'NotFound', 'This run is not an offboarding.');
-    const progress = await progressOf(client, description);
-    const line = lineOf(parts, description, progress);
-    const receipts = await readRunReceipts(parts.secrets.env, workflowId);
-    const kept = receipts && { receipts };
-    if (!progress)
-      return {
-        ...line,
-        ...kept,
-        steps: [],
-        note: 'No worker is available to report on this run; start one with: http-tasks worker',
-      };
-    return { ...line, ...kept, steps: 'steps' in progress ? progress.steps.map(stepOf) : [] };
+    const { progress, failure } = await stateOf(client, description);
+    const kept = await readRunLedger(parts.secrets.env, workflowId);
+    const sweep = description.type === SWEEP ? await readSweepFacts(client, description) : undefined;
+    const note = progress || failure ? undefined : noteOn(description);
+    return {
+      ...lineOf(parts, description, progress),
+      ...kept,
+      ...(sweep && { sweep }),
+      ...(failure && { failure }),
+      ...(note !== undefined && { note }),
+      steps: progress && 'steps' in progress ? progress.steps.map(stepOf) : [],
+    };
   });
 }
 
-/** Actions on a sweep in progress. */
-export type SweepAction = 'pause' | 'resume' | 'approve';
+/** Why nothing is known about a run that reported neither progress nor a failure. */
+function noteOn({ status }: Run): string | undefined {
+  switch (status.name) {
+    case 'RUNNING':
+      return 'No worker is available to report on this run; start one with: http-tasks worker';
+    case 'CONTINUED_AS_NEW':
+      return 'The run continued as a new one with the same ID; that one is in the list.';
+    default:
+      return undefined;
+  }
+}
+
+/** Actions on a sweep in progress; an offboarding of one user can only be cancelled. */
+export type SweepAction = 'pause' | 'resume' | 'approve' | 'cancel' | 'rate';
 
 /** What has to be typed before a sweep may delete users' data. */
 const SWEEP = 'offboardUsers';
+/** Actions that lead to irreversible calls. */
+const CONFIRMED: readonly SweepAction[] = ['approve', 'resume'];
 
 /** A requested action on a sweep, with its confirmation. */
 export interface Steering {
@@ -121,8 +88,8 @@ export interface Steering {
 }
 
 /**
- * Pauses, resumes or approves a sweep; returns its state afterwards. Approving and resuming lead to irreversible calls,
- * so both need the sweep's type typed, and in production the environment's name; pausing needs neither. If the caller
+ * Pauses, resumes, approves or cancels a sweep or sets its rate; returns its state afterwards. Approving and resuming lead
+ * to irreversible calls, so both need the sweep's type typed, and in production the environment's name; the others do not. If the caller
  * names a run, other runs with the same ID are not affected.
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: the sweep was not changed.
@@ -132,23 +99,29 @@ export async function steerSweep(
   { workflowId, runId }: { workflowId: string; runId?: string },
   { action, argument, confirm }: Steering,
 ): Promise<RunPage> {
-  const approval = action === 'approve' ? parseInput('approve', approveInput, argument) : undefined;
+  const checked =
+    action === 'approve'
+      ? parseInput('approve', approveInput, argument)
+      : action === 'rate'
+        ? parseInput('setRate', setRateInput, argument)
+        : undefined;
   await withTemporal(parts, async ({ client }) => {
     const handle = client.workflow.getHandle(workflowId, runId);
     const { type, status } = await handle.describe().catch((error: unknown) => notThere(error, workflowId));
-    if (type !== SWEEP) throw new GatewayRefusal(409, 'Refused', 'Only a sweep can be paused, resumed or approved.');
+    if (type !== SWEEP && !(action === 'cancel' && isOffboarding(type)))
+      throw new GatewayRefusal(409, 'Refused', 'Only a sweep can be paused, resumed, approved or given a rate.');
     if (status.name !== 'RUNNING')
       throw new GatewayRefusal(
         409,
         'Conflict',
-        runId === undefined ? 'This sweep has ended.' : 'This run of the sweep has ended; check the list again.',
+        runId === undefined ? 'This run has ended.' : 'This run has ended; check the list again.',
       );
-    if (action !== 'pause') {
+    if (CONFIRMED.includes(action)) {
       const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts.secrets.env));
-      requireConfirmation({ task: SWEEP, irreversible: true, production, environment }, confirm);
+      requireConfirmation({ task: SWEEP, named: true, production, environment }, confirm);
     }
     try {
-      await client.withDeadline(Date.now() + UPDATE_MS, () => update(handle, action, approval));
+      await client.withDeadline(Date.now() + UPDATE_MS, () => act(handle, action, checked));
     } catch (error) {
       if (error instanceof WorkflowUpdateFailedError)
         throw new GatewayRefusal(409, 'Refused', error.cause?.message ?? error.message);
@@ -158,11 +131,24 @@ export async function steerSweep(
   return readRun(parts, { workflowId });
 }
 
-async function update(handle: WorkflowHandle, action: SweepAction, approval: unknown): Promise<void> {
-  // Only an update with an argument can be encrypted.
-  if (action === 'resume') await handle.executeUpdate<SweepProgress, [unknown]>(action, { args: [{ by: 'console' }] });
-  else if (approval === undefined) await handle.executeUpdate<SweepProgress, []>(action);
-  else await handle.executeUpdate<SweepProgress, [unknown]>(action, { args: [approval] });
+async function act(handle: WorkflowHandle, action: SweepAction, argument: unknown): Promise<void> {
+  switch (action) {
+    case 'cancel':
+      await handle.cancel();
+      return;
+    case 'pause':
+      await handle.executeUpdate<SweepProgress, []>('pause');
+      return;
+    case 'resume':
+      // Only an update with an argument can be encrypted.
+      await handle.executeUpdate<SweepProgress, [unknown]>('resume', { args: [{ by: 'console' }] });
+      return;
+    case 'approve':
+      await handle.executeUpdate<SweepProgress, [unknown]>('approve', { args: [argument] });
+      return;
+    case 'rate':
+      await handle.executeUpdate<SweepProgress, [unknown]>('setRate', { args: [argument] });
+  }
 }
 
 function isOffboarding(type: string): boolean {

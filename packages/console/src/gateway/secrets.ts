@@ -9,6 +9,8 @@ import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/servi
 import { GatewayRefusal } from './http-error';
 import type { ServiceCredentials, SettingState } from './wire';
 
+const MISSING = 'is missing; enter it under Credentials, or set it for the gateway.';
+
 /**
  * The gateway's keys: those of its environment, and those entered for this session. Entered keys are kept only in this
  * object: they are never stored, and no response contains them.
@@ -35,7 +37,27 @@ export class GatewaySecrets {
 
   /** @throws SettingsError if keys of these services are missing or wrong. */
   senderSettings(services: readonly ServiceDefinition[]): SenderSettings {
-    return readSenderSettings(this.env, services);
+    try {
+      return readSenderSettings(this.env, services);
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      throw new SettingsError(error.problems.map((problem) => this.#forThePage(problem)));
+    }
+  }
+
+  /** A credential that is missing can be entered on the page, so its problem says that rather than how to set a variable. */
+  #forThePage(problem: SettingProblem): SettingProblem {
+    const isCredential = this.#services.some(({ credentials }) =>
+      credentials.some((rule) => settingsOf(rule).includes(problem.setting)),
+    );
+    if (!isCredential || this.#sourceOf(problem.setting) !== undefined) return problem;
+    return { ...problem, message: MISSING };
+  }
+
+  #sourceOf(setting: string): SettingState['from'] {
+    const isSet = (name: string): boolean => (this.#env[name]?.trim() ?? '') !== '';
+    if (this.#entered.has(setting)) return 'entered';
+    return isSet(setting) ? 'variable' : isSet(`${setting}_FILE`) ? 'file' : undefined;
   }
 
   service(name: string): ServiceDefinition {
@@ -106,14 +128,7 @@ export class GatewaySecrets {
   }
 
   #stateOf(setting: string, hasSlots: boolean, problems: readonly SettingProblem[]): SettingState {
-    const isSet = (name: string): boolean => (this.#env[name]?.trim() ?? '') !== '';
-    const from = this.#entered.has(setting)
-      ? 'entered'
-      : isSet(setting)
-        ? 'variable'
-        : isSet(`${setting}_FILE`)
-          ? 'file'
-          : undefined;
+    const from = this.#sourceOf(setting);
     const problem = problems.find((one) => one.setting === setting || one.setting === `${setting}_FILE`)?.message;
     if (from === undefined) return { setting, state: 'missing' };
     if (problem !== undefined) return { setting, state: 'wrong', from, problem };

@@ -44,7 +44,7 @@ export async function startOffboarding(
   refuseAccidentalProduction(own, env, [plaidService]);
   const { production, environment } = await placeOfRuns(parts, own);
   const isDry = input.dryRun ?? false;
-  requireConfirmation({ task: TYPE, irreversible: !isDry, production, environment }, confirm);
+  requireConfirmation({ task: TYPE, named: !isDry, production, environment }, confirm);
   const { taskQueue } = parts.place;
   return withTemporal(parts, async ({ client }) => {
     if (!(await hasWorker(client, taskQueue))) {

@@ -2,12 +2,14 @@ import { fieldRows, taskReference } from '../reference/task-reference';
 import type { TaskReference } from '../reference/task-reference';
 import type { SchemaNode } from '../reference/schema-node';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
-import { formOf } from './form';
+import { deletesData } from 'temporal-http-tasks/internal/tasks/effect';
+import { formOf, rulesOf } from './form';
 import type { TaskLine, TaskPage } from './wire';
 
 /** Returns a task as a line of a list. */
-export function taskLine({ name, summary, service, method, path, effect, tags }: HttpTask): TaskLine {
-  return { name, summary, service: service.name, method, path, effect, tags };
+export function taskLine(task: HttpTask): TaskLine {
+  const { name, summary, service, method, path, effect, tags } = task;
+  return { name, summary, service: service.name, method, path, effect, deletes: deletesData(task), tags };
 }
 
 /** Returns everything that the page shows about a task, with the form for its input. */
@@ -20,6 +22,7 @@ export function taskPage(task: HttpTask): TaskPage {
     ...{ description, docs, remedy, settings, sensitive },
     lostResponse: reference.lostResponse,
     form: formOf(reference.input as SchemaNode, alwaysSensitive(task)),
+    rules: rulesOf(reference.input as SchemaNode),
     input: fieldRows(reference.input),
     output: fieldRows(reference.output),
     failures: reference.failures.map(({ status, type, code, failure, advice = '', mayHaveProcessed }) => ({

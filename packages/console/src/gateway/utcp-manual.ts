@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deletesData } from 'temporal-http-tasks/internal/tasks/effect';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { CONFIRM_ENVIRONMENT, CONFIRM_TASK } from './openapi-document';
 import type { GatewayParts } from './parts';
@@ -31,7 +32,7 @@ const SIGNED = {
 };
 
 function toolOf(task: HttpTask, baseUrl: string): Json {
-  const confirmed = task.effect === 'irreversible';
+  const confirmed = task.effect === 'irreversible' || deletesData(task);
   const real = task.service.productionEnvironments[0];
   const { $schema: _, $defs, ...input } = z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' });
   const { $schema: __, ...outputs } = z.toJSONSchema(task.output, { unrepresentable: 'any' });
@@ -49,7 +50,7 @@ function toolOf(task: HttpTask, baseUrl: string): Json {
           [CONFIRM_TASK]: {
             type: 'string',
             const: task.name,
-            description: 'This call cannot be undone; a person has to agree to it.',
+            description: 'This call deletes data or cannot be undone; a person has to agree to it.',
           },
         }),
         ...(real !== undefined && {

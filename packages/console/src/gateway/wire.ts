@@ -24,7 +24,9 @@ export interface AboutGateway {
   version: string;
   taskQueue: string;
   tasks: number;
-  /** Name of the environment, if runs affect real people's data. */
+  /** Name of the environment of runs; absent if unknown. */
+  environment?: string;
+  /** The same, if runs affect real people's data. */
   production?: string;
   /** Absent if the gateway has no Temporal server. */
   temporal?: { where: string; ui?: string };
@@ -42,6 +44,8 @@ export interface TaskLine {
   method: string;
   path: string;
   effect: WireEffect;
+  /** A successful call deletes data. */
+  deletes: boolean;
   tags: readonly string[];
 }
 
@@ -73,10 +77,11 @@ export interface TaskPage extends TaskLine {
   description: string;
   docs: string;
   remedy: string;
-  /** How a lost response is resolved, in words. */
   /** What happens when a response is lost. */
   lostResponse: string;
   form: FormField[];
+  /** What holds for the input as a whole, such as which fields exclude each other. */
+  rules: string[];
   input: FieldLine[];
   output: FieldLine[];
   failures: { answer: string; failure: string; advice: string }[];
@@ -98,7 +103,13 @@ export interface PreparedCall {
   problems: InputProblem[];
   request?: { method: string; url: string; headers: Record<string, string>; body?: string };
   /** What a test request of this call has to be confirmed with. */
-  guard: { effect: WireEffect; production: boolean; environment: string };
+  guard: {
+    effect: WireEffect;
+    /** The name of the task has to be typed. */
+    named: boolean;
+    production: boolean;
+    environment: string;
+  };
   snippets: { language: string; title: string; code: string; why?: string }[];
   placeholders: string[];
   /** Fields that contain a user's bearer token; the code contains it too. */
@@ -148,6 +159,8 @@ export interface StartedRun extends StartedCall {
 /** The form that starts the offboarding of one user from the page. */
 export interface OffboardingForm {
   form: FormField[];
+  /** What holds for the input as a whole. */
+  rules: string[];
   /** The environment by the gateway's own settings. */
   environment?: string;
   production?: boolean;
@@ -216,6 +229,35 @@ export interface RunLine {
   };
 }
 
+/** One page of runs. */
+export interface RunList {
+  runs: RunLine[];
+  /** The offset of the next page; absent on the last. */
+  next?: number;
+}
+
+/** What a sweep was started with; no IDs of users. */
+export interface SweepFacts {
+  source: string;
+  reason?: string;
+  /** The other options of its input, as JSON. */
+  options?: string;
+}
+
+/** A step of a sweep's user that needs attention. */
+export interface FailedLine {
+  /** The number of the user in the sweep, from 1. */
+  user: number;
+  reference?: string;
+  /** The line of the source. */
+  line?: number;
+  step: string;
+  outcome: string;
+  code?: string;
+  requestId?: string;
+  whatToDo: string;
+}
+
 /** One call in the ledger. */
 export interface ReceiptLine {
   at: string;
@@ -240,6 +282,14 @@ export interface RunPage extends RunLine {
   }[];
   /** Why there are no steps. */
   note?: string;
+  /** Why the run ended without a result, as the run itself reported it. */
+  failure?: WireFailure;
+  /** For a sweep, if its input can be read. */
+  sweep?: SweepFacts;
+  /** For a sweep: the steps that need attention, user by user; absent if the gateway has no ledger. */
+  failed?: FailedLine[];
+  /** There are more of them. */
+  moreFailed?: boolean;
   /** The first receipts; absent if the gateway has no ledger. */
   receipts?: ReceiptLine[];
 }

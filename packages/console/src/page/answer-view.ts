@@ -1,6 +1,7 @@
-import type { DurableCall, TestAnswer, WireFailure } from '../gateway/wire.js';
-import { details, element, outsideLink, table } from './dom.js';
+import type { DurableCall, TestAnswer } from '../gateway/wire.js';
+import { copyButton, details, element, outsideLink, table } from './dom.js';
 import type { Child } from './dom.js';
+import { failureView } from './run-steps.js';
 
 /** What a direct call came to. */
 export function answerView(answer: TestAnswer): HTMLElement {
@@ -8,10 +9,10 @@ export function answerView(answer: TestAnswer): HTMLElement {
   return element(
     'div',
     {},
-    statusLine(ok, status === undefined ? 'No answer' : `${status} ${reason}`),
+    statusLine(ok, status === undefined ? 'No response' : `${status} ${reason}`),
     facts([
       ['Time', `${timeMs.toLocaleString('en')} ms`],
-      ['Request id', requestId],
+      ['Request ID', requestId],
       ['Environment', environment],
       ['Receipts', receipts === undefined ? undefined : element('code', { text: `http-tasks receipts ${receipts}` })],
     ]),
@@ -22,7 +23,7 @@ export function answerView(answer: TestAnswer): HTMLElement {
       details(
         'Headers',
         table(
-          'Headers of the answer',
+          'Response headers',
           ['Header', 'Value'],
           Object.entries(headers).map(([name, value]) => [element('code', { text: name }), value]),
         ),
@@ -47,7 +48,7 @@ export function durableView(call: DurableCall): HTMLElement {
       ['Run', url === undefined ? workflowId : outsideLink(url, `${workflowId} in the Temporal UI`)],
       ['Attempt', attempt ?? result?.attempt],
       ['Next try', nextTryAt === undefined ? undefined : new Date(nextTryAt).toLocaleTimeString()],
-      ['Request id', result?.requestId],
+      ['Request ID', result?.requestId],
       ['Receipts', running ? undefined : element('code', { text: `http-tasks receipts ${workflowId}` })],
     ]),
     lastFailure !== undefined && element('p', { class: 'warning', text: `Last attempt: ${lastFailure}` }),
@@ -58,22 +59,17 @@ export function durableView(call: DurableCall): HTMLElement {
 
 function statusLine(ok: boolean | undefined, text: string): HTMLElement {
   const kind = ok === undefined ? 'running' : ok ? 'good' : 'bad';
-  return element('p', { class: `status ${kind}`, text });
-}
-
-function failureView({ type, message, code }: WireFailure): HTMLElement {
-  return element(
-    'p',
-    { class: 'warning' },
-    element('b', { text: type }),
-    code === undefined ? '' : ` ${code}`,
-    `: ${message}`,
-  );
+  return element('p', { class: `status ${kind}`, text, attributes: { role: 'status' } });
 }
 
 function bodyView(body: unknown): HTMLElement {
   const text = typeof body === 'string' ? body : JSON.stringify(body, undefined, 2);
-  return element('pre', { class: 'code answer', text: text === '' ? '(empty)' : text, attributes: { tabindex: '0' } });
+  const shown = element('pre', {
+    class: 'code answer',
+    text: text === '' ? '(empty)' : text,
+    attributes: { tabindex: '0' },
+  });
+  return element('div', { class: 'copyable' }, copyButton(shown, 'the response'), shown);
 }
 
 function facts(rows: readonly (readonly [string, Child | number])[]): HTMLElement {

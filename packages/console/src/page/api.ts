@@ -17,6 +17,23 @@ type Method = 'GET' | 'POST' | 'PUT';
 
 /** Sends a request to the gateway in use, with that gateway's token. @throws Refused, also when it cannot be reached. */
 export async function ask<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await send(method, path, body, signal);
+  return (await response.json().catch(() => undefined)) as T;
+}
+
+/** Reads a file from the gateway in use, and has the browser save it under this name. @throws Refused */
+export async function download(path: string, name: string): Promise<void> {
+  const response = await send('GET', path);
+  // A link cannot carry the token.
+  const url = URL.createObjectURL(await response.blob());
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name.replace(/[^\w.-]/g, '_');
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+async function send(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const gateway = currentGateway();
   const headers = { ...(body !== undefined && { 'content-type': 'application/json' }), ...signedFor(gateway) };
   let response: Response;
@@ -37,14 +54,11 @@ export async function ask<T>(method: Method, path: string, body?: unknown, signa
       message: `The gateway${isOwn(gateway) ? '' : ` at ${gateway}`} cannot be reached.`,
     });
   }
-  const answer = (await response.json().catch(() => undefined)) as unknown;
-  if (response.ok) return answer as T;
+  if (response.ok) return response;
+  const refusal = (await response.json().catch(() => undefined)) as WireError | undefined;
   throw new Refused(
     response.status,
-    (answer as WireError | undefined)?.error ?? {
-      type: 'Failed',
-      message: `The gateway responded with ${response.status}.`,
-    },
+    refusal?.error ?? { type: 'Failed', message: `The gateway responded with ${response.status}.` },
   );
 }
 

@@ -17,6 +17,8 @@ export interface Question {
   afterwards?: string;
   /** To be typed, where it cannot be undone. */
   name?: string;
+  /** The ID of the user that it is about; to be typed instead of a name. */
+  subject?: string;
   /** To be typed, where it goes to real people's data. */
   environment?: string;
   /** To be typed, where something secret leaves for a gateway that the page did not come from. */
@@ -24,27 +26,34 @@ export interface Question {
 }
 
 /** What was typed: what the gateway has to be sent, and what only the page asks for. */
-type Typed = Confirmation & { gateway?: string };
+type Typed = Confirmation & { gateway?: string; subject?: string };
 
 /**
  * Shows what will happen and asks. What cannot be undone needs its name typed, production needs its own, another gateway its
  * address. Returns what was typed; nothing when the person cancels.
  */
 export function askFor(
-  { title, description, shown, afterwards, name, environment, gateway }: Question,
+  { title, description, shown, afterwards, name, subject, environment, gateway }: Question,
   how: string,
 ): Promise<Typed | undefined> {
   const words: { asked: string; key: keyof Typed; label: string }[] = [
-    ...(name === undefined
+    ...(name === undefined ? [] : [{ asked: name, key: 'task' as const, label: `Type ${name} to confirm` }]),
+    ...(subject === undefined
       ? []
-      : [{ asked: name, key: 'task' as const, label: `This cannot be undone. Type ${name} to continue` }]),
+      : [
+          {
+            asked: subject,
+            key: 'subject' as const,
+            label: `This cannot be undone. Type the ID of the user, ${subject}, to confirm`,
+          },
+        ]),
     ...(environment === undefined
       ? []
       : [
           {
             asked: environment,
             key: 'environment' as const,
-            label: `This goes to real people's data. Type ${environment} to continue`,
+            label: `This affects real people's data. Type ${environment} to confirm`,
           },
         ]),
     ...(gateway === undefined
@@ -53,7 +62,7 @@ export function askFor(
           {
             asked: gateway,
             key: 'gateway' as const,
-            label: `This page did not come from there. Type ${gateway} to continue`,
+            label: `This page did not come from there. Type ${gateway} to confirm`,
           },
         ]),
   ];
@@ -94,7 +103,7 @@ export function askFor(
       !isOwn(currentGateway()) &&
         element('p', { class: 'warning', text: `Goes through the gateway at ${currentGateway()}.` }),
       shown !== undefined && element('pre', { class: 'code', text: shown }),
-      afterwards !== undefined && element('p', {}, element('b', { text: 'Afterwards: ' }), afterwards),
+      afterwards !== undefined && element('p', {}, element('b', { text: 'After the call: ' }), afterwards),
       form,
     );
     let given: Typed | undefined;

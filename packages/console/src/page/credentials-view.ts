@@ -16,7 +16,7 @@ export class CredentialsView {
       this.node,
       element('h1', { text: 'Credentials' }),
       element('p', {
-        text: 'The gateway puts keys into requests; this page never sees them. What is entered here is kept in the memory of the gateway until it ends. Durable runs use the keys of the worker.',
+        text: 'The gateway adds credentials to requests; this page never sees them. What you enter here stays in the memory of the gateway until it stops. Workflows use the credentials of the worker.',
       }),
       !isOwn(currentGateway()) &&
         element(
@@ -64,7 +64,7 @@ export class CredentialsView {
       element(
         'div',
         { class: 'bar' },
-        element('button', { text: 'Keep for this run', attributes: { type: 'submit' } }),
+        element('button', { text: 'Use for this session', attributes: { type: 'submit' } }),
         service.checkable && check,
       ),
       said,
@@ -104,7 +104,7 @@ export class CredentialsView {
   }
 }
 
-const FROM = { variable: 'from the variable', file: 'from a file', entered: 'entered here' } as const;
+const FROM = { variable: 'environment variable', file: 'file', entered: 'entered here' } as const;
 
 function settingRow(
   { setting, state, from, slots, problem }: SettingState,
@@ -117,13 +117,13 @@ function settingRow(
       type: 'password',
       autocomplete: 'new-password',
       spellcheck: 'false',
-      placeholder: state === 'set' ? 'replace for this run' : 'enter for this run',
+      placeholder: state === 'set' ? 'override for this session' : 'enter for this session',
       'aria-describedby': `${id}-state`,
     },
   });
   inputs.set(setting, input);
   const names = slots === undefined ? '' : `: ${slots.join(', ')}`;
-  const words = state === 'missing' ? 'missing' : `${state}, ${from === undefined ? '' : FROM[from]}${names}`;
+  const words = state === 'missing' ? 'missing' : `${state} (${from === undefined ? '' : FROM[from]})${names}`;
   return element(
     'div',
     { class: 'field' },

@@ -46,6 +46,22 @@ export function button(
   return element('button', { text, attributes, class: options.class ?? '', on: { click: onClick } });
 }
 
+/** A button that copies the text of an element; without a clipboard, which needs HTTPS, it selects the text. */
+export function copyButton(source: HTMLElement, what: string): HTMLButtonElement {
+  const copy = button('Copy', () => void copyText(), { class: 'quiet', attributes: { 'aria-label': `Copy ${what}` } });
+  const copyText = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      copy.textContent = 'Copied';
+    } catch {
+      window.getSelection()?.selectAllChildren(source);
+      copy.textContent = 'Selected';
+    }
+    window.setTimeout(() => (copy.textContent = 'Copy'), 1_500);
+  };
+  return copy;
+}
+
 /** Something that is opened when it is wanted. */
 export function details(summary: string, ...children: Child[]): HTMLElement {
   return element('details', {}, element('summary', { text: summary }), ...children);

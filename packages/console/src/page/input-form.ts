@@ -1,31 +1,8 @@
 import type { FormField, InputProblem } from '../gateway/wire.js';
 import { button, details, element, fill, freshId } from './dom.js';
-
-/** A JSON object. */
-export type JsonObject = Record<string, unknown>;
-
-/** What stands at a path; undefined where nothing does. */
-export function valueAt(value: JsonObject, path: readonly string[]): unknown {
-  return path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value);
-}
-
-/** The same with another value at a path, or with none: an object that is empty then goes too. */
-export function withValueAt(value: JsonObject, [key = '', ...rest]: readonly string[], given: unknown): JsonObject {
-  const inner = value[key];
-  const next = rest.length === 0 ? given : emptied(withValueAt(isObject(inner) ? inner : {}, rest, given));
-  const others = Object.fromEntries(Object.entries(value).filter(([name]) => name !== key));
-  if (next === undefined) return others;
-  // A field that was there keeps its place.
-  return key in value ? { ...value, [key]: next } : { ...others, [key]: next };
-}
-
-function emptied(value: JsonObject): JsonObject | undefined {
-  return Object.keys(value).length === 0 ? undefined : value;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+import { inlineMarkdown, markdown } from './markdown.js';
+import { valueAt, withValueAt } from './paths.js';
+import type { JsonObject } from './paths.js';
 
 interface Control {
   field: FormField;
@@ -34,11 +11,22 @@ interface Control {
   touched: boolean;
 }
 
+/** What a form is made with. */
+export interface InputFormOptions {
+  /** What holds for the fields together. */
+  rules?: readonly string[];
+  /** What is filled in at first. @default nothing */
+  value?: JsonObject;
+  onChange: (value: JsonObject) => void;
+  /** Called when Enter is pressed in a field of one line. */
+  onSubmit?: () => void;
+}
+
 /** The input of a task: a form, or its JSON; both show the same. */
 export class InputForm {
   readonly node = element('div', { class: 'input-form' });
   readonly #fields: readonly FormField[];
-  readonly #onChange: () => void;
+  readonly #options: InputFormOptions;
   readonly #formProblem = element('p', { class: 'problem', attributes: { role: 'alert' } });
   #controls: Control[] = [];
   #value: JsonObject = {};
@@ -46,9 +34,10 @@ export class InputForm {
   /** Why what is typed is not JSON; by field, `` for the whole. */
   #unreadable = new Map<string, string>();
 
-  constructor(fields: readonly FormField[], onChange: () => void) {
+  constructor(fields: readonly FormField[], options: InputFormOptions) {
     this.#fields = fields;
-    this.#onChange = onChange;
+    this.#options = options;
+    this.#value = options.value ?? {};
     this.#drawForm();
   }
 
@@ -88,9 +77,10 @@ export class InputForm {
     fill(
       this.node,
       this.#bar('Edit as JSON', () => this.#drawJson()),
+      ...(this.#options.rules ?? []).map((rule) => element('p', { class: 'rule' }, ...inlineMarkdown(rule))),
       ...rows,
-      more.length > 0 && details('More fields', ...more),
-      rows.length === 0 && element('p', { text: 'No fields of its own; edit it as JSON where it takes an input.' }),
+      more.length > 0 && moreFields(more, this.#controls),
+      rows.length === 0 && element('p', { text: 'This task has no input fields.' }),
       this.#formProblem,
     );
   }
@@ -126,11 +116,11 @@ export class InputForm {
           return;
         }
         onClick();
-        this.#onChange();
+        this.#options.onChange(this.#value);
       },
       { class: 'quiet' },
     );
-    return element('div', { class: 'bar' }, element('h3', { text: 'Input' }), toggle);
+    return element('div', { class: 'bar' }, element('h2', { class: 'minor', text: 'Input' }), toggle);
   }
 
   #readJson(text: string): void {
@@ -139,7 +129,7 @@ export class InputForm {
     if (typeof parsed.value === 'object' && parsed.value !== null && !Array.isArray(parsed.value))
       this.#value = parsed.value as JsonObject;
     else this.#unreadable.set('', parsed.problem ?? 'must be a JSON object');
-    this.#onChange();
+    this.#options.onChange(this.#value);
   }
 
   #row({ field, node, problem }: Control): HTMLElement {
@@ -152,7 +142,7 @@ export class InputForm {
     const hint = [
       field.description,
       field.limits,
-      field.control === 'list' ? 'One a line.' : '',
+      field.control === 'list' ? 'One per line.' : '',
       field.control === 'json' ? 'As JSON.' : '',
     ]
       .filter(Boolean)
@@ -162,7 +152,11 @@ export class InputForm {
       { class: 'field' },
       label,
       node,
-      element('p', { class: 'hint', text: hint, attributes: { id: `${node.id}-hint` } }),
+      element(
+        'div',
+        { class: 'hint', attributes: { id: `${node.id}-hint` } },
+        ...(hint === '' ? [] : [markdown(hint)]),
+      ),
       problem,
     );
   }
@@ -175,11 +169,17 @@ export class InputForm {
     const control: Control = { field, node, problem, touched: false };
     node.addEventListener('input', () => {
       this.#readControl(control);
-      this.#onChange();
+      this.#options.onChange(this.#value);
+    });
+    node.addEventListener('keydown', (event) => {
+      const isEnter = event instanceof KeyboardEvent && event.key === 'Enter' && !event.isComposing;
+      if (!isEnter || !(node instanceof HTMLInputElement) || !this.#options.onSubmit) return;
+      event.preventDefault();
+      this.#options.onSubmit();
     });
     node.addEventListener('change', () => {
       control.touched = true;
-      this.#onChange();
+      this.#options.onChange(this.#value);
     });
     return control;
   }
@@ -190,6 +190,13 @@ export class InputForm {
     if (read.problem !== undefined) this.#unreadable.set(field.name, read.problem);
     else this.#value = withValueAt(this.#value, pathOf(field), read.value);
   }
+}
+
+/** The fields that are rarely needed; open if one of them is filled in. */
+function moreFields(rows: readonly HTMLElement[], controls: readonly Control[]): HTMLElement {
+  const node = details(`More fields (${rows.length})`, ...rows);
+  if (controls.some(({ field, node: { value } }) => field.more === true && value !== '')) node.setAttribute('open', '');
+  return node;
 }
 
 function controlFor(field: FormField, id: string): Control['node'] {
@@ -221,7 +228,7 @@ function controlFor(field: FormField, id: string): Control['node'] {
 
 function selectOf(choices: readonly string[], attributes: Readonly<Record<string, string>>): HTMLSelectElement {
   const options = choices.map((choice) =>
-    element('option', { text: choice === '' ? 'not given' : choice, attributes: { value: choice } }),
+    element('option', { text: choice === '' ? 'Select…' : choice, attributes: { value: choice } }),
   );
   return element('select', { attributes }, ...options);
 }
@@ -284,6 +291,6 @@ function isAt({ field }: InputProblem, name: string): boolean {
 
 function sentence({ field, message }: InputProblem, own: string): string {
   const place = field === own ? '' : own !== '' && field.startsWith(`${own}.`) ? field.slice(own.length + 1) : field;
-  const text = place === '' ? message : `${place}: ${message}`;
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  // The name of a field is written as it is.
+  return place === '' ? `${message.charAt(0).toUpperCase()}${message.slice(1)}.` : `${place}: ${message}.`;
 }

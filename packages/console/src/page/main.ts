@@ -20,7 +20,21 @@ async function start(): Promise<void> {
     'hashchange',
     () => void (takeTokenFromAddress() || about === undefined ? connect() : show()),
   );
+  window.addEventListener('keydown', onShortcut);
   await connect();
+}
+
+/** `/` and Ctrl-K or Cmd-K move to the search field, unless a person is typing or a dialog is open. */
+function onShortcut(event: KeyboardEvent): void {
+  const isCommand = event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey;
+  const isTyping = event.target instanceof Element && event.target.closest('input, select, textarea') !== null;
+  const isSlash = event.key === '/' && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping;
+  if (about === undefined || !(isCommand || isSlash) || document.querySelector('dialog[open]')) return;
+  event.preventDefault();
+  if (!list.node.isConnected) {
+    window.location.hash = '#/tasks';
+    window.addEventListener('hashchange', () => window.setTimeout(() => list.focusSearch()), { once: true });
+  } else list.focusSearch();
 }
 
 async function connect(): Promise<void> {
@@ -48,6 +62,12 @@ function drawHeader(known: AboutGateway | undefined): void {
     fill(
       line,
       !isOwn(gateway) && element('span', { class: 'mark other-gateway', text: `other gateway: ${gateway}` }),
+      known?.environment !== undefined &&
+        element('span', {
+          class: `mark environment ${known.production === undefined ? 'plain' : 'production'}`,
+          text: known.production ?? known.environment,
+          attributes: { title: 'The environment that runs and calls to Plaid go to' },
+        }),
       where,
     );
 }
@@ -68,6 +88,7 @@ function backButton(): HTMLElement {
 function askForToken(): void {
   const gateway = currentGateway();
   const own = isOwn(gateway);
+  titleIs('Sign in');
   const refused = Object.keys(signedFor(gateway)).length > 0;
   const id = freshId('token');
   const input = element('input', {
@@ -134,6 +155,7 @@ async function show(): Promise<void> {
     if (link.dataset['page'] === page) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+  titleIs({ runs: 'Runs', credentials: 'Credentials' }[page] ?? 'Tasks');
   if (page === 'runs') fill(main, new RunsView(about, leaving.signal).node);
   else if (page === 'credentials') fill(main, new CredentialsView(() => void connect()).node);
   else await showTasks(name === undefined ? undefined : decodeURIComponent(name), leaving.signal);
@@ -153,10 +175,14 @@ async function showTasks(name: string | undefined, signal: AbortSignal): Promise
   try {
     const task = await ask<TaskPage>('GET', `/api/tasks/${encodeURIComponent(name)}`, undefined, signal);
     fill(place, new TaskView(task, about?.temporal !== undefined, signal).node);
-    document.title = `${task.name} · http-tasks console`;
+    titleIs(task.name);
   } catch (error) {
     if (!signal.aborted) fill(place, unreachable(error));
   }
+}
+
+function titleIs(text: string): void {
+  document.title = `${text} · http-tasks console`;
 }
 
 function welcome(): HTMLElement {
@@ -170,9 +196,18 @@ function welcome(): HTMLElement {
     element(
       'ul',
       {},
-      element('li', { text: 'Test request sends it from the gateway, with the keys put in there.' }),
-      element('li', { text: 'Run durably has a worker make it, through Temporal.' }),
-      element('li', { text: 'Before what cannot be undone, you type its name.' }),
+      element('li', { text: 'Test request sends it from the gateway, with its credentials.' }),
+      element('li', { text: 'Run as workflow: a worker makes the call, with its own credentials.' }),
+      element(
+        'li',
+        {},
+        'Press ',
+        element('kbd', { text: '/' }),
+        ' or ',
+        element('kbd', { text: 'Ctrl-K' }),
+        ' to search.',
+      ),
+      element('li', { text: 'Calls that delete data or cannot be undone ask you to type the task name.' }),
     ),
   );
 }

@@ -3,26 +3,30 @@ import { ask, messageOf } from './api.js';
 import { askFor } from './confirm-dialog.js';
 import type { Question } from './confirm-dialog.js';
 import { button, element, fill, outsideLink } from './dom.js';
+import { keepDraft, readDraft } from './drafts.js';
 import { InputForm } from './input-form.js';
-import { stepsView } from './run-steps.js';
+import { failureView, stepsView } from './run-steps.js';
+import { inWords } from './words.js';
 
 const NAME = 'offboardUser';
 const BEARER_TOKEN = 'plaidUserToken';
 const WAIT_MS = 120;
 const FOLLOW_MS = 700;
 
-/** Offboards one user: a dry run first, then, with its name typed, the real one. */
+/** Offboards one user: a dry run first, then, with the user's ID typed, the real one. */
 export class OffboardView {
   readonly node: HTMLElement;
   readonly #signal: AbortSignal;
   readonly #content = element('div', {});
   readonly #said = element('div', { attributes: { 'aria-live': 'polite' } });
   readonly #dry = button('Dry run', () => void this.#start(true), { class: 'primary' });
-  readonly #real = button('Off-board', () => void this.#start(false), { class: 'danger' });
-  #form = new InputForm([], () => undefined);
-  #place: OffboardingForm = { form: [] };
+  readonly #real = button('Offboard', () => void this.#start(false), { class: 'danger' });
+  #form = new InputForm([], { onChange: () => undefined });
+  #place: OffboardingForm = { form: [], rules: [] };
   /** What was tried last, as JSON: only this may be done for real. */
   #tried: string | undefined;
+  /** What it would do, in words. */
+  #found = '';
   #timer: number | undefined;
   #busy = false;
 
@@ -32,7 +36,7 @@ export class OffboardView {
     const opened = element(
       'details',
       { class: 'panel offboard' },
-      element('summary', { text: 'Off-board one user' }),
+      element('summary', { text: 'Offboard one user' }),
       this.#content,
     );
     opened.addEventListener('toggle', () => {
@@ -52,22 +56,29 @@ export class OffboardView {
       if (!this.#signal.aborted) fill(this.#content, problem(error));
       return;
     }
-    const { form, environment, problem: missing } = this.#place;
-    this.#form = new InputForm(form, () => this.#changed());
+    const { form, rules, environment, problem: missing } = this.#place;
+    this.#form = new InputForm(form, {
+      rules,
+      value: readDraft(NAME, form),
+      onChange: (value) => {
+        keepDraft(NAME, form, value);
+        this.#changed();
+      },
+    });
     this.#draw();
     fill(
       this.#content,
       missing === undefined
         ? element('p', {
             class: 'hint',
-            text: `It goes to ${environment}, by what the workers recorded and this gateway's settings; the keys and the environment of the worker are used.`,
+            text: `Goes to ${environment}, as recorded by the workers or set at this gateway. The worker's own credentials and environment apply.`,
           })
         : element('p', { class: 'warning', text: missing }),
       this.#form.node,
       element('div', { class: 'bar' }, this.#dry, this.#real),
       element('p', {
         class: 'hint',
-        text: 'A dry run looks and changes nothing. When it has ended, the same can be done for real.',
+        text: 'A dry run only reads. After it, the same input can be offboarded within the hour.',
       }),
       this.#said,
     );
@@ -109,8 +120,9 @@ export class OffboardView {
       this.#draw();
       const run = await ask<StartedRun>('POST', '/api/offboardings', { input: { ...input, dryRun }, confirm });
       const page = await this.#follow(run);
-      // After it was done once, a look is required before it is done again.
-      this.#tried = dryRun && page.closedAt !== undefined ? JSON.stringify(input) : undefined;
+      // A real run counts for no other one: another dry run comes first.
+      this.#tried = dryRun && page.status === 'completed' ? JSON.stringify(input) : undefined;
+      this.#found = dryRun ? foundBy(page) : '';
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -127,19 +139,25 @@ export class OffboardView {
   async #confirmed(input: Record<string, unknown>, dryRun: boolean): Promise<Confirmation | undefined> {
     const { production = false, environment } = this.#place;
     if (dryRun && !production) return {};
+    // Typed instead of a word that is always the same; a bearer token is not shown, so the name of the workflow is typed.
+    const { plaidUserId, batchUserId } = input['user'] as { plaidUserId?: string; batchUserId?: string };
+    const user = plaidUserId ?? batchUserId;
     const question: Question = {
-      title: dryRun ? 'Look at this user in production?' : 'Off-board this user?',
+      title: dryRun ? 'Read this user in production?' : 'Offboard this user?',
       description: dryRun
         ? 'Only reads: nothing is changed.'
-        : "Removes the user's Items at Plaid, ends its products and has Batch delete its data, as far as this input says. A run that is under way with the same input is followed instead.",
+        : `${this.#found} In ${environment ?? 'the environment of the worker'}. If a run with this input is in progress, you will follow that one.`,
       shown: JSON.stringify(input, (key, value: unknown) => (key === BEARER_TOKEN ? '****' : value), 2),
       ...(!dryRun && {
         afterwards: 'Removed Items cannot be restored: the person has to connect their accounts again.',
-        name: NAME,
+        ...(user === undefined ? { name: NAME } : { subject: user }),
       }),
       ...(production && environment !== undefined && { environment }),
     };
-    return askFor(question, dryRun ? 'Look' : 'Off-board');
+    const typed = await askFor(question, dryRun ? 'Read' : 'Offboard');
+    if (!typed) return undefined;
+    const { subject, ...confirm } = typed;
+    return subject === undefined ? confirm : { ...confirm, task: NAME };
   }
 
   async #follow(run: StartedRun): Promise<RunPage> {
@@ -159,18 +177,38 @@ export class OffboardView {
 
 function runView({ joined, workflowId, url }: StartedRun, page: RunPage): HTMLElement {
   const kind = page.closedAt === undefined ? 'running' : page.status === 'completed' ? 'good' : 'bad';
+  const isDry = page.closedAt !== undefined && page.status === 'completed' && isDryRun(page);
   return element(
     'div',
     {},
-    element('p', { class: `status ${kind}`, text: page.status }),
+    isDry
+      ? element('p', { class: 'status running', text: `Dry run: nothing was changed. ${foundBy(page)}` })
+      : element('p', { class: `status ${kind}`, text: inWords(page.status) }),
     element(
       'p',
       { class: 'hint' },
-      joined && 'It was under way already with this input. ',
+      joined && 'A run with this input was already in progress. ',
       url === undefined ? workflowId : outsideLink(url, `${workflowId} in the Temporal UI`),
     ),
+    page.failure && failureView(page.failure),
     stepsView(page),
   );
+}
+
+const DRY = 'dryRun';
+
+function isDryRun({ steps }: RunPage): boolean {
+  return steps.some(({ message }) => message === DRY);
+}
+
+/** What a dry run would have done, in a sentence. */
+function foundBy({ steps }: RunPage): string {
+  const acts = steps
+    .filter(({ message }) => message === DRY)
+    .map(({ step, items }) => (items === undefined ? step : `${step} (${items} ${items === 1 ? 'Item' : 'Items'})`));
+  return acts.length === 0
+    ? 'There is nothing to remove.'
+    : `The real run carries out ${acts.length === 1 ? 'this step' : 'these steps'}: ${acts.join(', ')}.`;
 }
 
 function problem(error: unknown): HTMLElement {

@@ -1,13 +1,16 @@
-import type { RunPage } from '../gateway/wire.js';
+import type { RunPage, WireFailure } from '../gateway/wire.js';
 import { element, table } from './dom.js';
+import { inWords } from './words.js';
 
 /** The steps of a run with their evidence, and its first receipts. */
 export function stepsView({ steps, note, receipts }: RunPage): HTMLElement {
   const code = (text: string): HTMLElement => element('code', { text });
   const rows = steps.map(({ step, outcome, requestId, token, message = '', items }) => [
     code(step),
-    outcome,
-    [message, items === undefined ? '' : `${items} ${items === 1 ? 'Item' : 'Items'}`].filter(Boolean).join(' · '),
+    inWords(outcome),
+    [inWords(message), items === undefined ? '' : `${items} ${items === 1 ? 'Item' : 'Items'}`]
+      .filter(Boolean)
+      .join(' · '),
     code(requestId ?? token ?? ''),
   ]);
   return element(
@@ -23,20 +26,75 @@ function receiptsOf(receipts: RunPage['receipts']): HTMLElement {
   if (!receipts)
     return element('p', {
       class: 'hint',
-      text: "Receipts stand in the worker's ledger, which this gateway does not have (HTTP_TASKS_LEDGER_URL, HTTP_TASKS_SUBJECT_KEY); see the command above.",
+      text: "Receipts are in the worker's ledger, which this gateway cannot read: HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY are not set for it.",
     });
-  if (receipts.length === 0) return element('p', { class: 'hint', text: 'The ledger has no receipt of it yet.' });
+  if (receipts.length === 0) return element('p', { class: 'hint', text: 'No receipts yet.' });
   const rows = receipts.map(({ at, step, subject, outcome = '', requestId, token }) => [
     when(at),
     element('code', { text: step }),
-    outcome,
+    inWords(outcome),
     element('code', { text: requestId ?? token ?? '' }),
     element('code', { text: subject.slice(0, 12) }),
   ]);
   return table(`Receipts, the first ${receipts.length}`, ['At', 'Step', 'Outcome', 'Evidence', 'User'], rows);
 }
 
+/** The steps of a sweep that need attention, each with what to do. */
+export function failedView({ failed = [], moreFailed = false, workflowId }: RunPage): HTMLElement | undefined {
+  if (failed.length === 0) return undefined;
+  const code = (text: string): HTMLElement => element('code', { text });
+  const rows = failed.map(
+    ({ user, reference = '', line, step, outcome, code: cause = '', requestId = '', whatToDo }) => [
+      user.toLocaleString('en'),
+      reference,
+      line?.toLocaleString('en') ?? '',
+      code(step),
+      inWords(outcome),
+      code(cause),
+      code(requestId),
+      whatToDo,
+    ],
+  );
+  const columns = ['User', 'Reference', 'Line', 'Step', 'Outcome', 'Code', 'Request ID', 'What to do'];
+  return element(
+    'div',
+    { class: 'attention' },
+    table(moreFailed ? `Needs attention, the first ${failed.length} steps` : 'Needs attention', columns, rows),
+    moreFailed &&
+      element(
+        'p',
+        { class: 'hint' },
+        'All of them: ',
+        code(`http-tasks sweep results ${workflowId} --failed --out failed.csv`),
+      ),
+  );
+}
+
+/** Why a run or call failed. */
+export function failureView({ type, message, code }: WireFailure): HTMLElement {
+  return element(
+    'p',
+    { class: 'warning' },
+    element('b', { text: type }),
+    code === undefined ? '' : ` ${code}`,
+    `: ${message}`,
+  );
+}
+
 /** A moment, as the person's own place writes it. */
 export function when(iso: string): string {
   return new Date(iso).toLocaleString();
 }
+
+/** How long ago a moment was, in words. */
+export function ago(iso: string): string {
+  const seconds = (Date.parse(iso) - Date.now()) / 1_000;
+  const [unit, size] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? ['second', 1];
+  return new Intl.RelativeTimeFormat('en', { numeric: 'auto' }).format(Math.round(seconds / size), unit);
+}
+
+const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];

@@ -1,5 +1,5 @@
 import type { PreparedCall } from '../gateway/wire.js';
-import { button, element, fill } from './dom.js';
+import { button, copyButton, element, fill } from './dom.js';
 
 type Snippet = PreparedCall['snippets'][number];
 
@@ -13,11 +13,15 @@ export class SnippetsView {
   #language = 'workflow';
 
   constructor() {
-    const copy = button('Copy', () => void this.#copy(copy), { class: 'quiet' });
     this.#tabs.addEventListener('keydown', (event) => this.#onKey(event));
     fill(
       this.node,
-      element('div', { class: 'bar' }, element('h3', { text: 'Code' }), copy),
+      element(
+        'div',
+        { class: 'bar' },
+        element('h2', { class: 'minor', text: 'Code' }),
+        copyButton(this.#code, 'the code'),
+      ),
       this.#tabs,
       this.#code,
       this.#note,
@@ -28,9 +32,9 @@ export class SnippetsView {
   show({ snippets, placeholders, tokens }: PreparedCall): void {
     this.#snippets = snippets;
     this.#draw();
-    const missing = placeholders.length === 0 ? '' : `To be filled in: ${placeholders.join(', ')}. `;
+    const missing = placeholders.length === 0 ? '' : `Placeholders to replace: ${placeholders.join(', ')}. `;
     const secret =
-      tokens.length === 0 ? '' : `It holds a user's bearer token (${tokens.join(', ')}): do not pass it on.`;
+      tokens.length === 0 ? '' : `It contains a user's bearer token (${tokens.join(', ')}): do not share it.`;
     this.#note.textContent = missing + secret;
   }
 
@@ -71,17 +75,5 @@ export class SnippetsView {
     const count = this.#snippets.length;
     const at = this.#snippets.findIndex(({ language }) => language === this.#language);
     this.#choose(this.#snippets[(at + step + count) % count]?.language ?? this.#language);
-  }
-
-  async #copy(copy: HTMLButtonElement): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(this.#code.textContent);
-      copy.textContent = 'Copied';
-    } catch {
-      // Without HTTPS the browser has no clipboard; the text can be taken by hand.
-      window.getSelection()?.selectAllChildren(this.#code);
-      copy.textContent = 'Selected';
-    }
-    window.setTimeout(() => (copy.textContent = 'Copy'), 1_500);
   }
 }

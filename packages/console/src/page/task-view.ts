@@ -4,9 +4,12 @@ import { ask, messageOf, Refused } from './api.js';
 import { askFor, wantsConfirmation } from './confirm-dialog.js';
 import type { Question } from './confirm-dialog.js';
 import { button, details, element, fill, outsideLink, table } from './dom.js';
+import type { Child } from './dom.js';
 import { InputForm } from './input-form.js';
 import { SnippetsView } from './snippets-view.js';
-import { effectMark } from './task-list.js';
+import { effectMarks } from './effect-marks.js';
+import { keepDraft, readDraft } from './drafts.js';
+import { inlineMarkdown, markdown } from './markdown.js';
 
 const WAIT_MS = 120;
 const FOLLOW_MS = 600;
@@ -20,13 +23,14 @@ export class TaskView {
   readonly #snippets = new SnippetsView();
   readonly #request = element('pre', {
     class: 'code',
-    attributes: { tabindex: '0', 'aria-label': 'Prepared request' },
+    attributes: { tabindex: '0', role: 'group', 'aria-label': 'Prepared request' },
   });
   readonly #answer = element('section', {
     class: 'panel answer-panel',
-    attributes: { 'aria-label': 'Answer', 'aria-live': 'polite' },
+    attributes: { 'aria-label': 'Response' },
   });
   readonly #buttons: HTMLButtonElement[];
+  #busy = false;
   #timer: number | undefined;
   #prepared = 0;
 
@@ -34,11 +38,19 @@ export class TaskView {
   constructor(task: TaskPage, canRun: boolean, signal: AbortSignal) {
     this.#task = task;
     this.#signal = signal;
-    this.#form = new InputForm(task.form, () => this.#changed());
+    this.#form = new InputForm(task.form, {
+      rules: task.rules,
+      value: readDraft(task.name, task.form),
+      onChange: (value) => {
+        keepDraft(task.name, task.form, value);
+        this.#changed();
+      },
+      onSubmit: () => void this.#send('test'),
+    });
     this.#answer.hidden = true;
     const test = button('Test request', () => void this.#send('test'), { class: 'primary' });
-    const run = button('Run durably', () => void this.#send('run'), {
-      attributes: { title: 'Through Temporal: with retries, receipts and the keys of the worker' },
+    const run = button('Run as workflow', () => void this.#send('run'), {
+      attributes: { title: 'A worker makes the call, with retries, receipts and its own keys' },
     });
     this.#buttons = canRun ? [test, run] : [test];
     const working = element(
@@ -48,12 +60,11 @@ export class TaskView {
         'section',
         { class: 'panel', attributes: { 'aria-label': 'Request' } },
         this.#form.node,
-        element('h3', { text: 'Prepared request' }),
+        element('h2', { class: 'minor', text: 'Prepared request' }),
         this.#request,
-        element('div', { class: 'bar' }, ...this.#buttons),
+        element('div', { class: 'bar send' }, ...this.#buttons),
       ),
-      this.#answer,
-      this.#snippets.node,
+      element('div', { class: 'beside' }, this.#answer, this.#snippets.node),
     );
     this.node = element('article', { class: 'task' }, head(task), working, reference(task));
     void this.#prepare(false);
@@ -78,7 +89,9 @@ export class TaskView {
       if (mine !== this.#prepared) return undefined;
       const isWrong = this.#form.showProblems(call.problems, all);
       this.#snippets.show(call);
-      this.#request.textContent = call.request ? requestText(call.request) : 'Not ready: see the fields above.';
+      this.#request.textContent = call.request
+        ? requestText(call.request)
+        : 'Fill in the required fields to see the request.';
       this.#request.classList.toggle('unready', !call.request);
       return isWrong ? undefined : call;
     } catch (error) {
@@ -88,6 +101,7 @@ export class TaskView {
   }
 
   async #send(how: 'test' | 'run'): Promise<void> {
+    if (this.#busy) return;
     window.clearTimeout(this.#timer);
     const call = await this.#prepare(true);
     if (!call) return;
@@ -100,23 +114,30 @@ export class TaskView {
       ? await askFor(questionOf(this.#task, real), how === 'test' ? 'Send it' : 'Run it')
       : {};
     if (!confirm) return;
-    for (const one of this.#buttons) one.disabled = true;
+    // Not disabled: a button that is disabled loses the focus.
+    this.#setBusy(true);
     try {
       if (how === 'test') await this.#test(input, confirm);
       else await this.#run(input, confirm);
     } catch (error) {
       if (!this.#signal.aborted) this.#show(refusalView(error));
     } finally {
-      for (const one of this.#buttons) one.disabled = false;
+      this.#setBusy(false);
     }
   }
 
+  #setBusy(busy: boolean): void {
+    this.#busy = busy;
+    for (const one of this.#buttons) one.setAttribute('aria-disabled', String(busy));
+  }
+
   async #test(input: unknown, confirm: Confirmation): Promise<void> {
-    this.#show(element('p', { class: 'status running', text: 'Waiting for the answer' }));
+    this.#show(running('Waiting for the response'));
     this.#show(answerView(await ask<TestAnswer>('POST', `${this.#path()}/test`, { input, confirm })));
   }
 
   async #run(input: unknown, confirm: Confirmation): Promise<void> {
+    this.#show(running('Starting the workflow'));
     const { workflowId, runId } = await ask<StartedCall>('POST', `${this.#path()}/run`, { input, confirm });
     for (;;) {
       const call = await ask<DurableCall>(
@@ -133,12 +154,16 @@ export class TaskView {
 
   #show(content: Node): void {
     this.#answer.hidden = false;
-    fill(this.#answer, element('h3', { text: 'Answer' }), content);
+    fill(this.#answer, element('h2', { class: 'minor', text: 'Response' }), content);
   }
 
   #path(): string {
     return `/api/tasks/${encodeURIComponent(this.#task.name)}`;
   }
+}
+
+function running(text: string): HTMLElement {
+  return element('p', { class: 'status running', text, attributes: { role: 'status' } });
 }
 
 function questionOf({ name, summary, description, remedy }: TaskPage, { request, guard }: PreparedCall): Question {
@@ -149,7 +174,7 @@ function questionOf({ name, summary, description, remedy }: TaskPage, { request,
       shown: `${request.method} ${request.url}${request.body === undefined ? '' : `\n\n${request.body}`}`,
     }),
     ...(remedy !== '' && { afterwards: remedy }),
-    ...(guard.effect === 'irreversible' && { name }),
+    ...(guard.named && { name }),
     ...(guard.production && { environment: guard.environment }),
   };
 }
@@ -190,7 +215,7 @@ function head(task: TaskPage): HTMLElement {
       ' ',
       element('code', { text: task.path }),
       ' ',
-      effectMark(task.effect),
+      ...effectMarks(task).flatMap((mark) => [mark, ' ']),
     ),
     element(
       'p',
@@ -199,12 +224,12 @@ function head(task: TaskPage): HTMLElement {
       task.docs !== '' && ' · ',
       task.docs !== '' && outsideLink(task.docs, `${task.serviceTitle}'s own documentation`),
     ),
-    task.description !== '' && element('p', { text: task.description }),
+    task.description !== '' && markdown(task.description),
     task.effect !== 'read' &&
       element(
         'p',
         { class: 'consequence' },
-        element('b', { text: task.effect === 'irreversible' ? 'Cannot be undone. ' : 'Changes data. ' }),
+        element('b', { text: consequenceOf(task) }),
         task.remedy,
         ' ',
         task.lostResponse,
@@ -212,22 +237,27 @@ function head(task: TaskPage): HTMLElement {
   );
 }
 
+function consequenceOf({ effect, deletes }: TaskPage): string {
+  const undone = effect === 'irreversible' ? 'Cannot be undone. ' : '';
+  return deletes ? `Deletes data. ${undone}` : undone || 'Changes data. ';
+}
+
 function reference(task: TaskPage): HTMLElement {
   const code = (text: string): HTMLElement => element('code', { text });
-  const fields = (rows: TaskPage['input']): Node[][] =>
+  const fields = (rows: TaskPage['input']): Child[][] =>
     rows.map(({ field, type, required, description, limits }) => [
       code(field),
       code(type),
-      new Text(required ? 'yes' : ''),
-      new Text([description, limits].filter(Boolean).join(' · ')),
+      required ? 'yes' : 'no',
+      element('span', {}, ...inlineMarkdown([description, limits].filter(Boolean).join(' · '))),
     ]);
-  const columns = ['Field', 'Type', 'Required', ''];
+  const columns = ['Field', 'Type', 'Required', 'Description'];
   const keys =
     task.settings.length > 0 &&
     element(
       'p',
       {},
-      'Keys, put in by the gateway or the worker: ',
+      'Credentials, added by the gateway or the worker: ',
       element('code', { text: task.settings.join(', ') }),
     );
   return element(
@@ -235,6 +265,7 @@ function reference(task: TaskPage): HTMLElement {
     { class: 'panel reference', attributes: { 'aria-label': 'Reference' } },
     element('h2', { text: 'Reference' }),
     keys,
+    ...task.rules.map((rule) => element('p', {}, ...inlineMarkdown(rule))),
     task.input.length > 0 && table('Input', columns, fields(task.input)),
     task.output.length > 0 && table('Output', columns, fields(task.output)),
     task.failures.length > 0 &&
@@ -242,7 +273,7 @@ function reference(task: TaskPage): HTMLElement {
         'Failures',
         table(
           'Failures',
-          ['Answer', 'Failure', ''],
+          ['Response', 'Failure', 'What to do'],
           task.failures.map(({ answer, failure, advice }) => [code(answer), code(failure), advice]),
         ),
       ),

@@ -4,7 +4,7 @@ import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { codeOf } from './figures';
 import { html } from './markup';
 import type { Markup } from './markup';
-import { remedyFor } from './remedy';
+import { remedyFor } from 'temporal-http-tasks/internal/attention/remedy';
 import type { ReportData } from './report-data';
 import { LOOKS, isOutcome } from './standings';
 import type { RowLabel } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';

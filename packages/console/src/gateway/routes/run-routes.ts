@@ -1,19 +1,20 @@
 import { Hono } from 'hono';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
+import { receiptsFile, RECEIPT_FORMATS } from '../receipts';
 import { listRuns, readRun, steerSweep } from '../runs';
 import type { SweepAction } from '../runs';
 import { startForms } from '../start-forms';
 import { confirmationOf } from './call-request';
 import { jsonBody } from './json-body';
 
-const ACTIONS: readonly string[] = ['pause', 'resume', 'approve'] satisfies SweepAction[];
+const ACTIONS: readonly string[] = ['pause', 'resume', 'approve', 'cancel', 'rate'] satisfies SweepAction[];
 
 /** Routes for offboardings and sweeps in Temporal. */
 export function runRoutes(parts: GatewayParts): Hono {
   return (
     new Hono()
-      .get('/runs', async (context) => context.json(await listRuns(parts)))
+      .get('/runs', async (context) => context.json(await listRuns(parts, context.req.query())))
       // Not a GET, because it creates the examples behind the links on the server.
       .post('/start-forms', async (context) => context.json(await startForms(parts)))
       .get('/runs/:workflowId', async (context) => {
@@ -21,6 +22,14 @@ export function runRoutes(parts: GatewayParts): Hono {
         return context.json(
           await readRun(parts, { workflowId: context.req.param('workflowId'), ...(runId !== undefined && { runId }) }),
         );
+      })
+      .get('/runs/:workflowId/receipts', async (context) => {
+        const { workflowId } = context.req.param();
+        const format = context.req.query('format') ?? '';
+        const mediaType = Object.hasOwn(RECEIPT_FORMATS, format) ? RECEIPT_FORMATS[format] : undefined;
+        if (mediaType === undefined) throw new GatewayRefusal(400, 'Query', 'format must be csv or jsonl.');
+        const lines = await receiptsFile(parts.secrets.env, workflowId, format);
+        return context.body(lines, 200, { 'content-type': mediaType, 'content-disposition': 'attachment' });
       })
       .post('/runs/:workflowId/:action', async (context) => {
         const { workflowId, action } = context.req.param();

@@ -1,0 +1,52 @@
+import type { FormField } from '../gateway/wire.js';
+import { valueAt, withValueAt } from './paths.js';
+import type { JsonObject } from './paths.js';
+
+const PREFIX = 'http-tasks-draft:';
+/** The kinds of fields whose values are chosen from a list, so that they cannot contain a secret or an ID of a person. */
+const CHOSEN: readonly FormField['control'][] = ['choice', 'boolean'];
+
+/** What was typed, by form. Lost when the page is reloaded or closed. */
+const drafts = new Map<string, JsonObject>();
+
+/**
+ * Returns what was typed into this form before. After a reload only chosen values are left: a browser may write the storage
+ * of a tab to disk, where secrets and IDs of people must not be.
+ */
+export function readDraft(name: string, fields: readonly FormField[]): JsonObject {
+  return drafts.get(name) ?? storedDraft(name, fields);
+}
+
+/** Keeps what is typed into a form; secret fields are not kept at all. */
+export function keepDraft(name: string, fields: readonly FormField[], value: JsonObject): void {
+  let kept = value;
+  let stored: JsonObject = {};
+  for (const field of fields) {
+    const path = field.path ?? [field.name];
+    if (field.control === 'secret') kept = withValueAt(kept, path, undefined);
+    else if (CHOSEN.includes(field.control)) stored = withValueAt(stored, path, valueAt(value, path));
+  }
+  drafts.set(name, kept);
+  try {
+    if (Object.keys(stored).length === 0) window.sessionStorage.removeItem(PREFIX + name);
+    else window.sessionStorage.setItem(PREFIX + name, JSON.stringify(stored));
+  } catch {
+    // A browser that stores nothing: the draft ends with the page.
+  }
+}
+
+function storedDraft(name: string, fields: readonly FormField[]): JsonObject {
+  try {
+    const stored = JSON.parse(window.sessionStorage.getItem(PREFIX + name) ?? '{}') as JsonObject;
+    // Only values that the form still offers.
+    return fields.reduce<JsonObject>((draft, field) => {
+      const path = field.path ?? [field.name];
+      const value = valueAt(stored, path);
+      const fits =
+        field.control === 'boolean' ? typeof value === 'boolean' : field.choices?.some((one) => one === value);
+      return fits === true ? withValueAt(draft, path, value) : draft;
+    }, {});
+  } catch {
+    return {};
+  }
+}
