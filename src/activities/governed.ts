@@ -6,7 +6,10 @@ import type { DailyLimit } from '../ledger/ledger';
 import type { SweepRow } from '../ledger/sweeps/sweep-types';
 import { ONLY_ENVIRONMENT } from '../ledger/user-subjects';
 import type { OperatorPolicy } from '../operator-policy/read-policy';
-import { callProblem, planProblem, sizeProblem, timeProblem } from '../operator-policy/rules';
+import { approvalProblem, environmentText, planDigest } from '../operator-policy/approval';
+import type { ApprovedSweep } from '../operator-policy/approval';
+import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
+import { callProblem, needsApproval, planProblem, sizeProblem, timeProblem } from '../operator-policy/rules';
 import type { GovernedPlan, Violation } from '../operator-policy/rules';
 import type { StepPlan } from '../policy/providers/step-plan';
 import type { HttpTask } from '../tasks/define';
@@ -111,7 +114,7 @@ function environmentAt(services: BeginningPlan['services'], account: string | un
 }
 
 /** Returns what in the policy of this process keeps a sweep from its next users, or undefined. */
-export function sweepProblem(
+function sweepProblem(
   policy: Governing,
   { plan: planText, stepsPlan, total }: Pick<SweepRow, 'plan' | 'stepsPlan' | 'total'>,
   services: BeginningPlan['services'],
@@ -129,6 +132,40 @@ export function sweepProblem(
     sizeProblem(rules, total) ??
     (plan.dryRun ? undefined : timeProblem(rules, now))
   );
+}
+
+/** Returns what the approvers of a sweep sign. */
+export function approvedSweep({
+  sweepId,
+  total,
+  plan,
+  stepsPlan,
+  snapshotDigest = '',
+  environments,
+}: Pick<SweepRow, 'sweepId' | 'total' | 'plan' | 'stepsPlan' | 'snapshotDigest' | 'environments'>): ApprovedSweep {
+  const digest = planDigest({ ...(plan !== undefined && { plan }), ...(stepsPlan !== undefined && { stepsPlan }) });
+  return { sweepId, total, snapshotDigest, planDigest: digest, environment: environmentText(environments) };
+}
+
+/** Whether the policy asks for signed approvals of a sweep. */
+export function needsSignatures(
+  policy: Governing,
+  { plan, total, environments }: Pick<SweepRow, 'plan' | 'total' | 'environments'>,
+): boolean {
+  if (!policy?.rules.approval || plan === undefined) return false;
+  const { dryRun } = JSON.parse(plan) as ChunkPlan;
+  return needsApproval(policy.rules, { environments: Object.values(environments), total, dryRun });
+}
+
+/** Like {@link sweepProblem}, also for signatures that the policy asks for and the ledger lacks. */
+export async function sweepProblemNow(
+  policy: Governing,
+  sweep: SweepRow,
+  { services, sweeps }: { services: BeginningPlan['services']; sweeps: Pick<SweepLedger, 'readApprovals'> },
+): Promise<Violation | undefined> {
+  const problem = sweepProblem(policy, sweep, services);
+  if (problem || !policy || !needsSignatures(policy, sweep)) return problem;
+  return approvalProblem(policy.rules, approvedSweep(sweep), await sweeps.readApprovals(sweep.sweepId));
 }
 
 const NO_STEPS: StepPlan = { version: 1, tasks: {}, steps: [] };

@@ -153,6 +153,8 @@ interface SweepsTable {
   approved_by: string | null;
   /** SHA-256 of the policy file of the worker that opened it, in hex; null without a policy. */
   policy_digest: string | null;
+  /** SHA-256 over all rows of the snapshot, in hex; null unless the sweep needs a signed approval. */
+  snapshot_digest: string | null;
   /** See sweeps/series.ts; null for a sweep that no Schedule started, and for one whose query does not use it. */
   series: string | null;
   /** The nominal time of the run. */
@@ -227,6 +229,14 @@ interface StopsTable {
   at: Instant;
   lifted_by: string | null;
   lifted_at: LaterInstant;
+}
+
+interface SweepApprovalsTable {
+  sweep_id: string;
+  approver: string;
+  /** Base64url. */
+  signature: string;
+  at: Instant;
 }
 
 interface PolicyDaysTable {
@@ -359,6 +369,7 @@ export interface Tables {
   log_contents: LogContentsTable;
   log_checkpoints: LogCheckpointsTable;
   log_state: LogStateTable;
+  sweep_approvals: SweepApprovalsTable;
   policy_days: PolicyDaysTable;
   policy_log: PolicyLogTable;
   ledger_meta: LedgerMetaTable;

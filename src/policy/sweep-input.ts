@@ -167,7 +167,14 @@ export const approveInput = z.strictObject({
     .string()
     .min(1, 'must not be empty')
     .max(200, 'must have at most 200 characters')
-    .describe('Who approves. A claim: who may send it is decided by the permissions of the namespace.'),
+    .describe('Who approves. A claim, unless the policy of the workers asks for a signature.'),
+  signature: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{86}$/, 'must be the signature that http-tasks sweep approve --key --print writes')
+    .optional()
+    .describe(
+      'Where the policy names approvers: from http-tasks sweep approve ID --total N --by NAME --key FILE --print.',
+    ),
 });
 
 /** The argument of the update `resume`; without one it cannot be encrypted, which a worker may demand. */

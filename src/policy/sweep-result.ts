@@ -32,12 +32,26 @@ export interface SweepResult {
   merkleRoot?: string;
   /** The sweep whose failed and unknown users this one took up. */
   redriveOf?: string;
-  /** Who approved, when the sweep had to be approved: a claim. */
+  /** Who approved, when the sweep had to be approved: a claim, unless `approvalSigned`. */
   approvedBy?: string;
+  /** The workers have verified the approvers' signatures. */
+  approvalSigned?: true;
   /** What became of the compensation task, when the input named one and the sweep did not complete. */
   compensationTask?: OffboardResult['compensationTask'];
   /** `notApproved`: no approval came within `approveWithin`, so that no user was offboarded. */
   cancelledBecause?: 'notApproved';
+}
+
+/** What the approvers of a sweep sign besides its ID and number of users, where the operator's policy asks for signatures. */
+export interface ApprovalTerms {
+  /** SHA-256 over the sweep's users, in hex. */
+  snapshotDigest: string;
+  /** SHA-256 over what is done for each of them, in hex. */
+  planDigest: string;
+  /** Where they are deleted: `batch=default,plaid=production`. */
+  environment: string;
+  /** How many different approvers have to sign. */
+  signatures: number;
 }
 
 /** What a sweep is doing. */
@@ -55,6 +69,8 @@ export interface SweepProgress extends SweepResult {
   waitingForBulk: number;
   /** The titles of the providers; absent in runs of earlier versions. */
   titles?: ProviderTitles;
+  /** While the sweep waits for signed approvals: what is signed, and who has. */
+  toSign?: ApprovalTerms & { signedBy: readonly string[] };
   /** Steps that people have to do, with the number of users who wait; absent when there are none. Counted as pending. */
   waitingForPerson?: readonly StepWait[];
   /** ISO 8601: when the next of the deferred users may be tried again, while all of them have to wait. */

@@ -160,7 +160,8 @@ class Sweep {
     const state = this.#state;
     // The approval may have been the last that the run before recorded.
     if (state.approvedBy !== undefined) state.startHeldClock();
-    if (!this.#input.approval || state.approvedBy !== undefined || state.counts.total === 0) return true;
+    const isAsked = this.#input.approval || state.approvalTerms !== undefined;
+    if (!isAsked || state.approvedBy !== undefined || state.counts.total === 0) return true;
     state.phase = 'waitingForApproval';
     const hasATime = patched(APPROVAL_HAS_A_TIME);
     if (hasATime) {

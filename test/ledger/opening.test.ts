@@ -62,6 +62,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0017-log',
           '0018-policy',
           '0019-row-labels',
+          '0020-approvals',
         ],
       },
     ]);

@@ -5,7 +5,7 @@ import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
 import { asRecorded } from '../../policy/perhaps-sent';
 import { remedyInCatalogue } from '../../providers/catalogue';
 import { notBorneOut, withOwnEvidence } from '../../policy/settled-by-ledger';
-import { dailyLimit, dayIsFull, sweepProblem } from '../governed';
+import { dailyLimit, dayIsFull, sweepProblemNow } from '../governed';
 import type { ChunkPlan, OpenChildren, OpenedChildren, RecordChildren } from './contract';
 import { childWorkflowId } from '../../policy/target-reference';
 import { receiptOfStep } from './receipt-of-step';
@@ -19,7 +19,7 @@ const CHUNK_ID = 'children';
 export async function openChildren(
   { ledger, policy, services }: Pick<SweepDependencies, 'ledger' | 'policy' | 'services'>,
   { sweepId, limit, wave, fence: known }: OpenChildren,
-  sweep: Pick<SweepRow, 'total' | 'claimedBy' | 'plan' | 'stepsPlan'>,
+  sweep: SweepRow,
 ): Promise<OpenedChildren> {
   const { total, claimedBy, plan } = sweep;
   return withSweep(async () => {
@@ -27,7 +27,7 @@ export async function openChildren(
     const chunk = { sweepId, chunkId: CHUNK_ID };
     const fence = known ?? (await sweeps.takeFence(chunk));
     const range = { from: 0, to: Math.max(0, total - 1) };
-    const forbidden = sweepProblem(policy, sweep, services);
+    const forbidden = await sweepProblemNow(policy, sweep, { services, sweeps });
     if (forbidden) return { fence, users: [], notAllowed: forbidden.rule };
     const isDryRun = plan !== undefined && (JSON.parse(plan) as ChunkPlan).dryRun;
     const daily = isDryRun ? undefined : dailyLimit(policy);

@@ -9,7 +9,7 @@ import {
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { retryable } from '../ledger-away';
-import { sweepProblem } from '../governed';
+import { sweepProblemNow } from '../governed';
 import { refusal } from '../refusals';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkInput, ChunkProgress, ChunkResult } from './contract';
@@ -47,7 +47,8 @@ export function createChunkActivity(
     try {
       return await retryable(async () => {
         refuseOtherEnvironment(dependencies, sweep, 'sweepId');
-        const forbidden = sweepProblem(given.policy, sweep, given.services);
+        const { services, policy, ledger } = given;
+        const forbidden = await sweepProblemNow(policy, sweep, { services, sweeps: ledger.sweeps });
         if (forbidden) return nothingDone(forbidden.rule);
         const plan = await planOfSweep(given.ledger.sweeps, sweep, input.plan);
         await given.budgets.keepRatesOf(input.sweepId);

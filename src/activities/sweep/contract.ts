@@ -1,7 +1,7 @@
 import type { StepResult } from '../../policy/offboard-result';
 import type { Outcome } from '../../policy/outcome';
 import type { SourceSpec } from '../../policy/source-spec';
-import type { OutcomeCounts, ProviderTitles, SweepStatus } from '../../policy/sweep-result';
+import type { ApprovalTerms, OutcomeCounts, ProviderTitles, SweepStatus } from '../../policy/sweep-result';
 import type { Tolerance } from '../../policy/tolerance';
 import type { BuiltInRun } from '../../providers/built-in';
 
@@ -72,6 +72,8 @@ export interface Snapshot {
   total: number;
   duplicates: number;
   rejected: number;
+  /** What has to be signed before the first call; absent unless the operator's policy asks for it. */
+  approval?: ApprovalTerms;
 }
 
 /** How every user of a sweep is offboarded. */
@@ -263,7 +265,7 @@ export interface RecordUpdate {
   /** By which the server is asked how the update is stored. */
   updateId: string;
   /** With `approve`. */
-  approval?: { total: number; by: string };
+  approval?: { total: number; by: string; signature?: string | undefined };
   /** With `setRate`; earlier versions did not say. */
   rate?: RateWish;
   /** With `completeStep`. */
@@ -281,8 +283,10 @@ export interface CompletedStep {
 
 /** What the ledger has after an update. */
 export interface RecordedUpdate {
-  /** Who approved first. */
+  /** Who approved: the first, or all who signed. */
   approvedBy?: string;
+  /** The signatures that have been verified; `approvedBy` is absent until there are enough. */
+  signedBy?: string[];
   /** With `completeStep`: how many users no longer wait. */
   completed?: number;
   /** With `completeStep`: users who still wait for a person, by step. */

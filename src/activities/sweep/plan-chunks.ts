@@ -3,7 +3,7 @@ import type { OutcomeCounts } from '../../policy/sweep-result';
 import type { PlanChunks, PlannedChunks } from './contract';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
-import { dailyLimit, sweepProblem } from '../governed';
+import { dailyLimit, sweepProblemNow } from '../governed';
 import type { Governing } from '../governed';
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { RuleName } from '../../operator-policy/rules';
@@ -12,7 +12,7 @@ import type { RuleName } from '../../operator-policy/rules';
 export async function planChunks(
   { ledger, policy, services }: Pick<SweepDependencies, 'ledger' | 'policy' | 'services'>,
   { sweepId, limit, ...query }: PlanChunks,
-  sweep: Pick<SweepRow, 'plan' | 'stepsPlan' | 'total'>,
+  sweep: SweepRow,
 ): Promise<PlannedChunks> {
   return withSweep(async () => {
     const { sweeps } = ledger;
@@ -20,7 +20,8 @@ export async function planChunks(
     const readyForBulk = await sweeps.readyForBulk(sweepId);
     const waitingForPerson = await sweeps.countWaiting(sweepId);
     const stopped = (await ledger.forbids([])) === 'stopped';
-    const notAllowed = sweepProblem(policy, sweep, services)?.rule ?? (await fullDay(ledger, policy, counted));
+    const forbidden = await sweepProblemNow(policy, sweep, { services, sweeps });
+    const notAllowed = forbidden?.rule ?? (await fullDay(ledger, policy, counted));
     // Who asks for no chunk wants the counts alone.
     const { ranges, nextSeq } =
       limit === 0 ? { ranges: [] } : await sweeps.readUnfinished({ sweepId, limit, ...query });

@@ -1,5 +1,8 @@
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
+import { isSigned, signaturesNeeded, signersOf } from '../../operator-policy/approval';
+import { approvedSweep, notAllowed } from '../governed';
+import type { Governing } from '../governed';
 import { refusal } from '../refusals';
 import type { CompletedStep, RecordedUpdate, RecordUpdate } from './contract';
 import { refuseUnknownKey } from './own-rates';
@@ -8,7 +11,7 @@ import { withSweep } from './sweep-work';
 
 /** See `SweepActivities`. Where plain text is refused, it has been refused before this runs (codec/refuse-plaintext.ts). */
 export async function recordUpdate(
-  { ledger, services }: Pick<SweepDependencies, 'ledger' | 'services'>,
+  { ledger, services, policy }: Pick<SweepDependencies, 'ledger' | 'services' | 'policy'>,
   sweep: SweepRow,
   { update, approval, rate, completed }: RecordUpdate,
 ): Promise<RecordedUpdate> {
@@ -17,14 +20,41 @@ export async function recordUpdate(
   if (completed) return complete(ledger, sweep, completed);
   if (!approval || !sweep.claimedBy) return {};
   const { sweepId, claimedBy: by } = sweep;
-  const row = await withSweep(() =>
-    ledger.sweeps.approve({ sweepId, by, total: approval.total, approver: approval.by }),
-  );
-  if (row.approvedBy !== undefined) return { approvedBy: row.approvedBy };
+  const signedBy = await signatures(ledger, policy, sweep, approval);
+  if (policy && signedBy && signedBy.length < signaturesNeeded(policy.rules)) return { signedBy };
+  const approver = signedBy ? signedBy.join(', ') : approval.by;
+  const row = await withSweep(() => ledger.sweeps.approve({ sweepId, by, total: approval.total, approver }));
+  if (row.approvedBy !== undefined) return { approvedBy: row.approvedBy, ...(signedBy && { signedBy }) };
   throw refusal(
     'total',
     `is ${approval.total}, and the ledger has ${row.total} users of this sweep; look at them again, then approve the number that you find`,
   );
+}
+
+/**
+ * Verifies and stores a signature where the policy asks for it.
+ *
+ * @returns Everyone who has signed; undefined where an approval is a claim.
+ * @throws ApplicationFailure `Task.NotAllowed` for one that no approver of the policy made for this sweep.
+ */
+async function signatures(
+  { sweeps }: OpenedLedger,
+  policy: Governing,
+  sweep: SweepRow,
+  { total, by: approver, signature }: NonNullable<RecordUpdate['approval']>,
+): Promise<string[] | undefined> {
+  const { sweepId, snapshotDigest } = sweep;
+  if (!policy?.rules.approval || snapshotDigest === undefined) return undefined;
+  const signed = { ...approvedSweep(sweep), total };
+  if (total === sweep.total) {
+    if (signature === undefined || !isSigned(policy.rules, signed, { approver, signature }))
+      throw notAllowed({
+        rule: 'approval',
+        message: `the approval by ${approver} is not signed with the key that the policy names for ${approver}; sign it with http-tasks sweep approve ${sweepId} --total ${total} --by NAME --key FILE`,
+      });
+    await withSweep(() => sweeps.addApproval({ sweepId, approver, signature, total }));
+  }
+  return signersOf(policy.rules, signed, await withSweep(() => sweeps.readApprovals(sweepId)));
 }
 
 /** Repeated, it finds no user who still waits, and changes nothing. */

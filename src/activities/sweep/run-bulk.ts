@@ -2,7 +2,7 @@ import { SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-er
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { BulkRun } from './bulk-run';
 import type { BulkResult, RunBulk } from './contract';
-import { sweepProblem } from '../governed';
+import { sweepProblemNow } from '../governed';
 import { keepRates } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
 import { plannedOf } from './sweep-plan';
@@ -24,7 +24,8 @@ export async function runBulk(dependencies: SweepDependencies, input: RunBulk, s
   };
   return beating(beat, (signal) =>
     withSweep(async () => {
-      const forbidden = sweepProblem(dependencies.policy, sweep, dependencies.services);
+      const { policy, services, ledger } = dependencies;
+      const forbidden = await sweepProblemNow(policy, sweep, { services, sweeps: ledger.sweeps });
       if (forbidden) return { ...progress(), end: 'notAllowed', rule: forbidden.rule };
       await dependencies.budgets.keepRatesOf(input.sweepId);
       try {

@@ -8,7 +8,8 @@ import { SOURCE_KINDS } from '../../policy/source-spec';
 import type { SourceSpec } from '../../policy/source-spec';
 import { ONLY_ENVIRONMENT } from '../../ledger/user-subjects';
 import { sizeProblem, sourceName, sourceProblem } from '../../operator-policy/rules';
-import { refuseForbiddenCall, refuseViolation } from '../governed';
+import { signaturesNeeded } from '../../operator-policy/approval';
+import { approvedSweep, needsSignatures, refuseForbiddenCall, refuseViolation } from '../governed';
 import { refusal } from '../refusals';
 import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
 import { copyRedriven } from './copy-redriven';
@@ -81,7 +82,7 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
     if (total === 0 && origin !== 'source')
       throw refusal(origin, 'must not be empty; an empty list never means all users');
     refuseOtherEnvironment(dependencies, await sweeps.read(input.sweepId), origin);
-    return { total, duplicates, rejected };
+    return { total, duplicates, rejected, ...(await approvalTerms(dependencies, input.sweepId)) };
   } catch (error) {
     const failure = failureOf(error, row, input, control.signal);
     if (failure instanceof ApplicationFailure && failure.nonRetryable) {
@@ -90,6 +91,18 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
     }
     throw failure;
   }
+}
+
+/** What has to be signed for a sweep whose users are known; nothing unless the policy asks for it. */
+async function approvalTerms(
+  { policy, ledger: { sweeps } }: SweepDependencies,
+  sweepId: string,
+): Promise<Pick<Snapshot, 'approval'>> {
+  const row = await sweeps.read(sweepId);
+  if (!policy || !row || row.total === 0 || !needsSignatures(policy, row)) return {};
+  const snapshotDigest = await sweeps.requireApproval(sweepId);
+  const { planDigest, environment } = approvedSweep({ ...row, snapshotDigest });
+  return { approval: { snapshotDigest, planDigest, environment, signatures: signaturesNeeded(policy.rules) } };
 }
 
 async function read(

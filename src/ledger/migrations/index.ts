@@ -16,6 +16,7 @@ import { sweepStepsMigration } from './0016-sweep-steps';
 import { logMigration } from './0017-log';
 import { policyMigration } from './0018-policy';
 import { rowLabelsMigration } from './0019-row-labels';
+import { approvalsMigration } from './0020-approvals';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   logMigration,
   policyMigration,
   rowLabelsMigration,
+  approvalsMigration,
 ];

@@ -2,6 +2,7 @@ import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import type { SealKeys } from '../log/seal-key';
 import type { LedgerDatabase } from '../tables';
+import { addApproval, readApprovals, requireApproval } from './approvals';
 import { handBackBulk, notePerhapsSent, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';
 import { count, countFailed, isOpen, makeDue, readHistories, readUnfinished, readUser } from './progress';
@@ -59,6 +60,9 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     claim: short(claim),
     adoptPlan: short(adoptPlan),
     approve: short(approve),
+    requireApproval: (sweepId) => requireApproval(context, sweepId),
+    addApproval: short(addApproval),
+    readApprovals: short(readApprovals),
     readClaimedBy: short(readClaimedBy),
     read: short(read),
     list: short(list),

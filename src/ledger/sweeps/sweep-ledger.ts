@@ -1,3 +1,4 @@
+import type { GivenApproval } from '../../operator-policy/approval';
 import type { Outcome } from '../../policy/outcome';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { Receipt, SubjectHistory } from '../ledger';
@@ -63,6 +64,15 @@ export interface SweepLedger {
    * @returns The sweep; without `approvedAt` nothing was approved.
    */
   approve(approval: { sweepId: string; by: string; total: number; approver: string }): Promise<SweepRow>;
+  /**
+   * Bars a sweep whose source was read completely until it is approved.
+   * @returns The SHA-256 over all rows of its snapshot, in hex, which approvers sign.
+   */
+  requireApproval(sweepId: string): Promise<string>;
+  /** Stores an approver's signature, which the caller has verified. The first of each approver is kept. */
+  addApproval(approval: GivenApproval & { sweepId: string; total: number }): Promise<void>;
+  /** Returns the signed approvals of a sweep, oldest first. Who reads them verifies them. */
+  readApprovals(sweepId: string): Promise<GivenApproval[]>;
   /** Returns the sweep of this run, preferring one that has not ended, or undefined. */
   readClaimedBy(by: string): Promise<SweepRow | undefined>;
   /** Returns undefined if the sweep does not exist. */

@@ -165,6 +165,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     ...(row.steps_plan !== null && { stepsPlan: row.steps_plan }),
     ...(row.max_users !== null && { maxUsers: row.max_users }),
     ...(row.policy_digest !== null && { policyDigest: row.policy_digest }),
+    ...(row.snapshot_digest !== null && { snapshotDigest: row.snapshot_digest }),
     needsApproval: row.needs_approval === 1,
     ...(row.approved_by !== null && { approvedBy: row.approved_by }),
     ...(row.approved_at !== null && { approvedAt: new Date(row.approved_at).toISOString() }),

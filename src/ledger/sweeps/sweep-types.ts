@@ -52,6 +52,8 @@ export interface SweepRow {
   maxUsers?: number;
   /** SHA-256 of the policy of the worker that opened it, in hex; absent without a policy. */
   policyDigest?: string;
+  /** SHA-256 over all rows of the snapshot, in hex; absent unless the sweep needs a signed approval. */
+  snapshotDigest?: string;
   needsApproval: boolean;
   /** Who approved it: a claim. */
   approvedBy?: string;

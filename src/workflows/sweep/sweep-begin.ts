@@ -28,7 +28,7 @@ export async function beginSweep(state: SweepState): Promise<void> {
     state.opened = opened;
     const [nominal] = (searchAttributes.TemporalScheduledStartTime as Date[] | undefined) ?? [];
     const [scheduleId] = (searchAttributes.TemporalScheduledById as string[] | undefined) ?? [];
-    const { total, duplicates, rejected } = await takeSnapshot({
+    const { total, duplicates, rejected, approval } = await takeSnapshot({
       sweepId: opened.sweepId,
       source,
       scheduledTime: (nominal ?? new Date(state.startedAtMs)).toISOString(),
@@ -38,7 +38,7 @@ export async function beginSweep(state: SweepState): Promise<void> {
       ...(batch?.mode === 'gdpr' && { gdpr: true }),
       ...(batch?.mode === 'both' && { both: true }),
     });
-    Object.assign(state, { duplicates, rejected });
+    Object.assign(state, { duplicates, rejected, approvalTerms: approval });
     state.counts.total = total;
     state.counts.pending = total;
   } catch (error) {

@@ -77,10 +77,10 @@ export class SweepControl {
     setHandler(
       approveUpdate,
       (input) =>
-        this.#recorded(
-          { update: 'approve', approval: input },
-          ({ approvedBy = input.by }) => (state.approvedBy = approvedBy),
-        ),
+        this.#recorded({ update: 'approve', approval: input }, ({ approvedBy, signedBy }) => {
+          state.signedBy = signedBy ?? [];
+          if (signedBy === undefined || approvedBy !== undefined) state.approvedBy = approvedBy ?? input.by;
+        }),
       {
         description: 'Let a sweep begin that waits for approval: {"total": the number of users, "by": your name}.',
         validator: (input) => this.#refuseApproval(input),

@@ -33,7 +33,9 @@ export function describeSweep(progress: SweepProgress, input: Pick<CheckedSweepI
   const facts = [
     `Reason: ${input.reason.code}`,
     doing(progress),
-    ...(approvedBy === undefined ? [] : [`Approved by ${plain(approvedBy)} (a claim)`]),
+    ...(approvedBy === undefined
+      ? []
+      : [`Approved by ${plain(approvedBy)} (${progress.approvalSigned ? 'signed' : 'unverified'})`]),
     ...(deadline === undefined ? [] : [`Gives up at ${deadline} at the latest`]),
     ...(merkleRoot === undefined ? [] : [`Receipts sealed under \`${merkleRoot}\``]),
   ];

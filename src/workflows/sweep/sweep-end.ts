@@ -53,7 +53,7 @@ function resultOf(state: SweepState): SweepResult {
     rejected,
     ...(merkleRoot !== undefined && { merkleRoot }),
     ...(redriveOf !== undefined && { redriveOf }),
-    ...(approvedBy !== undefined && { approvedBy }),
+    ...(approvedBy !== undefined && { approvedBy, ...(state.approvalTerms && { approvalSigned: true as const }) }),
     ...(compensationTask !== undefined && { compensationTask }),
     ...(cancelledBecause !== undefined && { cancelledBecause }),
   };

@@ -5,7 +5,7 @@ import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
 import { mostTolerated, toTolerance } from '../../policy/tolerance';
 import { noCounts } from '../../policy/sweep-result';
-import type { OutcomeCounts, SweepPhase, SweepProgress, SweepStatus } from '../../policy/sweep-result';
+import type { ApprovalTerms, OutcomeCounts, SweepPhase, SweepProgress, SweepStatus } from '../../policy/sweep-result';
 import type { CheckedSweepInput } from '../../policy/sweep-input';
 
 /** What of a sweep goes on over a continue-as-new. Numbers and names of keys only. */
@@ -20,6 +20,9 @@ export interface CarriedSweep {
   round: number;
   pausedBecause?: string;
   approvedBy?: string;
+  /** What has to be signed before the first call. */
+  approvalTerms?: ApprovalTerms;
+  signedBy?: readonly string[];
   /** Failed and unknown users whom a person has seen and gone on in spite of. */
   excused: number;
   /** Where the round that is under way goes on. */
@@ -67,6 +70,9 @@ export class SweepState {
   phase: SweepPhase = 'reading';
   pausedBecause: string | undefined;
   approvedBy: string | undefined;
+  /** What has to be signed before the first call, where the operator's policy asks for it. */
+  approvalTerms: ApprovalTerms | undefined;
+  signedBy: readonly string[] = [];
   nextTryAtMs: number | undefined;
   /** When the wait for an approval ends. */
   approveUntilMs: number | undefined;
@@ -85,6 +91,8 @@ export class SweepState {
     if (!carried) return;
     this.#clock = carried.clock;
     this.approveUntilMs = carried.approveUntilMs;
+    this.approvalTerms = carried.approvalTerms;
+    this.signedBy = carried.signedBy ?? [];
     const {
       opened,
       counts,
@@ -279,7 +287,14 @@ export class SweepState {
       startedAt: new Date(this.startedAtMs).toISOString(),
       ...this.#times(),
       ...(approvedBy !== undefined && { approvedBy }),
+      ...this.#approval(),
     };
+  }
+
+  #approval(): Pick<SweepProgress, 'approvalSigned' | 'toSign'> {
+    if (!this.approvalTerms) return {};
+    if (this.approvedBy !== undefined) return { approvalSigned: true };
+    return this.ended ? {} : { toSign: { ...this.approvalTerms, signedBy: this.signedBy } };
   }
 
   #waits(): Pick<SweepProgress, 'waitingForPerson'> {
@@ -348,6 +363,7 @@ export class SweepState {
       },
       ...(this.#clock && { clock: this.#clock }),
       ...(this.approveUntilMs !== undefined && { approveUntilMs: this.approveUntilMs }),
+      ...(this.approvalTerms && { approvalTerms: this.approvalTerms, signedBy: this.signedBy }),
     };
   }
 }

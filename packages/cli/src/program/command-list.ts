@@ -133,6 +133,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('../hold/command.js')).holdCommand,
   },
   {
+    usage: 'approver',
+    summary: 'make keys with which people sign approvals of sweeps',
+    isGroup: true,
+    load: async () => (await import('../approver/command.js')).approverCommand,
+  },
+  {
     usage: 'policy',
     summary: 'show the policy of this process, or check a policy file',
     isGroup: true,

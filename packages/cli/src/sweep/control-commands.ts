@@ -21,6 +21,8 @@ interface RateOptions extends ControlOptions {
 interface ApproveOptions extends ControlOptions {
   total?: string;
   by?: string;
+  key?: string;
+  print?: boolean;
 }
 
 const MOST_USERS = 1_000_000_000;
@@ -71,21 +73,33 @@ const RATE = subcommand<RateOptions>('rate <id> <calls>', {
 
 const APPROVE = subcommand<ApproveOptions>('approve <id>', {
   summary: 'let a sweep begin that waits for approval',
-  description: '--total has to be the number of its users, as sweep status tells it: whoever approves has looked.',
-  examples: ['http-tasks sweep approve closed-2030-01 --total 1204 --by alice --watch'],
+  description: [
+    '--total has to be the number of its users, as sweep status tells it: whoever approves has looked.',
+    'Where the policy of the workers names approvers, --by is the name there and --key the private key that belongs to it; what',
+    'is signed are sweep, users, plan, number of users and environment. --print prints the signed approval, for the Temporal UI',
+    'or the console, and sends nothing.',
+  ].join(' '),
+  examples: [
+    'http-tasks sweep approve closed-2030-01 --total 1204 --by alice --watch',
+    'http-tasks sweep approve closed-2030-01 --total 1204 --by alice --key alice.pem',
+    'http-tasks sweep approve closed-2030-01 --total 1204 --by alice --key alice.pem --print',
+  ],
   options: [
     literalOption('--total <n>', 'how many users the sweep has'),
     literalOption('--by <name>', 'who approves'),
+    literalOption('--key <file>', 'private key of the approver; the approval is signed with it'),
+    flag('--print', 'with --key: print the signed approval and send nothing'),
     WATCH_OPTION,
     TEMPORAL_OPTIONS,
   ],
   run: (io, options, [id = '']) => {
-    const { total, by } = options;
+    const { total, by, key, print = false } = options;
     if (total === undefined)
       throw new Refusal('Usage', '--total is required; http-tasks sweep status tells the number of users.', 'total');
     if (by === undefined || by === '') throw new Refusal('Usage', '--by is required: say who approves.', 'by');
     const argument = { total: wholeNumber('--total', total, { min: 0, max: MOST_USERS }), by };
-    return update(io, id, { name: 'approve', argument }, options);
+    if (print && key === undefined) throw new Refusal('Usage', '--print needs --key.', 'print');
+    return update(io, id, { name: 'approve', argument, ...(key !== undefined && { key, print }) }, options);
   },
 });
 

@@ -22,7 +22,7 @@ import { watchSweep } from './watch';
 /** What is asked of a sweep that goes on. */
 export type SweepUpdate =
   | { name: 'pause' | 'resume' }
-  | { name: 'approve'; argument: z.input<typeof approveInput> }
+  | { name: 'approve'; argument: z.input<typeof approveInput>; key?: string; print?: boolean }
   | { name: 'setRate'; argument: z.input<typeof setRateInput> };
 
 const ANSWER_MS = 30_000;
@@ -37,7 +37,12 @@ export async function updateSweep(
   return withTemporal(io, temporal, async (client) => {
     const { taskQueue } = await requireUnderWay(client, sweepId);
     await requireWorker(client, taskQueue, { then: 'no worker can take this', by: 'any' });
-    const progress = await sendUpdate(client, sweepId, wanted);
+    const signed = await withSignature(io, client, sweepId, wanted);
+    if (signed.name === 'approve' && signed.print) {
+      printJson(io, signed.argument);
+      return 0;
+    }
+    const progress = await sendUpdate(client, sweepId, signed);
     if (watch) return watchSweep(io, { client, sweepId, json });
     if (json) printJson(io, toDocument(progress));
     else printSweep(io, progress);
@@ -45,6 +50,13 @@ export async function updateSweep(
     else sayNextSteps(io, progress);
     return 0;
   });
+}
+
+async function withSignature(io: Io, client: Client, sweepId: string, wanted: SweepUpdate): Promise<SweepUpdate> {
+  if (wanted.name !== 'approve' || wanted.key === undefined) return wanted;
+  const { signedApproval } = await import('./signed-approval.js');
+  const { argument: approval, key: file } = wanted;
+  return { ...wanted, argument: await signedApproval(io, { client, sweepId, approval, file }) };
 }
 
 /**

@@ -115,6 +115,8 @@ function more({
   nextTryAt,
   startedAt,
   approvedBy,
+  approvalSigned,
+  toSign,
   redriveOf,
   compensationTask,
   counts,
@@ -130,6 +132,8 @@ function more({
     nextTryAt,
     startedAt,
     approvedBy,
+    approvalVerified: approvedBy === undefined ? undefined : approvalSigned === true,
+    toSign,
     redriveOf,
     compensationTask,
   };
@@ -137,10 +141,24 @@ function more({
 
 function printMore(
   io: Io,
-  { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, counts, titles }: SweepStanding['sweep'],
+  {
+    phase,
+    round,
+    underWay,
+    waitingForBulk,
+    nextTryAt,
+    startedAt,
+    approvedBy,
+    counts,
+    titles,
+    ...rest
+  }: SweepStanding['sweep'],
 ): void {
   if (startedAt !== undefined) print(io, `Started: ${localTime(startedAt)} (${timeAgo(startedAt)})`);
-  if (approvedBy !== undefined) print(io, `Approved by: ${printable(approvedBy)}`);
+  if (approvedBy !== undefined)
+    print(io, `Approved by: ${printable(approvedBy)} (${rest.approvalSigned ? 'signed' : 'unverified'})`);
+  if (rest.toSign)
+    print(io, `Signed by: ${printable(rest.toSign.signedBy.join(', ')) || 'none'} (${rest.toSign.signatures} needed)`);
   if (phase === undefined || phase === 'ended') return;
   const words = bulkWords(titles);
   const details = [

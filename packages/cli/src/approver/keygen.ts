@@ -1,0 +1,27 @@
+import { writeFile } from 'node:fs/promises';
+import { createApproverKey } from 'temporal-http-tasks/internal/operator-policy/approval';
+import { Refusal } from '../program/errors';
+import type { ExitCode, Io } from '../program/io';
+import { print, printJson, say } from '../terminal/output';
+
+/** Makes an approver's key, writes the private part and prints the public one. */
+export async function makeApproverKey(
+  io: Io,
+  { out = '', json }: { out?: string; json?: boolean },
+): Promise<ExitCode> {
+  if (out === '') throw new Refusal('Usage', '--out is required: name the file for the private key.', 'out');
+  const { pem, key } = createApproverKey();
+  try {
+    await writeFile(out, pem, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' ? 'exists; name another file' : `cannot be written (${code ?? 'unknown'})`;
+    throw new Refusal('Usage', `--out: ${out} ${why}.`, 'out');
+  }
+  if (json) printJson(io, { file: out, key });
+  else {
+    print(io, key);
+    say(io, `The private key is in ${out}. For the policy: approvers: [{name: NAME, key: "${key}"}]`);
+  }
+  return 0;
+}
