@@ -37,6 +37,7 @@ describe('the worker’s role', () => {
       'policy_log',
       'receipts',
       'sealed_leaves',
+      'sweep_approvals',
     ];
     const expected: Record<string, string> = { ledger_migrations: 'SELECT', stops: 'SELECT INSERT UPDATE' };
     for (const { tablename, rights: given } of rights as { tablename: string; rights: string }[]) {

@@ -50,7 +50,10 @@ async function signatures(
     if (signature === undefined || !isSigned(policy.rules, signed, { approver, signature }))
       throw notAllowed({
         rule: 'approval',
-        message: `the approval by ${approver} is not signed with the key that the policy names for ${approver}; sign it with http-tasks sweep approve ${sweepId} --total ${total} --by NAME --key FILE`,
+        message: [
+          `the approval by ${approver} is not signed with the key that the policy names for ${approver}`,
+          `sign it with http-tasks sweep approve ${sweepId} --total ${total} --by NAME --key FILE`,
+        ].join('; '),
       });
     await withSweep(() => sweeps.addApproval({ sweepId, approver, signature, total }));
   }
