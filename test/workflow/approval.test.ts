@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { WorkflowUpdateFailedError } from '@temporalio/client';
+import type { WorkflowUpdateFailedError } from '@temporalio/client';
 import { createApproverKey, signApproval } from 'temporal-http-tasks/internal/operator-policy/approval';
 import { approveUpdate, sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
 import { goneAtPlaid, openSweepPlace, untilProgress } from '../support/sweep-runs';

@@ -21,7 +21,7 @@ export async function requireApproval(context: SweepContext, sweepId: string): P
   return snapshotDigest;
 }
 
-/** The IDs are encrypted with the sweep's key, so that the digest tells nothing about them. */
+/** The IDs are encrypted with the sweep's key, so that the digest reveals nothing about them. */
 async function digestOf(context: SweepContext, sweepId: string): Promise<string> {
   const sweep = await context.inTime(() => numberOf(context, sweepId));
   const hash = createHash('sha256');
