@@ -277,7 +277,7 @@ interface TargetsTable {
   some_items: number;
   /** The line of the source; null for rows of earlier versions and of sources without lines. */
   source_line: number | null;
-  /** The user's own name for the case; null if the row has none. */
+  /** The user's own name for the case, encrypted (see `SweepKeys`); null if the row has none. */
   reference: string | null;
   intent_at: LaterInstant;
   not_before: LaterInstant;

@@ -173,18 +173,18 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     it('lists who needs a person, under keyed hashes, with what to do', () => {
       const rows = report.table('people').slice(1);
       expect(rows.map(([user = '', step, outcome, code]) => [user.split(' ')[0], step, outcome, code])).toEqual([
-        ['7', 'plaid.items', 'failed', 'ITEM_NOT_FOUND'],
-        ['31', 'plaid.items', 'unknown', 'Task.OutcomeUnknown'],
-        ['53', 'plaid.items', 'not found', 'USER_NOT_FOUND'],
-        ['91', 'plaid.products', 'failed', 'ITEM_LOCKED'],
-        ['107', 'plaid.items', 'failed', 'ITEM_NOT_FOUND'],
-        ['131', 'plaid.items', 'unknown', 'Task.OutcomeUnknown'],
-        ['153', 'plaid.items', 'not found', 'USER_NOT_FOUND'],
-        ['191', 'plaid.products', 'failed', 'ITEM_LOCKED'],
+        ['8', 'plaid.items', 'failed', 'ITEM_NOT_FOUND'],
+        ['32', 'plaid.items', 'unknown', 'Task.OutcomeUnknown'],
+        ['54', 'plaid.items', 'not found', 'USER_NOT_FOUND'],
+        ['92', 'plaid.products', 'failed', 'ITEM_LOCKED'],
+        ['108', 'plaid.items', 'failed', 'ITEM_NOT_FOUND'],
+        ['132', 'plaid.items', 'unknown', 'Task.OutcomeUnknown'],
+        ['154', 'plaid.items', 'not found', 'USER_NOT_FOUND'],
+        ['192', 'plaid.products', 'failed', 'ITEM_LOCKED'],
       ]);
       const [row] = rowsOf(7, 8);
       expect(rows[0]).toEqual([
-        `7 ${row?.subjects[0]}`,
+        `8 ${row?.subjects[0]}`,
         'plaid.items',
         'failed',
         'ITEM_NOT_FOUND',
@@ -268,7 +268,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     const rows = report.table('people').slice(1);
     expect(rows).toHaveLength(1_000);
     // The step is about nobody; another one of the user says who it is.
-    expect(rows[999]?.[0]).toBe(`999 ${rowsOf(10_999, 11_000)[0]?.subjects[0]}`);
+    expect(rows[999]?.[0]).toBe(`1,000 ${rowsOf(10_999, 11_000)[0]?.subjects[0]}`);
     expect(rows[0]?.at(-1)).toContain('Check BATCH_REST_API_KEY and BATCH_API_KEYS');
     expect(report.text('people')).toContain(
       "These are the first 1,000; 100 more stand in http-tasks receipts 'bad day' --csv --out receipts.csv.",

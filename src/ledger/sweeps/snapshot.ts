@@ -58,7 +58,9 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
     done.has(row) ? rankOf('skipped') : null,
     thingsOf(row.user, append.isThing) === null ? 0 : 1,
     row.line ?? null,
-    row.user.reference === undefined ? null : storable(row.user.reference),
+    row.user.reference === undefined
+      ? null
+      : context.keys.encryptReference(storable(sweepId), state.total + index, row.user.reference),
   ]);
   const report = reportOf(append, state.snapshot_report, shared);
   const values = {

@@ -12,13 +12,18 @@ const DUPLICATE_KEY_BYTES = 12;
 /** Maximum number of cached keys; a process works on few sweeps at a time. */
 const MAX_OPEN_KEYS = 100;
 
-/** Creates and unwraps the keys of sweeps with a key derived from `HTTP_TASKS_SUBJECT_KEY`. */
+/**
+ * Creates and unwraps the keys of sweeps with a key derived from `HTTP_TASKS_SUBJECT_KEY`, and encrypts with another such
+ * key what is kept when a sweep's own key is destroyed.
+ */
 export class SweepKeys {
   readonly #wrappingKey: KeyObject;
+  readonly #labelKey: KeyObject;
   readonly #open = new Map<string, SweepKey>();
 
   constructor(subjectKey: string) {
     this.#wrappingKey = derivedKey(subjectKey, 'sweep keys');
+    this.#labelKey = derivedKey(subjectKey, 'sweep labels');
   }
 
   /** Returns a new random key, encrypted, which is the only form in which it is stored. */
@@ -39,6 +44,16 @@ export class SweepKeys {
     const opened = new SweepKey(sweepId, key, next === null ? undefined : this.open(sweepId, next));
     this.#open.set(name, opened);
     return opened;
+  }
+
+  /** Encrypts a user's reference, bound to the sweep and seq. */
+  encryptReference(sweepId: string, seq: number, reference: string): string {
+    return encrypt(this.#labelKey, ['reference', sweepId, seq], Buffer.from(reference));
+  }
+
+  /** @throws When the text was changed, or belongs to another row, sweep or subject key. */
+  decryptReference(sweepId: string, seq: number, text: string): string {
+    return decrypt(this.#labelKey, ['reference', sweepId, seq], text).toString();
   }
 
   /** Removes a destroyed key from memory. */

@@ -41,7 +41,10 @@ export async function readLabels(
   return new Map(
     rows.map(({ seq, source_line: line, reference }) => [
       seq,
-      { ...(line !== null && { line }), ...(reference !== null && { reference }) },
+      {
+        ...(line !== null && { line }),
+        ...(reference !== null && { reference: context.keys.decryptReference(storable(sweepId), seq, reference) }),
+      },
     ]),
   );
 }
