@@ -22,11 +22,11 @@ type Lane = `${PlaceKind} ${Flow}`;
  */
 const AT_ONCE: Readonly<Record<Lane, { places: number; runs: number }>> = {
   'common offboardUser': { places: 1, runs: 40 },
-  'common sweep': { places: 12, runs: 2 },
+  'common sweep': { places: 8, runs: 2 },
   'slow offboardUser': { places: 1, runs: 20 },
-  'slow sweep': { places: 8, runs: 1 },
-  'own offboardUser': { places: 0, runs: 12 },
-  'own sweep': { places: 0, runs: 24 },
+  'slow sweep': { places: 6, runs: 1 },
+  'own offboardUser': { places: 0, runs: 8 },
+  'own sweep': { places: 0, runs: 12 },
 };
 
 const WITHOUT_FAULTS: Omit<Trial, 'flow'> = { policy: 'continue', removeUser: true, endsByDeadline: false, faults: [] };
