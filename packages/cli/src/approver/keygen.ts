@@ -1,20 +1,14 @@
-import { writeFile } from 'node:fs/promises';
 import { createApproverKey } from 'temporal-http-tasks/internal/operator-policy/approval';
 import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { print, printJson, say } from '../terminal/output';
+import { writePrivateKey } from '../terminal/output-file';
 
 /** Makes an approver's key, writes the private part and prints the public one. */
 export async function makeApproverKey(io: Io, { out = '', json }: { out?: string; json?: boolean }): Promise<ExitCode> {
   if (out === '') throw new Refusal('Usage', '--out is required: name the file for the private key.', 'out');
   const { pem, key } = createApproverKey();
-  try {
-    await writeFile(out, pem, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'EEXIST' ? 'exists; name another file' : `cannot be written (${code ?? 'unknown'})`;
-    throw new Refusal('Usage', `--out: ${out} ${why}.`, 'out');
-  }
+  await writePrivateKey(out, pem);
   if (json) printJson(io, { file: out, key });
   else {
     print(io, key);

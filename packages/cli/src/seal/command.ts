@@ -1,5 +1,4 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { rawPublicKey } from 'temporal-http-tasks/internal/ledger/log/seal-key';
 import { defineGroup, literalOption, subcommand } from '../program/command';
 import type { CommonOptions } from '../program/command';
@@ -7,6 +6,7 @@ import { Refusal } from '../program/errors';
 import type { ExitCode } from '../program/io';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import { printExactly, printJson, printable, say } from '../terminal/output';
+import { writePrivateKey } from '../terminal/output-file';
 
 const KEYGEN = subcommand<CommonOptions & { out?: string }>('keygen', {
   summary: 'make a key for HTTP_TASKS_SEAL_KEY',
@@ -19,14 +19,9 @@ const KEYGEN = subcommand<CommonOptions & { out?: string }>('keygen', {
   run: async (io, { out, json }) => {
     if (out === undefined) throw new Refusal('Usage', '--out is missing: name a new file for the private key.', 'out');
     const { privateKey } = generateKeyPairSync('ed25519');
-    await writeFile(out, privateKey.export({ format: 'pem', type: 'pkcs8' }), { flag: 'wx', mode: 0o600 }).catch(
-      (error: NodeJS.ErrnoException) => {
-        const why =
-          error.code === 'EEXIST' ? 'exists; name another file' : `cannot be created (${error.code ?? 'unknown'})`;
-        throw new Refusal('Usage', `--out: ${printable(out)} ${why}.`, 'out');
-      },
-    );
-    const publicKey = createPublicKey(createPrivateKey(privateKey.export({ format: 'pem', type: 'pkcs8' })));
+    const privatePem = String(privateKey.export({ format: 'pem', type: 'pkcs8' }));
+    await writePrivateKey(out, privatePem);
+    const publicKey = createPublicKey(createPrivateKey(privatePem));
     const key = rawPublicKey(publicKey).toString('base64');
     const pem = String(publicKey.export({ format: 'pem', type: 'spki' }));
     if (json) printJson(io, { file: out, publicKey: key, pem });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, lstat, open, rename, unlink } from 'node:fs/promises';
+import { link, lstat, open, rename, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CommandFailure, Refusal } from '../program/errors';
 import { printable } from './output';
@@ -105,4 +105,20 @@ function existsAlready(path: string): Refusal {
     `--out: ${printable(path)} is there already; name another file, or add --force to replace it.`,
     'out',
   );
+}
+
+/**
+ * Writes a private key into a new file that only its owner can read.
+ *
+ * @param path The argument of `--out`.
+ * @throws Refusal when the file exists or cannot be created.
+ */
+export async function writePrivateKey(path: string, pem: string): Promise<void> {
+  try {
+    await writeFile(path, pem, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' ? 'exists; name another file' : `cannot be created (${code ?? 'unknown'})`;
+    throw new Refusal('Usage', `--out: ${printable(path)} ${why}.`, 'out');
+  }
 }
