@@ -3,9 +3,9 @@ import { replaceLibsqlLabelledRows } from './0004-sweep-writes-libsql';
 import type { Migration } from './migration';
 
 /**
- * Adds to each user of a sweep what people know it by: the line of the source and the user's own `reference`, which is
- * no personal datum and stays when the IDs are deleted, encrypted under a key derived from the subject key. Both are null for sweeps of earlier versions, and for rows
- * that a worker of the previous version appends.
+ * Adds to each user of a sweep what people know it by: the line of the source and the user's own `reference`. A reference
+ * stays when the IDs are deleted, encrypted under a key derived from the subject key. Both columns are null for sweeps of
+ * earlier versions, and for rows that a worker of the previous version appends.
  */
 export const rowLabelsMigration: Migration = {
   name: '0019-row-labels',
