@@ -1,5 +1,6 @@
 import {
   CancellationScope,
+  CancelledFailure,
   ContinueAsNew,
   allHandlersFinished,
   condition,
@@ -123,12 +124,12 @@ class Sweep {
     } catch (error) {
       // No failure: the next run goes on.
       if (error instanceof ContinueAsNew) throw error;
-      if (!(error instanceof Error) || !isCancellation(error)) {
+      if (!endedByStop(error, CancellationScope.current())) {
         await this.#giveUp();
         throw error;
       }
       await CancellationScope.nonCancellable(() => this.#end(true));
-      throw error;
+      throw isCancellation(error) ? error : new CancelledFailure('The sweep was cancelled.');
     }
     const notApproved = this.#state.cancelledBecause !== undefined;
     const result = await CancellationScope.nonCancellable(() => this.#end(notApproved));

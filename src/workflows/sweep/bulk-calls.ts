@@ -1,7 +1,7 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope } from '@temporalio/workflow';
 import type { BulkResult } from '../../activities/sweep/contract';
 import { bulkWords } from '../../policy/sweep-result';
-import { runBulk } from './sweep-activities';
+import { endedByStop, runBulk } from './sweep-activities';
 import type { PassEnd } from './user-chunks';
 import type { SweepState } from './sweep-state';
 
@@ -49,8 +49,7 @@ export class BulkCalls {
       if (state.isPaused) this.stop();
       return result;
     } catch (error) {
-      // Stopped before a worker had it, so that nothing was sent.
-      if (error instanceof Error && isCancellation(error)) return { calls: 0, outcomes: {}, end: 'cancelled' };
+      if (endedByStop(error, this.#scope)) return { calls: 0, outcomes: {}, end: 'cancelled' };
       throw error;
     } finally {
       state.finish();

@@ -1,5 +1,11 @@
-import { ActivityCancellationType } from '@temporalio/workflow';
-import type { ActivityOptions } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  isCancellation,
+  patched,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { ActivityOptions, CancellationScope } from '@temporalio/workflow';
 import { internalActivity } from '../internal-activity';
 
 /** A ledger that is away is waited for: nothing may be deleted meanwhile. Refusals are final by the activity's word. */
@@ -63,3 +69,19 @@ export const recordChildren = internalActivity('httpTasks.recordChildren', {
   ...SHORT,
   summary: 'Record what became of users',
 });
+
+/** The patch since which a sweep that was told to stop outlives the worker that it told. */
+const STOP_OUTLIVES_WORKER = 'stop-outlives-worker';
+
+/**
+ * Whether an activity ended because its scope was cancelled: by a pause, a refused key, or the cancellation of the sweep.
+ *
+ * A worker that dies after it was told to stop cannot confirm it. The server then times the activity out and does not
+ * retry it, so that it looks like a failure. Whatever that worker had begun is open in the ledger and is settled as after
+ * any lost worker.
+ */
+export function endedByStop(error: unknown, scope: CancellationScope): boolean {
+  if (isCancellation(error)) return true;
+  const timedOut = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+  return timedOut && scope.consideredCancelled && patched(STOP_OUTLIVES_WORKER);
+}

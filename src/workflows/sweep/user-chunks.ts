@@ -1,7 +1,7 @@
-import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
+import { CancellationScope, patched } from '@temporalio/workflow';
 import type { ChunkInput, ChunkResult, PlannedChunks } from '../../activities/sweep/contract';
 import { DEFAULT_CHUNKS, FIRST_DEFAULT_CHUNKS } from '../../policy/sweep-input';
-import { planChunks, runChunk } from './sweep-activities';
+import { endedByStop, planChunks, runChunk } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /** Users in a chunk: few enough to be gone through in a minute or two, so many that a history of a million users stays small. */
@@ -113,8 +113,8 @@ export class UserChunks {
     state.begin();
     const underWay = this.#run(chunk)
       .catch((error: unknown) => {
-        // Cancelled before a worker had it. Nothing else that could be retried gets here.
-        if (isCancellation(error)) return;
+        // What can be retried does not get here.
+        if (endedByStop(error, this.#scope)) return;
         this.#problem ??= error instanceof Error ? error : new Error(String(error));
         this.#scope.cancel();
       })

@@ -1,0 +1,111 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { until } from '../../support/offboarding-runs';
+import { BYSTANDERS, cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
+import type { SweepHandle, SweepPlace } from '../../support/sweep-runs';
+import { startWorkerProcess } from '../../support/worker-process';
+import type { WorkerProcess } from '../../support/worker-process';
+
+// A worker that was told to stop dies before it can say that it did: the server then times its activity out for good.
+
+let place: SweepPlace;
+let slowPages: Server;
+let pagesAsked = 0;
+
+beforeAll(async () => {
+  slowPages = createServer(() => {
+    pagesAsked += 1;
+  });
+  await new Promise<void>((resolve) => slowPages.listen(0, '127.0.0.1', resolve));
+});
+
+afterAll(async () => {
+  slowPages.closeAllConnections();
+  await new Promise((resolve) => slowPages.close(resolve));
+});
+
+beforeEach(async () => {
+  place = await openSweepPlace({
+    env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '60000', HTTP_TASKS_HTTP_ALLOW: pagesOrigin() },
+  });
+});
+
+afterEach(() => place.close());
+
+function pagesOrigin(): string {
+  return `http://127.0.0.1:${(slowPages.address() as AddressInfo).port}`;
+}
+
+const USERS = 5;
+
+/** Has a worker process hang in the first call of an endpoint that was carried out, for a sweep of some users. */
+async function hangIn(
+  endpoint: string,
+  provider: 'plaid' | 'batch',
+): Promise<{ handle: SweepHandle; killed: WorkerProcess }> {
+  const { faults } = place.simulators[provider];
+  faults.add({ endpoint, kind: 'stall', processed: true, times: 1 });
+  const file = await place.users(USERS);
+  const killed = await startWorkerProcess(place);
+  const handle = await place.start({ source: { file } });
+  const sent = () => place.simulators[provider].calls().calls.some((call) => call.endpoint === endpoint);
+  await until(`${endpoint} is in flight`, sent);
+  return { handle, killed };
+}
+
+/** Waits until the server has told the activity to stop, kills its worker, and starts another. */
+async function replaceWorker(handle: SweepHandle, killed: WorkerProcess): Promise<void> {
+  await until('the activity is told to stop', async () => {
+    const { events } = await handle.fetchHistory();
+    return (events ?? []).some(({ activityTaskCancelRequestedEventAttributes: attributes }) => attributes);
+  });
+  await killed.kill();
+  await place.startWorker();
+}
+
+it.each([
+  ['a chunk', 'userItemsRemove', 'plaid'],
+  ['a bulk call', 'customDataBulkDelete', 'batch'],
+] as const)('stays paused when the worker of %s dies after the pause, and completes', async (_, endpoint, provider) => {
+  const { handle, killed } = await hangIn(endpoint, provider);
+  await handle.executeUpdate(pauseUpdate);
+  await replaceWorker(handle, killed);
+  await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
+  await handle.executeUpdate(resumeUpdate);
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: USERS } });
+  expect(goneAtPlaid(place)).toEqual({ gone: USERS, left: BYSTANDERS, irreversibleRepeats: 0 });
+});
+
+it('ends as cancelled, sealed and with every user counted, when the worker of a chunk dies after the cancellation', async () => {
+  const { handle, killed } = await hangIn('userItemsRemove', 'plaid');
+  await handle.cancel();
+  await replaceWorker(handle, killed);
+  const { status, counts, merkleRoot } = await cancelledSweep(handle);
+  expect({ status, pending: counts.pending, unknown: counts.unknown }).toEqual({
+    status: 'cancelled',
+    pending: 0,
+    unknown: 1,
+  });
+  await expect(
+    place.ledger.sweeps.verify({ sweepId: handle.workflowId, expectedRoot: merkleRoot }),
+  ).resolves.toMatchObject({ ok: true });
+  expect(goneAtPlaid(place).irreversibleRepeats).toBe(0);
+});
+
+it('ends as cancelled when the worker that reads the source dies after the cancellation', async () => {
+  const killed = await startWorkerProcess(place);
+  const pages = {
+    task: 'http.request',
+    input: { method: 'GET', uri: `${pagesOrigin()}/users` },
+    itemsPath: 'response.body.users',
+    fields: { batch_user_id: 'id' },
+  };
+  const handle = await place.start({ source: { pages } });
+  await until('the source is being read', () => pagesAsked > 0);
+  await handle.cancel();
+  await replaceWorker(handle, killed);
+  const { status, counts } = await cancelledSweep(handle);
+  expect({ status, total: counts.total }).toEqual({ status: 'cancelled', total: 0 });
+});
