@@ -1,5 +1,6 @@
-// `npm test`: installs what is missing, then compiles, type-checks, lints and runs all tests. Further arguments go to
-// jest (`npm test -- test/http`). The last line is always `N passed, N failed`; each of the first three counts as one.
+// `npm test`: installs what is missing, compiles, and runs all tests; types and lint are checked meanwhile, with the time that
+// tests spend waiting. Further arguments go to jest (`npm test -- test/http`). The last line is always `N passed, N failed`;
+// the build, the types and the lint count as one each.
 // `npm run test:whole` does the same with the large sizes and the many cases of test/support/amount.ts.
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -45,7 +46,12 @@ async function builds() {
 
 async function npmScriptPasses(name) {
   process.stderr.write(`npm run ${name}\n`);
-  return (await run(npmCommand(['run', '--silent', name]))) === 0;
+  return (await run(npmCommand(['run', '--silent', name]), { background: true })) === 0;
+}
+
+/** One after the other: both at a time would take more from the tests. */
+async function checksPass() {
+  for (const name of ['typecheck', 'lint']) count(`npm run ${name}`, await npmScriptPasses(name));
 }
 
 async function readJson(file) {
@@ -109,11 +115,8 @@ async function main() {
   // Without it, the tests that need it fail and say why.
   for (const message of await ensurePrograms()) process.stderr.write(`${message}\n`);
   count('the build', await builds());
-  const checks = ['typecheck', 'lint'];
-  const passes = await Promise.all(checks.map(npmScriptPasses));
-  checks.forEach((name, index) => count(`npm run ${name}`, passes[index]));
   if (isWhole) process.env.HTTP_TASKS_TESTS = 'whole';
-  await jestPasses();
+  await Promise.all([checksPass(), jestPasses()]);
 }
 
 await main();
