@@ -216,6 +216,7 @@ describe('list and show', () => {
   it('print tables without colours into a pipe', async () => {
     const { stdout } = await runCli(['show', 'batch.customDataDelete'], { TERM: 'xterm-256color' });
     expect(stdout).toContain('Task.Rejected');
+    expect(stdout).toContain('Changes: deletes data. Safe to retry: yes.');
     expect(stdout).not.toContain('\u001b[');
     expect(oneDocument<unknown[]>((await runCli(['list', '--json'])).stdout)).toHaveLength(14);
   });

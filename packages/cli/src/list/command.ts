@@ -1,6 +1,7 @@
 import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineCommand } from '../program/command';
 import type { CommonOptions } from '../program/command';
+import { EFFECT_HEADS, effectCells } from '../tasks/effect-words';
 import { OPENAPI_OPTIONS, openApiTasks } from '../tasks/openapi-tasks';
 import type { OpenApiTasksOptions } from '../tasks/openapi-tasks';
 import { printJson, say } from '../terminal/output';
@@ -20,16 +21,18 @@ export const listCommand = defineCommand<ListOptions>({
   ],
   options: [OPENAPI_OPTIONS],
   run: async (io, { json, ...document }, [query]) => {
-    const tasks = new Catalogue([...CATALOGUE, ...(await openApiTasks(io, document))])
-      .search(query)
-      .map(({ name, summary, method, path, effect }) => ({ name, summary, method, path, effect }));
-    if (json) printJson(io, tasks);
+    const tasks = new Catalogue([...CATALOGUE, ...(await openApiTasks(io, document))]).search(query);
+    if (json)
+      printJson(
+        io,
+        tasks.map(({ name, summary, method, path, effect }) => ({ name, summary, method, path, effect })),
+      );
     else if (tasks.length === 0) say(io, 'No task matches. Try fewer words, or http-tasks list for all.');
     else
       printTable(
         io,
-        ['Task', 'What it does', 'Method', 'Path', 'Effect'],
-        tasks.map((task) => Object.values(task)),
+        ['Task', 'What it does', 'Method', 'Path', ...EFFECT_HEADS],
+        tasks.map((task) => [task.name, task.summary, task.method, task.path, ...effectCells(task)]),
       );
     return 0;
   },

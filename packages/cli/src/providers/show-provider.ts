@@ -4,6 +4,7 @@ import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provide
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
+import { EFFECT_HEADS, effectCells } from '../tasks/effect-words';
 import { paint, print, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { describeProvider } from './describe-provider';
@@ -91,8 +92,8 @@ function printProvider(io: Io, { provider, title, docs, file, environment, produ
   );
   printTable(
     io,
-    ['Task', '', 'Effect', 'Summary'],
-    tasks.map(({ task, method, path, effect, summary }) => [task, `${method} ${path}`, effect, summary]),
+    ['Task', '', ...EFFECT_HEADS, 'Summary'],
+    tasks.map((task) => [task.task, `${task.method} ${task.path}`, ...effectCells(task), task.summary]),
   );
   for (const { operation, why } of skipped) say(io, `${operation} cannot be called: ${why}`);
 }

@@ -4,6 +4,7 @@ import { defineCommand } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import type { Io } from '../program/io';
 import { catalogueTask } from '../tasks/catalogue-task';
+import { EFFECT_HEADS, effectCells } from '../tasks/effect-words';
 import { OPENAPI_OPTIONS, openApiTasks } from '../tasks/openapi-tasks';
 import type { OpenApiTasksOptions } from '../tasks/openapi-tasks';
 import { paint, print, printJson, printLines } from '../terminal/output';
@@ -21,18 +22,19 @@ export const showCommand = defineCommand<ShowOptions>({
   ],
   options: [OPENAPI_OPTIONS],
   run: async (io, { json, ...document }, [name = '']) => {
-    const reference = taskReference(catalogueTask(name, await openApiTasks(io, document)));
+    const task = catalogueTask(name, await openApiTasks(io, document));
+    const reference = taskReference(task);
     if (json) printJson(io, reference);
-    else printReference(io, reference);
+    else printReference(io, reference, effectCells(task));
     return 0;
   },
 });
 
-function printReference(io: Io, task: TaskReference): void {
+function printReference(io: Io, task: TaskReference, [changes, retry]: readonly [string, string]): void {
   print(io, `${paint(io, 'bold', task.name)}  ${task.method} ${task.path}`);
   print(io, task.description || task.summary);
   if (task.docs) print(io, task.docs);
-  printLines(io, `\nEffect: ${task.effect}. ${task.lostResponse}`);
+  printLines(io, `\n${EFFECT_HEADS[0]}: ${changes}. ${EFFECT_HEADS[1]}: ${retry}. ${task.lostResponse}`);
   if (task.remedy) print(io, `Afterwards: ${task.remedy}`);
   if (task.settings.length > 0) print(io, `Settings: ${task.settings.join(', ')}`);
   printFields(io, 'Input', task.input);
@@ -64,5 +66,5 @@ function printFailures(io: Io, { failures }: TaskReference): void {
     failure,
     mayHaveProcessed ? 'may have been carried out' : advice,
   ]);
-  printTable(io, ['Answer', 'Failure', ''], rows);
+  printTable(io, ['Response', 'Failure', ''], rows);
 }
