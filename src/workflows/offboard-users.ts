@@ -18,7 +18,7 @@ import { parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './par
 import { makeSearchable } from './search-attributes';
 import { BulkCalls } from './sweep/bulk-calls';
 import { ChildRuns } from './sweep/child-runs';
-import { closeTargets, planChunks, setSweepStatus } from './sweep/sweep-activities';
+import { closeTargets, endedByStop, planChunks, setSweepStatus } from './sweep/sweep-activities';
 import { beginSweep, chunkPlan } from './sweep/sweep-begin';
 import { SweepControl } from './sweep/sweep-control';
 import { describeSweep } from './sweep/sweep-details';

@@ -24,6 +24,7 @@ export function printMatrix(io: Io, results: FaultResults): void {
       ['runs that did not complete', String(numbers.runsNotCompleted), ''],
       ['faults met', String(numbers.faultsMet), ''],
       ['calls', String(numbers.calls), ''],
+      ['made again: the deadline came before the fault', String(numbers.triedAgain), ''],
     ],
   );
   for (const { call, fault, when, policy, expected, got } of results.failed) {

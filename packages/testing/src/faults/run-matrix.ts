@@ -1,4 +1,5 @@
 import { FLOWS, stepsOf } from '../oracle/cell';
+import { natureOf } from '../oracle/fault-natures';
 import type { Cell, Flow } from '../oracle/cell';
 import { judgeAlways, judgeCell } from '../oracle/judge';
 import type { Judgement } from '../oracle/judge';
@@ -29,6 +30,9 @@ const AT_ONCE: Readonly<Record<Lane, { places: number; runs: number }>> = {
   'own sweep': { places: 0, runs: 12 },
 };
 
+/** How often a trial is made whose faults were not met: it shows nothing about them. */
+const MOST_TRIES = 3;
+
 const WITHOUT_FAULTS: Omit<Trial, 'flow'> = { policy: 'continue', removeUser: true, endsByDeadline: false, faults: [] };
 
 /** What is tried: a cell of the matrix, or a random combination of faults. */
@@ -52,6 +56,8 @@ export interface MatrixNumbers {
   runsNotCompleted: number;
   faultsMet: number;
   calls: number;
+  /** Runs that had come to their deadline before any of their faults was met, and were therefore made again by themselves. */
+  triedAgain: number;
 }
 
 /** The whole matrix, judged. */
@@ -113,12 +119,43 @@ export async function runMatrix(
   await Promise.all(lanes.map(([lane, size]) => runAll(lane, size).catch((error: unknown) => failure.abort(error))));
   failure.signal.throwIfAborted();
   await Promise.all(opened.map((place) => place.stopWorker()));
+  const triedAgain = await tryAgain(world, ended, stop);
   const recorded: Recorded[] = [];
   const order = new Map(tasks.map((task, index) => [task, index]));
   const placeInOrder = ({ task }: Ended): number => order.get(task) ?? 0;
   for (const one of ended.sort((one, other) => placeInOrder(one) - placeInOrder(other)))
     recorded.push({ ...one, run: 'place' in one ? await withRecords(one.place, one.run) : one.run });
-  return judgeAll(world, recorded);
+  return judgeAll(world, recorded, triedAgain);
+}
+
+/**
+ * Makes trials again, one at a time, that came to their deadline without meeting any of their faults, and puts the new
+ * runs in place of the old ones. What met a fault is never made again, whatever came of it.
+ *
+ * @returns How many runs were made.
+ */
+async function tryAgain(world: World, ended: Ended[], stop: AbortSignal): Promise<number> {
+  let runs = 0;
+  for (let tries = 1; tries < MOST_TRIES; tries += 1) {
+    const seen = new ProvidersSeen(world.simulators);
+    for (const [index, one] of ended.entries()) {
+      const { task, trial, lane, run } = one;
+      if (!trial.endsByDeadline || !isInjected(trial) || metFault(seen, run)) continue;
+      stop.throwIfAborted();
+      ended[index] = { task, trial, lane, run: await runAlone(world, trial) };
+      runs += 1;
+    }
+  }
+  return runs;
+}
+
+/** Whether the simulators note at a call that it met this fault; the others are laid in the data beforehand. */
+function isInjected({ faults }: Trial): boolean {
+  return faults.every(({ fault }) => !['goneBefore', 'foreign'].includes(natureOf(fault)));
+}
+
+function metFault(seen: ProvidersSeen, { user, after, refusals }: EndedRun): boolean {
+  return refusals > 0 || seen.truthOf(user, after).calls.some(({ fault }) => fault !== undefined);
 }
 
 interface Planned {
@@ -134,7 +171,7 @@ interface Recorded extends Planned {
   run: RecordedRun;
 }
 
-function judgeAll({ simulators, apps }: World, ended: readonly Recorded[]): JudgedMatrix {
+function judgeAll({ simulators, apps }: World, ended: readonly Recorded[], triedAgain: number): JudgedMatrix {
   const seen = new ProvidersSeen(simulators);
   const judged = ended.map(({ task, trial, run }): JudgedTask => {
     const observed = seen.observed(run);
@@ -157,6 +194,7 @@ function judgeAll({ simulators, apps }: World, ended: readonly Recorded[]): Judg
       runsNotCompleted: ended.filter(({ run }) => run.report?.status !== 'completed').length,
       faultsMet: calls.filter(({ fault }) => fault !== undefined).length,
       calls: calls.length,
+      triedAgain,
     },
   };
 }
