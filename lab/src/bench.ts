@@ -35,26 +35,32 @@ const describeBench = defineCommand<BenchCommandOptions>({
   description: [
     'Brings up a Temporal server, the simulators and a worker of its own and off-boards invented users, beside a bare loop',
     'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
-    'million users beside a small one. With "workers", sweeps of one worker beside those of two. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
+    'million users beside a small one. With "workers", sweeps of one worker beside those of two. With "evidence", what sealing costs and',
+    'what a ledger needs for each user, before and after a purge. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
   ].join(' '),
   examples: [
     'npm run bench',
     'npm run bench -- --users 100 --json',
     'npm run bench -- sweep --users 2000 --pairs 3',
+    'npm run bench -- evidence --users 2000',
     'npm run bench -- workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty',
   ],
   options: [
     literalOption(
       '--users <count>',
-      `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS})`,
+      `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS}); evidence: of the sweep (else ${DEFAULT_SWEEP_USERS})`,
     ),
     literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`),
     literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`),
-    literalOption('--postgres <url>', 'workers: the ledger is in this empty database (else in an embedded one)'),
+    literalOption(
+      '--postgres <url>',
+      'workers, evidence: the ledger is in this empty database (else in an embedded one)',
+    ),
   ],
   run: async (io, options, [what]) => {
     if (what === 'large') return benchLarge(io, options);
     if (what === 'workers') return benchWorkers(io, options);
+    if (what === 'evidence') return benchEvidence(io, options);
     return what === 'sweep' ? benchSweep(io, options) : benchUser(io, options);
   },
 });
@@ -63,7 +69,7 @@ const describeBench = defineCommand<BenchCommandOptions>({
 export function benchCommand(command: Command, io: Io): void {
   for (const what of command.registeredArguments) {
     what.description = 'what is measured';
-    what.choices(['user', 'sweep', 'large', 'workers']).default('user');
+    what.choices(['user', 'sweep', 'large', 'workers', 'evidence']).default('user');
   }
   describeBench(command, io);
 }
@@ -116,4 +122,13 @@ async function benchWorkers(
   const each = wholeNumber('--users', users, { min: 1, max: MAX_WORKERS_USERS });
   const { runWorkersBench } = await import('./bench/sweep/run-workers-bench.js');
   return runWorkersBench(io, { size: { users: each, responseMs: RESPONSE_MS }, ledgerUrl: postgres, json });
+}
+
+async function benchEvidence(
+  io: Io,
+  { users = DEFAULT_SWEEP_USERS, postgres, json = false }: BenchCommandOptions,
+): Promise<ExitCode> {
+  const each = wholeNumber('--users', users, { min: 1, max: MAX_SWEEP_USERS });
+  const { runEvidenceBench } = await import('./bench/sweep/run-evidence-bench.js');
+  return runEvidenceBench(io, { users: each, ledgerUrl: postgres, json });
 }

@@ -67,7 +67,7 @@ export function createHttpTaskActivities(given: {
   onLedgerEvent?: (event: LedgerEvent) => void;
 }): HttpTaskActivities {
   const { settings, catalogue, providers = new ProviderSet() } = given;
-  const { url, subjectKey, plaintextAllowed, sealKey, sealExport } = settings.ledger;
+  const { url, subjectKey, plaintextAllowed, sealKey, sealExport, receiptsDays } = settings.ledger;
   const metrics = new Metrics();
   const retries = new RetryCounts(metrics);
   const ledger = new LazyLedger(async () => {
@@ -76,9 +76,9 @@ export function createHttpTaskActivities(given: {
   });
   const watch = new LedgerWatch(ledger.rates, metrics);
   const sealer = new LogSealer(
-    () => ledger.view.log,
-    sealExport,
-    (message) => given.onLedgerEvent?.({ kind: 'notExported', message }),
+    () => ledger.view,
+    { target: sealExport, receiptsDays },
+    (problem) => given.onLedgerEvent?.(problem),
   );
   const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap(
     (holder) => holder?.secretValues() ?? [],

@@ -4,7 +4,7 @@ import { AllowedPlaintext, FIXED_PLAINTEXT_ITEMS, isPlaintextItem } from '../tra
 import type { PlaintextItem } from '../transport/plaintext';
 import { parsePostgresUrl, passwordsInUrl } from '../transport/postgres-url';
 import type { PostgresUrlUse } from '../transport/postgres-url';
-import { ProblemList, readList, readText, Secret } from './env';
+import { ProblemList, readInteger, readList, readText, Secret } from './env';
 import type { Env } from './env';
 import { parseQuery } from './query-text';
 import type { QueryDialect, QueryText } from './query-text';
@@ -36,6 +36,8 @@ export class LedgerSettings {
   readonly plaintextAllowed: boolean;
   /** Where checkpoints of the log are exported; undefined for nowhere. */
   readonly sealExport: string | undefined;
+  /** Days for which receipts are kept after the end of their sweep or run; undefined for as long as the ledger. */
+  readonly receiptsDays: number | undefined;
   readonly #url: string;
   readonly #subjectKey: string;
   readonly #sealKey: string | undefined;
@@ -43,12 +45,18 @@ export class LedgerSettings {
   constructor(
     url: string,
     subjectKey: string,
-    more: { plaintextAllowed?: boolean; sealKey?: string | undefined; sealExport?: string | undefined } = {},
+    more: {
+      plaintextAllowed?: boolean;
+      sealKey?: string | undefined;
+      sealExport?: string | undefined;
+      receiptsDays?: number | undefined;
+    } = {},
   ) {
     this.#url = url;
     this.#subjectKey = subjectKey;
     this.#sealKey = more.sealKey;
     this.sealExport = more.sealExport;
+    this.receiptsDays = more.receiptsDays;
     this.plaintextAllowed = more.plaintextAllowed ?? false;
   }
 
@@ -111,7 +119,8 @@ export function readLedger(env: Env, problems: ProblemList): LedgerSettings | un
   });
   const sealKey = Secret.read(env, 'HTTP_TASKS_SEAL_KEY', problems, { required: false });
   const sealExport = readText(env, 'HTTP_TASKS_SEAL_EXPORT');
-  const more = { plaintextAllowed, sealKey: sealKey?.value, sealExport };
+  const receiptsDays = readInteger(env, 'HTTP_TASKS_RECEIPTS_DAYS', problems);
+  const more = { plaintextAllowed, sealKey: sealKey?.value, sealExport, receiptsDays };
   return key && new LedgerSettings(url?.value ?? DEFAULT_LEDGER_URL, key.value, more);
 }
 

@@ -144,6 +144,12 @@ export const SETTINGS = {
     'where a worker puts each checkpoint: a folder, or `command:PROGRAM ARGUMENT…`, which reads it from its standard input and finds a file name in `CHECKPOINT_NAME`',
     { otherwise: 'nowhere' },
   ),
+  HTTP_TASKS_RECEIPTS_DAYS: integer(
+    'ledger',
+    'days after their end for which receipts of sweeps and runs are kept; then workers delete them and keep their hashes ' +
+      '([what is kept](evidence.md#what-is-kept)). `verify --since` also reports what was deleted earlier than that',
+    { min: 30, max: 36_500, unit: 'days', otherwise: 'receipts are kept' },
+  ),
   HTTP_TASKS_LEDGER_URL: secret(
     'ledger',
     'url',

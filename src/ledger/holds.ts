@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Selectable, Transaction } from 'kysely';
 import { HoldConflictError } from './hold-ledger';
 import type { HoldChange, HoldLogEntry, HoldsToLift } from './hold-ledger';
@@ -152,6 +153,7 @@ async function write(transaction: Transaction<Tables>, planned: readonly Planned
     held_since: whole.at ?? now,
     environments: jsonOrNull(whole.environments),
     subjects: whole.subjects.length,
+    subjects_digest: digestOfSubjects(whole.subjects),
     at: now,
   }));
   for (const slice of slicesOf(log)) await transaction.insertInto('hold_log').values(slice).execute();
@@ -265,6 +267,7 @@ export async function liftHolds(
       held_since: heldSince,
       environments: jsonOrNull(environments),
       subjects: subjects.length,
+      subjects_digest: digestOfSubjects(subjects),
       at,
     }));
     for (const slice of slicesOf(log)) await transaction.insertInto('hold_log').values(slice).execute();
@@ -285,6 +288,13 @@ async function naming(
     .where('subject', 'in', valuesOf(dialect, subjects))
     .execute();
   return rows.map((row) => row.hold_id);
+}
+
+/** Returns the digest of the users of a hold, so that the log says who is held without containing it. */
+export function digestOfSubjects(subjects: readonly string[]): string {
+  return createHash('sha256')
+    .update([...subjects].sort().join('\n'))
+    .digest('hex');
 }
 
 /** See `HoldLedger.readLog`. */

@@ -47,6 +47,8 @@ export type LedgerEvent =
   | ({ kind: 'wideFile' } & WideFile)
   /** A checkpoint could not be exported; the worker tries again. */
   | { kind: 'notExported'; message: string }
+  /** Receipts that have been kept long enough could not be deleted; the worker tries again in an hour. */
+  | { kind: 'notPurged'; message: string }
   /** libSQL only: the database thread ended; the next call starts a new one. */
   | { kind: 'threadLost'; reason: string };
 

@@ -1,3 +1,4 @@
+import { digestOfRules } from './log/contents';
 import { enqueue } from './log/queue';
 import type { PolicyChange, WorkersPolicy } from './ledger';
 import type { LedgerDatabase } from './tables';
@@ -36,7 +37,14 @@ export async function recordPolicy(
         at,
       })
       .execute();
-    const content = { namespace, taskQueue, digest: digest ?? null, worker, at };
+    const content = {
+      namespace: storable(namespace),
+      taskQueue: storable(taskQueue),
+      digest: digest ?? null,
+      rules: digestOfRules(storableOrNull(rules)),
+      worker: storable(worker),
+      at,
+    };
     await enqueue(transaction, { kind: 'policy', ref: digest ?? '', content });
   });
   return true;

@@ -76,6 +76,8 @@ interface HoldLogTable {
   held_since: LaterInstant;
   environments: string | null;
   subjects: number;
+  /** SHA-256 in hex over the sorted keyed hashes of the hold, one a line; null for an entry of an earlier version. */
+  subjects_digest: string | null;
   at: Instant;
 }
 
@@ -169,6 +171,8 @@ interface SweepsTable {
   receipts_root: string | null;
   /** JSON: who asked for the sweep and why. */
   about: string | null;
+  /** When its receipts were purged. */
+  purged_at: LaterInstant;
 }
 
 interface RunAboutTable {
@@ -220,6 +224,16 @@ interface LogStateTable {
   size: number;
   /** A JSON array of hashes in hex; see policy/merkle-peaks.ts. */
   peaks: string;
+  /** Receipts of running sweeps are in the log up to this row ID. */
+  parts_id: ColumnType<number | string, number | undefined, number>;
+  parts_at: LaterInstant;
+}
+
+interface PurgedHashesTable {
+  sweep: number;
+  part: number;
+  /** Base64url of leaf hashes in the order of the sweep's tree. */
+  hashes: string;
 }
 
 interface StopsTable {
@@ -369,6 +383,7 @@ export interface Tables {
   log_contents: LogContentsTable;
   log_checkpoints: LogCheckpointsTable;
   log_state: LogStateTable;
+  purged_hashes: PurgedHashesTable;
   sweep_approvals: SweepApprovalsTable;
   policy_days: PolicyDaysTable;
   policy_log: PolicyLogTable;

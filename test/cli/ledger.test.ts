@@ -1,6 +1,6 @@
 import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
 import { applyRoles, leaveOlderLedger, urlOfRole } from '../deploy/ledger-roles';
-import { SUBJECT_KEY } from '../ledger/databases';
+import { SUBJECT_KEY, runRaw } from '../ledger/databases';
 import { freshPostgresUrl } from '../support/postgres';
 import { runCli, runJson } from './run-cli';
 import type { Refused } from './run-cli';
@@ -53,5 +53,46 @@ describe('http-tasks ledger migrate', () => {
   it('is refused without a ledger that is named or there', async () => {
     const { code, document } = await runJson<Refused>(MIGRATE, { HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY });
     expect({ code, field: document.error.field }).toEqual({ code: 2, field: 'HTTP_TASKS_LEDGER_URL' });
+  });
+});
+
+describe('http-tasks ledger purge', () => {
+  let url: string;
+
+  beforeAll(async () => {
+    url = await freshPostgresUrl();
+    await applyRoles(url);
+    expect(await runCli(MIGRATE, env('http_tasks_migrate'))).toMatchObject({ code: 0 });
+    await applyRoles(url);
+    await runRaw(
+      url,
+      `insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service, environment, at)
+        values ('old', 'r', '', 0, 's', 'settled', 1, '', 't.t', 't', 'e', '2020-01-31T10:00:00Z')`,
+    );
+    expect(await runCli(['seal', 'checkpoint'], env('http_tasks_worker'))).toMatchObject({ code: 0 });
+  });
+
+  const env = (role: 'http_tasks_migrate' | 'http_tasks_worker') => ({
+    HTTP_TASKS_LEDGER_URL: urlOfRole(url, role),
+    HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY,
+  });
+
+  it.each([
+    ['no time', [], 'keep-days'],
+    ['too short a time', ['--keep-days', '29'], 'keep-days'],
+  ])('is refused with %s', async (_what, args, field) => {
+    const { code, document } = await runJson<Refused>(['ledger', 'purge', ...args], env('http_tasks_migrate'));
+    expect({ code, field: document.error.field }).toEqual({ code: 2, field });
+  });
+
+  it('is refused for a user that may not delete receipts, and done as the owner', async () => {
+    const purge = ['ledger', 'purge'];
+    const days = { HTTP_TASKS_RECEIPTS_DAYS: '730' };
+    const refused = await runJson<Refused>(purge, { ...env('http_tasks_worker'), ...days });
+    expect(refused.code).toBe(1);
+    expect(refused.document.error.message).toContain('may not delete receipts (42501)');
+    const purged = { code: 0, document: { sweeps: [], runs: 1, changed: [] } };
+    expect(await runJson(purge, { ...env('http_tasks_migrate'), ...days })).toMatchObject(purged);
+    expect(await runRaw(url, 'select id from receipts')).toEqual([]);
   });
 });

@@ -208,6 +208,9 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       const { merkleRoot = 'none' } = (await ledger.sweeps.read('ended')) ?? {};
       expect(report.text('seal')).toContain(merkleRoot);
       expect(report.text('seal')).toContain('http-tasks verify ended');
+      expect(report.text('seal')).toMatch(/Source ?\d+ users, 3 duplicates, 2 rejected/);
+      const { document } = await runJson<{ head: object }>(['sweep', 'results', 'ended'], env);
+      expect(document.head).toMatchObject({ root: merkleRoot, approvedBy: [], source: { duplicates: 3, rejected: 2 } });
     });
 
     it('goes into a file of its owner', async () => {

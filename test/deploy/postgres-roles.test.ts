@@ -35,6 +35,7 @@ describe('the worker’s role', () => {
       'log_checkpoints',
       'log_leaves',
       'policy_log',
+      'purged_hashes',
       'receipts',
       'sealed_leaves',
       'sweep_approvals',

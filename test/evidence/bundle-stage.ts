@@ -40,8 +40,8 @@ export class BundleStage {
 
   /** The bundle of a sweep, or of some of its users. */
   async ofSweep(sweepId: string, seqs?: readonly number[]): Promise<StagedBundle> {
-    const { head = '' } = (await this.ledger.sweeps.read(sweepId)) ?? {};
-    return this.#written([await sectionOfSweep(this.ledger, { sweepId, head }, seqs)]);
+    const { head = '', ...row } = (await this.ledger.sweeps.read(sweepId)) ?? {};
+    return this.#written([await sectionOfSweep(this.ledger, { ...row, sweepId, head }, seqs)]);
   }
 
   /** The bundle of everything that is known about a user of the first sweep and of the run. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'libsql';
@@ -7,7 +7,7 @@ import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { LedgerOptions, OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { Intent, Ledger } from 'temporal-http-tasks/internal/ledger/ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
-import { freshPostgresUrl } from '../support/postgres';
+import { copyOfPostgres, freshPostgresUrl } from '../support/postgres';
 
 export const SUBJECT_KEY = 'a test key of enough characters';
 const hasher = createSubjectHasher(SUBJECT_KEY);
@@ -37,6 +37,24 @@ export const DATABASES: { name: 'libSQL' | 'Postgres'; freshUrl: () => Promise<s
   { name: 'libSQL', freshUrl: () => Promise.resolve(`file:${path.join(temporaryFolder(), 'ledger.db')}`) },
   { name: 'Postgres', freshUrl: freshPostgresUrl },
 ];
+
+/** Copies a ledger that no process has open, and returns the address of the copy. */
+export async function copyOf(url: string): Promise<string> {
+  if (!url.startsWith('file:')) return copyOfPostgres(url);
+  const file = path.join(temporaryFolder(), 'copy.db');
+  for (const end of ['', '-wal'])
+    if (existsSync(url.slice('file:'.length) + end)) copyFileSync(url.slice('file:'.length) + end, file + end);
+  return `file:${file}`;
+}
+
+/** Runs statements as someone who may do everything in the database: no trigger notices. */
+export async function runPastGuards(url: string, statements: readonly string[]): Promise<void> {
+  if (url.startsWith('file:')) {
+    const triggers = await runRaw(url, `select name from sqlite_master where type = 'trigger'`);
+    for (const { name } of triggers) await runRaw(url, `drop trigger ${String(name)}`);
+    for (const statement of statements) await runRaw(url, statement);
+  } else await runRaw(url, ['set session_replication_role = replica', ...statements].join(';\n'));
+}
 
 /** Opens a ledger that is closed after the test file. */
 export async function open(url: string, options: Partial<LedgerOptions> = {}): Promise<OpenedLedger> {

@@ -4,6 +4,8 @@ import type { Hash } from 'temporal-http-tasks/internal/policy/merkle';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { DATABASES, SUBJECT_KEY, cleanUp, open, runRaw, subject } from './databases';
+import { resetClock, setClock } from './sweeps/at-time';
+import { writeExampleSweep } from './sweeps/example-sweep';
 
 const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest();
 
@@ -98,6 +100,36 @@ describe.each(DATABASES)('the log of a ledger in $name', ({ freshUrl }) => {
     await runRaw(url, `${insert} values (${String(late[0]?.id)}, 'policy', 'first', '{"n":1}')`);
     expect(await ledger.log.seal()).toMatchObject({ added: 1 });
     expect((await ledger.log.readLeaves({ from: 0, limit: 9 })).map(({ ref }) => ref)).toEqual(['second', 'first']);
+  });
+
+  it('has what a running sweep has recorded so far, once, and nothing of it after its end', async () => {
+    const url = await freshUrl();
+    const ledger = await open(url);
+    await ledger.log.seal();
+    await writeExampleSweep(ledger, { sweepId: 'running', users: 100, ends: false });
+    // The last time was less than ten minutes ago.
+    expect(await ledger.log.seal()).toMatchObject({ added: 1 });
+    const parts = () => ledger.log.find({ kind: 'part', ref: 'running' });
+    expect(await parts()).toEqual([]);
+    await Promise.all([ledger, await open(url)].map((one) => one.log.seal({ parts: true })));
+    await ledger.log.seal({ parts: true });
+    const [part, ...more] = await parts();
+    const [count] = await runRaw(url, `select count(*) as receipts from receipts where workflow_id = 'running'`);
+    expect(more).toEqual([]);
+    expect(JSON.parse(part?.content ?? '')).toMatchObject({ sweepId: 'running', receipts: Number(count?.receipts) });
+    await ledger.sweeps.seal({ sweepId: 'running' });
+    await ledger.log.seal({ parts: true });
+    expect((await ledger.log.readLeaves({ from: 0, limit: 100 })).at(-1)).toMatchObject({ kind: 'sweep' });
+    try {
+      setClock(new Date(Date.now() + 11 * 60_000).toISOString());
+      await writeExampleSweep(ledger, { sweepId: 'next', users: 100, ends: false });
+      setClock(new Date(Date.now() + 11 * 60_000).toISOString());
+      await ledger.log.seal();
+    } finally {
+      resetClock();
+    }
+    expect(await ledger.log.find({ kind: 'part', ref: 'next' })).toHaveLength(1);
+    expect(await parts()).toHaveLength(1);
   });
 
   it('signs checkpoints with each key, and again when the keys change', async () => {

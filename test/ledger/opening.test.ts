@@ -63,6 +63,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0018-policy',
           '0019-row-labels',
           '0020-approvals',
+          '0022-evidence',
         ],
       },
     ]);

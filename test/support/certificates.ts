@@ -9,14 +9,19 @@ export interface Certified {
 
 /** An authority that lives as long as a test. */
 export interface Authority extends Certified {
-  /** Certifies a new key for these DNS names; `ended` makes a certificate whose time is over. */
-  certify(name: string, options?: { dnsNames?: readonly string[]; ended?: boolean }): Certified;
+  /**
+   * Certifies a new key for these DNS names; `ended` makes a certificate whose time is over, `stampsTime` one for
+   * timestamps.
+   */
+  certify(name: string, options?: { dnsNames?: readonly string[]; ended?: boolean; stampsTime?: boolean }): Certified;
 }
 
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 const COMMON_NAME = '2.5.4.3';
 const BASIC_CONSTRAINTS = '2.5.29.19';
 const ALTERNATIVE_NAMES = '2.5.29.17';
+const EXTENDED_KEY_USAGE = '2.5.29.37';
+const TIME_STAMPING = '1.3.6.1.5.5.7.3.8';
 const DAY_MS = 86_400_000;
 
 /** Makes an authority; X.509 as RFC 5280 writes it, as much of it as a TLS handshake reads. */
@@ -42,15 +47,17 @@ export function createAuthority(name: string): Authority {
   return {
     cert,
     key: keyText(own.privateKey),
-    certify: (subject, { dnsNames = [], ended = false } = {}) => {
+    certify: (subject, { dnsNames = [], ended = false, stampsTime = false } = {}) => {
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const names =
         dnsNames.length === 0
           ? []
           : [extension(ALTERNATIVE_NAMES, sequence(...dnsNames.map((dns) => der(0x82, Buffer.from(dns)))))];
       const constraints = extension(BASIC_CONSTRAINTS, sequence());
+      const usage = stampsTime ? [extension(EXTENDED_KEY_USAGE, sequence(oid(TIME_STAMPING)))] : [];
+      const extensions = [constraints, ...names, ...usage];
       return {
-        cert: issued(subject, publicKey, Date.now() + (ended ? -DAY_MS : 30 * DAY_MS), [constraints, ...names]),
+        cert: issued(subject, publicKey, Date.now() + (ended ? -DAY_MS : 30 * DAY_MS), extensions),
         key: keyText(privateKey),
       };
     },
@@ -61,22 +68,22 @@ function keyText(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-function der(tag: number, content: Buffer): Buffer {
+export function der(tag: number, content: Buffer): Buffer {
   const { length } = content;
   const head =
     length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from(head), content]);
 }
 
-function sequence(...parts: Buffer[]): Buffer {
+export function sequence(...parts: Buffer[]): Buffer {
   return der(0x30, Buffer.concat(parts));
 }
 
-function context(number: number, content: Buffer): Buffer {
+export function context(number: number, content: Buffer): Buffer {
   return der(0xa0 + number, content);
 }
 
-function integer(bytes: Buffer): Buffer {
+export function integer(bytes: Buffer): Buffer {
   return der(0x02, bytes);
 }
 
@@ -84,7 +91,7 @@ function bits(bytes: Buffer): Buffer {
   return der(0x03, Buffer.concat([Buffer.from([0]), bytes]));
 }
 
-function oid(dotted: string): Buffer {
+export function oid(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
   return der(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
 }
@@ -100,7 +107,7 @@ function named(commonName: string): Buffer {
 }
 
 /** `20260102030405Z`; as RFC 5280 wants it from 2050 on, and everybody reads it before. */
-function time(atMs: number): Buffer {
+export function time(atMs: number): Buffer {
   return der(0x18, Buffer.from(`${new Date(atMs).toISOString().replace(/[-:T]|\.\d+/g, '')}`));
 }
 

@@ -12,11 +12,26 @@ export function postgresUrl(): string {
 
 /** Creates an empty database of its own for one test file and returns its `postgres://…` address. */
 export async function freshPostgresUrl(): Promise<string> {
+  return createDatabase(() => Promise.resolve(''));
+}
+
+/** Creates a copy of a database to which nothing is connected any more, and returns its address. */
+export async function copyOfPostgres(url: string): Promise<string> {
+  const original = new URL(url).pathname.slice(1);
+  return createDatabase(async (client) => {
+    const others = () =>
+      client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [original]);
+    for (let left = 1; left > 0;) left = (await others()).rows.length;
+    return `TEMPLATE ${original}`;
+  });
+}
+
+async function createDatabase(options: (client: Client) => Promise<string>): Promise<string> {
   const name = `t_${randomUUID().replaceAll('-', '')}`;
   const client = new Client({ connectionString: postgresUrl() });
   await client.connect();
   try {
-    await client.query(`CREATE DATABASE ${name}`);
+    await client.query(`CREATE DATABASE ${name} ${await options(client)}`);
   } finally {
     await client.end();
   }

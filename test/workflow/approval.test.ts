@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorkflowUpdateFailedError } from '@temporalio/client';
+import { readHeadFacts } from '@temporal-http-tasks/evidence/internal/head-facts';
 import { createApproverKey, signApproval } from 'temporal-http-tasks/internal/operator-policy/approval';
 import { approveUpdate, sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
 import { goneAtPlaid, openSweepPlace, untilProgress } from '../support/sweep-runs';
@@ -76,6 +77,18 @@ it('a sweep waits for two signed approvals although its input asks for none, and
   expect((await runJson(command, env)).code).toBe(0);
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed', approvalSigned: true });
   expect(goneAtPlaid(place).gone).toBe(3);
+  const row = (await place.ledger.sweeps.read(handle.workflowId))!;
+  expect(await readHeadFacts(place.ledger, row)).toMatchObject({
+    root: row.merkleRoot,
+    policy: row.policyDigest,
+    approvedBy: [
+      { name: 'Alice', verified: true },
+      { name: 'Bob', verified: true },
+      { name: 'Mallory', verified: false },
+    ],
+    source: { users: 3, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    checkpoint: { signed: false },
+  });
 });
 
 it('a sweep below the limit, and a dry run, begin without', async () => {

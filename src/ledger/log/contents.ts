@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { SqlBool, RawBuilder } from 'kysely';
 import { canonicalJson } from '../../policy/canonical-json';
@@ -28,6 +29,7 @@ export async function contentOf(
   if (kind === 'run' || kind === 'call') return receiptsContent(database, kind, ref, identity);
   if (kind === 'hold') return holdContent(database, ref);
   if (kind === 'stop') return stopContent(database, ref);
+  if (kind === 'sweep') return sweepContent(database, ref);
   return undefined;
 }
 
@@ -81,30 +83,35 @@ function isOf(ref: string): RawBuilder<SqlBool> {
 
 /**
  * Returns what a leaf about this row would contain now; see `LogLedger.contentNow`. Content that comes from no row of
- * the ledger is returned as it is.
+ * the ledger is returned as it is. For parts see `partNow`.
  */
 export async function contentNow(
   database: LedgerDatabase,
   { kind, ref, content }: { kind: LeafKind; ref: string; content: string },
 ): Promise<string | undefined> {
-  if (kind === 'hold' || kind === 'stop') return contentOf(database, { kind, ref }, { origin: '', keys: [] });
-  if (kind === 'sweep') {
-    const query = database.db.selectFrom('sweeps').select('head').where('sweep_id', '=', ref);
-    return (await query.executeTakeFirst())?.head ?? undefined;
-  }
-  if (kind !== 'run' && kind !== 'call') return content;
+  if (kind === 'hold' || kind === 'stop' || kind === 'sweep')
+    return contentOf(database, { kind, ref }, { origin: '', keys: [] });
+  if (kind === 'approval') return approvalNow(database, content);
+  if (kind === 'policy') return policyNow(database, content);
+  if (kind === 'start') return startNow(database, content);
+  if (kind === 'purge') return content;
   const receipts = await readCoveredReceipts(database, content);
   const sealed = JSON.parse(content) as Record<string, CanonicalValue>;
   const { workflowId, runId } = partsOfRef(ref);
-  const isOfRun = receipts.every(({ fields }) => fields[0] === workflowId && fields[1] === runId);
+  const isOfRun = receipts.every(({ fields }) => fields[WORKFLOW_ID] === workflowId && fields[RUN_ID] === runId);
   if (!isOfRun) return undefined;
+  const { compensations: _sealed, ...others } = sealed;
+  // Of a call, who asked may be known only later.
+  const rest =
+    kind === 'call' ? others : { ...ownMembers(others), ...(await aboutRun(database, { workflowId, runId })) };
   return canonicalJson({
-    ...sealed,
+    ...inOrderOf(sealed, rest),
     environments: environmentsIn(receipts),
     startedAt: timeOf(receipts[0]),
     endedAt: timeOf(receipts.at(-1)),
     receipts: receipts.length,
     receiptsRoot: rootOfReceipts(receipts),
+    ...(kind === 'run' && (await compensationsOf(database, { workflowId, runId }))),
   });
 }
 
@@ -140,7 +147,44 @@ async function receiptsContent(
     rows: rangesOf(receipts.map(({ id }) => id)),
     receipts: receipts.length,
     receiptsRoot: rootOfReceipts(receipts),
+    ...(kind === 'run' && (await compensationsOf(database, { workflowId, runId }))),
   });
+}
+
+/** Members of the content of a run besides those of `run_about`. */
+const OWN = 'v kind workflowId runId activityId origin keys environments startedAt endedAt rows receipts receiptsRoot';
+
+function ownMembers(content: Readonly<Record<string, CanonicalValue>>): Record<string, CanonicalValue> {
+  return Object.fromEntries(Object.entries(content).filter(([name]) => OWN.split(' ').includes(name)));
+}
+
+function inOrderOf(
+  order: object,
+  members: Readonly<Record<string, CanonicalValue>>,
+): Readonly<Record<string, CanonicalValue>> {
+  const names = [...new Set([...Object.keys(order), ...Object.keys(members)])].filter((name) => name in members);
+  return Object.fromEntries(names.map((name) => [name, members[name]]));
+}
+
+/** Returns how many lines the compensation log has of a run, and their digest; nothing for a run without any. */
+async function compensationsOf(
+  { db }: LedgerDatabase,
+  { workflowId, runId }: { workflowId: string; runId: string },
+): Promise<{ compensations?: { lines: number; digest: string } }> {
+  const rows = await db
+    .selectFrom('compensation_log')
+    .select(['position', 'environment', 'subject', 'step', 'outcome', 'remedy', 'evidence', 'at'])
+    .where('workflow_id', '=', workflowId)
+    .where('run_id', '=', runId)
+    .orderBy('position')
+    .execute();
+  if (rows.length === 0) return {};
+  const hash = createHash('sha256');
+  for (const { position, environment, subject, step, outcome, remedy, evidence, at } of rows) {
+    const fields = [position, environment, subject, step, outcome, remedy, evidence, new Date(at).toISOString()];
+    hash.update(`${canonicalJson(fields)}\n`);
+  }
+  return { compensations: { lines: rows.length, digest: hash.digest('hex') } };
 }
 
 async function aboutRun(
@@ -157,6 +201,8 @@ async function aboutRun(
 }
 
 /** Positions in `SEALED_COLUMNS`. */
+const WORKFLOW_ID = 0;
+const RUN_ID = 1;
 const SERVICE = 11;
 const ENVIRONMENT = 12;
 const AT = 22;
@@ -174,7 +220,7 @@ function timeOf(receipt: RunReceipt | undefined): string {
 }
 
 /** Writes ascending row IDs as ranges: `4-6,9`. */
-function rangesOf(ids: readonly number[]): string {
+export function rangesOf(ids: readonly number[]): string {
   const ranges: [number, number][] = [];
   for (const id of ids) {
     const last = ranges.at(-1);
@@ -198,6 +244,7 @@ async function holdContent({ db }: LedgerDatabase, ref: string): Promise<string 
     heldSince: row.held_since === null ? null : new Date(row.held_since).toISOString(),
     environments: row.environments,
     subjects: row.subjects,
+    ...(row.subjects_digest !== null && { subjectsDigest: row.subjects_digest }),
     at: new Date(row.at).toISOString(),
   });
 }
@@ -215,4 +262,73 @@ async function stopContent({ db }: LedgerDatabase, ref: string): Promise<string 
     by: lifted ? row.lifted_by : row.set_by,
     at: new Date(lifted ? (row.lifted_at ?? '') : row.at).toISOString(),
   });
+}
+
+/** Returns the head of a sealed sweep; of one that an earlier version sealed, its root. */
+async function sweepContent({ db }: LedgerDatabase, ref: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('sweeps')
+    .select(['head', 'about', 'merkle_root'])
+    .where('sweep_id', '=', ref)
+    .executeTakeFirst();
+  if (row === undefined || row.merkle_root === null) return undefined;
+  if (row.head === null) return canonicalJson({ v: 1, kind: 'sweep', sweepId: ref, merkleRoot: row.merkle_root });
+  const request = row.about === null ? null : (JSON.parse(row.about) as CanonicalValue);
+  return canonicalJson({ ...(JSON.parse(row.head) as Record<string, CanonicalValue>), request });
+}
+
+async function approvalNow({ db }: LedgerDatabase, content: string): Promise<string | undefined> {
+  const { sweepId, by, signature } = JSON.parse(content) as { sweepId: string; by: string; signature?: string };
+  const sweep = await db
+    .selectFrom('sweeps')
+    .select(['total', 'approved_by', 'approved_at'])
+    .where('sweep_id', '=', sweepId)
+    .executeTakeFirst();
+  if (sweep === undefined) return undefined;
+  const shared = { v: 1, kind: 'approval', sweepId, total: sweep.total };
+  if (signature === undefined) {
+    if (sweep.approved_at === null) return undefined;
+    return canonicalJson({ ...shared, by: sweep.approved_by, at: new Date(sweep.approved_at).toISOString() });
+  }
+  const signed = await db
+    .selectFrom('sweep_approvals')
+    .select(['signature', 'at'])
+    .where('sweep_id', '=', sweepId)
+    .where('approver', '=', by)
+    .executeTakeFirst();
+  return signed && canonicalJson({ ...shared, by, signature: signed.signature, at: new Date(signed.at).toISOString() });
+}
+
+async function policyNow({ db }: LedgerDatabase, content: string): Promise<string | undefined> {
+  const sealed = JSON.parse(content) as Record<'namespace' | 'taskQueue' | 'worker' | 'at', string> & {
+    digest: string | null;
+    rules?: string | null;
+  };
+  const rows = await db
+    .selectFrom('policy_log')
+    .select(['digest', 'rules', 'worker'])
+    .where('namespace', '=', sealed.namespace)
+    .where('task_queue', '=', sealed.taskQueue)
+    .where('at', '=', sealed.at)
+    .execute();
+  // Two workers that start at the same moment may write the same change.
+  const row = rows.find(({ digest, worker }) => digest === sealed.digest && worker === sealed.worker);
+  return row && canonicalJson({ ...sealed, ...(sealed.rules !== undefined && { rules: digestOfRules(row.rules) }) });
+}
+
+/** Returns the digest of the rules of a policy as a leaf has it. */
+export function digestOfRules(rules: string | null): string | null {
+  return rules === null ? null : createHash('sha256').update(rules).digest('hex');
+}
+
+/** Sweeps that were sealed before the log existed must have their root still. */
+async function startNow({ db }: LedgerDatabase, content: string): Promise<string> {
+  const sealed = JSON.parse(content) as Record<string, CanonicalValue> & { sweeps: [string, string | null][] };
+  const sweeps: [string, string | null][] = [];
+  for (const [sweepId, root] of sealed.sweeps) {
+    const query = db.selectFrom('sweeps').select('merkle_root').where('sweep_id', '=', sweepId);
+    const row = await query.executeTakeFirst();
+    sweeps.push([sweepId, root === null && row !== undefined ? null : (row?.merkle_root ?? 'missing')]);
+  }
+  return canonicalJson({ ...sealed, sweeps });
 }

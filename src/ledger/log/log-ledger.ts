@@ -1,5 +1,7 @@
 import type { RunReceipt } from './contents';
 import type { LeafKind } from './leaf-kind';
+import type { RowOutside } from './outside';
+import type { Purged } from './purge-runs';
 
 /** A checkpoint of the log as stored. */
 export interface Checkpoint {
@@ -52,8 +54,11 @@ export interface LogLedger {
   /**
    * Adds what is queued to the log, and writes a checkpoint if the log has grown, the keys have changed, or the last
    * checkpoint is older than an hour. Safe in any number of processes; may be repeated.
+   *
+   * @param options.parts Whether running sweeps get a leaf for what they have recorded so far although they got one less
+   * than ten minutes ago.
    */
-  seal(): Promise<SealedLog>;
+  seal(options?: { parts?: boolean }): Promise<SealedLog>;
   /** Returns the name of the log, its size and root (in hex), and the verifier keys of this process. */
   state(): Promise<{ origin: string; size: number; root: string; keys: readonly string[]; queued: boolean }>;
   /** Returns the latest checkpoint, or undefined if there is none. */
@@ -75,6 +80,16 @@ export interface LogLedger {
    * the content.
    */
   contentNow(leaf: LogContent): Promise<string | undefined>;
+  /** Returns rows that no leaf is about and that are not queued either, and holds that are not as the log says. */
+  findOutside(): Promise<RowOutside[]>;
+  /** Returns whose receipts were purged, as the log says. */
+  readPurged(): Promise<Purged>;
+  /**
+   * Deletes the receipts and the compensation log of runs and calls that ended before this time (ISO 8601). Their leaves
+   * stay, and the log says that they were purged.
+   * @returns How many runs were purged, and whether there may be more.
+   */
+  purgeRuns(purge: { before: string }): Promise<{ runs: number; more: boolean }>;
   /** Returns leaves from a place on, at most `limit`. */
   readLeaves(page: { from: number; limit: number }): Promise<LogLeaf[]>;
 }

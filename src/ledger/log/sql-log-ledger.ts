@@ -8,6 +8,9 @@ import type { LedgerDatabase } from '../tables';
 import { coveringCheckpoint, latestCheckpoint, writeCheckpoint } from './checkpoints';
 import { contentNow, readCoveredReceipts } from './contents';
 import type { LogLeaf, LogLedger } from './log-ledger';
+import { findOutside } from './outside';
+import { partNow, queueParts } from './parts';
+import { purgeRuns, readPurged } from './purge-runs';
 import type { SealKeys } from './seal-key';
 import { numberQueue, readLogState } from './sealer';
 
@@ -29,7 +32,8 @@ export function createSqlLogLedger(
     inTime(() => readPage(database, from, limit));
   const hashes = (size: number): Promise<Uint8Array> => readHashes(readLeaves, size);
   return {
-    async seal() {
+    async seal({ parts = false } = {}) {
+      await queueParts(database, { now: parts, inTime });
       const { origin } = await inTime(() => readLogState(database));
       const identity = { origin, keys: keys.verifierKeys(origin) };
       let added = 0;
@@ -69,7 +73,11 @@ export function createSqlLogLedger(
       return consistencyProof(sha256, await hashes(to), { from, to }).map(hex);
     },
     readCovered: (content) => inTime(() => readCoveredReceipts(database, content)),
-    contentNow: (leaf) => inTime(() => contentNow(database, leaf)),
+    contentNow: (leaf) =>
+      leaf.kind === 'part' ? partNow(database, leaf, inTime) : inTime(() => contentNow(database, leaf)),
+    findOutside: () => findOutside(database, { inTime }),
+    readPurged: () => inTime(() => readPurged(database)),
+    purgeRuns: ({ before }) => purgeRuns(database, { before, inTime }),
     readLeaves,
   };
 }
@@ -78,14 +86,14 @@ async function readPage({ db }: LedgerDatabase, from: number, limit: number): Pr
   const rows = await db
     .selectFrom('log_leaves')
     .leftJoin('log_contents', 'log_contents.number', 'log_leaves.number')
-    .select(['log_leaves.number', 'log_leaves.kind', 'leaf', 'ref', 'content'])
+    .select(['log_leaves.number', 'log_leaves.kind', 'log_contents.kind as filedAs', 'leaf', 'ref', 'content'])
     .where('log_leaves.number', '>=', from)
     .orderBy('log_leaves.number')
     .limit(limit)
     .execute();
-  return rows.map(({ number, kind, leaf, ref, content }) => ({
+  return rows.map(({ number, kind, filedAs, leaf, ref, content }) => ({
     number: Number(number),
-    kind,
+    kind: filedAs ?? kind,
     leaf,
     ...(ref !== null && { ref }),
     ...(content !== null && { content }),

@@ -17,6 +17,7 @@ import { logMigration } from './0017-log';
 import { policyMigration } from './0018-policy';
 import { rowLabelsMigration } from './0019-row-labels';
 import { approvalsMigration } from './0020-approvals';
+import { evidenceMigration } from './0022-evidence';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -40,4 +41,5 @@ export const migrations: readonly Migration[] = [
   policyMigration,
   rowLabelsMigration,
   approvalsMigration,
+  evidenceMigration,
 ];

@@ -4,9 +4,11 @@ import { canonicalJson } from '../../policy/canonical-json';
 import type { CanonicalValue } from '../../policy/canonical-json';
 import { leafHash } from '../../policy/merkle';
 import type { OutcomeCounts, SweepStatus } from '../../policy/sweep-result';
+import { environmentText, planDigest } from '../../operator-policy/approval';
 import { readLogState } from '../log/sealer';
 import type { Tables } from '../tables';
 import { storable } from '../values';
+import { readApprovals } from './approvals';
 import { environmentsOf } from './environments';
 import { sha256 } from './leaf';
 import { snapshotDigest } from './snapshot-digest';
@@ -30,6 +32,7 @@ export async function headOf(context: SweepContext, sweepId: string, end: SweepE
     context.db.selectFrom('sweeps').selectAll().where('sweep_id', '=', storable(sweepId)).executeTakeFirstOrThrow(),
   );
   const { reason, dryRun, request } = requestOf(row);
+  const approvals = await context.inTime(() => signedApprovals(context, row));
   return {
     v: 1,
     kind: 'sweep',
@@ -41,6 +44,7 @@ export async function headOf(context: SweepContext, sweepId: string, end: SweepE
     providers: providersOf(row.steps_plan),
     plan: digestOf(row.plan),
     steps: digestOf(row.steps_plan),
+    policy: row.policy_digest,
     dryRun,
     source: {
       users: row.total,
@@ -53,6 +57,7 @@ export async function headOf(context: SweepContext, sweepId: string, end: SweepE
     request,
     approvedBy: row.approved_by,
     approvedAt: row.approved_at === null ? null : new Date(row.approved_at).toISOString(),
+    ...(approvals && { approvals }),
     startedAt: new Date(row.created_at).toISOString(),
     endedAt: new Date().toISOString(),
     status: end?.status ?? null,
@@ -89,6 +94,22 @@ function providersOf(stepsPlan: string | null): string[] | null {
   if (stepsPlan === null) return null;
   const { tasks = {} } = JSON.parse(stepsPlan) as { tasks?: Record<string, unknown> };
   return [...new Set(Object.keys(tasks).map((task) => task.split('.', 1)[0] ?? ''))].sort();
+}
+
+/** Returns the signatures of a sweep that needed some, with the digests that they are over; see docs/policy.md. */
+async function signedApprovals(
+  context: SweepContext,
+  row: Selectable<Tables['sweeps']>,
+): Promise<HeadFields | undefined> {
+  if (row.snapshot_digest === null) return undefined;
+  const given = await readApprovals(context, row.sweep_id);
+  const { plan, steps_plan: stepsPlan } = row;
+  return {
+    snapshot: row.snapshot_digest,
+    plan: planDigest({ ...(plan !== null && { plan }), ...(stepsPlan !== null && { stepsPlan }) }),
+    environment: environmentText(environmentsOf(row)),
+    signed: given.map(({ approver, signature }) => ({ by: approver, signature })),
+  };
 }
 
 function digestOf(text: string | null): string | null {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { WORST_FIRST, outcomeOfRank, rankOf } from '../../policy/worst-outcome';
 import type { Outcome } from '../../policy/outcome';
+import type { OutcomeCounts } from '../../policy/sweep-result';
 import type { SubjectHistory } from '../ledger';
 import { isOneOf, requireHashes } from '../values';
 import { numberOf, withKey } from './sweep-context';
@@ -27,7 +28,21 @@ export async function count(
     if (state === 'done') counts[outcomeOfRank(worst ?? 0)] += Number(users);
     else counts[state === 'bulk' ? 'waitingForBulk' : state] += Number(users);
   }
-  return counts;
+  return counts.total === 0 && range === undefined
+    ? { ...counts, ...(await countsOfPurged(context, sweepId)) }
+    : counts;
+}
+
+/** Of a purged sweep, its head knows how its users ended. */
+async function countsOfPurged(context: SweepContext, sweepId: string): Promise<Partial<SweepCounts>> {
+  const row = await context.db
+    .selectFrom('sweeps')
+    .select('head')
+    .where('number', '=', await numberOf(context, sweepId))
+    .where('purged_at', 'is not', null)
+    .executeTakeFirst();
+  const { counts } = JSON.parse(row?.head ?? '{}') as { counts?: OutcomeCounts | null };
+  return counts ?? {};
 }
 
 /** See `SweepLedger.countFailed`. The condition matches libSQL's index `targets_failed`. */

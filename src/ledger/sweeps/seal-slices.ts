@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { leafOf, sealedColumns, sealedFields } from './leaf';
+import { MerkleTree } from '../../policy/merkle';
+import { leafOf, sealedColumns, sealedFields, sha256 } from './leaf';
 import type { SealableRow, SealedField } from './leaf';
 import { storable } from '../values';
 import { numberOf } from './sweep-context';
@@ -32,6 +33,8 @@ export interface SealSlice {
 /** Maximum number of rows in memory, unless a single user has more. */
 const SLICE_ROWS = 2_000;
 
+const HASH_BYTES = 32;
+
 /**
  * Reads a sweep's receipts and stored leaves in slices, both up to the same user. The tree is ordered by user, and per
  * user by leaf hash, which all databases sort equally.
@@ -48,6 +51,29 @@ export async function* sealSlices(context: SweepContext, sweepId: string): Async
     };
     after = upTo;
   } while (after !== null);
+}
+
+/** Returns the tree of the hashes that the purge of a sweep has kept; empty for one that was not purged. */
+export async function purgedTree(context: SweepContext, sweepId: string): Promise<MerkleTree> {
+  const sweep = await context.inTime(() => numberOf(context, sweepId));
+  const tree = new MerkleTree(sha256);
+  for (let next = -1; ;) {
+    const after = next;
+    const row = await context.inTime(() =>
+      context.db
+        .selectFrom('purged_hashes')
+        .select(['part', 'hashes'])
+        .where('sweep', '=', sweep)
+        .where('part', '>', after)
+        .orderBy('part')
+        .limit(1)
+        .executeTakeFirst(),
+    );
+    if (row === undefined) return tree;
+    const hashes = Buffer.from(row.hashes, 'base64url');
+    for (let at = 0; at < hashes.length; at += HASH_BYTES) tree.add(hashes.subarray(at, at + HASH_BYTES));
+    next = row.part;
+  }
 }
 
 /** See `SweepLedger.readSealed`. */

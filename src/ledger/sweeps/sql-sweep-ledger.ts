@@ -6,6 +6,7 @@ import { addApproval, readApprovals, requireApproval } from './approvals';
 import { handBackBulk, notePerhapsSent, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';
 import { count, countFailed, isOpen, makeDue, readHistories, readUnfinished, readUser } from './progress';
+import { listPurgeable, purgeReceipts } from './purge-receipts';
 import { purge, release, releaseUntouchedSince } from './purge';
 import { proveAll } from './prove-all';
 import { listEndedUnderFirstKey, rekey } from './rekey';
@@ -106,6 +107,8 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     prove: (given) => prove(context, given),
     proveAll: (given) => proveAll(context, given),
     purge: (given) => purge(context, given),
+    listPurgeable: short(listPurgeable),
+    purgeReceipts: (given) => purgeReceipts(context, given),
     rekey: (given) => rekey(context, given),
     listEndedUnderFirstKey: short(listEndedUnderFirstKey),
     release: (sweepId) => release(context, sweepId),

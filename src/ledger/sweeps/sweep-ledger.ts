@@ -315,6 +315,14 @@ export interface SweepLedger {
   listEndedUnderFirstKey(endedBefore: string): Promise<string[]>;
   /** Destroys the sweep's key, so that its IDs can never be read again. Receipts and counts are kept. */
   release(sweepId: string): Promise<void>;
+  /** Returns sealed sweeps that ended before this time (ISO 8601) and whose receipts are still there, oldest first. */
+  listPurgeable(purge: { before: string }): Promise<string[]>;
+  /**
+   * Deletes, in slices, the receipts of a sweep that ended before this time, and what is stored for each of its users.
+   * The hashes of the receipts stay, so that the root can be computed; the log says that the sweep was purged.
+   * @throws SweepConflictError for a sweep that ended later, has no head, or has other receipts than were sealed.
+   */
+  purgeReceipts(purge: { sweepId: string; before: string; onProgress?: (users: number) => void }): Promise<void>;
   /**
    * Releases every sweep without activity since this time (ISO 8601), ended or abandoned: it was created before, and no
    * user was opened since. Returns their IDs.

@@ -182,6 +182,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     ...(row.merkle_root !== null && { merkleRoot: row.merkle_root }),
     ...(row.head !== null && { head: row.head }),
     ...(row.leaves !== null && { leaves: row.leaves }),
+    ...(row.purged_at !== null && { purgedAt: new Date(row.purged_at).toISOString() }),
     createdAt: new Date(row.created_at).toISOString(),
     ...(row.ended_at !== null && { endedAt: new Date(row.ended_at).toISOString() }),
   };

@@ -1,8 +1,7 @@
-import { MerkleTree } from '../../policy/merkle';
+import type { MerkleTree } from '../../policy/merkle';
 import { rootOfHead, storedHeadWithReceipts } from './head';
-import { sha256 } from './leaf';
 import { requireSeal } from './seal';
-import { identityOf, sealSlices } from './seal-slices';
+import { identityOf, purgedTree, sealSlices } from './seal-slices';
 import type { SealSlice } from './seal-slices';
 import type { SweepContext } from './sweep-context';
 import type { Difference, Verification } from './sweep-types';
@@ -15,8 +14,10 @@ export async function verify(
   given: { sweepId: string; expectedRoot?: string; onProgress?: (receipts: number) => void },
 ): Promise<Verification> {
   const { merkleRoot: sealedRoot, head } = await context.inTime(() => requireSeal(context, given.sweepId));
-  const found = new MerkleTree(sha256);
-  const kept = new MerkleTree(sha256);
+  // Of purged receipts only the hashes are left; they come before those that a purge has not reached yet.
+  const found = await purgedTree(context, given.sweepId);
+  const kept = await purgedTree(context, given.sweepId);
+  const purged = found.count;
   const differences: Difference[] = [];
   let differenceCount = 0;
   for await (const slice of sealSlices(context, given.sweepId)) {
@@ -31,7 +32,8 @@ export async function verify(
   const keptRoot = rootOver(head, kept);
   const expected = given.expectedRoot?.toLowerCase() ?? sealedRoot;
   const ok = root === expected && root === sealedRoot && root === keptRoot && differenceCount === 0;
-  return { ok, root, sealedRoot, keptRoot, receipts: found.count, differences, differenceCount };
+  const receipts = found.count - purged;
+  return { ok, root, sealedRoot, keptRoot, receipts, ...(purged > 0 && { purged }), differences, differenceCount };
 }
 
 /** Returns the root of a sweep in hex, with these receipts under its head. Earlier versions sealed without a head. */

@@ -75,8 +75,9 @@ export async function writeBundle(io: Io, given: WriteBundle): Promise<ExitCode>
   });
 }
 
-async function wholeSweep({ ledger }: OpenedLedger, { sweepId, status, head }: SweepRow): Promise<BundleSection> {
-  if (head !== undefined) return sectionOfSweep(ledger, { sweepId, head });
+async function wholeSweep({ ledger }: OpenedLedger, row: SweepRow): Promise<BundleSection> {
+  const { sweepId, status, head } = row;
+  if (head !== undefined) return sectionOfSweep(ledger, { ...row, head });
   throw new CommandFailure(
     'Conflict',
     `The sweep ${printable(sweepId)} is not sealed yet (${status}); it is sealed when it ends.`,

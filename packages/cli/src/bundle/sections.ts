@@ -28,11 +28,13 @@ const USERS_AT_ONCE = 1_000;
 /** Returns the section of a sealed sweep with all its receipts, or with those of some users. */
 export async function sectionOfSweep(
   { sweeps, log }: Pick<OpenedLedger, 'sweeps' | 'log'>,
-  { sweepId, head }: { sweepId: string; head: string },
+  { sweepId, head, purgedAt }: Pick<SweepRow, 'sweepId' | 'purgedAt'> & { head: string },
   seqs?: readonly number[],
 ): Promise<BundleSection> {
   const leaves = await log.find({ kind: 'sweep', ref: sweepId });
   const number = leaves.find(({ content }) => content === head)?.number;
+  // Only hashes are left of them.
+  if (purgedAt !== undefined) return { head, number, receipts: [] };
   return { head, number, receipts: seqs ? proofsOf(sweeps, sweepId, seqs) : sweeps.proveAll({ sweepId }) };
 }
 

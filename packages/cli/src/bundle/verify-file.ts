@@ -1,6 +1,7 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { rawPublicKey } from 'temporal-http-tasks/internal/ledger/log/seal-key';
 import { parseKey } from '@temporal-http-tasks/evidence/internal/verifier/checkpoint';
 import { verifyBundle } from '@temporal-http-tasks/evidence/internal/verifier/verify-bundle';
@@ -14,10 +15,12 @@ import { paint, print, printJson, printable, say } from '../terminal/output';
 import { count } from '../sweep/reading-report';
 import { printTable } from '../terminal/table';
 import { nodeCrypto } from './node-crypto';
+import { checkTimestamps, timestampWords } from './timestamp';
+import type { GivenTimestamps, TimestampResult } from './timestamp';
 import { readCheckpointFile } from './write-bundle';
 
 /** A bundle to verify, with what is known from outside it. */
-export interface VerifyFile {
+export interface VerifyFile extends GivenTimestamps {
   file: string;
   roots: readonly string[];
   /** Files with checkpoints that were kept. */
@@ -64,9 +67,16 @@ export async function verifyFile(io: Io, given: VerifyFile): Promise<ExitCode> {
   const keys = await Promise.all(given.keys.map((key) => toVerifierKey(key, origin)));
   const checkpoints = await Promise.all(given.checkpoints.map((name) => readCheckpointFile(name, 'checkpoint')));
   const chunks = createReadStream(file, 'utf8') as AsyncIterable<string>;
-  const verification = await verifyBundle(chunks, nodeCrypto, { roots, checkpoints, keys });
-  if (json) printJson(io, { ...summaryOf(verification), ...verification });
-  else printVerification(io, verification);
+  const found = await verifyBundle(chunks, nodeCrypto, { roots, checkpoints, keys });
+  const stamps =
+    given.timestamps.length === 0 ? [] : await checkTimestamps(given, await checkpointsIn(file, checkpoints));
+  const verification = withTimestamps(found, stamps);
+  const timestamps = stamps.filter((stamp) => !('problem' in stamp));
+  if (json) printJson(io, { ...summaryOf(verification), ...verification, ...(stamps.length > 0 && { timestamps }) });
+  else {
+    printVerification(io, verification);
+    for (const words of timestampWords(stamps)) print(io, `Stamped:    ${printable(words)}`);
+  }
   if (!verification.anchored && verification.differenceCount === 0 && checkpoints.length > 0)
     say(
       io,
@@ -79,6 +89,31 @@ export async function verifyFile(io: Io, given: VerifyFile): Promise<ExitCode> {
     );
   if (verification.ok) return 0;
   return verification.differenceCount > 0 ? 1 : 3;
+}
+
+/** Timestamps that prove nothing are differences of the file as a whole. */
+function withTimestamps(found: EvidenceVerification, stamps: readonly TimestampResult[]): EvidenceVerification {
+  const wrong = stamps.flatMap((stamp) =>
+    'problem' in stamp ? [{ line: 0, field: 'timestamp', problem: `${stamp.file}: ${stamp.problem}` }] : [],
+  );
+  if (wrong.length === 0) return found;
+  const differences = [...found.differences, ...wrong];
+  return { ...found, ok: false, differences, differenceCount: found.differenceCount + wrong.length };
+}
+
+/** Returns the checkpoints in the headers of a bundle, and those that were given. */
+async function checkpointsIn(file: string, given: readonly string[]): Promise<string[]> {
+  const texts = [...given];
+  for await (const line of createInterface({ input: createReadStream(file, 'utf8') })) {
+    if (!line.startsWith('{"bundle":')) continue;
+    try {
+      const { checkpoint } = JSON.parse(line) as { checkpoint?: unknown };
+      if (typeof checkpoint === 'string') texts.push(checkpoint);
+    } catch {
+      // The verification has named the line.
+    }
+  }
+  return texts;
 }
 
 /** What is asked most, at the top of the document. */
@@ -136,6 +171,8 @@ const SHOWN = [
   ['reason', 'Reason'],
   ['request', 'Request'],
   ['approvedBy', 'Approved by'],
+  ['approvals', 'Signatures'],
+  ['policy', 'Policy'],
   ['startedAt', 'Started'],
   ['endedAt', 'Ended'],
   ['status', 'Status'],

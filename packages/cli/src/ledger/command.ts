@@ -1,6 +1,7 @@
 import { defineGroup, subcommand } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { withWorkersLedger } from './open-ledger';
+import { PURGE } from './purge';
 import type { ExitCode } from '../program/io';
 import { print, printJson } from '../terminal/output';
 
@@ -23,5 +24,5 @@ const MIGRATE = subcommand<CommonOptions>('migrate', {
 /** `http-tasks ledger …`: what is done to the ledger itself. */
 export const ledgerCommand = defineGroup(
   'The ledger that HTTP_TASKS_LEDGER_URL names. Workers and other commands migrate it too when their database user may.',
-  [MIGRATE],
+  [MIGRATE, PURGE],
 );

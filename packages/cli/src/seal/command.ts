@@ -37,11 +37,11 @@ const CHECKPOINT = subcommand<CommonOptions>('checkpoint', {
   summary: 'bring the log up to date and print its latest checkpoint',
   description:
     'The checkpoint is a signed note (C2SP): the name of the log, its size, its root, and signatures of HTTP_TASKS_SEAL_KEY, or the ' +
-    'line "unsigned". Keep it where the ledger cannot be rewritten from; verify --since compares the ledger with it later.',
+    'line "unsigned". It covers what running sweeps have recorded so far. Keep it where the ledger cannot be rewritten from; verify --since compares the ledger with it later.',
   examples: ['http-tasks seal checkpoint > kept.checkpoint', 'http-tasks verify --since kept.checkpoint'],
   run: async (io, { json }) =>
     withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
-      const { checkpoint } = await ledger.log.seal();
+      const { checkpoint } = await ledger.log.seal({ parts: true });
       const { origin, keys } = await ledger.log.state();
       if (json) printJson(io, { origin, keys, ...checkpoint });
       else printExactly(io, checkpoint.note);

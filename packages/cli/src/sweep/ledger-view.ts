@@ -1,3 +1,4 @@
+import { headWords, readHeadFacts } from '@temporal-http-tasks/evidence/internal/head-facts';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { needsAttention } from 'temporal-http-tasks/internal/attention/failed-steps';
 import type { SweepSummary } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
@@ -11,7 +12,7 @@ import type { OutcomeCounts, SweepResult } from 'temporal-http-tasks/internal/po
 import { withWorkersLedger } from '../ledger/open-ledger';
 import { inWords, localTime } from '../terminal/for-people';
 import type { ExitCode, Io } from '../program/io';
-import { paint, printJson, printLines, say } from '../terminal/output';
+import { paint, print, printJson, printLines, printable, say } from '../terminal/output';
 import type { OutputFile } from '../terminal/output-file';
 import { printTable } from '../terminal/table';
 import { showFailedUsers } from './failed-users';
@@ -109,13 +110,20 @@ export interface ResultsOptions {
 /** Prints what became of the users of a sweep, as the ledger has it. */
 export async function showResults(io: Io, sweepId: string, options: ResultsOptions): Promise<ExitCode> {
   const { json = false, failed = false, file } = options;
-  return withWorkersLedger<ExitCode>(io, async ({ ledger: { sweeps } }) => {
+  return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
+    const { sweeps } = ledger;
     const row = await sweeps.read(sweepId);
     if (!row) throw new UnknownSweepError(sweepId);
+    const head = await readHeadFacts(ledger, row);
     const result = await readResult(sweeps, row);
     const failures = failuresIn(await sweeps.summarise({ sweepId }));
     const { redriveOf } = result;
-    const whole = { ...toDocument(result, row.report), ...(redriveOf !== undefined && { redriveOf }), failures };
+    const whole = {
+      ...toDocument(result, row.report),
+      ...(redriveOf !== undefined && { redriveOf }),
+      failures,
+      ...(head && { head }),
+    };
     if (failed) {
       await showFailedUsers(io, sweeps, { sweepId, json: json ? whole : undefined, file });
       return 0;
@@ -126,6 +134,12 @@ export async function showResults(io: Io, sweepId: string, options: ResultsOptio
     }
     printSweep(io, result, row.report);
     printFailures(io, failures);
+    if (head) {
+      printLines(io, '\nSealed');
+      for (const [name, value] of headWords(head)) print(io, printable(`${`${name}:`.padEnd(15)}${value}`));
+    }
+    if (row.purgedAt !== undefined)
+      print(io, `The receipts were purged at ${row.purgedAt}; their hashes are still there.`);
     sayNextSteps(io, result);
     return 0;
   });

@@ -10,6 +10,8 @@ interface VerifyOptions extends CommonOptions, TemporalOptions {
   since?: string;
   checkpoint?: string[];
   key?: string[];
+  timestamp?: string[];
+  tsa?: string[];
   part?: boolean;
 }
 
@@ -21,9 +23,10 @@ export const verifyCommand = defineCommand<VerifyOptions>({
     'was changed, added or removed, and every field that differs.',
     '\n\nverify --bundle FILE checks a file of http-tasks receipts ID --bundle FILE by itself, without ledger and Temporal, against',
     'what you know from elsewhere: --root (what the sweep returned), --checkpoint (one that you kept), --key (the public key of the',
-    'log, or of a witness). A bundle with fewer receipts than were sealed verifies, with complete: false.',
+    'log, or of a witness). --timestamp says when a checkpoint existed, by an authority that --tsa vouches for. A bundle with fewer receipts than were sealed verifies, with complete: false.',
     '\n\nverify --since FILE compares the ledger with a checkpoint that you kept: the log was only appended to, and every row is',
-    'what the log says.',
+    'what the log says. What was added past the log, removed or backdated is named; what was purged is counted, and reported where',
+    'HTTP_TASKS_RECEIPTS_DAYS says that it should still be there.',
     '\n\nExit codes: 0 nothing differs from what is known outside the evidence (ok: true, anchored: true); 1 something differs, and',
     'is named; 3 not verifiable: nothing outside the evidence confirms it.',
   ].join(' '),
@@ -39,6 +42,8 @@ export const verifyCommand = defineCommand<VerifyOptions>({
     literalOption('--bundle <file>', 'check this file by itself'),
     repeatedOption('--checkpoint <file>', 'with --bundle: a checkpoint that you kept'),
     repeatedOption('--key <key>', 'with --bundle or --since: a public key of the log or of a witness, or its file'),
+    repeatedOption('--timestamp <file>', 'with --bundle or --since: a timestamp of the checkpoint (RFC 3161, .tsr)'),
+    repeatedOption('--tsa <file>', 'with --timestamp: certificates in PEM that vouch for the timestamping authority'),
     literalOption('--since <file>', 'compare the whole ledger with this checkpoint'),
     flag('--part', 'with --bundle of version 0.1.0: the file is a part on purpose, so receipts may be missing'),
     TEMPORAL_OPTIONS,
@@ -46,15 +51,17 @@ export const verifyCommand = defineCommand<VerifyOptions>({
   run: async (io, options, [sweepId]) => {
     const { bundle: file, since, part = false, json = false } = options;
     const roots = (options.root ?? []).map(readRoot);
-    const { key: keys = [], checkpoint: checkpoints = [] } = options;
+    const { key: keys = [], checkpoint: checkpoints = [], timestamp: timestamps = [], tsa: authorities = [] } = options;
     refuseMixed(options, sweepId);
-    if (since !== undefined) return (await import('../bundle/verify-log.js')).verifyLog(io, { since, keys, json });
+    if (since !== undefined)
+      return (await import('../bundle/verify-log.js')).verifyLog(io, { since, keys, timestamps, authorities, json });
     const { verifyFirstFile, verifySweep } = await import('./run.js');
     if (file === undefined)
       return verifySweep(io, { sweepId: sweepId ?? '', expectedRoot: roots[0], json, temporal: options });
     const { bundleVersion, verifyFile } = await import('../bundle/verify-file.js');
-    if ((await bundleVersion(file)) === 2) return verifyFile(io, { file, roots, checkpoints, keys, json });
-    if (keys.length + checkpoints.length > 0)
+    if ((await bundleVersion(file)) === 2)
+      return verifyFile(io, { file, roots, checkpoints, keys, timestamps, authorities, json });
+    if (keys.length + checkpoints.length + timestamps.length > 0)
       throw new Refusal('Usage', 'A bundle of version 0.1.0 has no checkpoint; only --root can confirm it.', 'bundle');
     return verifyFirstFile(io, { file, expectedRoot: roots[0], part, json });
   },
@@ -62,7 +69,7 @@ export const verifyCommand = defineCommand<VerifyOptions>({
 
 /** @throws Refusal for options that do not go together. */
 function refuseMixed(
-  { bundle, since, part, root = [], checkpoint, key }: VerifyOptions,
+  { bundle, since, part, root = [], checkpoint, key, timestamp, tsa }: VerifyOptions,
   sweepId: string | undefined,
 ): void {
   const refuse = (message: string, field: string): never => {
@@ -76,6 +83,9 @@ function refuseMixed(
   if (part && bundle === undefined) refuse('--part is for a file that --bundle names.', 'part');
   if (checkpoint && bundle === undefined) refuse('--checkpoint is for a file that --bundle names.', 'checkpoint');
   if (key && bundle === undefined && since === undefined) refuse('--key is for --bundle and --since.', 'key');
+  if (timestamp && bundle === undefined && since === undefined)
+    refuse('--timestamp is for --bundle and --since.', 'timestamp');
+  if (tsa && !timestamp) refuse('--tsa is for the file that --timestamp names.', 'tsa');
   if (since !== undefined && root.length > 0) refuse('Give --root or --since, not both.', 'root');
   if (sweepId !== undefined && root.length > 1) refuse('--root is given twice; give it once.', 'root');
 }

@@ -74,6 +74,13 @@ function compareResult(
   }
 }
 
+/** What in a sweep's row and in its users contradicts its head. */
+export function headDifferences(row: SweepRow, counts: SweepCounts): FieldDifference[] {
+  const found = new Differences();
+  compareHead(found, row, counts);
+  return found.list;
+}
+
 /** Compares the row with the head, which is confirmed with the root. */
 function compareHead(found: Differences, row: SweepRow, counts: SweepCounts): void {
   if (row.head === undefined) return;
@@ -91,6 +98,7 @@ function compareHead(found: Differences, row: SweepRow, counts: SweepCounts): vo
   compare('approvedBy', row.approvedBy, head['approvedBy']);
   compare('approvedAt', row.approvedAt, head['approvedAt']);
   compare('createdAt', row.createdAt, head['startedAt']);
+  compare('policyDigest', row.policyDigest, head['policy']);
   compare('plan', digestOf(row.plan), head['plan']);
   compare('stepsPlan', digestOf(row.stepsPlan), head['steps']);
   // A seal that was made without the worker's end of the sweep has neither.

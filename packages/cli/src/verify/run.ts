@@ -116,7 +116,7 @@ function assess({ row, counts, found, result, ofRuns, root, given }: Found): Swe
   const ofRow = rowDifferences({
     row,
     counts,
-    receipts: found.receipts,
+    receipts: found.receipts + (found.purged ?? 0),
     root: found.root,
     expectedRoot,
     result,
@@ -148,8 +148,18 @@ const SOURCES: Record<ComparedWith, string> = {
 };
 
 function printVerification(io: Io, verification: SweepVerification): void {
-  const { differences, differenceCount, receipts, root, sealedRoot, keptRoot, expectedRoot, comparedWith, notProven } =
-    verification;
+  const {
+    differences,
+    differenceCount,
+    receipts,
+    purged,
+    root,
+    sealedRoot,
+    keptRoot,
+    expectedRoot,
+    comparedWith,
+    notProven,
+  } = verification;
   const rows = differences.map((one) =>
     one.kind === 'sweep'
       ? [one.kind, '', one.field, `${one.found}, not ${one.expected}`]
@@ -157,6 +167,7 @@ function printVerification(io: Io, verification: SweepVerification): void {
   );
   printDifferences(io, ['What', 'User (seq)', 'Step or field', 'Receipt or value'], rows, differenceCount);
   print(io, `Receipts:       ${count(receipts)}`);
+  if (purged !== undefined) print(io, `Purged:         ${count(purged)}, of which only the hashes are left`);
   print(io, `Computed root:  ${root}`);
   print(io, `Expected root:  ${expectedRoot} (${SOURCES[comparedWith]})`);
   if (sealedRoot !== expectedRoot) print(io, `Root in the ledger: ${sealedRoot}`);

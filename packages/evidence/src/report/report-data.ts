@@ -4,6 +4,8 @@ import type { SweepSummary, UsersWithOutcome } from 'temporal-http-tasks/interna
 import type { RowLabel, SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { packageVersion } from 'temporal-http-tasks/internal/package-version';
+import { readHeadFacts } from '../head-facts';
+import type { HeadFacts, HeadLedger } from '../head-facts';
 import { rateSentence, sweepRateSentence } from '../rate-words';
 
 /** Users who need a person in the report, at most; all of them stand in the CSV. */
@@ -22,6 +24,8 @@ export interface ReportData {
   labels: ReadonlyMap<number, RowLabel>;
   /** Which limits its calls have, or had until its end. */
   limits: readonly string[];
+  /** What is sealed besides the receipts; absent until then. */
+  head?: HeadFacts;
   /** ISO 8601, UTC. */
   madeAt: string;
   /** The package's. */
@@ -29,18 +33,20 @@ export interface ReportData {
 }
 
 /** What a report is read from. */
-export type ReportLedger = {
+export type ReportLedger = HeadLedger & {
   readonly sweeps: SweepLedger;
   readonly rates: Pick<RateLedger, 'readRates' | 'readSweepRates'>;
 };
 
 /** Reads a report's data out of the ledger; a million users take some seconds. */
 export async function readReportData(
-  { sweeps, rates }: ReportLedger,
+  ledger: ReportLedger,
   sweep: SweepRow,
   onProgress: (users: number) => void,
 ): Promise<ReportData> {
+  const { sweeps, rates } = ledger;
   const { sweepId } = sweep;
+  const head = await readHeadFacts(ledger, sweep);
   const counts = await sweeps.count(sweepId);
   const summary = await sweeps.summarise({ sweepId, onProgress });
   // A sweep that has found nobody and still completed was told that this is fine.
@@ -57,6 +63,7 @@ export async function readReportData(
     users,
     labels,
     limits,
+    ...(head && { head }),
     madeAt: new Date().toISOString(),
     version: packageVersion(),
   };

@@ -1,11 +1,12 @@
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { headWords } from '../head-facts';
 import { html } from './markup';
 import type { Markup } from './markup';
 import type { ReportData } from './report-data';
-import { counted } from './words';
+import { counted, moment } from './words';
 
 /** How anybody can check that the receipts are those of the sweep, and where a person signs for having done so. */
-export function sealSection({ sweep, summary: { groups } }: ReportData): Markup {
+export function sealSection({ sweep, head, summary: { groups } }: ReportData): Markup {
   const id = quoted(sweep.sweepId);
   const { merkleRoot, leaves = 0 } = sweep;
   const receipts = groups.reduce((sum, group) => sum + group.receipts, 0);
@@ -17,10 +18,23 @@ export function sealSection({ sweep, summary: { groups } }: ReportData): Markup 
 <p>At its end the sweep sealed ${counted(leaves, 'receipt')} under one Merkle root. Whoever changes, adds or takes away a receipt afterwards changes the root.</p>
 <p class="root"><code>${merkleRoot}</code></p>
 ${
-  receipts !== leaves &&
-  html`<p><strong>The ledger has ${counted(receipts, 'receipt')} of this sweep now, so this report is not about what was sealed. <code>http-tasks verify ${id}</code> names what differs.</strong></p>
+  head &&
+  html`<dl class="facts">
+${headWords(head).map(
+  ([name, value]) => html`<div class="long"><dt>${name}</dt><dd>${value}</dd></div>
+`,
+)}</dl>
 `
-}<ol>
+}${
+    sweep.purgedAt !== undefined &&
+    html`<p>The receipts were purged at ${moment(sweep.purgedAt)}, after they had been kept long enough. Their hashes are still there.</p>
+`
+  }${
+    receipts !== leaves &&
+    sweep.purgedAt === undefined &&
+    html`<p><strong>The ledger has ${counted(receipts, 'receipt')} of this sweep now, so this report is not about what was sealed. <code>http-tasks verify ${id}</code> names what differs.</strong></p>
+`
+  }<ol>
 <li>Compare it with <code>merkleRoot</code> in the result of the workflow <code>${sweep.sweepId}</code> at Temporal, which is kept apart from the ledger.</li>
 <li><code>http-tasks verify ${id}</code> recomputes it from the receipts, compares it with that result, and names every one that differs. Without the result it needs <code>--root</code>, the root that you kept outside the ledger, and otherwise ends with exit code 3: not verifiable.</li>
 <li><code>http-tasks receipts ${id} --bundle receipts.jsonl</code> writes the receipts with their proofs, which can be checked without the ledger.</li>

@@ -185,14 +185,21 @@ class BundleCheck {
     for (const key of wrong) this.#differs('signature', `is not one of ${key}`);
     if (own.length > 0 && !own.some((key) => signedBy.includes(key)))
       this.#differs('signature', 'of a key that the head names is missing');
-    if (keys.some((key) => signedBy.includes(key))) anchoredBy.push('key');
-    else if (keys.length > 0) this.#differs('signature', 'of a given key is missing');
+    // A witness may have signed the checkpoint that was given, instead of the one in the file.
+    const witnesses = new Set(signedBy);
     for (const kept of checkpoints.map(parseCheckpoint)) {
       if (kept?.origin !== origin) this.#differs('checkpoint', 'is of another log than the given one');
       else if (kept.size === size && kept.root !== root)
         this.#differs('checkpoint', 'has another root than the given one');
-      else if (kept.size === size) anchoredBy.push('checkpoint');
+      else if (kept.size === size) {
+        anchoredBy.push('checkpoint');
+        const signed = await checkSignatures(this.crypto, kept, keys);
+        for (const key of signed.wrong) this.#differs('signature', `of the given checkpoint is not one of ${key}`);
+        for (const key of signed.signedBy) witnesses.add(key);
+      }
     }
+    if (keys.some((key) => witnesses.has(key))) anchoredBy.push('key');
+    else if (keys.length > 0) this.#differs('signature', 'of a given key is missing');
     return { checkpoint: { origin, size, root, ...(time !== undefined && { time }), index, signedBy } };
   }
 
