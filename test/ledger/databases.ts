@@ -49,11 +49,18 @@ export async function copyOf(url: string): Promise<string> {
 
 /** Runs statements as someone who may do everything in the database: no trigger notices. */
 export async function runPastGuards(url: string, statements: readonly string[]): Promise<void> {
-  if (url.startsWith('file:')) {
-    const triggers = await runRaw(url, `select name from sqlite_master where type = 'trigger'`);
-    for (const { name } of triggers) await runRaw(url, `drop trigger ${String(name)}`);
-    for (const statement of statements) await runRaw(url, statement);
-  } else await runRaw(url, ['set session_replication_role = replica', ...statements].join(';\n'));
+  if (!url.startsWith('file:')) {
+    await runRaw(url, ['set session_replication_role = replica', ...statements].join(';\n'));
+    return;
+  }
+  const triggers = await runRaw(url, `select name from sqlite_master where type = 'trigger'`);
+  const database = new Database(url.slice('file:'.length));
+  try {
+    const dropped = triggers.map(({ name }) => `drop trigger ${String(name)}`);
+    database.exec(['begin', ...dropped, ...statements, 'commit'].join(';\n'));
+  } finally {
+    database.close();
+  }
 }
 
 /** Opens a ledger that is closed after the test file. */
