@@ -229,12 +229,8 @@ interface LogStateTable {
   parts_at: LaterInstant;
 }
 
-interface PurgedHashesTable {
-  sweep: number;
-  part: number;
-  /** Base64url of leaf hashes in the order of the sweep's tree. */
-  hashes: string;
-}
+/** Leaf hashes in base64url, in the order of the sweep's tree. */
+type PurgedHashesTable = Record<'sweep' | 'part', number> & { hashes: string };
 
 interface StopsTable {
   number: GeneratedAlways<number>;

@@ -79,7 +79,6 @@ export interface SweepRow {
   head?: string;
   /** How many receipts are sealed. */
   leaves?: number;
-  /** When its receipts were purged; absent while they are there. */
   purgedAt?: string;
   /** ISO 8601, UTC, like all times here. */
   createdAt: string;
@@ -379,7 +378,6 @@ export interface Verification {
   sealedRoot: string;
   /** In hex, recomputed from the stored leaf hashes. If it differs from `sealedRoot`, those were changed as well. */
   keptRoot: string;
-  /** Receipts that are in the ledger. */
   receipts: number;
   /** Receipts of which only the hashes are left; absent if there are none. */
   purged?: number;
