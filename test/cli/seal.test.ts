@@ -101,7 +101,10 @@ describe.each(DATABASES)('a checkpoint that was kept outside of $name', ({ fresh
     await withoutGuards();
     await runRaw(url, `update hold_log set reason = 'no case' where hold_id = 'h'`);
     const { code, document } = await since();
-    expect({ code, differences: document.differences }).toMatchObject({ code: 1, differences: [{ kind: 'hold' }] });
+    expect({ code, differences: document.differences }).toMatchObject({
+      code: 1,
+      differences: [{ kind: 'hold' }, { kind: 'hold', ref: 'h' }],
+    });
   });
 
   it('finds a log that was emptied', async () => {
