@@ -16,12 +16,12 @@ import type { Effect, HttpTask } from '../tasks/define';
 import type { Settle } from '../tasks/settle';
 
 /**
- * How every task's activity is run. Temporal is the only layer that retries; which failures are final is the
- * activity's word. The heartbeat makes a dead worker known within seconds and carries a cancellation to the call; the
- * workflow waits for a cancelled call to end, so that an irreversible one already sent is still recorded.
+ * Options of every task's activity. Only Temporal retries; the activity decides which failures are final. The heartbeat
+ * reveals a dead worker within seconds and delivers a cancellation to the call. The workflow waits for a cancelled call
+ * to end, so that an irreversible call that was sent is still recorded.
  */
 export const TASK_ACTIVITY_OPTIONS = {
-  // Longer than the longest total time-out that a worker may be configured with (240 s).
+  // Longer than the longest total timeout that a worker may be configured with (240 s).
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -36,15 +36,13 @@ export interface TaskCall {
   input: unknown;
   context: StepContext;
   activityId: string;
-  /** Shown in the Temporal UI; never an id of a user. */
+  /** Shown in the Temporal UI; never contains a user's ID. */
   summary: string;
-  /** Temporal gives up retrying after this long. */
+  /** How long Temporal retries, in milliseconds. */
   withinMs: number;
 }
 
-/**
- * Runs a task's activity and answers what became of it. A final failure is an answer; a cancellation is thrown.
- */
+/** Runs a task's activity and returns its response or final failure. Throws only for a cancellation. */
 export async function callTask({ task, input, context, activityId, summary, withinMs }: TaskCall): Promise<CallAnswer> {
   const activity = proxyActivities<TaskActivities>(TASK_ACTIVITY_OPTIONS)[task.name];
   if (!activity) throw new Error(`No proxy for ${task.name}.`);
@@ -74,13 +72,13 @@ export interface CallableTask {
 /** Makes one call as an activity. */
 export type ActivityCall<Good> = (task: string, input: unknown, options: ActivityOptions) => Promise<Good>;
 
-/** A good response, or what takes its place: the lost call was carried out, as this read showed. */
+/** A good response, or what replaces it: the output of a lost call that was carried out, as this read showed. */
 export type Settled<Good> = { response: Good } | { output: unknown; shownBy: CallAnswer; look: string };
 
 /**
- * Runs a task's activity. A lost response is settled by the read that the task names, with durable timers in between.
+ * Runs a task's activity. A lost response is resolved by the read that the task names, with durable timers in between.
  *
- * @throws whatever the activity failed with; for a lost call that cannot be settled, its own failure.
+ * @throws the activity's failure; for a lost call that cannot be resolved, the failure of that call.
  */
 export async function callAndSettle<Good>(
   task: CallableTask,
@@ -105,7 +103,7 @@ export async function callAndSettle<Good>(
           const own = {
             ...options,
             ...(activityId !== undefined && { activityId: `${activityId}-${number}` }),
-            ...(isLook && { summary: `Look what became of ${task.name}` }),
+            ...(isLook && { summary: `Check whether ${task.name} was carried out` }),
           };
           try {
             const response = await call(name, given, own);
@@ -116,12 +114,12 @@ export async function callAndSettle<Good>(
             return { ok: false, failure: callFailureOf(failed, { name, service }, effect) };
           }
         },
-        wait: (delayMs) => sleep(delayMs, { summary: `Wait before looking what became of ${task.name}` }),
+        wait: (delayMs) => sleep(delayMs, { summary: `Wait before checking whether ${task.name} was carried out` }),
         nowMs: () => Date.now(),
       },
     );
     const end = await settling.catch((stopped: unknown) => {
-      // What is known of the call does not change by the cancellation.
+      // The cancellation does not change what is known of the call.
       throw isCancellation(stopped) ? error : stopped;
     });
     if (end.kind === 'unknown') throw error;

@@ -3,7 +3,7 @@ import { isTaskFailureType, PLAINTEXT_REFUSED } from '../tasks/failure';
 import type { TaskFailure } from '../tasks/failure';
 import type { Effect } from '../tasks/define';
 
-/** The task's own failure behind an error that a task's activity brought; `undefined` for anything else. */
+/** Returns the task's own failure behind an error of its activity; `undefined` for any other error. */
 export function taskFailureOf(error: unknown): TaskFailure | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (!(cause instanceof ApplicationFailure) || !isTaskFailureType(cause.type)) return undefined;
@@ -11,7 +11,10 @@ export function taskFailureOf(error: unknown): TaskFailure | undefined {
   return { service: '', ...detail, type: cause.type, message: detail?.message ?? cause.message };
 }
 
-/** The refusal of an input behind an activity's failure: the run's own failure then says what was wrong. Else the error. */
+/**
+ * Returns the refusal of an input behind an activity's failure, so that the run's own failure names the mistake;
+ * otherwise the error.
+ */
 export function refusalOrError(error: unknown): unknown {
   if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return error;
   const { type } = error.cause;
@@ -20,11 +23,12 @@ export function refusalOrError(error: unknown): unknown {
 }
 
 /**
- * What an error of a task's activity means for its caller. Anything but an activity's failure is thrown on.
+ * Returns what an error of a task's activity means for its caller. Rethrows any error that is not an activity's
+ * failure.
  *
- * A failure without a `Task.*` type means that a worker fell silent (a time-out) or broke its contract. Whether the
- * request went out is then not known: for an irreversible task that has to be settled by looking; for a repeat-safe one
- * the time to retry has run out, and the call that was under way may have been carried out.
+ * A failure without a `Task.*` type means that a worker stopped reporting (a timeout) or broke its contract, so it is
+ * not known whether the request was sent. An irreversible call then has to be resolved by a read. For a repeat-safe
+ * call the time to retry is over, and the last attempt may have been carried out.
  */
 export function callFailureOf(
   error: unknown,

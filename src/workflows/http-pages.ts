@@ -11,9 +11,9 @@ import { invalidInput } from './parse-workflow-input';
 /** How many pages are read, and how. */
 export interface HttpPagesOptions {
   paging: Paging;
-  /** Each page is an activity, and stays in the run's history with its answer. */
+  /** Maximum number of pages. Each is an activity and stays in the run's history with its response. */
   maxPages: number;
-  /** Of all bodies together, as JSON, in UTF-16 units. @default 8,000,000 */
+  /** Maximum size of all bodies together, as JSON, in UTF-16 units. @default 8,000,000 */
   maxSize?: number;
   activity?: HttpTaskOptions;
 }
@@ -22,11 +22,12 @@ const MOST_PAGES = 1_000;
 const DEFAULT_MAX_SIZE = 8_000_000;
 
 /**
- * Reads an API page by page with `http.request`, each page durably: after a crash it goes on at the page where it was.
- * Keep no more of the pages than you need: what a workflow holds has to be read again at each replay.
+ * Reads an API page by page with `http.request`. Each page is durable: after a crash it continues at the page where it
+ * was. Keep no more of the pages than you need: a replay has to read everything that a workflow keeps.
  *
  * @throws ApplicationFailure `Task.InvalidInput` when the request does more than read; `HttpPages.Stopped`, final, when
- * there are more pages or bytes than allowed, or an answer does not lead on. The list never just ends there.
+ *   there are more pages or bytes than allowed, or a response does not lead to the next page. The list never ends
+ *   silently.
  * @throws ActivityFailure whose cause has a `Task.*` type; see `taskFailureOf`.
  */
 export async function* httpPages(
@@ -34,7 +35,7 @@ export async function* httpPages(
   { paging, maxPages, maxSize = DEFAULT_MAX_SIZE, activity }: HttpPagesOptions,
 ): AsyncGenerator<TaskOutput<typeof httpRequest>['response'], void, undefined> {
   if (effectOfHttpRequest(request) !== 'read')
-    throw invalidInput('httpPages asks again and again, so its request may only read.', 'method');
+    throw invalidInput('httpPages sends the request repeatedly, so it must be a read.', 'method');
   if (!(maxPages >= 1 && maxPages <= MOST_PAGES))
     throw invalidInput(`maxPages must be from 1 to ${MOST_PAGES}.`, 'maxPages');
   const ask = httpTask(httpRequest, activity);
@@ -43,7 +44,7 @@ export async function* httpPages(
   for (let page = 1; ; page += 1) {
     const { response } = await ask(next);
     size += JSON.stringify(response.body ?? null).length;
-    if (size > maxSize) throw stopped(page, `the pages are larger than ${maxSize} together`);
+    if (size > maxSize) throw stopped(page, `all pages together are larger than ${maxSize}`);
     yield response;
     const following = nextPage(paging, next, response);
     if (following === undefined) return;

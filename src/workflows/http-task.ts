@@ -4,7 +4,10 @@ import type { HttpTask, TaskInput, TaskOutput } from '../tasks/define';
 import { callAndSettle, TASK_ACTIVITY_OPTIONS } from './call-activity';
 import { parseWorkflowInput } from './parse-workflow-input';
 
-/** What a caller may set for a task's activity. Which failures are final is not among it: that is the activity's word. */
+/**
+ * Options that a caller may set for a task's activity. Which failures are final is not among them: the activity decides
+ * it.
+ */
 export type HttpTaskOptions = Pick<
   ActivityOptions,
   'taskQueue' | 'scheduleToCloseTimeout' | 'startToCloseTimeout' | 'summary' | 'activityId' | 'priority'

@@ -8,8 +8,8 @@ import type { InternalQueue } from '../policy/internal-queue';
 type InternalActivities = OffboardingActivities & SweepActivities;
 
 /**
- * One of the package's own activities, on the internal task queue beside that of the run. The queue is looked up at each
- * call: a module is loaded before there is a run.
+ * Returns a proxy of one of the package's own activities, on the internal task queue of the run's task queue. The queue
+ * is determined at each call, because modules are loaded before a run exists.
  *
  * @param which The queue. @default short
  */

@@ -6,10 +6,10 @@ import { isOpenTo } from '../policy/converge';
 import type { ConvergePlan, ManualMove, ManualReport } from '../policy/converge';
 import { invalidInput, parseWorkflowInput } from './parse-workflow-input';
 
-/** Reports what became of a step that a person has to do. */
+/** Reports the outcome of a manual step. */
 export const completeStepUpdate = defineUpdate<CompleteStep, [z.input<typeof completeStepInput>]>('completeStep');
 
-/** The manual steps of one run: what it waits for, and what people have reported. */
+/** The manual steps of one run: what it waits for, and what was reported. */
 export class ManualSteps {
   readonly #reports = new Map<string, ManualReport>();
   #waitsFor: ManualMove | undefined;
@@ -26,13 +26,13 @@ export class ManualSteps {
         return report;
       },
       {
-        description: 'Report what became of a step that a person has to do.',
+        description: 'Report the outcome of a manual step.',
         validator: (given) => this.#refuseUnlessWaiting(given),
       },
     );
   }
 
-  /** The step that a person has to do now. */
+  /** The manual step that the run waits for now. */
   get waitsFor(): ManualMove | undefined {
     return this.#waitsFor;
   }
@@ -41,7 +41,7 @@ export class ManualSteps {
   async wait(move: ManualMove, withinMs: number): Promise<ManualReport | undefined> {
     this.#waitsFor = move;
     try {
-      await condition(() => this.#reports.has(move.step), withinMs, { summary: `${move.step}: Wait for a person` });
+      await condition(() => this.#reports.has(move.step), withinMs, { summary: `${move.step}: Wait for a report` });
       return this.#reports.get(move.step);
     } finally {
       this.#waitsFor = undefined;
@@ -52,7 +52,7 @@ export class ManualSteps {
     const { step } = parseWorkflowInput('completeStep', completeStepInput, given);
     const current = this.#waitsFor?.step;
     if (step === current && !this.#reports.has(step)) return;
-    const waiting = current === undefined ? 'none waits' : `${current} waits`;
-    throw invalidInput(`The step ${step} does not wait for a person now; ${waiting}.`, 'step');
+    const waiting = current === undefined ? 'no step does' : `it waits for ${current}`;
+    throw invalidInput(`The run does not wait for the step ${step}; ${waiting}.`, 'step');
   }
 }

@@ -7,11 +7,11 @@ import type { OffboardUsersInput } from '../policy/sweep-input';
 import type { SweepResult } from '../policy/sweep-result';
 
 /**
- * The Nexus service that a worker with `HttpTasksPlugin` serves. Each operation is one run of the workflow of its name;
- * it ends with the run, and cancelling it cancels the run. Names are permanent.
+ * The Nexus service that a worker with `HttpTasksPlugin` serves. Each operation starts the workflow of its name, ends
+ * with the run and, when it is cancelled, cancels the run. Names are permanent.
  *
- * `offboardUser` and `offboardUsers` join a run under way that was asked for the same; `runHttpTask` is a run of its own
- * for each operation. A wrong input fails the operation at once, before anything is started.
+ * `offboardUser` and `offboardUsers` attach to a run in progress that was started for the same; `runHttpTask` starts a
+ * run for each operation. An invalid input fails the operation before anything is started.
  *
  * @example
  * const offboarding = createNexusServiceClient({ service: offboardingService, endpoint: 'offboarding' });

@@ -50,29 +50,29 @@ const catalogue = new Catalogue();
 const PREPARE_OPTIONS = {
   startToCloseTimeout: '30 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '5 minutes' },
-  // A longer pause is a timer. Waited for inside the workflow task, it would add three events every ten seconds, and a
-  // ledger that is away for two days would fill the history to the limit at which the server ends the run.
+  // A longer pause is a timer. A pause inside the workflow task would add three events every ten seconds, and a ledger
+  // that is unavailable for two days would fill the history up to the size at which the server ends the run.
   localRetryThreshold: '10 seconds',
   summary: 'Look up holds, app keys and earlier receipts',
 } satisfies LocalActivityOptions;
 
-/** The preparation gets this long also when the run's own time is over. */
+/** Minimum time for the preparation, in milliseconds, also when the run's own time is over. */
 const PREPARE_AT_LEAST_MS = 30_000;
 
 const { 'httpTasks.prepareOffboarding': prepare } = proxyLocalActivities<OffboardingActivities>(PREPARE_OPTIONS);
 
 /**
- * Off-boards one user from Plaid and Batch: removes the Items, terminates the products, removes the user if asked, and
- * has the custom data deleted under every configured app key. Most of it cannot be undone.
+ * Offboards one user from Plaid and Batch: removes the Items, terminates the products, removes the user if requested,
+ * and deletes the custom data under every configured app key. Most of it is irreversible.
  *
- * Safe to run twice, also at once, for one user: every run looks first and both converge. Each call is preceded by a
- * recorded intent and followed by a recorded outcome; a lost answer is settled by looking.
+ * Idempotent, also for concurrent runs of one user: every run reads before it deletes, and all converge. Each call is
+ * preceded by a recorded intent and followed by a recorded outcome; a lost response is resolved by a read.
  *
- * Answers `completed`, `partial` or `held`, with the compensation log for every end but `completed`.
+ * Returns `completed`, `partial` or `held`, with the compensation log for every end but `completed`.
  *
  * @throws ApplicationFailure `Task.InvalidInput`, within the first workflow task, naming the field.
- * @throws ApplicationFailure `Offboarding.Failed` with the result in its details, when something failed and no step
- *   was good.
+ * @throws ApplicationFailure `Offboarding.Failed` with the result in its details, when a step failed and none
+ *   succeeded.
  * @throws CancelledFailure after a cancellation; its log is in the ledger and in the query `compensations`.
  */
 export async function offboardUser(rawInput: OffboardUserInput): Promise<OffboardResult>;
@@ -84,7 +84,7 @@ export async function offboardUser(rawInput: OffboardUserInput, ...more: unknown
   return run.execute();
 }
 
-/** A compensation task that the catalogue knows is checked at once, not when it is needed. */
+/** Checks a compensation task of the catalogue when the run starts, and not when it is needed. */
 function refuseBadCompensation({ compensation }: Input): void {
   const task = compensation && catalogue.find(compensation.task);
   if (!task || task.input.safeParse(compensation.input).success) return;
@@ -102,7 +102,7 @@ class OffboardingRun {
   readonly #deadlineAtMs: number;
   #state?: ConvergeState;
   #calls = 0;
-  /** By step: calls that were answered well. */
+  /** By step: number of calls with a good response. */
   readonly #answers = new Map<string, number>();
   #progress: OffboardProgress;
 
@@ -113,11 +113,11 @@ class OffboardingRun {
     this.#deadlineAtMs = deadlineAtMs(input.deadline, startTime.getTime());
     this.#progress = { ...this.#ids, status: 'running', steps: [], compensations: [] };
     setHandler(progressQuery, () => this.#progress, {
-      description: 'How the off-boarding stands; its result once it has ended.',
+      description: 'Progress of the offboarding; its result when it has ended.',
     });
     setHandler(receiptsQuery, () => this.#progress.steps, { description: 'The steps that have ended.' });
     setHandler(compensationsQuery, () => this.#progress.compensations, {
-      description: 'What could not be done or undone, once the run has ended.',
+      description: 'What was not done or cannot be undone, when the run has ended.',
     });
   }
 
@@ -154,10 +154,12 @@ class OffboardingRun {
     return result;
   }
 
-  /** A cancelled run tells what it did not do, and for that it has to know its steps; looking them up sends nothing. */
+  /**
+   * Looks up the steps also after a cancellation: a cancelled run reports what it did not do. The lookup sends nothing.
+   */
   async #prepareAlsoWhenCancelled(): Promise<Preparation> {
     try {
-      // A run whose deadline has passed still says what it did not do.
+      // A run whose deadline has passed still reports what it did not do.
       return await this.#prepare(Math.max(this.#deadlineAtMs - Date.now(), PREPARE_AT_LEAST_MS));
     } catch (error) {
       if (!isCancellation(error)) return this.#endUnprepared('failed', error);
@@ -167,7 +169,7 @@ class OffboardingRun {
     }
   }
 
-  /** The run ends before anything is known or sent. */
+  /** Ends the run before anything is known or sent. */
   #endUnprepared(status: 'failed' | 'cancelled', error: unknown): never {
     this.#show({ ...this.#progress, status });
     throw error;
@@ -213,15 +215,15 @@ class OffboardingRun {
     return { status: statusOf(steps, plan.notFoundIsFine), steps };
   }
 
-  /** Drives the one pure machine: its calls become activities and its waits durable timers. */
+  /** Drives the policy machine: its calls become activities, and its waits durable timers. */
   async #converge(begun: ConvergeState, preparation: Preparation, manual: ManualSteps): Promise<StepResult[]> {
     let state = begun;
     for (;;) {
       this.#state = state;
       this.#show({ ...this.#progress, steps: [...state.done] });
-      // A cancelled run stops here also when the call before was awaited to its end.
+      // A cancelled run also stops here after it waited for its last call to end.
       if (CancellationScope.current().consideredCancelled)
-        throw new CancelledFailure('The off-boarding was cancelled.');
+        throw new CancelledFailure('The offboarding was cancelled.');
       const nowMs = Date.now();
       const move = next(state, nowMs);
       if (move.kind === 'done') return move.steps;
@@ -240,7 +242,7 @@ class OffboardingRun {
     }
   }
 
-  /** Waits for a person. The run can be found by that, and says what is to be done. */
+  /** Waits for the report of a manual step. The run can be found by this status, and shows the instructions. */
   async #waitForPerson(
     move: ManualMove,
     manual: ManualSteps,
@@ -258,9 +260,9 @@ class OffboardingRun {
 
   async #wait(delayMs: number, step: string): Promise<void> {
     this.#showDoing(
-      `Waiting until ${new Date(Date.now() + delayMs).toISOString()}; then ${step} is looked at or called again.`,
+      `Waiting until ${new Date(Date.now() + delayMs).toISOString()}; then ${step} is checked or called again.`,
     );
-    await sleep(delayMs, { summary: `${step}: Wait before the next look or call` });
+    await sleep(delayMs, { summary: `${step}: Wait before the next check or call` });
   }
 
   async #call(
@@ -299,7 +301,7 @@ class OffboardingRun {
   }
 }
 
-/** The task as the plan knows it; of two effects the more careful counts. */
+/** Returns the task as the plan has it, with the more careful of the two effects. */
 function taskOf(
   name: string,
   planned: PlannedTask | undefined,
@@ -313,7 +315,7 @@ function taskOf(
   return { name, generic: known?.generic ?? false, effect, summary: planned.summary, service: { name: service } };
 }
 
-/** The lists of which everything is to be removed. */
+/** Returns the lists of which everything is to be removed. */
 function wholeListsOf({ plan, ids }: ConvergePlan): string[] {
   return plan.steps.flatMap((step) => {
     if (step.kind !== 'list') return [];
@@ -351,7 +353,7 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
   };
 }
 
-/** The same for a run that was reset or tried again, and another one for each run of a cron schedule. */
+/** The same when a run is reset or retried; different for each run of a cron schedule. */
 function callSeed(): string {
   const { cronSchedule, firstExecutionRunId, runId } = workflowInfo();
   return cronSchedule === undefined ? firstExecutionRunId : runId;
@@ -375,18 +377,21 @@ function entryOf(ids: ProviderIds, name: string, at: number): string[] {
   return entry === undefined ? [] : [entry];
 }
 
-/** A worker of a later version may have made the plan: this one waits for such a worker to go on. */
+/**
+ * A plan may come from a worker of a later version. This worker fails the workflow task, so that such a worker takes it
+ * over.
+ */
 function recordedPlan(plan: StepPlan): CompiledPlan {
   const version: number = plan.version;
   if (version === STEP_PLAN_VERSION) return compilePlan(plan);
   throw new Error(`The run's plan has version ${version}; this worker reads version ${STEP_PLAN_VERSION}.`);
 }
 
-/** Of a sweep's user the run knows which IDs there are, and the activities know the IDs. */
+/** For a sweep's user, the run knows which IDs exist, and only the activities know their values. */
 function userIdsOf({ user, itemIds: asked }: Input, { target }: Preparation): ProviderIds {
   const itemIds = target?.itemIds ?? asked;
   const given = target ? placeholderIds(target.ids, target.others) : idsOf(user);
-  // No URL can contain it, and the run ends with that; it says nothing about the user.
+  // No URL can contain it, and the run ends with a failure that says so; it proves nothing about the user.
   const unroutable = target?.unroutableBatchUserId;
   return {
     ...given,

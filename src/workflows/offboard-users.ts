@@ -30,44 +30,48 @@ import type { PassEnd } from './sweep/user-chunks';
 
 export type { CarriedSweep } from './sweep/sweep-state';
 
-/** A history is left behind long before the server would end the run because of it. */
+/** Maximum number of events of a run before it continues as new, far below the server's limit. */
 const MOST_EVENTS = 5_000;
 
-/** How often a stopped sweep looks whether the stop is lifted, in milliseconds; doubled from the first time on. */
+/**
+ * How often a stopped sweep checks whether the stop is lifted, in milliseconds; the time doubles from the first to the
+ * longest.
+ */
 const LOOK_FOR_START_MS = { first: 15_000, longest: 1_800_000 };
 
 /** The patch since which a sweep can be found by its status while it waits for approval. */
 const FOUND_WHILE_WAITING = 'sweep-found-while-waiting-for-approval';
 
-/** The patch since which a sweep waits for its approval for a limited time, and its deadline counts from then. */
+/** The patch since which the wait for an approval is limited, and the deadline counts from the approval. */
 const APPROVAL_HAS_A_TIME = 'approval-has-a-time';
 
-/** So many updates in a run say that they, and not the server's settings, have made its history long. */
+/** Number of updates in a run from which on they, and not the server's settings, are the reason for a long history. */
 const FEW_UPDATES = 100;
 
-/** The patch since which a history that updates have made long is left behind without waiting for chunks to end. */
+/**
+ * The patch since which a run whose history is long because of updates continues as new without waiting for its chunks.
+ */
 const UPDATES_MAKE_ROOM = 'updates-make-room';
 
 /** The patch since which the time for the work stops during pauses. */
 const CLOCK_STOPS_WHILE_PAUSED = 'clock-stops-while-paused';
 
-/** A round that brought nothing is not repeated at once: whatever is in the way needs a moment. */
+/** Pause after a round without progress, in milliseconds, so that whatever blocks the users can end. */
 const IDLE_PAUSE_MS = 5_000;
 
 /**
- * Offboards all users of a source: reads them into the ledger, has them approved if asked, and goes through them in
- * chunks or, for few, with a child workflow each, until everybody has an outcome. Most of it cannot be undone.
+ * Offboards all users of a source: reads them into the ledger, waits for an approval if requested, and processes them
+ * in chunks or, for few users, with a child workflow each, until every user has an outcome. Most of it is irreversible.
  *
- * The ids of the users stand in the ledger only, encrypted; the history holds counts. Users who cannot be done now are
- * tried again in rounds. It pauses on a refused key and beyond the tolerance, and can be paused, resumed, slowed down
- * and cancelled at any time; what is under way is then finished or handed back.
+ * The users' IDs are in the ledger only, encrypted; the history contains counts. Users who are blocked are retried in
+ * rounds. The sweep pauses on a refused key and beyond the tolerance. It can be paused, resumed, slowed down and
+ * cancelled at any time; calls in progress then finish, and users who were not begun are handed back.
  *
- * Answers `completed` or `partial` with counts that add up and the Merkle root over the sealed receipts.
+ * Returns `completed` or `partial` with counts that add up and the Merkle root over the sealed receipts.
  *
- * @param carried How far the runs before this one came; for continue-as-new only.
+ * @param carried Progress of the runs before this one; for continue-as-new only.
  * @throws ApplicationFailure `Task.InvalidInput` naming the field, also for a source that is empty, wrong or too large.
- * @throws ApplicationFailure `Offboarding.Failed` with the result in its details, when users failed and none came to a
- *   good end.
+ * @throws ApplicationFailure `Offboarding.Failed` with the result in its details, when users failed and none succeeded.
  * @throws CancelledFailure after a cancellation; the result is in the query `progress`.
  */
 export async function offboardUsers(rawInput: OffboardUsersInput, carried?: CarriedSweep): Promise<SweepResult>;
@@ -112,7 +116,7 @@ class Sweep {
 
   async execute(): Promise<SweepResult> {
     try {
-      // Limits are written beside the work, and only as long as it goes on.
+      // Limits are written concurrently with the work, until it ends.
       const rates = new CancellationScope();
       const writing = rates.run(() => this.#control.writeRates()).catch(() => undefined);
       try {
@@ -140,12 +144,12 @@ class Sweep {
   async #work(): Promise<void> {
     if (!this.#state.opened) await beginSweep(this.#state);
     if (await this.#approved()) await this.#passAll();
-    // From here on no update is taken any more; those that were are carried out.
+    // From here on the sweep accepts no updates; those that it accepted are completed.
     this.#state.phase = 'closing';
     await condition(() => this.#control.isSettled && allHandlersFinished());
   }
 
-  /** One round after the other, until every user has an outcome. */
+  /** Runs rounds until every user has an outcome. */
   async #passAll(): Promise<void> {
     while (await this.#someoneLeft()) {
       const end = await this.#pass();
@@ -156,10 +160,10 @@ class Sweep {
     }
   }
 
-  /** Whether the sweep may begin. Returns false when the approval did not come in time: the users are then left out. */
+  /** Returns whether the sweep may begin. When the approval did not arrive in time, all users are left out. */
   async #approved(): Promise<boolean> {
     const state = this.#state;
-    // The approval may have been the last that the run before recorded.
+    // The approval may have been the last update that the previous run recorded.
     if (state.approvedBy !== undefined) state.startHeldClock();
     const isAsked = this.#input.approval || state.approvalTerms !== undefined;
     if (!isAsked || state.approvedBy !== undefined || state.counts.total === 0) return true;
@@ -180,7 +184,7 @@ class Sweep {
     return true;
   }
 
-  /** A deadline that is a moment also ends the wait. */
+  /** Returns when the wait for an approval ends; a deadline that is a moment also ends it. */
   get #approveUntilMs(): number {
     const untilMs = Date.now() + (toDurationMs(this.#input.approveWithin ?? DEFAULT_APPROVE_WITHIN) ?? 0);
     return Math.min(untilMs, this.#state.isTooLateAtMs ?? untilMs);
@@ -200,7 +204,9 @@ class Sweep {
     return false;
   }
 
-  /** Counts anew, while nothing is under way, and closes what is left when the time is over. */
+  /**
+   * Updates the counts while nothing is in progress, and closes the users who are left when the deadline has passed.
+   */
   async #someoneLeft(): Promise<boolean> {
     const state = this.#state;
     if (state.isPaused) await this.#resumed();
@@ -242,7 +248,7 @@ class Sweep {
     };
   }
 
-  /** Waits, by a durable timer, until somebody can be tried again. */
+  /** Waits, by a durable timer, until a user can be tried again. */
   async #pauseAfter({ moved, earliestMs }: PassEnd): Promise<void> {
     const state = this.#state;
     const leastMs = moved ? 0 : IDLE_PAUSE_MS;
@@ -250,7 +256,7 @@ class Sweep {
     const delayMs = moved && earliestMs === undefined ? 0 : untilMs - Date.now();
     if (delayMs <= 0 || state.counts.pending === 0) return;
     state.phase = 'waiting';
-    // Users who only wait for people wait until a report, or the deadline.
+    // Users who only wait for a manual step wait until a report, or the deadline.
     if (untilMs < state.deadlineAtMs) state.nextTryAtMs = untilMs;
     this.#show();
     await condition(() => state.isPaused || state.mustMakeRoom || state.hasReports, delayMs, {
@@ -258,7 +264,7 @@ class Sweep {
     });
   }
 
-  /** Holds still until somebody resumes the sweep. */
+  /** Waits until the sweep is resumed. */
   async #resumed(): Promise<void> {
     const state = this.#state;
     if (patched(CLOCK_STOPS_WHILE_PAUSED)) state.startClock(state.startedAtMs);
@@ -272,8 +278,9 @@ class Sweep {
   }
 
   /**
-   * `http-tasks start` resumes a stopped sweep; should that miss it, it sees for itself that the stop is lifted. One that is
-   * paused for a rule of the operator's policy resumes when the rule allows it.
+   * Waits until a sweep that the operator paused may continue. `http-tasks start` resumes a stopped sweep; in case that
+   * misses it, the sweep checks for itself. A sweep that is paused for a rule of the operator's policy resumes when the
+   * rule allows it.
    */
   async #untilAllowed(): Promise<void> {
     const state = this.#state;
@@ -285,7 +292,7 @@ class Sweep {
     ) {
       const changed = () => !state.waitsForOperator || state.mustMakeRoom;
       const summary =
-        state.pausedBecause === 'stopped' ? 'Look whether the stop is lifted' : 'Look whether it is allowed';
+        state.pausedBecause === 'stopped' ? 'Check whether the stop is lifted' : 'Check whether the policy allows it';
       if (await condition(changed, delayMs, { summary })) break;
       const { stopped, notAllowed } = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });
       if (!stopped && notAllowed === undefined && state.waitsForOperator) state.resume();
@@ -293,7 +300,7 @@ class Sweep {
     await condition(() => !state.isPaused || state.mustMakeRoom);
   }
 
-  /** Something cannot be retried, say a key that was released: users are left as they stand. */
+  /** Ends the sweep as failed after an error that cannot be retried, such as a released key; users stay as they are. */
   async #giveUp(): Promise<void> {
     const { opened } = this.#state;
     this.#state.ended = { status: 'failed' };
@@ -316,7 +323,7 @@ class Sweep {
     return result;
   }
 
-  /** Only when nothing is under way and no update is open: what runs would be orphaned, what is open lost. */
+  /** Continues as new, only when nothing is in progress and no update is open: both would be lost. */
   async #continueAsNewIfLong(): Promise<void> {
     const { opened } = this.#state;
     if (!opened || !this.#historyIsLong) return;
@@ -324,7 +331,7 @@ class Sweep {
     await continueAsNew<typeof offboardUsers>(this.#rawInput, this.#state.carried(opened));
   }
 
-  /** A run that has begun nothing yet goes on in any case, or runs would follow each other without end. */
+  /** A run that has not begun anything continues in any case; otherwise runs would follow each other without end. */
   get #historyIsLong(): boolean {
     const { historyLength, continueAsNewSuggested } = workflowInfo();
     const isLong = continueAsNewSuggested || historyLength > MOST_EVENTS;
@@ -355,7 +362,7 @@ class Sweep {
     this.#makeSearchable();
   }
 
-  /** Leaves nothing in the history, so that runs which began without it replay. */
+  /** Shows the progress without an event in the history, so that runs of earlier versions replay. */
   #tell(): void {
     setCurrentDetails(describeSweep(this.#state.progress(), this.#input));
   }

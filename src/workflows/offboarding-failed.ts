@@ -4,8 +4,8 @@ import type { OffboardResult } from '../policy/offboard-result';
 import { withoutItemIds } from './saga';
 
 /**
- * The failure of such a run. A failure, not a result, so that a Schedule's pause-on-failure sees it; the result stands
- * in its details, without any id.
+ * Returns the failure of a run in which a step failed and none succeeded. It is a failure and not a result, so that a
+ * Schedule's pause-on-failure applies; its details contain the result, without any ID.
  */
 export function offboardingFailed(result: OffboardResult): ApplicationFailure {
   const failed = result.steps.filter(({ outcome }) => outcome === 'failed');
@@ -14,7 +14,7 @@ export function offboardingFailed(result: OffboardResult): ApplicationFailure {
   );
   return ApplicationFailure.create({
     type: OFFBOARDING_FAILED,
-    message: `Nothing was off-boarded: ${causes.join(', ')}. The details hold each step and what to do about it.`,
+    message: `Nothing was offboarded: ${causes.join(', ')}. The details list each step and what to do about it.`,
     nonRetryable: true,
     details: [{ ...result, steps: result.steps.map(withoutItemIds) }],
   });

@@ -5,15 +5,15 @@ import type { SweepResult } from '../policy/sweep-result';
 import { isTaskFailureType } from '../tasks/failure';
 import type { TaskFailure, TaskFailureType } from '../tasks/failure';
 
-/** What an operation or a child workflow of this package failed with. Branch on `type`. */
+/** The failure of an operation or a child workflow of this package. Branch on `type`. */
 export type OffboardingFailure =
   | { type: typeof OFFBOARDING_FAILED; message: string; result: OffboardResult | SweepResult }
   | { type: typeof OFFBOARDING_CONFLICT; message: string }
   | { type: TaskFailureType; message: string; failure: TaskFailure };
 
 /**
- * The failure behind an error that a Nexus operation or a child workflow brought, however deep it stands: the server and
- * the SDK put failures of their own in front of it. `undefined` for anything else, such as a cancellation or a time-out.
+ * Returns the failure behind an error of a Nexus operation or a child workflow, however deep it is: the server and the
+ * SDK wrap failures in their own. `undefined` for anything else, such as a cancellation or a timeout.
  */
 export function offboardingFailureOf(error: unknown): OffboardingFailure | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

@@ -4,9 +4,9 @@ import { isTooFar, MOST_DEADLINE_MS } from '../policy/deadline';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 
 /**
- * Checks a workflow's input and answers it parsed.
+ * Checks a workflow's input and returns it parsed.
  *
- * A raw ZodError would leave the run open with its workflow task retried for ever: only Temporal failures end a run.
+ * A raw ZodError would leave the run open, with its workflow task retried forever: only Temporal failures end a run.
  *
  * @throws ApplicationFailure `Task.InvalidInput`, final, whose message names every wrong field.
  */
@@ -23,14 +23,14 @@ export function parseWorkflowInput<S extends z.ZodType>(workflow: string, schema
 const ONE_INPUT = 'one-input';
 
 /**
- * Refuses inputs beside the first, which would be ignored: the Temporal CLI makes two of a repeated `--input`.
+ * Refuses inputs after the first, which would be ignored: the Temporal CLI makes two of a repeated `--input`.
  *
  * @throws ApplicationFailure `Task.InvalidInput`, final, unless an earlier version began the run.
  */
 export function refuseMoreInputs(workflow: string, more: readonly unknown[]): void {
   if (more.length === 0 || !patched(ONE_INPUT)) return;
   throw invalidInput(
-    `The input of ${workflow} is not valid: ${more.length + 1} inputs are given, and it takes one object. Put all fields into it.`,
+    `The input of ${workflow} is not valid: got ${more.length + 1} inputs instead of one object. Put all fields into one object.`,
     '',
   );
 }
@@ -39,10 +39,10 @@ export function refuseMoreInputs(workflow: string, more: readonly unknown[]): vo
 const DEADLINE_HAS_A_LIMIT = 'deadline-of-ten-years-at-most';
 
 /**
- * The input of a run with a deadline that can be computed with. A deadline that is more than ten years away is left for the
- * schema to refuse, except in a run that an earlier version began: that one gets the longest deadline instead.
+ * Returns the input with a deadline that can be computed with. The schema refuses a deadline more than ten years away;
+ * a run that an earlier version began gets the longest allowed deadline instead.
  *
- * @param isContinued Whether an earlier run has taken this input already.
+ * @param isContinued Whether an earlier run has accepted this input.
  */
 export function withBoundedDeadline(input: unknown, isContinued: boolean): unknown {
   if (typeof input !== 'object' || input === null || !('deadline' in input)) return input;
@@ -52,7 +52,7 @@ export function withBoundedDeadline(input: unknown, isContinued: boolean): unkno
   return { ...input, deadline: `${MOST_DEADLINE_MS / 86_400_000} days` };
 }
 
-/** A final refusal of a workflow's input. */
+/** Returns a final refusal of a workflow's input. */
 export function invalidInput(message: string, field: string): ApplicationFailure {
   return ApplicationFailure.create({
     type: 'Task.InvalidInput',

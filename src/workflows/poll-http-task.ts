@@ -6,13 +6,13 @@ import { httpTask } from './http-task';
 import type { HttpTaskOptions } from './http-task';
 import { invalidInput } from './parse-workflow-input';
 
-/** Until when, and how often, a task is asked. */
+/** Until when, and how often, a task is called. */
 export interface PollHttpTaskOptions<T extends HttpTask> {
-  /** Whether this answer is the one that was waited for. It runs in the workflow, so it must be deterministic. */
+  /** Whether this output ends the polling. It runs in the workflow, so it must be deterministic. */
   until: (output: TaskOutput<T>) => boolean;
-  /** Between two calls, kept by the Temporal server. */
+  /** Time between two calls, kept by the Temporal server. */
   every: Duration;
-  /** The most calls; each stands in the run's history. */
+  /** Maximum number of calls; each is in the run's history. */
   maxCalls: number;
   activity?: HttpTaskOptions;
 }
@@ -20,10 +20,10 @@ export interface PollHttpTaskOptions<T extends HttpTask> {
 const MOST_CALLS = 1_000;
 
 /**
- * Asks a task that reads until its answer is the one that was waited for, with a durable timer between two calls.
+ * Calls a task that reads until its output satisfies `until`, with a durable timer between two calls.
  *
  * @throws ApplicationFailure `Task.InvalidInput` when the task does more than read; `HttpPoll.NotYet`, final, when the
- * last call was not answered so either.
+ *   output of the last call does not satisfy `until` either.
  * @throws ActivityFailure whose cause has a `Task.*` type; see `taskFailureOf`.
  */
 export async function pollHttpTask<T extends HttpTask>(
@@ -32,7 +32,7 @@ export async function pollHttpTask<T extends HttpTask>(
   { until, every, maxCalls, activity }: PollHttpTaskOptions<T>,
 ): Promise<TaskOutput<T>> {
   if (effectOf(task, input) !== 'read')
-    throw invalidInput(`${task.name} would be called again and again, so it may only read.`, 'task');
+    throw invalidInput(`${task.name} would be called repeatedly, so it must be a read.`, 'task');
   if (!(maxCalls >= 1 && maxCalls <= MOST_CALLS))
     throw invalidInput(`maxCalls must be from 1 to ${MOST_CALLS}.`, 'maxCalls');
   const ask = httpTask(task, activity);
@@ -42,7 +42,7 @@ export async function pollHttpTask<T extends HttpTask>(
     if (until(output)) return output;
   }
   throw ApplicationFailure.nonRetryable(
-    `${task.name} was asked ${maxCalls} times, and its answer is not yet the one that is waited for.`,
+    `${task.name} was called ${maxCalls} times, and no output satisfied until.`,
     'HttpPoll.NotYet',
   );
 }

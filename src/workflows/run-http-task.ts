@@ -13,15 +13,15 @@ export type { RunHttpTaskInput, TaskEnvelope };
 
 const { 'httpTasks.checkTask': checkTask } = proxyLocalActivities<OffboardingActivities>({
   startToCloseTimeout: '10 seconds',
-  summary: 'See whether this worker has the task, and whether the input fits it',
+  summary: 'Check the task's name and input',
 });
 
 /**
  * Runs one HTTP task durably and returns its status, output and request ID. A lost response is settled as by `httpTask`; then
  * `settledBy` names the read.
  *
- * Fails `Task.InvalidInput` within its first workflow task when the input is wrong; any other `Task.*` comes as the
- * cause of the activity's failure. A task that is not in the package's catalogue is left for the worker to know.
+ * Fails `Task.InvalidInput` within its first workflow task when the input is wrong; any other `Task.*` is the cause of
+ * the activity's failure. A task that is not in the package's catalogue is checked by the worker.
  */
 export async function runHttpTask(rawInput: RunHttpTaskInput): Promise<TaskEnvelope>;
 export async function runHttpTask(rawInput: RunHttpTaskInput, ...more: unknown[]): Promise<TaskEnvelope> {

@@ -11,7 +11,10 @@ import { Catalogue, remedyInCatalogue } from '../providers/catalogue';
 import { callTask } from './call-activity';
 import { internalActivity } from './internal-activity';
 
-/** The end of a run is worth a day of retries; after that it ends with its result alone. */
+/**
+ * How long recording the end of a run is retried, in milliseconds: a day. After that the run ends with its result
+ * alone.
+ */
 const RECORD_WITHIN_MS = 86_400_000;
 
 const recordEnd = internalActivity('httpTasks.recordEnd', {
@@ -21,23 +24,23 @@ const recordEnd = internalActivity('httpTasks.recordEnd', {
   summary: 'Record the end of the run',
 });
 
-/** How a run of steps came to its end. */
+/** How a run of steps ended. */
 export interface SagaEnd {
   status: RunStatus;
   steps: StepResult[];
-  /** The cancellation that ended it, to be thrown on. */
+  /** The cancellation that ended it, to be rethrown. */
   cancellation?: Error;
 }
 
-/** What a user-given task needs to run when the off-boarding did not complete. */
+/** The user's task that runs when the offboarding did not complete. */
 export interface Compensation {
   task: string;
   input?: unknown;
 }
 
 /**
- * Runs the steps and, however they end, answers how: by themselves, or because the run was cancelled, with the steps
- * as they then stand. What cannot be undone is not registered for an undo; it is logged by {@link writeEnd}.
+ * Runs the steps and returns how they ended: by themselves or because the run was cancelled, with the steps as they are
+ * then. Irreversible steps have no undo; {@link writeEnd} logs them.
  */
 export async function runSteps(
   steps: () => Promise<{ status: RunStatus; steps: StepResult[] }>,
@@ -51,7 +54,7 @@ export async function runSteps(
   }
 }
 
-/** What belongs to the end of a run besides its steps. */
+/** Facts about the end of a run besides its steps. */
 export interface EndFacts extends Required<Pick<RecordEnd, 'someItems' | 'wholeLists' | 'answers'>> {
   compensation?: Compensation | undefined;
   /** The tasks of the run's plan. */
@@ -59,8 +62,8 @@ export interface EndFacts extends Required<Pick<RecordEnd, 'someItems' | 'wholeL
 }
 
 /**
- * Writes the end of a run: the last word on every step and, for every end but `completed`, the compensation log; then
- * runs the compensation task with that log. None of it can be cancelled. What fails here is recorded too.
+ * Records the end of a run: the final outcome of every step and, for every end but `completed`, the compensation log;
+ * then runs the compensation task with that log. None of it can be cancelled. Failures in it are recorded too.
  */
 export async function writeEnd(
   run: Pick<OffboardResult, 'workflowId' | 'runId'>,
@@ -86,9 +89,9 @@ export async function writeEnd(
         });
         result = corrected(result, recorded, remedyOf);
       } catch (error) {
-        // What was done to the user must not be lost with the ledger: the run's own result still says it.
+        // What was done to the user must not be lost when the ledger is: the run's own result still contains it.
         if (!(error instanceof ActivityFailure)) throw error;
-        log.error('The end of the run could not be written to the ledger; it stands in the result of the run only.');
+        log.error('The end of the run could not be recorded in the ledger; only the run's result contains it.');
       }
     };
     await record();
@@ -103,7 +106,7 @@ export async function writeEnd(
   });
 }
 
-/** A run that was told of a step which no call bears out has not completed. */
+/** A run with a reported step that no recorded call confirms has not completed. */
 function corrected(result: OffboardResult, recorded: RecordedEnd | undefined, remedyOf: RemedyOf): OffboardResult {
   if (!recorded) return result;
   const known = asRecorded(result, recorded, remedyOf);
@@ -116,7 +119,10 @@ export function withoutItemIds(step: StepResult): StepResult {
   return rest;
 }
 
-/** Runs the compensation task with the log of a run or sweep in its input; how it went is the answer, never an error. */
+/**
+ * Runs the compensation task with the log of a run or sweep in its input. Returns how it went and never throws a
+ * failure of it.
+ */
 export async function runCompensation(
   compensation: Compensation,
   log: object,
@@ -157,7 +163,7 @@ function compensationLine({
     : {
         step: 'compensation',
         outcome: failure?.type === 'Task.OutcomeUnknown' ? 'unknown' : 'failed',
-        remedy: `The compensation task ${task} did not succeed: ${failure?.message ?? ''} Do by hand what it was for.`,
+        remedy: `The compensation task ${task} failed: ${failure?.message ?? ''} Do manually what it was for.`,
         evidence: `failure=${failure?.type ?? ''}`,
       };
 }

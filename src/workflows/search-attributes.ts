@@ -4,8 +4,8 @@ import { SEARCH_ATTRIBUTES } from '../policy/search-attributes';
 import type { SearchAttribute } from '../policy/search-attributes';
 
 /**
- * Lets the run be found by these values. Only those attributes are written that the worker called usable in the run's
- * first activity: its answer stands in the history, so that every replay writes the same ones, and a server without
+ * Sets the search attributes of the run. Only those attributes are written that the worker reported as usable in the
+ * run's first activity: its result is in the history, so that every replay writes the same ones, and a server without
  * them never refuses the run.
  */
 export function makeSearchable(
@@ -16,17 +16,17 @@ export function makeSearchable(
     const value = values[name];
     if (value === undefined || !usable?.includes(name)) return [];
     const key = defineSearchAttributeKey(name, 'KEYWORD');
-    // A run that goes on for another brings what that one wrote; each writing is an event in the history.
+    // A run that continues another one inherits its attributes; each write is an event in the history.
     return workflowInfo().typedSearchAttributes.get(key) === value ? [] : [{ key, value }];
   });
   if (pairs.length > 0) upsertSearchAttributes(pairs);
 }
 
-/** Runs recorded before it was introduced keep the attribute that they began with. */
+/** The patch since which the attribute of another sweep is removed; runs recorded before it keep theirs. */
 const CLEARS_FOREIGN_SWEEP = 'clear-foreign-sweep';
 
 /**
- * Removes the sweep from a run that belongs to none. The Temporal UI copies the attributes of a sweep's run when a person
+ * Removes the sweep from a run that belongs to none. The Temporal UI copies the attributes of a sweep's run when a user
  * starts another one like it, which would then be listed as the sweep's.
  */
 export function clearForeignSweep(usable: readonly string[] | undefined): void {

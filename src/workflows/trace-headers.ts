@@ -2,7 +2,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { workflowInfo } from '@temporalio/workflow';
 import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
 
-/** Where Temporal's own interceptors look for the trace of a call. */
+/** The header in which Temporal's own interceptors expect the trace of a call. */
 const HEADER = '_tracer-data';
 
 type Headers = Parameters<
@@ -10,11 +10,11 @@ type Headers = Parameters<
 >[0]['headers'];
 
 /**
- * Has all that a run calls belong to one trace: the one of whoever started it, else one of the run's own, whose id is
- * that of its first run. Bundled only where traces are on.
+ * Propagates the trace of a run's caller to everything that the run calls; without one, it starts a trace whose ID is
+ * that of the run's first run. Bundled only where traces are on.
  *
- * Every call is passed on as it is, without a step of its own. Temporal's interceptors for workflows await each one, and
- * so let what waits at the same time go on in another order: a sweep that began without them could not be replayed.
+ * Every call is passed on synchronously. Temporal's workflow interceptors await each call and so change the order in
+ * which concurrent waits continue: a sweep that began without them could not be replayed.
  */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   let trace: Headers = {};
@@ -43,7 +43,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
   };
 };
 
-/** A W3C trace context. Run ids are UUIDs: 32 digits, as an id of a trace has. */
+/** A W3C trace context. Run IDs are UUIDs: 32 digits, like a trace ID. */
 function ownTrace(): string {
   const id = workflowInfo().firstExecutionRunId.replaceAll('-', '');
   return `00-${id}-${id.slice(-16)}-01`;

@@ -167,7 +167,7 @@ it('steers a sweep by updates, and says in one sentence why one is refused', asy
 
   const refused = await sendUpdate(page, 'approve', { total: 3, by: 'A. Person' });
   await refused
-    .getByText('total is 3, and this sweep has 2 users. Look at them again, then approve the number that you find.')
+    .getByText('total is 3, and this sweep has 2 users. Check the users again, then approve that number.')
     .first()
     .waitFor();
   await shoot(page, 'temporal-ui-update-refused');

@@ -41,7 +41,7 @@ it('throws Offboarding.Failed when something failed and nothing was good, with t
   const failure = await failureOfRun(handle.result());
   expect(failure).toMatchObject({ type: 'Offboarding.Failed', retryable: false });
   expect(failure.message).toBe(
-    'Nothing was off-boarded: plaid.items (NEWLY_INVENTED_CODE), plaid.products (NEWLY_INVENTED_CODE). The details hold each step and what to do about it.',
+    'Nothing was offboarded: plaid.items (NEWLY_INVENTED_CODE), plaid.products (NEWLY_INVENTED_CODE). The details list each step and what to do about it.',
   );
   const result = failure.detail as unknown as OffboardResult;
   expect(result).toMatchObject({ workflowId: handle.workflowId, runId: handle.firstExecutionRunId, status: 'failed' });
@@ -129,7 +129,7 @@ describe('the compensation task', () => {
       outcome: 'failed',
       evidence: 'failure=Task.Rejected',
     });
-    expect(result.compensations.at(-1)?.remedy).toMatch(/Do by hand what it was for\.$/);
+    expect(result.compensations.at(-1)?.remedy).toMatch(/Do manually what it was for\.$/);
     expect(await place.ledger.readCompensations(handle)).toEqual(result.compensations);
   });
 

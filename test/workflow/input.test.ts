@@ -201,7 +201,7 @@ it.each(['offboardUser', 'offboardUsers', 'runHttpTask'])(
         : { user: USER, reason: REASON };
     const failure = await refused(workflowType, [first, { dryRun: true }]);
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false, workflowTasks: 1 });
-    expect(failure.message).toContain('2 inputs are given, and it takes one object');
+    expect(failure.message).toContain('got 2 inputs instead of one object');
   },
 );
 

@@ -48,10 +48,10 @@ it('describes its queries and lists its steps as its details, without any id of 
   const described = definition.queryDefinitions.filter(({ name }) => !name.startsWith('__'));
   expect(described.map(({ name }) => name).sort()).toEqual(['compensations', 'progress', 'receipts']);
   for (const { description } of described) expect(description).toMatch(/^[A-Z].+\.$/);
-  expect(currentDetails).toContain('### Off-boarding partial');
+  expect(currentDetails).toContain('### Offboarding partial');
   expect(currentDetails).toContain('- plaid.items: **removed** (');
   expect(currentDetails).toContain('- plaid.items: **notFound**');
-  expect(currentDetails).toContain('#### What is left for a person');
+  expect(currentDetails).toContain('#### Manual actions');
   for (const id of [user.plaidUserId, user.batchUserId, ...items, 'foreign-item'])
     expect(currentDetails).not.toContain(id);
 });
@@ -65,7 +65,7 @@ it('labels the timer of a wait with what is waited for', async () => {
   const timers = (events ?? []).filter(({ timerStartedEventAttributes: attributes }) => attributes);
   const labels = timers.map(({ userMetadata }) => defaultPayloadConverter.fromPayload<string>(userMetadata!.summary!));
   expect(labels).toHaveLength(1);
-  expect(labels[0]).toBe('plaid.items: Wait before the next look or call');
+  expect(labels[0]).toBe('plaid.items: Wait before the next check or call');
 });
 
 it('tells in its details, while it runs, what it waits for and until when, what cannot be undone, and when it gives up', async () => {
@@ -82,9 +82,9 @@ it('tells in its details, while it runs, what it waits for and until when, what 
     (await handle.query<WorkflowMetadata>('__temporal_workflow_metadata')).currentDetails;
   await until('the products are being terminated', async () => (await details()).includes('plaid.products'));
   const whileRunning = await details();
-  expect(whileRunning).toContain('### Off-boarding running');
+  expect(whileRunning).toContain('### Offboarding running');
   expect(whileRunning).toContain("Calling plaid.products: Terminate a user's products");
-  expect(whileRunning).toMatch(/- plaid\.items: \*\*removed\*\* \(.+\), which cannot be undone/);
+  expect(whileRunning).toMatch(/- plaid\.items: \*\*removed\*\* \(.+\) \(irreversible\)/);
   const { startTime } = await handle.describe();
   expect(whileRunning).toContain(
     `Gives up at ${new Date(startTime.getTime() + 2 * 86_400_000).toISOString().slice(0, 16)}`,

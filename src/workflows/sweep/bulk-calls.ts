@@ -7,7 +7,10 @@ import type { SweepState } from './sweep-state';
 
 const BEGIN_FOR_MS = 60_000;
 
-/** Makes bulk calls for those whose other steps are done; the queues go side by side, each call by call. */
+/**
+ * Makes bulk calls for users whose other steps are done: queues concurrently, and in each queue one call after the
+ * other.
+ */
 export class BulkCalls {
   readonly #state: SweepState;
   #scope = new CancellationScope();
@@ -16,12 +19,12 @@ export class BulkCalls {
     this.#state = state;
   }
 
-  /** Has open activities hand back what they have not begun. */
+  /** Makes open activities hand back what they have not begun. */
   stop(): void {
     this.#scope.cancel();
   }
 
-  /** One activity for each queue with users. */
+  /** Runs one activity for each queue with users. */
   async pass(apps: readonly string[]): Promise<PassEnd> {
     this.#scope = new CancellationScope();
     const results = await Promise.all(apps.map((app) => this.#run(app)));

@@ -21,7 +21,7 @@ import { openChildren, recordChildren } from './sweep-activities';
 import type { PassEnd } from './user-chunks';
 import type { SweepState } from './sweep-state';
 
-/** Users written at once. */
+/** Number of users recorded together. */
 const RECORDED_AT_ONCE = 25;
 
 interface Opened {
@@ -29,7 +29,10 @@ interface Opened {
   round: number;
 }
 
-/** Off-boards each user with a child workflow, a few at a time: slower than chunks, and every call is seen in the Temporal UI. */
+/**
+ * Offboards each user with a child workflow, a few at a time: slower than chunks, with every call visible in the
+ * Temporal UI.
+ */
 export class ChildRuns {
   readonly #state: SweepState;
   readonly #mustStop: () => boolean;
@@ -55,7 +58,7 @@ export class ChildRuns {
         if (this.#ended.length >= RECORDED_AT_ONCE) await this.#record();
       }
     } finally {
-      // What children did is written down also when the sweep is cancelled.
+      // What children did is recorded also when the sweep is cancelled.
       await CancellationScope.nonCancellable(async () => {
         await Promise.all(this.#underWay);
         while (this.#ended.length > 0) await this.#record();
@@ -115,7 +118,7 @@ export class ChildRuns {
       });
       return steps;
     } catch (error) {
-      // Somebody has started a run under its ID.
+      // A run with its ID was started from elsewhere.
       if (error instanceof WorkflowExecutionAlreadyStartedError)
         return [{ step: 'offboarding', task: 'offboardUser', outcome: 'unknown', reason: 'runFailed' }];
       if (!(error instanceof ChildWorkflowFailure)) throw error;
@@ -140,7 +143,10 @@ export class ChildRuns {
   }
 }
 
-/** A child that failed says what it did in its details; one that was cancelled says it in the ledger, under its own run. */
+/**
+ * Returns the steps of a child that failed, from its failure's details; a cancelled child has recorded them in the
+ * ledger under its own run.
+ */
 function stepsOfFailure(error: ChildWorkflowFailure): StepResult[] {
   const [details] = error.cause instanceof ApplicationFailure ? (error.cause.details ?? []) : [];
   const { steps, type } = (details ?? {}) as { steps?: OffboardResult['steps']; type?: string };

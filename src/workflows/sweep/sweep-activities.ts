@@ -8,16 +8,19 @@ import {
 import type { ActivityOptions, CancellationScope } from '@temporalio/workflow';
 import { internalActivity } from '../internal-activity';
 
-/** A ledger that is away is waited for: nothing may be deleted meanwhile. Refusals are final by the activity's word. */
+/**
+ * A ledger that is unavailable is waited for: nothing may be deleted meanwhile. The activity decides which failures are
+ * final.
+ */
 const RETRY = { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' } as const;
 
-/** A statement or two. */
+/** For one or two statements. */
 const SHORT = { startToCloseTimeout: '1 minute', retry: RETRY } satisfies ActivityOptions;
 
 /**
- * Work of minutes to hours that tells every few seconds how far it is. A worker that falls silent is given up after the
- * heartbeat time-out; by then its own clock forbids it to send (five seconds after the ledger last confirmed it).
- * Told to stop, it hands back how far it came, so it is waited for.
+ * For work of minutes to hours, with heartbeats of its progress. A worker that stops sending them is given up after the
+ * heartbeat timeout; by then its own clock forbids it to send calls (five seconds after the ledger last confirmed it).
+ * A cancelled activity hands back its progress, so the workflow waits for it.
  */
 const LONG = {
   heartbeatTimeout: '15 seconds',
@@ -33,9 +36,9 @@ export const takeSnapshot = internalActivity('httpTasks.takeSnapshot', {
   summary: 'Read the users into the ledger',
 });
 
-export const planChunks = internalActivity('httpTasks.planChunks', { ...SHORT, summary: 'See where users are left' });
+export const planChunks = internalActivity('httpTasks.planChunks', { ...SHORT, summary: 'Plan the next chunks' });
 
-/** A chunk begins users for a minute; those under way then may take their calls' whole time-outs. */
+/** A chunk begins users for a minute; those in progress may then take the full timeouts of their calls. */
 const CHUNK = { ...LONG, startToCloseTimeout: '15 minutes' } satisfies ActivityOptions;
 
 export const runChunk = internalActivity('httpTasks.runChunk', CHUNK, 'chunks');
@@ -51,7 +54,7 @@ export const closeTargets = internalActivity('httpTasks.closeTargets', {
 export const endSweep = internalActivity('httpTasks.endSweep', {
   ...LONG,
   startToCloseTimeout: '6 hours',
-  summary: 'Seal the receipts and delete the IDs that are no longer needed',
+  summary: 'Seal the receipts and delete IDs that are no longer needed',
 });
 
 export const setSweepStatus = internalActivity('httpTasks.setSweepStatus', {
@@ -59,7 +62,7 @@ export const setSweepStatus = internalActivity('httpTasks.setSweepStatus', {
   summary: "Record the sweep's status",
 });
 
-export const setRate = internalActivity('httpTasks.setRate', { ...SHORT, summary: 'Set the limit of calls' });
+export const setRate = internalActivity('httpTasks.setRate', { ...SHORT, summary: 'Set the rate limit' });
 
 export const recordUpdate = internalActivity('httpTasks.recordUpdate', { ...SHORT, summary: 'Record the update' });
 
@@ -67,7 +70,7 @@ export const openChildren = internalActivity('httpTasks.openChildren', { ...SHOR
 
 export const recordChildren = internalActivity('httpTasks.recordChildren', {
   ...SHORT,
-  summary: 'Record what became of users',
+  summary: 'Record the outcomes of users',
 });
 
 /** The patch since which a sweep that was told to stop outlives the worker that it told. */

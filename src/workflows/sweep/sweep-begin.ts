@@ -46,7 +46,7 @@ export async function beginSweep(state: SweepState): Promise<void> {
   }
 }
 
-/** What the sweep does to every user, as its chunks take it. */
+/** Returns what the sweep does to every user, in the form that its chunks take. */
 export function chunkPlan({
   reason,
   providers,

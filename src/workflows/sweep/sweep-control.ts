@@ -26,21 +26,21 @@ import {
 import { recordUpdate, setRate } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
-/** The patch since which updates that let more be done go through the ledger before they take effect. */
+/** The patch since which updates that permit more are recorded in the ledger before they take effect. */
 const UPDATES_ARE_RECORDED = 'updates-are-recorded';
 
 /** The patch since which only the newest limit of a key is written, and no more often than the calls can follow. */
 const NEWEST_RATE_COUNTS = 'newest-rate-counts';
 
-/** The pause between two limits of one key, in milliseconds: each change takes away the calls that were leased before. */
+/** Pause between two limits of one key, in milliseconds: each change voids the calls that were leased before. */
 const BETWEEN_RATES_MS = 2_000;
 
-/** From so many updates in a run on, further limits wait for the next run. */
+/** Number of updates in a run from which on further limits wait for the next run. */
 const MANY_UPDATES = 500;
 
 /**
- * The sweep's query and updates. Handlers record what needs it and change the state; the sweep's main loop sees it and
- * acts. Before a continue-as-new it waits for them, so that no update is cut off.
+ * The sweep's query and updates. Handlers record what needs it and change the state; the sweep's main loop reacts to
+ * it. Before a continue-as-new it waits for them, so that no update is lost.
  */
 export class SweepControl {
   readonly #state: SweepState;
@@ -56,21 +56,21 @@ export class SweepControl {
       this.#rates.push({ service: RATED_PROVIDER, keySlot: '', callsPerMinute: rate });
     setHandler(sweepProgressQuery, () => state.progress(), {
       description:
-        'How the sweep stands: counts by outcome, what it does and what it waits for. Its result once it has ended.',
+        'Progress of the sweep: counts by outcome, what it does and what it waits for. Its result when it has ended.',
     });
     setHandler(pauseUpdate, () => this.#changed(() => state.pause('request')), {
-      description: 'Begin nothing more. What is under way is finished or handed back within seconds.',
+      description: 'Stop starting new work. Work in progress finishes or is handed back within seconds.',
       validator: () => this.#refuseEnded(),
     });
     setHandler(resumeUpdate, () => this.#recorded({ update: 'resume' }, () => state.resume()), {
-      description: 'Go on after a pause.',
+      description: 'Continue after a pause.',
       validator: (...given: unknown[]) => {
         this.#refuseUnlessPaused();
         this.#refuseTooLate('resuming');
         const because = parseWorkflowInput('resume', resumeInput, given[0])?.because;
         if (because !== undefined && because !== state.pausedBecause)
           throw new Error(
-            `This sweep is paused because of ${state.pausedBecause ?? 'nothing'}, not because of ${because}.`,
+            `This sweep is paused because of ${state.pausedBecause ?? 'request'}, not because of ${because}.`,
           );
       },
     });
@@ -82,17 +82,17 @@ export class SweepControl {
           if (signedBy === undefined || approvedBy !== undefined) state.approvedBy = approvedBy ?? input.by;
         }),
       {
-        description: 'Let a sweep begin that waits for approval: {"total": the number of users, "by": your name}.',
+        description: 'Approve a sweep that waits for approval: {"total": the number of users, "by": your name}.',
         validator: (input) => this.#refuseApproval(input),
       },
     );
     setHandler(completeStepUpdate, (input) => this.#completeStep(input), {
       description:
-        'Report a step that people do: {"step": "courier.letter", "by": your name, "outcome": "removed", "evidence": "T-1"}, for all users who wait for it or for "seqs".',
+        'Report the outcome of a manual step: {"step": "courier.letter", "by": your name, "outcome": "removed", "evidence": "T-1"}, for all users who wait for it or for "seqs".',
       validator: (input) => {
         this.#refuseEnded();
         parseWorkflowInput('completeStep', completeUsersStepInput, input);
-        if (!state.opened) throw new Error('This sweep still reads its users, so that none waits for a step.');
+        if (!state.opened) throw new Error('This sweep is still reading its users; no user waits for a step yet.');
       },
     });
     setHandler(
@@ -100,7 +100,7 @@ export class SweepControl {
       (input) => this.#recorded({ update: 'setRate', rate: wishOf(input) }, () => this.#want(wishOf(input))),
       {
         description:
-          'Set a limit for this sweep: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}; null lifts it. The lowest of all limits counts.',
+          'Set a limit for this sweep: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}; null removes it. The lowest of all limits counts.',
         validator: (input) => {
           this.#refuseEnded();
           this.#refuseBurst();
@@ -110,22 +110,22 @@ export class SweepControl {
     );
   }
 
-  /** Calls this whenever an update has changed the state. */
+  /** Registers the listener for changes of the state by an update. */
   set onChange(listener: () => void) {
     this.#onChange = listener;
   }
 
-  /** Updates that were taken in this run. */
+  /** Number of updates that were accepted in this run. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Whether every limit that was asked for is written. */
+  /** Whether every requested limit is written. */
   get isSettled(): boolean {
     return this.#rates.length === 0;
   }
 
-  /** Writes limits as they are asked for, until it is cancelled. */
+  /** Writes limits as they are requested, until it is cancelled. */
   async writeRates(): Promise<never> {
     for (;;) {
       await condition(() => this.#rates.length > 0);
@@ -143,7 +143,7 @@ export class SweepControl {
     }
   }
 
-  /** A newer limit of a key takes the place of one that is not being written yet. */
+  /** A newer limit of a key replaces one whose write has not started. */
   #want(wish: RateWish): void {
     const at = this.#rates.findIndex((other, index) => isSameKey(other, wish) && !(this.#isWriting && index === 0));
     if (at === -1 || !patched(NEWEST_RATE_COUNTS)) this.#rates.push(wish);
@@ -151,8 +151,8 @@ export class SweepControl {
   }
 
   /**
-   * Has an activity record the update, which it can also refuse, before it takes effect. It is not cancelled with the sweep:
-   * a cancelled run would otherwise wait for it.
+   * Has an activity record the update, which it can also refuse, before it takes effect. It is not cancelled with the
+   * sweep, because a cancelled run would otherwise wait for it.
    */
   async #recorded(
     update: Pick<RecordUpdate, 'update' | 'approval' | 'rate' | 'completed'>,
@@ -196,16 +196,19 @@ export class SweepControl {
 
   #refuseEnded(): void {
     if (this.#state.ended)
-      throw new Error(`This sweep has ended (${this.#state.status}), so nothing about it can be changed.`);
+      throw new Error(`This sweep has ended (${this.#state.status}) and can no longer be changed.`);
     if (this.#state.phase === 'closing')
-      throw new Error('This sweep is at its end and only seals its receipts, so nothing about it can be changed.');
+      throw new Error('This sweep is sealing its receipts and can no longer be changed.');
   }
 
-  /** Room is kept for `pause`, `resume` and `approve`, which the server would refuse too once a run has taken 2,000 updates. */
+  /**
+   * Keeps room for `pause`, `resume` and `approve`, which the server would refuse too once a run has taken 2,000
+   * updates.
+   */
   #refuseBurst(): void {
     if (!this.#state.mustMakeRoom || this.#taken < MANY_UPDATES) return;
     throw new Error(
-      'This sweep has taken very many updates and is about to continue in a new run. Send the limit again in some seconds.',
+      'This sweep has taken very many updates and is about to continue in a new run. Send the limit again in a few seconds.',
     );
   }
 
@@ -231,12 +234,12 @@ export class SweepControl {
     this.#refuseTooLate('approving');
     if (total === this.#state.counts.total) return;
     throw new Error(
-      `total is ${total}, and this sweep has ${this.#state.counts.total} users. Look at them again, then approve the number that you find.`,
+      `total is ${total}, and this sweep has ${this.#state.counts.total} users. Check the users again, then approve that number.`,
     );
   }
 }
 
-/** A limit that cannot be set must not keep the sweep from its work. */
+/** Writes a limit. A failure is logged and does not stop the sweep. */
 async function write(wish: RateWish): Promise<void> {
   try {
     await setRate(wish);

@@ -4,16 +4,16 @@ import type { Outcome } from '../../policy/outcome';
 import type { CheckedSweepInput } from '../../policy/sweep-input';
 import type { SweepProgress, SweepStatus } from '../../policy/sweep-result';
 
-/** How the outcomes of users are called in words. What a provider accepted is not deleted yet. */
+/** Outcomes of users in words. What a provider accepted is not deleted yet. */
 const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   removed: 'removed',
-  accepted: 'removed, with deletions that a provider has accepted and not confirmed',
-  alreadyGone: 'already gone',
+  accepted: 'removed, with deletions that a provider accepted but has not confirmed',
+  alreadyGone: 'already deleted',
   skipped: 'skipped',
-  held: 'on hold, left alone',
+  held: 'on hold',
   notFound: 'not found',
   failed: 'failed',
-  unknown: 'unknown: sent, and the result was lost',
+  unknown: 'unknown (sent; the result was lost)',
 };
 
 const STATUS_WORDS: Readonly<Record<SweepStatus, string>> = {
@@ -42,7 +42,7 @@ export function describeSweep(progress: SweepProgress, input: Pick<CheckedSweepI
   return [title, facts.join('  \n'), numbers(progress).join('\n')].join('\n\n');
 }
 
-/** As of the last chunk that came back; chunks take a minute or two. */
+/** As of the last chunk that returned; chunks take a minute or two. */
 function numbers({
   counts,
   waitingForBulk,
@@ -57,14 +57,14 @@ function numbers({
     `- **${counts.total - counts.pending} of ${counts.total}** users done`,
     ...(waitingForBulk > 0 ? [`- **${waitingForBulk}** ${words.done}, waiting for the ${words.calls}`] : []),
     ...waitingForPerson.map(
-      ({ step, title, users }) => `- **${users}** waiting for a person: ${plain(title)} (\`${step}\`)`,
+      ({ step, title, users }) => `- **${users}** waiting for a manual step: ${plain(title)} (\`${step}\`)`,
     ),
     ...(left > 0 ? [`- **${left}** not started, in progress or waiting for another try`] : []),
     ...OUTCOMES.filter((outcome) => counts[outcome] > 0).map(
       (outcome) => `- ${OUTCOME_WORDS[outcome]}: **${counts[outcome]}**`,
     ),
     ...(duplicates > 0 ? [`- duplicate rows: ${duplicates}`] : []),
-    ...(rejected > 0 ? [`- rejected rows: **${rejected}**; those users are not off-boarded`] : []),
+    ...(rejected > 0 ? [`- rejected rows: **${rejected}**; those users are not offboarded`] : []),
   ];
 }
 
@@ -84,7 +84,7 @@ function doing(progress: SweepProgress): string {
     deadline,
   } = progress;
   if (status === 'paused') {
-    const handing = underWay > 0 ? `${parts(underWay)} still hand back what they have not begun. ` : '';
+    const handing = underWay > 0 ? `${parts(underWay)} still hand back users that they have not started. ` : '';
     return `Paused: **${pausedBecause ?? 'request'}**. ${handing}${wayOn(pausedBecause)}${deadline === undefined ? ' The pause does not count against the deadline.' : ''}`;
   }
   switch (phase) {
@@ -107,7 +107,7 @@ function doing(progress: SweepProgress): string {
     case 'paused':
     case 'ended':
       return cancelledBecause === 'notApproved'
-        ? 'Ended: it was not approved in time, so that no user was off-boarded'
+        ? 'Ended: not approved in time; no user was offboarded'
         : 'Ended';
   }
 }
@@ -117,17 +117,17 @@ function parts(count: number): string {
 }
 
 function wayOn(pausedBecause: string | undefined): string {
-  if (pausedBecause === 'tolerance') return 'Look at what failed; then send the update `resume`, or cancel.';
+  if (pausedBecause === 'tolerance') return 'Check what failed, then send the `resume` update, or cancel.';
   if (pausedBecause?.startsWith('Task.Unauthorized'))
-    return 'Fix the key (a key from a file is read again); then send the update `resume`.';
+    return 'Fix the key (keys in files are re-read), then send the `resume` update.';
   if (pausedBecause?.startsWith('Task.NotAllowed'))
     return "The operator's policy (`http-tasks policy show` on the worker) forbids more for now. It resumes when the rule allows it.";
   if (pausedBecause === 'stopped')
     return 'Every call that changes something is stopped; `http-tasks start` lifts that and resumes this sweep.';
-  return 'Send the update `resume` to go on.';
+  return 'Send the `resume` update to continue.';
 }
 
-/** What somebody typed must not become markup. */
+/** Escapes text from outside, so that it does not become markup. */
 function plain(text: string): string {
   return text.replace(/[\\`*_[\]<>#|&!]/g, (character) => `\\${character}`).replace(/\s+/g, ' ');
 }

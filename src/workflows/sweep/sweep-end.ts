@@ -6,8 +6,8 @@ import { closeTargets, endSweep } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /**
- * Brings a sweep to its end: a last word for everybody who is left, the seal, the status in the ledger; then, unless it
- * completed, the compensation task with the result as its log.
+ * Ends a sweep: records a final outcome for every user who is left, seals the receipts and records the status in the
+ * ledger; then, unless the sweep completed, runs the compensation task with the result as its log.
  */
 export async function endOfSweep(state: SweepState, cancelled: boolean): Promise<SweepResult> {
   const { input, opened } = state;
@@ -59,13 +59,15 @@ function resultOf(state: SweepState): SweepResult {
   };
 }
 
-/** The failure of a sweep in which users failed and none came to a good end; a Schedule's pause-on-failure sees it. */
+/**
+ * Returns the failure of a sweep in which users failed and none succeeded; a Schedule's pause-on-failure applies to it.
+ */
 export function sweepFailed(result: SweepResult): ApplicationFailure {
   return ApplicationFailure.create({
     type: OFFBOARDING_FAILED,
     message:
-      `Nobody was off-boarded: ${result.counts.failed} of ${result.counts.total} users failed and none came to a good end. ` +
-      `See http-tasks sweep results ${result.sweepId}, mend the cause, then http-tasks sweep redrive ${result.sweepId}.`,
+      `No user was offboarded: ${result.counts.failed} of ${result.counts.total} users failed and none succeeded. ` +
+      `See http-tasks sweep results ${result.sweepId}, fix the cause, then http-tasks sweep redrive ${result.sweepId}.`,
     nonRetryable: true,
     details: [result],
   });

@@ -8,7 +8,7 @@ import { noCounts } from '../../policy/sweep-result';
 import type { ApprovalTerms, OutcomeCounts, SweepPhase, SweepProgress, SweepStatus } from '../../policy/sweep-result';
 import type { CheckedSweepInput } from '../../policy/sweep-input';
 
-/** What of a sweep goes on over a continue-as-new. Numbers and names of keys only. */
+/** The part of a sweep's state that a continue-as-new carries over. Numbers and names of keys only. */
 export interface CarriedSweep {
   opened: OpenedSweep;
   startedAtMs: number;
@@ -23,28 +23,31 @@ export interface CarriedSweep {
   /** What has to be signed before the first call. */
   approvalTerms?: ApprovalTerms;
   signedBy?: readonly string[];
-  /** Failed and unknown users whom a person has seen and gone on in spite of. */
+  /**
+   * Number of failed and unknown users at the time of a resume after the tolerance was exceeded; they no longer count
+   * against it.
+   */
   excused: number;
-  /** Where the round that is under way goes on. */
+  /** Where the round in progress continues. */
   nextSeq: number;
-  /** Under which children's users were opened, and how often. */
+  /** The fence and wave under which children's users were opened. */
   children?: { fence: number; wave: number };
-  /** Absent for a sweep whose clock runs from its start and through its pauses, as in versions before. */
+  /** Absent for a sweep whose time counts from its start and through its pauses, as in earlier versions. */
   clock?: Clock;
   approveUntilMs?: number;
 }
 
-/** The time that a sweep has for its work, in milliseconds since 1970 where it is a moment. */
+/** The time that a sweep has for its work; moments are in milliseconds since 1970. */
 interface Clock {
   /** Absent until the sweep is approved. */
   startedAtMs?: number;
-  /** How long the sweep was paused since then. */
+  /** Total time of the pauses since then, in milliseconds. */
   pausedMs: number;
-  /** Since when it is paused now. */
+  /** Start of the current pause. */
   pausedAtMs?: number;
 }
 
-/** How a sweep stands: what its queries tell, its updates change and its next run needs. */
+/** The state of a sweep: what its queries return, its updates change and its next run needs. */
 export class SweepState {
   readonly input: CheckedSweepInput;
   readonly startedAtMs: number;
@@ -53,15 +56,15 @@ export class SweepState {
   duplicates = 0;
   rejected = 0;
   waitingForBulk = 0;
-  /** Users who wait for a person, by step. */
+  /** Number of users who wait for a manual step, by step. */
   waitingForPerson: Readonly<Record<string, number>> = {};
   /** Steps were reported since the round in progress began, so that users no longer wait. */
   hasReports = false;
   round = 0;
   underWay = 0;
-  /** Chunks, bulk activities and children that were begun in this run. */
+  /** Number of chunks, bulk activities and children that this run began. */
   begun = 0;
-  /** Failed and unknown users, those who wait for a bulk call included. */
+  /** Number of failed and unknown users, those who wait for a bulk call included. */
   failed = 0;
   excused = 0;
   #excuseAll = false;
@@ -79,7 +82,7 @@ export class SweepState {
   cancelledBecause: SweepProgress['cancelledBecause'];
   /** The run has to continue as new as soon as nothing is in progress, because updates have made its history long. */
   mustMakeRoom = false;
-  /** Called after every change that people see. */
+  /** Called after every visible change. */
   onChange: () => void = () => undefined;
   #clock: Clock | undefined;
   /** Set at the end. */
@@ -129,7 +132,7 @@ export class SweepState {
     this.onChange();
   }
 
-  /** A chunk, a bulk activity or a child has come back. */
+  /** Notes that a chunk, a bulk activity or a child has returned. */
   finish(): void {
     this.underWay -= 1;
     this.onChange();
@@ -139,7 +142,7 @@ export class SweepState {
     return this.opened?.sweepId ?? workflowInfo().workflowId;
   }
 
-  /** When the time for the work is over. While the sweep is paused, a deadline that is a duration moves with the time. */
+  /** When the time for the work ends. While the sweep is paused, a deadline that is a duration moves with the time. */
   get deadlineAtMs(): number {
     const { deadline } = this.input;
     if (this.#clock === undefined) return deadlineAtMs(deadline, this.startedAtMs);
@@ -149,27 +152,27 @@ export class SweepState {
     return atMs + pausedMs + (pausedAtMs === undefined ? 0 : Date.now() - pausedAtMs);
   }
 
-  /** The deadline has passed, and neither an approval nor a resumption moves it. */
+  /** The deadline has passed, and neither an approval nor a resume moves it. */
   get isTooLate(): boolean {
     return this.isTooLateAtMs !== undefined && Date.now() >= this.isTooLateAtMs;
   }
 
-  /** The deadline, unless it moves with an approval or a resumption. */
+  /** The deadline, unless an approval or a resume moves it. */
   get isTooLateAtMs(): number | undefined {
     return this.#clock === undefined || isMoment(this.input.deadline) ? this.deadlineAtMs : undefined;
   }
 
-  /** Has the time for the work begin only with {@link startClock}. */
+  /** Delays the time for the work until {@link startClock}. */
   holdClock(): void {
     this.#clock ??= { pausedMs: 0 };
   }
 
-  /** Has a time that is held begin now. */
+  /** Starts a delayed time now. */
   startHeldClock(): void {
     if (this.#clock && this.#clock.startedAtMs === undefined) this.startClock(Date.now());
   }
 
-  /** Has the time for the work begin at `startedAtMs` and stop during pauses, unless it does so already. */
+  /** Starts the time for the work at `startedAtMs` and stops it during pauses, unless it does so already. */
   startClock(startedAtMs: number): void {
     if (this.#clock?.startedAtMs !== undefined) return;
     this.#clock = { startedAtMs, pausedMs: 0, ...(this.isPaused && { pausedAtMs: Date.now() }) };
@@ -185,7 +188,7 @@ export class SweepState {
     return this.phase === 'waitingForApproval' ? 'waitingForApproval' : 'running';
   }
 
-  /** More failed and unknown users than this, and the sweep pauses; undefined for no limit. */
+  /** Maximum number of failed and unknown users before the sweep pauses; undefined for no limit. */
   get mostFailed(): number | undefined {
     const { tolerance } = this.input;
     return tolerance === undefined
@@ -193,7 +196,7 @@ export class SweepState {
       : this.excused + mostTolerated(toTolerance(tolerance), this.counts.total);
   }
 
-  /** The first reason stays: it is the one that a person has to look at. */
+  /** Pauses the sweep. The first reason stays, since it is the one to resolve. */
   pause(because: string): void {
     if (this.pausedBecause !== undefined) return;
     this.pausedBecause = because;
@@ -204,12 +207,12 @@ export class SweepState {
     this.pause(`Task.Unauthorized ${slot === undefined ? service : `${service}.${slot}`}`);
   }
 
-  /** A rule of the operator's policy: `Task.NotAllowed hours`. */
+  /** Pauses for a rule of the operator's policy: `Task.NotAllowed hours`. */
   pauseForRule(rule: string): void {
     this.pause(`${NOT_ALLOWED}${rule}`);
   }
 
-  /** Whether it is paused for something that ends without a person's word to the sweep: a stop, or a rule of the policy. */
+  /** Whether it is paused for a reason that ends without an update to the sweep: a stop, or a rule of the policy. */
   get waitsForOperator(): boolean {
     return this.pausedBecause === 'stopped' || this.pausedBecause?.startsWith(NOT_ALLOWED) === true;
   }
@@ -219,7 +222,7 @@ export class SweepState {
   }
 
   resume(): void {
-    // Whoever goes on has seen what failed so far; only more of it pauses the sweep again.
+    // A resume accepts the failures so far; only further ones pause the sweep again.
     if (this.pausedBecause === 'tolerance') this.#excuseAll = true;
     this.pausedBecause = undefined;
     if (this.#clock?.pausedAtMs === undefined) return;
@@ -227,7 +230,7 @@ export class SweepState {
     delete this.#clock.pausedAtMs;
   }
 
-  /** Takes over what the ledger counted while nothing was under way. */
+  /** Takes over the ledger's counts, made while nothing was in progress. */
   count({
     counts,
     waitingForBulk,
@@ -242,7 +245,7 @@ export class SweepState {
     this.#excuseAll = false;
   }
 
-  /** Users who came to their end since the ledger was last counted. */
+  /** Adds users who got their outcome since the ledger was last counted. */
   add(outcomes: Partial<Record<Outcome, number>>): void {
     for (const outcome of OUTCOMES) {
       const users = outcomes[outcome] ?? 0;
@@ -319,8 +322,8 @@ export class SweepState {
   }
 
   /**
-   * Approved, a sweep waits no more, although it goes on only after whoever approved it was answered. For answers only:
-   * what is written into the history follows `status`, as it did in runs that replay.
+   * An approved sweep no longer waits, even before the workflow has processed the update's response. For query and
+   * update responses only: the history depends on `status`, as it did in the runs that are replayed.
    */
   #standing(): Pick<SweepProgress, 'status' | 'phase'> {
     const { status, phase } = this;
@@ -368,7 +371,7 @@ export class SweepState {
   }
 }
 
-/** Begins what a sweep that is paused for a rule of the policy says. */
+/** Prefix of the reason of a pause for a rule of the policy. */
 const NOT_ALLOWED = 'Task.NotAllowed ';
 
 function isMoment(deadline: string | undefined): boolean {

@@ -4,32 +4,34 @@ import { DEFAULT_CHUNKS, FIRST_DEFAULT_CHUNKS } from '../../policy/sweep-input';
 import { endedByStop, planChunks, runChunk } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
-/** Users in a chunk: few enough to be gone through in a minute or two, so many that a history of a million users stays small. */
+/**
+ * Number of users in a chunk: few enough for a minute or two, and enough to keep the history of a million users small.
+ */
 export const CHUNK_USERS = 2_000;
 
 const BEGIN_FOR_MS = 60_000;
 
-/** Chunks in one answer to the question where users are left. */
+/** Maximum number of chunks in one response of the planning activity. */
 const CHUNKS_ASKED_FOR = 50;
 
 /** The patch since which chunks are enough for several workers. */
 const CHUNKS_FOR_SEVERAL_WORKERS = 'chunks-for-several-workers';
 
-/** What one go through the users came to. */
+/** The result of one pass through the users. */
 export interface PassEnd {
-  /** Chunks were run, and not all of them in vain. */
+  /** Chunks were run, and at least one of them made progress. */
   moved: boolean;
-  /** When the first of the users who have to wait may be tried again. */
+  /** When the first of the deferred users may be retried. */
   earliestMs: number | undefined;
-  /** It was left before its end, because the sweep is to stop or to continue as new. */
+  /** The pass ended early, because the sweep is to stop or to continue as new. */
   left: boolean;
 }
 
-/** Goes once through all users who can be tried now, in chunks, some of them at a time. */
+/** Passes once through all users who can be tried now, in chunks, several of them concurrently. */
 export class UserChunks {
   readonly #state: SweepState;
   readonly #plan: ChunkInput['plan'];
-  /** Whether nothing more may be begun. */
+  /** Whether no more chunks may be started. */
   readonly #mustStop: () => boolean;
   readonly #underWay = new Set<Promise<void>>();
   #scope = new CancellationScope();
@@ -44,7 +46,7 @@ export class UserChunks {
     this.#mustStop = mustStop;
   }
 
-  /** Has open chunks hand back what they have not begun. */
+  /** Makes open chunks hand back the users they have not begun. */
   stop(): void {
     this.#scope.cancel();
   }
@@ -56,7 +58,7 @@ export class UserChunks {
     try {
       await this.#startAll();
     } finally {
-      // Also when it is cancelled: chunks then hand back how far they came.
+      // Also after a cancellation: chunks then hand back their progress.
       await Promise.all(this.#underWay);
       this.#planned = [];
     }
@@ -78,7 +80,7 @@ export class UserChunks {
     }
   }
 
-  /** The next chunk with somebody who can be tried now; it stays in the plan. */
+  /** Returns the next chunk with users who can be tried now; it stays in the plan. */
   async #nextDue(): Promise<PlannedChunks['chunks'][number] | undefined> {
     for (;;) {
       while (this.#planned.length > 0) {
@@ -102,7 +104,7 @@ export class UserChunks {
       limit: CHUNKS_ASKED_FOR,
       fromSeq: state.nextSeq,
     });
-    // While chunks are under way, their users are counted when they report.
+    // The users of chunks in progress are counted when the chunks report.
     if (wasQuiet) state.count(planned);
     this.#planned = planned.chunks;
     if (planned.chunks.length === 0) state.nextSeq = planned.nextSeq ?? state.counts.total;
@@ -128,7 +130,7 @@ export class UserChunks {
   async #run({ fromSeq, toSeq, users }: PlannedChunks['chunks'][number]): Promise<void> {
     const { sweepId, mostFailed, deadlineAtMs } = this.#state;
     const beginForMs = Math.max(1, Math.min(BEGIN_FOR_MS, deadlineAtMs - Date.now()));
-    const summary = `Off-board users ${fromSeq + 1} to ${toSeq + 1}`;
+    const summary = `Offboard users ${fromSeq + 1} to ${toSeq + 1}`;
     const input = {
       sweepId,
       fromSeq,

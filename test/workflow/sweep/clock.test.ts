@@ -182,7 +182,7 @@ it('shows in the Temporal UI what it is at in every phase', async () => {
   await handle.result();
   expect(await details()).toContain('### Sweep completed');
   expect(await details()).toContain(
-    '- removed, with deletions that a provider has accepted and not confirmed: **400**',
+    '- removed, with deletions that a provider accepted but has not confirmed: **400**',
   );
 });
 

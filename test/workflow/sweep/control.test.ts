@@ -156,7 +156,7 @@ it('waits for approval, and refuses one for another number of users', async () =
     .catch((error: unknown) => error);
   expect(wrong).toBeInstanceOf(WorkflowUpdateFailedError);
   expect((wrong as WorkflowUpdateFailedError).cause?.message).toBe(
-    'total is 119, and this sweep has 120 users. Look at them again, then approve the number that you find.',
+    'total is 119, and this sweep has 120 users. Check the users again, then approve that number.',
   );
   await expect(handle.executeUpdate(approveUpdate, { args: [{ total: 120, by: 'A. Person' }] })).resolves.toMatchObject(
     { approvedBy: 'A. Person', status: 'running', phase: 'users' },

@@ -32,7 +32,7 @@ export async function signedApproval(
   if (counts.total !== approval.total)
     throw new CommandFailure(
       'Refused',
-      `total is ${approval.total}, and this sweep has ${counts.total} users. Look at them again, then approve the number that you find.`,
+      `total is ${approval.total}, and this sweep has ${counts.total} users. Check the users again, then approve that number.`,
     );
   const { snapshotDigest, planDigest, environment, signatures, signedBy } = toSign;
   say(io, `Signing: ${counts.total} users, ${environment}, ${signedBy.length} of ${signatures} signatures so far.`);
