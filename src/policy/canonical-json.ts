@@ -9,8 +9,8 @@ export type CanonicalValue =
   | { readonly [name: string]: CanonicalValue };
 
 /**
- * Returns the only spelling of a value that evidence accepts: JSON without spaces in ASCII, where all other characters
- * are `\u` escapes in lower case. Members stay in the order of the object; those that are undefined are left out.
+ * Returns the only spelling of a value that evidence accepts: ASCII JSON without spaces, with all other characters as
+ * lower-case `\u` escapes. Members stay in the order of the object; undefined ones are left out.
  *
  * @throws RangeError for a number that is not a safe integer, because it has more than one spelling.
  */

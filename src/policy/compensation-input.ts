@@ -1,11 +1,11 @@
 import { httpRequest } from '../tasks/http/tasks';
 
-/** A string in a compensation task's input that is exactly this becomes the off-boarding's log. */
+/** A string in a compensation task's input that equals this is replaced by the offboarding's log. */
 export const LOG_PLACEHOLDER = '{{offboarding}}';
 
 /**
- * The input of a compensation task with the log put in: wherever the placeholder stands, or, for `http.request` without
- * one, as the field `offboarding` of an object body.
+ * Returns the input of a compensation task with the log in it: in place of each placeholder or, for `http.request`
+ * without one, as the field `offboarding` of an object body.
  */
 export function fillCompensationInput(compensation: { task: string; input?: unknown }, log: unknown): unknown {
   let filled = false;

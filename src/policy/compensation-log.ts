@@ -1,17 +1,17 @@
 import type { CompensationLine, StepResult } from './offboard-result';
 
 /**
- * Reasons of a skip that was chosen or that leaves nothing to do; they need no line in the log. The ID that a user lacks, or
- * the mode that was chosen, may have a provider's own name.
+ * Reasons of a skip that was requested or that leaves nothing to do; such steps have no line in the log. The ID that a
+ * user lacks, or the mode that was chosen, may be named by a provider.
  */
 const NOTHING_TO_DO = /^(?:no(?:[A-Z]\w*)?Id|\w+Mode|noItems|dryRun|excluded|needsUserId|byPerson)$/;
 
-/** Returns what a person can do after a task; undefined for a task that is not known. */
+/** Returns what can be done after a task; undefined for an unknown task. */
 export type RemedyOf = (task: string) => string | undefined;
 
 /**
- * The log of a run that did not complete: one line for each step that was done (it cannot be undone; what a person can
- * do), was not done, or is unknown.
+ * Returns the log of a run that did not complete: one line for each step that was done (irreversible, with its remedy),
+ * was not done, or is unknown.
  */
 export function compensationLog(steps: readonly StepResult[], remedy: RemedyOf): CompensationLine[] {
   return steps
@@ -28,17 +28,17 @@ function remedyOf({ outcome, failure, reason }: StepResult, remedy: string): str
   switch (outcome) {
     case 'removed':
     case 'accepted':
-      return `Done and cannot be undone. ${remedy}`.trim();
+      return `Done (irreversible). ${remedy}`.trim();
     case 'alreadyGone':
-      return 'Nothing to do: it was gone before this run.';
+      return 'Nothing to do: it was deleted before this run.';
     case 'held':
       return 'Not done: a legal hold forbids it. Run again after the hold is lifted.';
     case 'notFound':
-      return 'Not done: the provider does not know it. Check the id and the environment; run again with the right one.';
+      return 'Not done: the provider does not know it. Check the ID and the environment, then run again.';
     case 'unknown':
-      return 'It was sent and its result is not known. Look at the provider, quoting the request id, before anything is sent again; running again looks first.';
+      return 'It was sent and its result is unknown. Check with the provider, quoting the request ID, before you send it again. Running again reads first.';
     case 'failed':
-      return `Not done. ${failure?.message ?? (reason === 'deadline' ? 'The deadline passed.' : '')} Run again when the cause is mended.`.replace(
+      return `Not done. ${failure?.message ?? (reason === 'deadline' ? 'The deadline passed.' : '')} Fix the cause, then run again.`.replace(
         / {2,}/g,
         ' ',
       );

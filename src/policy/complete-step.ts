@@ -5,14 +5,14 @@ const text = (what: string): z.ZodString =>
 
 /** The argument of the update `completeStep` of a run that offboards one user. */
 export const completeStepInput = z.strictObject({
-  step: text('The full name of the step that waits, such as courier.archive.'),
-  by: text('Who reports it. A claim: the permissions of the namespace decide who may send it.'),
-  evidence: text('For example the number of a ticket; no personal data.').optional(),
+  step: text('The full name of the waiting step, such as courier.archive.'),
+  by: text('Who reports it. Not verified: the permissions of the namespace decide who may send it.'),
+  evidence: text('For example a ticket number; no personal data.').optional(),
   outcome: z.enum(['removed', 'skipped', 'failed']),
 });
 
-/** What a person reports about a step that they were to do. */
+/** What was done about a manual step, as reported. */
 export type CompleteStep = z.output<typeof completeStepInput>;
 
-/** The status of a run that waits for a person, as search attributes and queries have it. */
+/** The status of a run that waits for a manual step, in search attributes and queries. */
 export const WAITING_FOR_PERSON = 'waitingForPerson';

@@ -25,24 +25,24 @@ export type { CallAnswer, CallMove, ConvergePlan, ManualMove, ManualReport } fro
 /** What to do next for one user. `wait` is a durable timer in the workflow. */
 export type Move = CallMove | ManualMove | { kind: 'wait'; delayMs: number } | { kind: 'done'; steps: StepResult[] };
 
-/** How far the offboarding of one user has come. A value: every function here returns a new one. */
+/** Progress of the offboarding of one user. Immutable; each function returns a new state. */
 export interface ConvergeState {
   plan: ConvergePlan;
-  /** The steps that are left, in their order. */
+  /** The remaining steps, in their order. */
   waiting: readonly CompiledStep[];
   current?: Step;
   done: readonly StepResult[];
-  /** IDs (`provider.id`) of which this run has shown that the provider knows them. */
+  /** IDs (`provider.id`) that this run has shown to be known to the provider. */
   seen: ReadonlySet<string>;
-  /** By look: whether it last said that what it is about is not there. */
+  /** By look: whether its last result says that what it is about does not exist. */
   looks: ReadonlyMap<string, boolean>;
-  /** Steps that were skipped because an earlier one did not end well. */
+  /** Steps that were skipped because an earlier one did not succeed. */
   blocked: ReadonlySet<string>;
 }
 
 type End = Pick<StepResult, 'outcome' | 'reason'>;
 
-/** The state before the first call. */
+/** Returns the state before the first call. */
 export function beginConverging(plan: ConvergePlan): ConvergeState {
   return startNext(stateOf(plan, plan.plan.steps));
 }
@@ -51,7 +51,7 @@ function stateOf(plan: ConvergePlan, waiting: readonly CompiledStep[]): Converge
   return { plan, waiting, done: [], seen: new Set(), looks: new Map(), blocked: new Set() };
 }
 
-/** What to do next. Pure: asking twice changes nothing. */
+/** Returns what to do next. Pure. */
 export function next(state: ConvergeState, nowMs: number): Move {
   if (!state.current) return { kind: 'done', steps: [...state.done] };
   const move = state.current.next(nowMs);
@@ -60,13 +60,13 @@ export function next(state: ConvergeState, nowMs: number): Move {
   throw new Error(`The step ${state.current.name} is done and still current.`);
 }
 
-/** The state after a call was answered. */
+/** Returns the state after the result of a call. */
 export function answered(state: ConvergeState, call: CallMove, answer: CallAnswer, nowMs: number): ConvergeState {
-  if (!state.current) throw new Error(`An answer to ${call.task} arrived after the last step.`);
+  if (!state.current) throw new Error(`A result of ${call.task} arrived after the last step.`);
   return goOn(state, state.current.answered(call, answer, nowMs), nowMs);
 }
 
-/** The state after a person has reported what became of a manual step; the same state where that step does not wait. */
+/** Returns the state after a manual step was reported; the same state if that step does not wait. */
 export function reported(state: ConvergeState, step: string, report: ManualReport, nowMs: number): ConvergeState {
   const { current } = state;
   if (current?.name !== step || !current.reported) return state;
@@ -80,7 +80,7 @@ function goOn(state: ConvergeState, current: Step, nowMs: number): ConvergeState
   return finishStep(seeing, current.name, move.results);
 }
 
-/** The end of a run before its work is done: the current step as it stands, the others as not done. */
+/** Ends a run before its work is done: returns the current step as it is, and the others as not done. */
 export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled'): StepResult[] {
   const outcome = outcomeWhenEnded(reason);
   return [
@@ -90,7 +90,7 @@ export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled')
   ];
 }
 
-/** How far a run has come, as JSON with IDs in it: what a later round needs to continue it. */
+/** Progress of a run as JSON with IDs in it: what a later round needs to continue it. */
 export interface SavedRun {
   done: readonly StepResult[];
   seen: readonly string[];
@@ -130,25 +130,25 @@ export function resumeConverging(plan: ConvergePlan, run: SavedRun): ConvergeSta
   };
   if (!step) return { ...state, waiting: [] };
   const begun = begin(step, state);
-  // What a step needs is as it was, so that it begins as it did.
+  // A step's conditions are as they were, so that it begins as it did.
   if (Array.isArray(begun)) return startNext({ ...state, done: [...done, ...begun] });
   return { ...state, current: saved ? begun.resumed(saved) : begun };
 }
 
-/** The state without a result of the current step, which is done in another way. */
+/** Returns the state without a result of the current step, which is done in another way. */
 export function leaveOut(state: ConvergeState): ConvergeState {
   return startNext({ ...state, current: undefined });
 }
 
-/** Every step of a user on whom a hold lies. */
+/** Returns all steps of a user on legal hold, as held. */
 export function allHeld(plan: ConvergePlan): StepResult[] {
-  // A dry run reports a hold too: it is what a real run would meet.
+  // A dry run reports a hold too, since a real run would meet it.
   const real = { ...plan, dryRun: false };
   const state = stateOf(real, []);
   return real.plan.steps.flatMap((waiting) => notBegun(waiting, state, { outcome: 'held' }));
 }
 
-/** The results of a step that is never begun; one that had nothing to do says that, whatever ended the run. */
+/** Returns the results of a step that is never begun. A step that had nothing to do says so, whatever ended the run. */
 function notBegun(waiting: CompiledStep, state: ConvergeState, end: End): StepResult[] {
   const begun = begin(waiting, state);
   return Array.isArray(begun) ? begun : [{ step: waiting.plan.step, task: begun.task, ...end }];
@@ -179,7 +179,7 @@ function startNext(state: ConvergeState): ConvergeState {
   return startNext({ ...state, waiting, blocked, done: [...state.done, ...begun] });
 }
 
-/** The step with its first move, or the results of one that has nothing to do. */
+/** Returns the step with its first move, or the results of one that has nothing to do. */
 function begin(step: CompiledStep, state: ConvergeState): Step | StepResult[] {
   const { plan: planned } = step;
   const { plan } = state;
@@ -198,7 +198,7 @@ function begin(step: CompiledStep, state: ConvergeState): Step | StepResult[] {
   return started(step, state);
 }
 
-/** Whether a user's run does the step: it has what the step needs. */
+/** Returns whether a user's run does the step: it has what the step needs. */
 export function isOpenTo(step: PlannedStep, plan: ConvergePlan): boolean {
   return isInRun(step, plan) && skipOf(step, plan) === undefined;
 }
@@ -262,7 +262,7 @@ function asBegun(begun: Step | StepResult): Step | StepResult[] {
 function once(step: CompiledOnce, state: ConvergeState, scope: StepScope): Step | StepResult[] {
   const { plan } = state;
   const knownBefore = isKnown(step.plan, state);
-  // What cannot be undone is not asked for when a look has shown that there is nothing to do.
+  // Nothing irreversible is requested when a look has shown that there is nothing to do.
   if (isAbsentAlready(step, state))
     return [{ step: step.plan.step, task: step.plan.task, outcome: knownBefore ? 'alreadyGone' : 'notFound' }];
   const { bulk } = step.plan;
@@ -271,7 +271,7 @@ function once(step: CompiledOnce, state: ConvergeState, scope: StepScope): Step 
   return asBegun(OnceCallStep.begin(step, scope, { id, dryRun: plan.dryRun, knownBefore }));
 }
 
-/** One call for each entry of a list of IDs. */
+/** Makes one call for each entry of a list of IDs. */
 function each(step: CompiledOnce, id: string, state: ConvergeState): Step | StepResult[] {
   const { plan } = state;
   const given = plan.ids[step.plan.provider]?.[id] ?? [];
@@ -286,14 +286,17 @@ function each(step: CompiledOnce, id: string, state: ConvergeState): Step | Step
   return EachStep.begin(step, parts);
 }
 
-/** The rule by which an earlier step keeps this one from being done. */
+/** Returns the rule by which an earlier step blocks this one. */
 function blockedBy(step: PlannedStep, { done, blocked }: ConvergeState): PlannedStep['after'][number] | undefined {
   return step.after.find(({ step: earlier, unless }) =>
     done.some((result) => result.step === earlier && unless.includes(blocked.has(earlier) ? 'failed' : result.outcome)),
   );
 }
 
-/** The key of a look that another step may have made; undefined where it makes none, or no other one does. */
+/**
+ * Returns the key of a look that another step may have made; undefined if the step makes none, or shares it with no
+ * other step.
+ */
 function sharedLook(step: CompiledStep, { plan }: ConvergeState): string | undefined {
   if (step.kind !== 'once' || !step.look || !step.sharesLook || step.plan.each !== undefined) return undefined;
   try {
@@ -319,7 +322,7 @@ function withProven(state: ConvergeState, name: string): ReadonlySet<string> {
   return stepNamed(state, name)?.provesIds ? withIds(state, name) : state.seen;
 }
 
-/** The IDs that a step has shown to be known. */
+/** Returns the IDs that a step has shown to be known. */
 function withIds(state: ConvergeState, name: string): ReadonlySet<string> {
   const step = stepNamed(state, name);
   if (!step) return state.seen;
@@ -331,12 +334,12 @@ function stepNamed({ plan }: ConvergeState, name: string): PlannedStep | undefin
   return plan.plan.steps.find((step) => step.plan.step === name)?.plan;
 }
 
-/** Whether this run, or the ledger, has seen what the step is about. */
+/** Returns whether this run or the ledger has seen what the step is about. */
 function isKnown(step: PlannedStep, { seen, plan: { known } }: ConvergeState): boolean {
   return step.ids.some((id) => seen.has(`${step.provider}.${id}`)) || isKnownToLedger(step, known);
 }
 
-/** Each key of a provider has users of its own, so that there only the step with the same key counts. */
+/** Each key of a provider has users of its own, so only a step with the same key counts. */
 function isKnownToLedger(step: PlannedStep, { steps, ids }: KnownBefore): boolean {
   if (step.keySlot !== undefined) return steps.includes(step.step);
   if (ids) return step.ids.some((id) => ids.includes(`${step.provider}.${id}`));

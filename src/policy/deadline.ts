@@ -4,7 +4,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 
 const DURATION = /^(\d{1,9})\s*(ms|s|seconds?|m|minutes?|h|hours?|d|days?)$/;
 
-/** A run may take seven days unless its input says otherwise. */
+/** Default time that a run may take, in milliseconds: seven days. */
 export const DEFAULT_DEADLINE_MS = 7 * 86_400_000;
 
 /** The longest time that a run may take: ten years, in milliseconds. */
@@ -34,7 +34,10 @@ function isDeadline(text: string): boolean {
   return DURATION.test(text) || z.iso.datetime({ offset: true }).safeParse(text).success;
 }
 
-/** Whether a well-formed deadline is more than ten years away from `nowMs`, which is where a run that begins then must not end. */
+/**
+ * Returns whether a well-formed deadline is more than ten years after `nowMs`, and so must not be the end of a run that
+ * begins then.
+ */
 export function isTooFar(text: string, nowMs: number): boolean {
   return isDeadline(text) && deadlineAtMs(text, nowMs) > nowMs + MOST_DEADLINE_MS;
 }

@@ -3,6 +3,6 @@ export interface DoneStep {
   /** The provider; a user without an ID there does not need the step. */
   service: string;
   step: string;
-  /** The task by which it must have been done; any when absent. */
+  /** The task that must have done it; any when absent. */
   task?: string;
 }

@@ -1,20 +1,20 @@
 import type { OffboardUserInput } from './offboard-input';
 import type { OffboardUsersInput } from './sweep-input';
 
-/** The workflows that a person may start, by their types. The names are permanent. */
+/** The workflows that users may start, by their types. The names are permanent. */
 export const WORKFLOW_TYPES = Object.freeze(['offboardUser', 'offboardUsers', 'runHttpTask'] as const);
 
 /** One of {@link WORKFLOW_TYPES}. */
 export type WorkflowType = (typeof WORKFLOW_TYPES)[number];
 
-/** Whom an example names. */
+/** The user of an example. */
 export interface ExampleUser {
   plaidUserId: string;
   batchUserId?: string;
 }
 
-/** Nobody: these ids are invented, and no provider knows them. */
-export const NOBODY: ExampleUser = Object.freeze({ plaidUserId: 'usr_example', batchUserId: 'example-customer' });
+/** Invented IDs that no provider knows. */
+export const UNKNOWN_USER: ExampleUser = Object.freeze({ plaidUserId: 'usr_example', batchUserId: 'example-customer' });
 
 /** A valid input for each workflow that changes nothing: dry runs, and a task that only reads. */
 export interface ExampleInputs {
@@ -23,8 +23,8 @@ export interface ExampleInputs {
   runHttpTask: { task: string; input: { user_id: string } };
 }
 
-/** Examples for a person to edit. They change nothing as they stand. */
-export function exampleInputs({ plaidUserId, batchUserId }: ExampleUser = NOBODY): ExampleInputs {
+/** Returns examples to edit. They change nothing as they are. */
+export function exampleInputs({ plaidUserId, batchUserId }: ExampleUser = UNKNOWN_USER): ExampleInputs {
   const user = { plaidUserId, ...(batchUserId !== undefined && { batchUserId }) };
   const reason = { code: 'USER_OFFBOARDING' } as const;
   return {

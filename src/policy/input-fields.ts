@@ -23,15 +23,15 @@ export const reasonNote = z
   .max(512)
   .refine(
     (note) => !/[^\s@]@[^\s@]+\.[^\s@]/.test(note),
-    'must not hold an e-mail address: Plaid forbids personal data here',
+    'must not contain an e-mail address: Plaid forbids personal data here',
   )
   .refine(
     (note) => !/\+?\d(?:[\s().-]{0,2}\d){8,}/.test(note),
-    'must not hold a phone number: Plaid forbids personal data here',
+    'must not contain a phone number: Plaid forbids personal data here',
   )
   .describe('A remark without personal data, at most 512 characters.');
 
-/** The longest custom user ID that Batch takes ("less than 1024 characters", doc.batch.com). */
+/** Maximum length of a custom user ID that Batch accepts ("less than 1024 characters", doc.batch.com). */
 export const MAX_CUSTOM_USER_ID_CHARACTERS = 1_023;
 
 /**
@@ -45,5 +45,5 @@ export const customUserId = z
     (id) => id.length <= MAX_CUSTOM_USER_ID_CHARACTERS || [...id].length <= MAX_CUSTOM_USER_ID_CHARACTERS,
     `must have at most ${MAX_CUSTOM_USER_ID_CHARACTERS} characters`,
   )
-  .refine((id) => !/\p{Surrogate}/u.test(id), 'must be well-formed Unicode; it holds half of a surrogate pair')
-  .describe('A custom user id, exactly as your app gave it to Batch.');
+  .refine((id) => !/\p{Surrogate}/u.test(id), 'must be well-formed Unicode; it contains half of a surrogate pair')
+  .describe('A custom user ID, exactly as your app gave it to Batch.');

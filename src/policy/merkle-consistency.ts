@@ -37,7 +37,7 @@ function subproof(
   isKnown: boolean,
 ): Uint8Array[] {
   const size = end - start;
-  // A subtree that is the whole earlier tree is known to whoever has its root.
+  // A subtree that is the whole earlier tree needs no hash: the verifier has its root.
   if (from === size) return isKnown ? [] : [rangeRoot(hash, leaves, { start, end })];
   const left = leftOf(size);
   const middle = start + left;

@@ -4,8 +4,8 @@ import type { Hash } from './merkle';
 const HASH_BYTES = 32;
 
 /**
- * A whole Merkle tree (RFC 6962) in memory, 64 bytes for each leaf, for whoever needs the proofs of all leaves: with
- * `MerkleTree` each of them would be kept while the tree is built.
+ * A whole Merkle tree (RFC 6962) in memory, 64 bytes for each leaf, for callers that need the proofs of all leaves:
+ * `MerkleTree` would keep each of them while it builds the tree.
  */
 export class MerkleLevels {
   readonly #hash: Hash;
@@ -32,7 +32,7 @@ export class MerkleLevels {
     return (this.#levels[0]?.length ?? 0) / HASH_BYTES;
   }
 
-  /** The hashes beside the way from a leaf up to the root, its neighbour first. */
+  /** Returns the sibling hashes on the path from a leaf up to the root, the leaf's neighbour first. */
   path(index: number): Uint8Array[] {
     if (!Number.isInteger(index) || index < 0 || index >= this.leaves)
       throw new RangeError(`There is no leaf ${index}.`);

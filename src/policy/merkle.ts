@@ -61,7 +61,7 @@ export class MerkleTree {
     return index;
   }
 
-  /** The root over all leaves. Ends the building: the proofs are complete now, and no leaf may be added any more. */
+  /** Returns the root over all leaves. Ends the building: the proofs are complete, and no more leaves may be added. */
   finish(): Uint8Array {
     let right = this.#subtrees.pop();
     if (right === undefined) return emptyRoot(this.#hash);
@@ -72,7 +72,7 @@ export class MerkleTree {
     return right.hash;
   }
 
-  /** After `finish`: the hashes beside the way from a leaf up to the root. */
+  /** Returns the sibling hashes on the path from a leaf up to the root. Only after `finish`. */
   proof(index: number): readonly Uint8Array[] {
     const path = this.#proofs.get(index);
     if (path === undefined) throw new RangeError(`No proof was collected for leaf ${index}.`);
@@ -87,17 +87,17 @@ export class MerkleTree {
   }
 }
 
-/** What shows, together with a root, that a leaf is in a tree. */
+/** Proves, together with a root, that a leaf is in a tree. */
 export interface InclusionProof {
-  /** The leaf's place, from 0. */
+  /** The leaf's index, from 0. */
   index: number;
-  /** How many leaves the tree has. */
+  /** Number of leaves in the tree. */
   leaves: number;
-  /** The hashes beside the way up, the leaf's neighbour first. */
+  /** The sibling hashes on the path, the leaf's neighbour first. */
   path: readonly Uint8Array[];
 }
 
-/** Whether a leaf (its {@link leafHash}) is at this place of the tree with this root. */
+/** Returns whether a leaf (its {@link leafHash}) is at this index of the tree with this root. */
 export function isIncluded(hash: Hash, leaf: Uint8Array, proof: InclusionProof, root: Uint8Array): boolean {
   let { index, leaves } = proof;
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(leaves) || index < 0 || index >= leaves) return false;

@@ -19,10 +19,13 @@ export function editDistance(from: string, to: string): number {
   return last[to.length] ?? 0;
 }
 
-/** The characters of a name that is compared: longer ones are no misspelling, and comparing takes the square of it. */
+/**
+ * Maximum length of the names that are compared, in characters: longer ones are not misspellings, and comparing takes
+ * quadratic time.
+ */
 const MOST_COMPARED = 100;
 
-/** Returns the name that was probably meant; undefined when none is close. Case and separators do not count. */
+/** Returns the name that was probably meant; undefined when none is similar. Case and separators do not count. */
 export function nearestName(given: string, names: readonly string[]): string | undefined {
   const bare = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
   const wanted = bare(given);

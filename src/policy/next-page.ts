@@ -3,7 +3,7 @@ import type { httpRequest } from '../tasks/http/tasks';
 
 type Request = TaskInput<typeof httpRequest>;
 
-/** Of an answer of `http.request`, what says where its next page is. */
+/** The parts of a response of `http.request` that can lead to the next page. */
 export interface PageAnswer {
   headers: Readonly<Record<string, string>>;
   body?: unknown;
@@ -19,7 +19,7 @@ export interface PageAnswer {
 export type Paging =
   { by: 'cursor'; path: string; query: string } | { by: 'link' } | { by: 'offset'; path: string; query: string };
 
-/** The request for the page after this one; undefined after the last, and a sentence where the answer cannot lead on. */
+/** Returns the request for the next page; undefined after the last; a sentence if the response does not lead to one. */
 export function nextPage(paging: Paging, request: Request, answer: PageAnswer): Request | string | undefined {
   switch (paging.by) {
     case 'cursor':
@@ -45,7 +45,7 @@ function afterLink(request: Request, header: string): Request | string | undefin
   const here = new URL(request.uri);
   if (!URL.canParse(target, here.href)) return 'the link to the next page is not an address';
   const next = new URL(target, here);
-  // The headers of the request, credentials among them, were meant for this origin.
+  // The headers of the request, including credentials, are for this origin only.
   if (next.origin !== here.origin) return 'the link to the next page leads to another origin';
   if (next.href === here.href && request.query === undefined) return 'the link to the next page leads to this one';
   // The link has the whole query already.
@@ -64,7 +64,7 @@ function nextTarget(header: string): string | undefined {
 }
 
 function afterOffset(query: string, request: Request, list: unknown): Request | string | undefined {
-  if (!Array.isArray(list)) return 'the page has no list where its entries should be';
+  if (!Array.isArray(list)) return 'the page has no list at the path of its entries';
   if (list.length === 0) return undefined;
   const before = Number(request.query?.[query] ?? 0);
   if (!Number.isSafeInteger(before)) return 'the offset of this page is not a whole number';

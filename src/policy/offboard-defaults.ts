@@ -6,7 +6,7 @@ import type { ProviderIds } from './user-ids';
 
 type Input = z.output<typeof offboardUserInput>;
 
-/** An input with everything written out that is done when it is left out: two that ask for one thing then look alike. */
+/** Returns the input with its defaults filled in, so that two inputs that request the same are equal. */
 export function withDefaults({
   user: { plaidUserId, plaidUserToken, batchUserId, ids, ...user },
   onFailure,
@@ -39,7 +39,7 @@ export function withDefaults({
   };
 }
 
-/** The order of the entries of a list means nothing. */
+/** The order of the entries of a list has no meaning. */
 function inOneOrder(ids: ProviderIds): Input['user']['ids'] {
   return Object.fromEntries(
     Object.entries(ids).map(([provider, given]) => [

@@ -15,8 +15,7 @@ const oneId = z.string().min(1, ID_FORM).max(MOST_ID_CHARACTERS, ID_FORM);
 const camelCase = z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'must be a name in camelCase');
 
 /**
- * IDs by provider. Which providers and IDs there are, and which of them are lists, only a worker knows; it refuses the
- * others.
+ * IDs by provider. Only a worker knows which providers and IDs exist and which of them are lists; it refuses others.
  */
 const providerIds = z
   .record(
@@ -54,16 +53,16 @@ const ids = {
     .min(1, 'must not be empty')
     .max(200, 'must have at most 200 characters')
     .optional()
-    .describe('Your own name for the case; no personal data.'),
+    .describe('Your own reference for the case; no personal data.'),
 };
 
 /** What {@link checkIds} requires at least, for people. */
 const SOME_ID = 'At least one of plaidUserId, plaidUserToken, batchUserId and ids is required.';
 
-/** A user by the IDs themselves: at least one ID, and none of them twice. */
+/** A user by its IDs: at least one ID, and none of them twice. */
 export const userIds = z.strictObject(ids).superRefine(checkIds);
 
-/** Who is off-boarded: by ids, or as one of a sweep's users, whose ids are in the ledger and never in a history. */
+/** The user to offboard: by IDs, or as one of a sweep's users, whose IDs are in the ledger and never in a history. */
 const user = z
   .strictObject({
     ...ids,
@@ -71,7 +70,7 @@ const user = z
       .string()
       .min(1, 'must not be empty')
       .optional()
-      .describe('With seq, and instead of ids: a user of a sweep. For the sweep itself.'),
+      .describe('With seq, instead of IDs: a user of a sweep. For the sweep's own use.'),
     seq: z.number().int().min(0).optional(),
   })
   .superRefine((given, context) => {
@@ -81,24 +80,24 @@ const user = z
     }
     for (const field of ['sweepId', 'seq'] as const) {
       if (given[field] === undefined)
-        context.addIssue({ code: 'custom', path: [field], message: 'must be given: sweepId and seq belong together' });
+        context.addIssue({ code: 'custom', path: [field], message: 'is required: sweepId and seq belong together' });
     }
     for (const field of Object.keys(ids)) {
       if (field in given)
-        context.addIssue({ code: 'custom', path: [field], message: 'must be left out: sweepId and seq say who it is' });
+        context.addIssue({ code: 'custom', path: [field], message: 'must be left out: sweepId and seq already name the user' });
     }
   })
   .describe(SOME_ID);
 
 function checkIds(given: NamedIds, context: z.RefinementCtx): void {
   for (const { field, place } of namedTwice(given))
-    context.addIssue({ code: 'custom', path: [field], message: `must be left out: ${place} says the same` });
+    context.addIssue({ code: 'custom', path: [field], message: `must be left out: ${place} names the same ID` });
   const all = idsOf(given);
   if (idAt(all, 'plaid', 'userId') !== undefined && idAt(all, 'plaid', 'userToken') !== undefined) {
     context.addIssue({
       code: 'custom',
       path: placeOf(given, 'plaid', 'userToken').split('.'),
-      message: 'only one of plaidUserId and plaidUserToken may be given: Plaid refuses both together',
+      message: 'only one of plaidUserId and plaidUserToken may be given: Plaid rejects both together',
     });
   }
   const atBatch = given.ids?.batch?.userId;
@@ -138,18 +137,18 @@ export const offboardUserInput = z
     }),
     itemIds: z
       .array(z.string().min(1, 'must not be empty'))
-      .min(1, 'must hold at least one id; leave it out to remove all Items')
-      .max(10_000, 'must hold at most 10,000 ids')
+      .min(1, 'must have at least one ID; leave it out to remove all Items')
+      .max(10_000, 'must have at most 10,000 IDs')
       .optional()
-      .describe("Only these of the user's Items; all when left out."),
+      .describe("Only these of the user's Items; default: all."),
     onFailure: z.enum(['continue', 'stop']).optional().describe('Default: continue.'),
     deadline: deadlineText.optional(),
-    dryRun: z.boolean().optional().describe('Only look, change nothing.'),
+    dryRun: z.boolean().optional().describe('Read only; change nothing.'),
     verifyRemovals: z
       .enum(['all', 'unsure'])
       .optional()
       .describe(
-        'unsure: lists are not looked at again when every removal had a good response, which saves calls. Default: all.',
+        'unsure: lists are not read again when every removal had a good response, which saves calls. Default: all.',
       ),
     notFoundIsFine: z.boolean().optional().describe('Do not count notFound against the run.'),
     providers: z
@@ -158,7 +157,7 @@ export const offboardUserInput = z
       .max(MOST_NAMES)
       .optional()
       .describe('Only these providers; default: every provider that the worker has and for which the user has an ID.'),
-    include: z.array(stepName).max(MOST_NAMES).optional().describe('Optional steps that are to run.'),
+    include: z.array(stepName).max(MOST_NAMES).optional().describe('Optional steps to run.'),
     exclude: z
       .array(stepName)
       .max(MOST_NAMES)
@@ -169,14 +168,14 @@ export const offboardUserInput = z
     compensation: z
       .strictObject({ task: z.string().min(1), input: z.unknown().optional() })
       .optional()
-      .describe('A task to run when the run does not complete; "{{offboarding}}" in its input becomes the log.'),
+      .describe('A task to run when the run does not complete; "{{offboarding}}" in its input is replaced by the log.'),
   })
   .superRefine((input, context) => {
     if (!input.itemIds) return;
     if (!hasPlaidUser(input.user))
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs user.plaidUserId or user.plaidUserToken' });
     for (const { place } of namedTwice({ ids: input.user.ids, itemIds: input.itemIds }))
-      context.addIssue({ code: 'custom', path: ['itemIds'], message: `must be left out: user.${place} says the same` });
+      context.addIssue({ code: 'custom', path: ['itemIds'], message: `must be left out: user.${place} names the same IDs` });
   });
 
 /** What a caller passes to `offboardUser`. */

@@ -1,18 +1,18 @@
 import type { TaskFailure } from '../tasks/failure';
 import type { Outcome, RunStatus } from './outcome';
 
-/** What became of one step. A step that ended differently for different Items has one entry for each outcome. */
+/** The result of one step. A step with different outcomes for different Items has one entry for each outcome. */
 export interface StepResult {
   /** `plaid.items`, `plaid.products`, `plaid.user`, `batch.<app key's name>`, or a step of another provider. */
   step: string;
-  /** The task that did it or would have. */
+  /** The task that did it or would have done it. */
   task: string;
   outcome: Outcome;
-  /** Why it was skipped, or why it is not clear; for example `noItems`, `dryRun`, `needsUserId`, `stopped`. */
+  /** Why it was skipped or is unclear; for example `noItems`, `dryRun`, `needsUserId`, `stopped`. */
   reason?: string;
-  /** How many Items this entry is about. */
+  /** Number of Items that this entry is about. */
   items?: number;
-  /** The asked Items that Plaid does not list as the user's. In the run's own result only. */
+  /** The requested Items that Plaid does not list as the user's. In the run's own result only. */
   itemIds?: string[];
   requestId?: string;
   token?: string;
@@ -23,13 +23,13 @@ export interface StepResult {
 export interface CompensationLine {
   step: string;
   outcome: Outcome;
-  /** What a person can do. */
+  /** What can be done. */
   remedy: string;
-  /** For example `request_id=…` or `token=…`; never a user's id. */
+  /** For example `request_id=…` or `token=…`; never a user's ID. */
   evidence: string;
 }
 
-/** What `offboardUser` answers. */
+/** The result of `offboardUser`. */
 export interface OffboardResult {
   workflowId: string;
   runId: string;
@@ -37,24 +37,24 @@ export interface OffboardResult {
   steps: StepResult[];
   /** Empty for a completed run. */
   compensations: CompensationLine[];
-  /** What became of the compensation task, when the input named one and the run did not complete. */
+  /** The result of the compensation task, when the input named one and the run did not complete. */
   compensationTask?: { task: string; ok: boolean; requestId?: string; failure?: TaskFailure };
 }
 
 const GOOD: readonly Outcome[] = ['removed', 'alreadyGone', 'accepted'];
 const BAD: readonly Outcome[] = ['failed', 'unknown', 'notFound'];
 
-/** Whether this outcome is one of those a run is made for. */
+/** Returns whether the outcome counts as success. */
 export function isGood(outcome: Outcome): boolean {
   return GOOD.includes(outcome);
 }
 
-/** Whether this outcome counts against its run. */
+/** Returns whether the outcome counts as failure of its run. */
 export function isBad(outcome: Outcome, notFoundIsFine: boolean): boolean {
   return outcome === 'notFound' ? !notFoundIsFine : BAD.includes(outcome);
 }
 
-/** The status of a run that came to its end by itself. `failed` needs something failed and nothing good. */
+/** Returns the status of a run that ended by itself. `failed` requires a failed step and none that succeeded. */
 export function statusOf(steps: readonly StepResult[], notFoundIsFine: boolean): RunStatus {
   if (steps.some(({ outcome }) => outcome === 'held')) return 'held';
   if (!steps.some(({ outcome }) => isBad(outcome, notFoundIsFine))) return 'completed';

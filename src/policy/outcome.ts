@@ -1,14 +1,14 @@
 /**
- * What became of one step for one user.
+ * The outcome of one step for one user.
  *
- * - `removed`: the provider confirmed it, or looking afterwards showed it.
- * - `alreadyGone`: it was gone before this run called, and this ledger has a receipt that once saw or removed it.
- * - `accepted`: the provider took the request and works on it later (Batch: 200 and a token).
- * - `skipped`: not done on purpose; `reason` says why.
+ * - `removed`: the provider confirmed it, or a follow-up read did.
+ * - `alreadyGone`: it was deleted before this run called, and this ledger has a receipt that saw or removed it.
+ * - `accepted`: the provider accepted the request and processes it later (Batch: 200 and a token).
+ * - `skipped`: not done on purpose; `reason` has the cause.
  * - `held`: a legal hold forbids it.
- * - `notFound`: the provider does not know it and neither does this ledger; it may be the wrong environment.
- * - `failed`: the provider refused it for good; nothing was changed.
- * - `unknown`: it was sent, the answer was lost, and looking could not settle it.
+ * - `notFound`: neither the provider nor this ledger knows it; it may be the wrong environment.
+ * - `failed`: the provider rejected it permanently; nothing was changed.
+ * - `unknown`: it was sent, the response was lost, and a follow-up read was inconclusive.
  */
 export const OUTCOMES = [
   'removed',
@@ -24,7 +24,7 @@ export const OUTCOMES = [
 /** One of {@link OUTCOMES}. */
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** The end of a whole run. */
+/** The status of a whole run that has ended. */
 export const RUN_STATUSES = ['completed', 'partial', 'failed', 'held', 'cancelled'] as const;
 
 /** One of {@link RUN_STATUSES}. */

@@ -8,20 +8,20 @@ export interface EndOfRun {
   compensations: readonly CompensationLine[];
 }
 
-/** What the ledger knows better about the end of a run than the run itself. */
+/** Facts in the ledger that correct the end of a run. */
 export interface LedgerCorrections {
-  /** Steps with a call that has an intent and no outcome: perhaps it was sent. */
+  /** Steps with a call that has an intent and no outcome: it may have been sent. */
   perhapsSent: readonly string[];
-  /** Positions of steps that no call in the ledger bears out, see `notBorneOut`. @default none */
+  /** Positions of steps that no call in the ledger confirms, see `notBorneOut`. @default none */
   notBorneOut?: readonly number[];
 }
 
 /**
- * The end of a run with what the ledger knows better, as `unknown`:
+ * Returns the end of a run, corrected by the ledger: these steps become `unknown`.
  *
- * - Steps of a cancelled run with a call that has an intent and no outcome. Its worker died, and the cancellation came
- *   before another worker could say so, so the run took it for never sent.
- * - Steps that the run was told of and no call bears out.
+ * - Steps of a cancelled run with a call that has an intent and no outcome. Its worker died and the cancellation came
+ *   before another worker could report it, so the run took it for never sent.
+ * - Steps with a reported result that no call confirms.
  */
 export function asRecorded<E extends EndOfRun>(
   end: E,

@@ -1,6 +1,7 @@
 /**
- * What programs write where they have no value, as it is after {@link bare}. Besides the texts of databases, languages and
- * spreadsheets these are texts that product analytics tools refuse as user IDs because applications really send them.
+ * Texts that programs write in place of a missing value, normalized by {@link bare}. They come from databases,
+ * languages and spreadsheets, and from product analytics tools, which refuse them as user IDs because applications
+ * really send them.
  */
 const PLACEHOLDERS = new Set([
   ...[
@@ -80,7 +81,7 @@ const WRAPPED = [
   /^`(.*)`$/su,
 ];
 
-// Made from a text, since workflow bundles spell a class of characters in a literal out as 8 KB of ranges.
+// Built from a text, since workflow bundles expand a class of characters in a literal to 8 KB of ranges.
 const LETTER = '\\p{L}';
 const EMPTY = 'null|undefined|none|nan|nil|n/a';
 
@@ -90,7 +91,7 @@ const PATTERNS = [
   /^(?:\{\{.*\}\}|\$\{.*\}|<%.*%>|%[a-z_]+%)$/su,
   // How spreadsheets and databases shorten long numbers, and how they write whole ones as decimals: 1.23E+11, 1001.0.
   /^[+-]?\d+(?:[.,]\d+)?e[+-]\d+$/u,
-  // Java and others leave the sign out: 1.2345678E7. Without a fraction it may be a hexadecimal ID.
+  // Java and others omit the sign: 1.2345678E7. Without a fraction it may be a hexadecimal ID.
   /^[+-]?\d+[.,]\d+e\d+$/u,
   // A whole number that lost its last digits, or none that could be an ID.
   /^[+-]?(?=[\d.]{17,}$)\d+\.\d+$/u,
@@ -105,15 +106,15 @@ const PATTERNS = [
 ];
 
 /**
- * Whether a text is what a program writes when it has no value, or has lost it: `null`, `#N/A`, `[object Object]`,
- * `1.23E+11`. Case and white space around it do not matter.
+ * Returns whether a text is one that a program writes when a value is missing or lost: `null`, `#N/A`, `[object
+ * Object]`, `1.23E+11`. Case and white space around it do not matter.
  */
 export function isPlaceholder(text: string): boolean {
   const name = placeholderName(text);
   return PLACEHOLDERS.has(bare(name)) || PATTERNS.some((pattern) => pattern.test(name));
 }
 
-/** The form in which two spellings of one placeholder are the same. */
+/** Returns the form in which all spellings of one placeholder are equal. */
 export function placeholderName(text: string): string {
   return text.trim().toLowerCase();
 }

@@ -4,8 +4,8 @@ const STEERING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const REPLACEMENT = '\ufffd';
 
 /**
- * Text from outside as it may be shown on one line of a terminal or a page: every character that would steer the
- * terminal, reorder the text around it, or begin another line becomes U+FFFD.
+ * Returns text from outside in a form that is safe on one line of a terminal or a page: every character that would
+ * control the terminal, reorder the text around it, or start another line becomes U+FFFD.
  */
 export function printable(text: string): string {
   return text.replace(STEERING, REPLACEMENT);
@@ -16,7 +16,7 @@ export function printableLines(text: string): string {
   return text.replace(STEERING, (character) => (character === '\n' ? character : REPLACEMENT));
 }
 
-/** JSON with the same characters as `\u` escapes, which change no value. Line breaks between values stay. */
+/** Returns JSON with the same characters as `\u` escapes, which change no value. Line breaks between values stay. */
 export function escapedJson(json: string): string {
   return json.replace(STEERING, (character) => (character === '\n' ? character : unicodeEscapes(character)));
 }

@@ -1,4 +1,4 @@
-/** A word of a command line as it can be typed into a shell. */
+/** Returns a word of a command line in the form in which a shell reads it. */
 export function quoted(text: string): string {
   return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

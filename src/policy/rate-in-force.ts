@@ -1,4 +1,4 @@
-/** What limits the calls that sweeps make under one key, in calls a minute. */
+/** The limit on the calls that sweeps make under one key, in calls a minute. */
 export type RateInForce = { callsPerMinute: number } & (
   | { by: 'sweep'; sweepId: string }
   | { by: 'standing' }
@@ -9,7 +9,7 @@ export type RateInForce = { callsPerMinute: number } & (
   | { by: 'rising' }
 );
 
-/** A budget as the ledger has it. */
+/** A budget as stored in the ledger. */
 export interface RateFacts {
   limitPerMinute?: number;
   standingPerMinute?: number;
@@ -19,7 +19,10 @@ export interface RateFacts {
   sweepCallsPerSecond: number;
 }
 
-/** Returns the limit that counts for sweeps: the lowest of the running sweeps' own rates and the limit on all calls; else what is learned. */
+/**
+ * Returns the limit in force for sweeps: the lowest of the running sweeps' own rates and the limit on all calls;
+ * otherwise the learned rate.
+ */
 export function rateInForce({
   limitPerMinute,
   standingPerMinute,

@@ -1,31 +1,34 @@
-/** Makes a call: live runs go before sweeps. */
+/** The origin of a call: live runs take priority over sweeps. */
 export type Caller = 'live' | 'sweep';
 
 /** The limits on one credential of a service, in calls a minute. */
 export interface Limits {
-  /** On all calls: the standing limit, else the documented one. Absent: it is learned from the answers. */
+  /** Limit on all calls: the standing limit, else the documented one. Absent when it is learned from responses. */
   all?: number;
-  /** On the calls of all sweeps together: the lowest of the running sweeps' own rates. */
+  /** Limit on the calls of all sweeps together: the lowest of the running sweeps' own rates. */
   sweeps?: number;
 }
 
-/** How fast calls to one credential of a service may go, shared by all processes. A value: every function returns a new one. */
+/**
+ * The rate of calls to one credential of a service, shared by all processes. Immutable; each function returns a new
+ * state.
+ */
 export interface RateState {
   /** `Limits.all`. */
   limitPerMinute?: number;
-  /** Calls a second right now. */
+  /** Current rate, in calls a second. */
   rate: number;
-  /** Calls that may be leased at once. */
+  /** Number of calls that may be leased immediately. */
   tokens: number;
-  /** The latest time this state has seen, in milliseconds since 1970. */
+  /** The latest time that this state has seen, in milliseconds since 1970. */
   atMs: number;
-  /** Nothing is leased before this time, because the provider asked to wait. */
+  /** Nothing is leased before this time, because the provider requested a wait. */
   blockedUntilMs: number;
   /** When refusals last changed the rate. */
   slowedAtMs: number;
-  /** Grows when leases given before are void: their holders must drop what is left of them. */
+  /** Grows when earlier leases become void: their holders must drop what is left of them. */
   generation: number;
-  /** Only without a limit: what the answers have taught. */
+  /** What was learned from responses; used only without a limit. */
   learning: Learning;
   /** The pace of sweeps under `Limits.sweeps`. */
   sweeps?: SweepPace;
@@ -33,33 +36,38 @@ export interface RateState {
   ramp?: Ramp;
 }
 
-/** How fast sweeps may go under their own rates. */
+/** The rate of sweeps under their own limits. */
 export interface SweepPace {
   limitPerMinute: number;
-  /** Calls a second right now. */
+  /** Current rate, in calls a second. */
   rate: number;
   tokens: number;
 }
 
-/** How fast sweeps may go while nothing says how fast all calls may. */
+/** The rate of sweeps while no limit on all calls is known. */
 export interface Ramp {
-  /** Calls a second right now. */
+  /** Current rate, in calls a second. */
   rate: number;
   tokens: number;
-  /** Calls a second of sweeps that were accepted when refusals last slowed them down; absent while the rate still doubles. */
+  /**
+   * Rate of sweeps' accepted calls when 429s last slowed them down, in calls a second; absent while the rate still
+   * doubles.
+   */
   learned?: number;
-  /** For how long sweeps have used up this rate, in milliseconds. */
+  /** How long sweeps have used up this rate, in milliseconds. */
   usedMs: number;
 }
 
-/** What is remembered of the answers. */
+/** What is remembered of responses. */
 export interface Learning {
-  /** Calls a second that were accepted when refusals last came; absent while the rate still doubles. */
+  /** Rate of accepted calls when 429s last arrived, in calls a second; absent while the rate still doubles. */
   learned?: number;
-  /** The last answers, oldest first: `.` accepted, `x` refused, `s` refused to a sweep that was held to a pace of its own. */
+  /**
+   * The last responses, oldest first: `.` accepted, `x` refused, `s` refused to a sweep that was held to its own rate.
+   */
   recent: string;
-  /** Accepted calls of the last two seconds: when, how many. */
+  /** Accepted calls of the last two seconds: time and number. */
   accepted: readonly (readonly [atMs: number, calls: number])[];
-  /** Since when calls flow. */
+  /** Start of the current flow of calls, in milliseconds since 1970. */
   flowingSinceMs: number;
 }

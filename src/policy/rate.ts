@@ -2,34 +2,41 @@ import type { Caller, Learning, Limits, Ramp, RateState, SweepPace } from './rat
 
 export type { Caller, Limits, RateState } from './rate-state';
 
-/** A lease may be used for so long, by the holder's monotonic clock. */
+/** How long a lease may be used, in milliseconds of the holder's monotonic clock. */
 export const LEASE_MS = 1_000;
 
 /** The share of a bucket that sweeps leave to live runs. */
 export const LIVE_RESERVE = 0.1;
 
-/** At which live runs start when no limit is known. */
+/** Initial rate of live runs when no limit is known, in calls a second. */
 const START_PER_SECOND = 200;
-/** At which sweeps start when no limit is known, and after how long at one rate it is doubled. */
+/**
+ * Initial rate of sweeps when no limit is known, in calls a second, and the time at one rate after which it is doubled.
+ */
 const RAMP_START_PER_SECOND = 10;
 const RAMP_DOUBLES_AFTER_MS = 10_000;
-/** Far above what one provider takes, and far below where numbers become inexact. */
+/** Maximum rate, in calls a second: far above what a provider accepts, and far below where numbers become inexact. */
 const MOST_PER_SECOND = 1_000_000;
 const SLOW_DOWN_EVERY_MS = 1_000;
 const RISE_OF_LIMIT = 0.1;
 const RISE_OF_LEARNED = 0.2;
-/** More than twice a reserve of one call: a sweep that takes all but the reserve has to leave it less than half full. */
+/**
+ * More than twice a reserve of one call: a sweep that takes all but the reserve has to leave it less than half full.
+ */
 const SMALLEST_LEARNING_BUCKET = 4;
 const RECENT_ANSWERS = 20;
 const REFUSALS_THAT_TEACH = 2;
-/** Refusals at less than this share of the rate of all calls say nothing about it when only a pace of sweeps was used up. */
+/**
+ * Below this share of the rate of all calls, 429s prove nothing about that rate when only a sweep's own rate was used
+ * up.
+ */
 const NEAR_THE_RATE = 0.75;
 const LEARN_FROM_MS = 2_000;
 const SHORTEST_LESSON_MS = 250;
-/** The clock of the database was set back when it shows a time so much earlier than one it has shown. */
+/** How far the database's clock must go back to count as set back, in milliseconds. */
 const CLOCK_SET_BACK_MS = 5_000;
 
-/** The state before the first call. */
+/** Returns the state before the first call. */
 export function startRate({ all, sweeps }: Limits, nowMs: number): RateState {
   const base = {
     atMs: nowMs,
@@ -44,12 +51,12 @@ export function startRate({ all, sweeps }: Limits, nowMs: number): RateState {
   return { ...base, limitPerMinute: all, rate: perSecond, tokens: bucket };
 }
 
-/** No tokens: calls under another limit may just have been made. */
+/** Starts without tokens: calls under another limit may just have been made. */
 function startSweeps(limitPerMinute: number): SweepPace {
   return { limitPerMinute, rate: shape(limitPerMinute).perSecond, tokens: 0 };
 }
 
-/** Puts the state under these limits. Where one has changed, leases given before are void. */
+/** Puts the state under these limits. Leases given before are void if a limit has changed. */
 export function underLimits(state: RateState, { all, sweeps }: Limits, nowMs: number): RateState {
   const current = state.limitPerMinute === all ? state : changeLimit(state, all, nowMs);
   if (current.sweeps?.limitPerMinute === sweeps) return current;
@@ -69,27 +76,27 @@ function changeLimit(
   return { ...started, tokens: 0, blockedUntilMs, generation: generation + 1, ...(sweeps && { sweeps }) };
 }
 
-/** What a process gets when it asks for calls. */
+/** The response to a request for calls. */
 export interface LeaseAnswer {
   state: RateState;
-  /** Calls that may be started within {@link LEASE_MS}. */
+  /** Number of calls that may be started within {@link LEASE_MS}. */
   tokens: number;
-  /** When asking again makes sense, in milliseconds. */
+  /** When to ask again, in milliseconds. */
   retryInMs: number;
-  /** Whether the calls are out of a pace that only sweeps have, so that they are no use to live runs. */
+  /** Whether the calls come from a rate that only sweeps have, so that live runs cannot use them. */
   sweepsOnly: boolean;
 }
 
 /**
- * Gives out calls.
+ * Leases calls.
  *
- * With a limit, the calls started in any 60 seconds are never more than it, however many processes ask whenever: the
- * bucket, its refill in 61 seconds (a lease may be used a second later), and one more bucket in case the clock is set
- * forward, together stay within the limit.
+ * With a limit, the number of calls started in any 60 seconds never exceeds it, however many processes ask and
+ * whenever: the bucket, its refill in 61 seconds (a lease may be used a second later), and one more bucket in case the
+ * clock is set forward, together stay within the limit.
  *
  * Sweeps leave {@link LIVE_RESERVE} of a bucket to live runs, and are also held to their own rates. Without any limit
- * their rate starts low and is doubled while they use it up, until the first refusal, and then follows what was accepted;
- * live runs are not held to that.
+ * their rate starts low, is doubled while they use it up until the first 429, and then follows what was accepted; live
+ * runs are not held to it.
  */
 export function lease(state: RateState, ask: { want: number; caller: Caller; nowMs: number }): LeaseAnswer {
   const now = advance(ask.caller === 'sweep' ? withRamp(state) : state, ask.nowMs);
@@ -117,7 +124,7 @@ interface Bucket {
   take: (state: RateState, tokens: number) => RateState;
 }
 
-/** The buckets that a call comes out of, all at the same time. */
+/** Returns the buckets that a call is taken from, all at the same time. */
 function bucketsFor(caller: Caller, state: RateState): Bucket[] {
   const { sweeps, ramp } = state;
   const all: Bucket = {
@@ -133,7 +140,7 @@ function bucketsFor(caller: Caller, state: RateState): Bucket[] {
       reserve: 0,
       take: (from, tokens) => ({ ...from, sweeps: { ...sweeps, tokens: sweeps.tokens - tokens } }),
     };
-    // A person's word on how fast sweeps may go stands in for what would otherwise have to be learned.
+    // A configured rate of sweeps replaces the rate that would otherwise be learned.
     return state.limitPerMinute === undefined ? [own] : [all, own];
   }
   if (!isRamping(state) || !ramp) return [all];
@@ -143,19 +150,19 @@ function bucketsFor(caller: Caller, state: RateState): Bucket[] {
   ];
 }
 
-/** Whether sweeps have a pace that can be lower than that of all calls. */
+/** Returns whether sweeps have a rate that can be lower than that of all calls. */
 function paceBinds(state: RateState): boolean {
   const { limitPerMinute, sweeps } = state;
   if (sweeps) return limitPerMinute === undefined || sweeps.limitPerMinute < limitPerMinute;
   return isRamping(state);
 }
 
-/** Whether sweeps are held to the ramp: no limit is set, and no refusal has taught one for all calls. */
+/** Returns whether sweeps are held to the ramp: no limit is set, and no 429 has taught one for all calls. */
 function isRamping({ limitPerMinute, learning, sweeps }: RateState): boolean {
   return limitPerMinute === undefined && learning.learned === undefined && sweeps === undefined;
 }
 
-/** The calls a second that all sweeps together may make right now. */
+/** Returns the current rate of all sweeps together, in calls a second. */
 export function sweepPace(state: RateState): number {
   return Math.min(...bucketsFor('sweep', withRamp(state)).map(({ rate }) => rate));
 }
@@ -165,19 +172,19 @@ function withRamp(state: RateState): RateState {
   return { ...state, ramp: { rate: RAMP_START_PER_SECOND, tokens: RAMP_START_PER_SECOND / 4, usedMs: 0 } };
 }
 
-/** What came back since the last report of a process. */
+/** The responses since the last report of a process. */
 export interface AnswerReport {
   accepted: number;
-  /** Answers that said: too many calls (429). */
+  /** Number of 429 responses. */
   refused: number;
-  /** How many of them were for calls of sweeps. @default 0 */
+  /** Number of them that were for calls of sweeps. @default 0 */
   refusedSweeps?: number;
-  /** The longest wait the provider asked for. */
+  /** The longest wait that the provider requested, in milliseconds. */
   retryAfterMs?: number;
   nowMs: number;
 }
 
-/** Slows down after refusals, at most once a second, and remembers what was accepted. */
+/** Slows down after 429s, at most once a second, and remembers what was accepted. */
 export function report(state: RateState, answers: AnswerReport): RateState {
   const now = remember(advance(state, answers.nowMs), answers);
   if (answers.refused === 0) return now;
@@ -189,7 +196,10 @@ export function report(state: RateState, answers: AnswerReport): RateState {
   return slowDownSweeps(slowed);
 }
 
-/** Bucket and refill under a limit. Two calls at least, where the limit has room, so that a reserve can be kept. */
+/**
+ * Returns bucket and refill under a limit. The bucket has at least two calls if the limit allows it, so that a reserve
+ * can be kept.
+ */
 function shape(limitPerMinute: number): { perSecond: number; bucket: number } {
   const bucket = Math.max(limitPerMinute / 60, Math.min(2, Math.max(1, limitPerMinute / 8)));
   const inAnyMinute = limitPerMinute + 1 - (limitPerMinute < 8 ? 1 : 2) * bucket;
@@ -211,7 +221,7 @@ function reserveOf(state: RateState, caller: Caller): number {
   return Math.min(bucket - 1, Math.max(1, bucket * LIVE_RESERVE));
 }
 
-/** Lets time pass: the rate rises, the bucket fills. A clock that runs backwards adds nothing. */
+/** Advances the time: the rate rises and the bucket fills. A clock that runs backwards adds nothing. */
 function advance(state: RateState, nowMs: number): RateState {
   if (nowMs < state.atMs - CLOCK_SET_BACK_MS) return setBack(state, nowMs);
   const atMs = Math.max(state.atMs, nowMs);
@@ -244,7 +254,9 @@ function advanceSweeps(pace: SweepPace, seconds: number): SweepPace {
   return { limitPerMinute, rate, tokens: filled(pace, rate, shape(limitPerMinute).bucket, seconds) };
 }
 
-/** In steps, so that a rate is used for as long as it takes to see whether the provider bears it; evenly once that is learned. */
+/**
+ * Rises in steps, so that a rate is used long enough to see whether the provider accepts it; evenly once it is learned.
+ */
 function advanceRamp(ramp: Ramp, seconds: number): Ramp {
   const tokens = filled(ramp, ramp.rate, learningBucket(ramp.rate), seconds);
   const used = usedFor(ramp.tokens, learningBucket(ramp.rate), seconds);
@@ -254,7 +266,7 @@ function advanceRamp(ramp: Ramp, seconds: number): Ramp {
   return { rate: Math.min(MOST_PER_SECOND, ramp.rate * 2), tokens, usedMs: 0 };
 }
 
-/** Moves everything that was remembered by the old clock, so that nothing waits for the old time to come again. */
+/** Moves everything that was remembered by the old clock, so that nothing waits for the old time to return. */
 function setBack(state: RateState, nowMs: number): RateState {
   const byMs = state.atMs - nowMs;
   const { learning } = state;
@@ -280,7 +292,7 @@ function risen(state: RateState, seconds: number): number {
   return outgrown(rate, learned, used);
 }
 
-/** What was learned while few calls were made, or under another limit, says nothing about a rate far above it. */
+/** What was learned from few calls, or under another limit, does not limit a rate far above it. */
 function outgrown(rate: number, learned: number, usedSeconds: number): number {
   const doubling = rate * 2 ** ((usedSeconds * 1_000) / RAMP_DOUBLES_AFTER_MS);
   return Math.min(MOST_PER_SECOND, Math.max(doubling, rate + RISE_OF_LEARNED * learned * usedSeconds));
@@ -290,7 +302,7 @@ function risenTo(limitPerMinute: number, rate: number, seconds: number): number 
   return Math.min(shape(limitPerMinute).perSecond, rate + (RISE_OF_LIMIT * limitPerMinute * seconds) / 60);
 }
 
-/** A bucket that is not emptied says nothing about what the provider would take, and a long pause says little. */
+/** A bucket that is not emptied does not show what the provider would accept, and a long pause shows little. */
 function usedFor(tokens: number, bucket: number, seconds: number): number {
   return tokens < bucket / 2 ? Math.min(seconds, 1) : 0;
 }
@@ -298,7 +310,7 @@ function usedFor(tokens: number, bucket: number, seconds: number): number {
 function remember(state: RateState, { accepted, refused, refusedSweeps = 0 }: AnswerReport): RateState {
   if (state.limitPerMinute !== undefined) return state;
   const { learning, atMs } = state;
-  // The order within a report is not known; refusals last, so that the next report still sees them.
+  // The order within a report is unknown; 429s count last, so that the next report still sees them.
   const held = paceBinds(state) ? Math.min(refused, refusedSweeps) : 0;
   const answers = [
     ['.', accepted],
@@ -317,7 +329,7 @@ function remember(state: RateState, { accepted, refused, refusedSweeps = 0 }: An
   };
 }
 
-/** Reports of many processes within a tenth of a second are one entry, so that the state stays small. */
+/** Merges reports of many processes within a tenth of a second into one entry, so that the state stays small. */
 function merged(entries: Learning['accepted'], atMs: number, calls: number): Learning['accepted'] {
   const last = entries.at(-1);
   if (last === undefined || atMs - last[0] >= 100) return [...entries, [atMs, calls]];
@@ -344,7 +356,10 @@ function slowDownSweeps(state: RateState): RateState {
   };
 }
 
-/** What was accepted just now is the limit; the rate continues at half of it. A ramp ends, since all have learned. */
+/**
+ * Takes what was accepted just now as the limit; the rate continues at half of it. A ramp ends, since all callers have
+ * learned.
+ */
 function slowDownLearning(given: RateState): RateState {
   const accepted = acceptedPerSecond(given);
   if (!teachesAll(given, accepted)) return slowDownRamp(given, accepted);
@@ -361,15 +376,15 @@ function slowDownLearning(given: RateState): RateState {
 }
 
 /**
- * Whether the last refusals say what the provider takes of all calls. Those of a sweep that was held to a pace of its own
- * do not, unless all calls together came near the rate: far below it, what was accepted is that pace and nothing else.
+ * Returns whether the last 429s show what the provider accepts of all calls. Those of a sweep that was held to its own
+ * rate do not, unless all calls together came near the rate: far below it, only the sweep's rate was accepted.
  */
 function teachesAll(state: RateState, accepted: number): boolean {
   const counting = accepted >= NEAR_THE_RATE * state.rate ? 'sx' : 'x';
   return refusalsOf(state, counting) >= REFUSALS_THAT_TEACH;
 }
 
-/** The ramp ends at its first refusal, and later refusals slow sweeps down as often as those of all calls do. */
+/** The ramp ends at its first 429. Later ones slow sweeps down as often as those of all calls do. */
 function slowDownRamp(state: RateState, accepted: number): RateState {
   const { ramp, learning, atMs } = state;
   if (!ramp || !isRamping(state)) return state;

@@ -1,7 +1,7 @@
 /**
- * What the runs of the off-boarding workflows can be searched by, all of the type Keyword: how a run stands, the sweep
- * it belongs to, and the keyed hash of its user. They stay readable on the server, so that nothing else goes there.
- * The names are permanent.
+ * The search attributes of the offboarding workflows, all of the type Keyword: the status of a run, the sweep it
+ * belongs to, and the keyed hash of its user. They stay readable on the server, so nothing else is stored there. The
+ * names are permanent.
  */
 export const SEARCH_ATTRIBUTES = Object.freeze([
   'OffboardingStatus',

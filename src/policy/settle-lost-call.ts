@@ -13,7 +13,7 @@ import type { CallAnswer, CallMove } from './steps/step';
 
 /** A call whose response was lost. */
 export interface LostCall {
-  /** The task, with the codes and statuses of its own refusals that say that there is nothing to do. */
+  /** The task, with the codes and statuses of its own refusals that mean that there is nothing to do. */
   task: { name: string; absentCodes: readonly string[]; absentStatuses?: readonly number[] };
   input: unknown;
   settle: SettleByLook;
@@ -21,10 +21,10 @@ export interface LostCall {
   failure: TaskFailure;
 }
 
-/** How the calls are made: as activities and timers of a workflow, or from this process. */
+/** Makes the calls: as activities and timers of a workflow, or from this process. */
 export interface CallMaker<Answer extends CallAnswer> {
   /**
-   * @param number How many calls were made after the lost one, from 1.
+   * @param number Number of the call after the lost one, from 1.
    * @returns The response, or a final failure. Throws if it was cancelled.
    */
   call(move: { task: string; input: unknown; isLook: boolean }, number: number): Promise<Answer>;
@@ -33,8 +33,8 @@ export interface CallMaker<Answer extends CallAnswer> {
 }
 
 /**
- * What became of a lost call: a later one got a good response, or a read showed that the lost one was carried out, or it
- * stays unknown.
+ * How a lost call was resolved: a later call got a good response, a read showed that the lost one was carried out, or
+ * it stays unknown.
  */
 export type Settlement<Answer> =
   { kind: 'answered'; answer: Extract<Answer, { ok: true }> } | { kind: 'done'; shownBy: Answer } | { kind: 'unknown' };

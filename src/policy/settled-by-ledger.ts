@@ -1,13 +1,13 @@
 import type { StepResult } from './offboard-result';
 import type { Outcome } from './outcome';
 
-/** What the ledger has about one attempt at a call, in the order in which it was written. */
+/** A row of the ledger about one attempt at a call, in the order of writing. */
 export interface CallRow {
   step: string;
   activityId: string;
   attempt: number;
   phase: 'intent' | 'outcome' | 'settled';
-  /** `read` for a call that only looked. */
+  /** `read` for a call that only read. */
   outcome?: Outcome | 'read';
   status?: number;
   requestId?: string;
@@ -16,30 +16,31 @@ export interface CallRow {
   items?: readonly string[];
 }
 
-/** What a run says about its steps besides their outcomes. */
+/** What a run claims about its steps besides their outcomes. */
 export interface RunClaims {
-  /** The lists of which everything was to be removed; `any` step where the run does not say which steps are lists. */
+  /** The lists of which everything was to be removed; `any` if the run does not say which steps are lists. */
   wholeLists: readonly string[] | 'any';
-  /** By step: how many calls the run was told to have been answered well; absent in runs of earlier versions. */
+  /** By step: number of good responses that the run received; absent in runs of earlier versions. */
   answers?: Readonly<Record<string, number>>;
 }
 
-/** The task of steps that people do, which no call can bear out. */
+/** The task of manual steps, which no call can confirm. */
 const BY_PERSON = 'manual';
 
 /**
- * Returns the positions of those steps that the calls of a run do not bear out. A workflow learns from its activities what
- * became of a step, and whoever may complete activities by their ID can tell it anything; the ledger was written by the
- * process that called the provider. A step counts as
+ * Returns the positions of the steps that the calls of a run do not confirm. A workflow learns the result of a step
+ * from its activities, and any client that may complete activities by their ID can report anything to it; the ledger
+ * was written by the process that called the provider. A step counts as
  *
- * - `removed` or `accepted` by a call that was answered so, or by one whose response was lost and a later answered one;
- * - `alreadyGone` or `notFound` by an answered call to the same provider: that a user is gone is asked once;
- * - without items by an answered call;
- * - any of these only if the ledger has as many calls that were answered well as the run was told;
- * - complete only if the last list that was read names no item that the run has not removed. Where only some items of
- *   the user were asked for, or the step also ended otherwise, others may remain.
+ * - `removed` or `accepted` by a call with that outcome, or by one whose response was lost and a later one with a
+ *   response;
+ * - `alreadyGone` or `notFound` by a call with a response from the same provider: that a user is deleted is read once;
+ * - without items by a call with a response;
+ * - any of these only if the ledger has as many good responses as the run received;
+ * - complete only if the last list that was read names no item that the run has not removed. If only some items of the
+ *   user were requested, or the step also has another outcome, others may remain.
  *
- * Other outcomes claim nothing that has to be proven, and what people report is no call.
+ * Other outcomes make no claim that needs proof, and manual steps have no calls.
  */
 export function notBorneOut(
   steps: readonly StepResult[],
@@ -57,12 +58,12 @@ export function notBorneOut(
   });
 }
 
-/** Outcomes that nothing but the answers of calls can have shown. */
+/** Outcomes that only responses of calls can have shown. */
 function isClaim({ outcome, reason }: StepResult): boolean {
   return ['removed', 'accepted', 'alreadyGone', 'notFound'].includes(outcome) || reason === 'noItems';
 }
 
-/** An answer that is in no row came from elsewhere. */
+/** A response without a row came from elsewhere. */
 function hasAnswers(rows: readonly CallRow[], count: number): boolean {
   const good = rows.filter(
     ({ phase, outcome, status = 0 }) =>
@@ -106,7 +107,7 @@ function isAnswered(row: CallRow): boolean {
   return phase === 'outcome' && (isDone(row) || isRead || (status >= 400 && status < 500));
 }
 
-/** What became of a call whose response was lost is shown by a later one. */
+/** A later call shows the outcome of a call whose response was lost. */
 function isSettledLater(rows: readonly CallRow[]): boolean {
   const lost = rows.findIndex((row) => row.phase === 'intent' && !rows.some((other) => isResponseTo(row, other)));
   return lost >= 0 && rows.slice(lost + 1).some(isAnswered);
@@ -129,7 +130,10 @@ function leavesNone(rows: readonly CallRow[]): boolean {
   return last.items.every((item) => removed.has(item));
 }
 
-/** The step without a request ID or token that no call of the run was answered with. The evidence of a person stays. */
+/**
+ * Returns the step without a request ID or token that no response of the run's calls had. Evidence of manual steps
+ * stays.
+ */
 export function withOwnEvidence(step: StepResult, rows: readonly CallRow[]): StepResult {
   if (step.task === BY_PERSON) return step;
   const { requestId, token, ...rest } = step;

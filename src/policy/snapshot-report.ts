@@ -12,9 +12,9 @@ export interface RejectedRow {
   problem: string;
 }
 
-/** What there is to know of a sweep's source besides the numbers of its rows; it contains no ID. */
+/** What is known of a sweep's source besides the numbers of its rows; it contains no ID. */
 export interface SnapshotReport {
-  /** Absent for a list in the input and for a source that does not tell. */
+  /** Absent for a list in the input and for a source that does not report them. */
   columns?: SourceColumns;
   /** The first {@link MOST_REJECTED_TOLD} rows that cannot be users. */
   rejectedRows: readonly RejectedRow[];
@@ -24,7 +24,7 @@ export interface SnapshotReport {
   idsInManyRows: number;
 }
 
-/** How many rejected rows are reported by line. */
+/** Maximum number of rejected rows that are reported by line. */
 export const MOST_REJECTED_TOLD = 10;
 
 /** An ID in more rows than this is reported. */
@@ -42,7 +42,7 @@ export function joinColumns(
   };
 }
 
-/** What a person should look at before users are deleted, in sentences. */
+/** Returns what to check before users are deleted, in sentences. */
 export function snapshotWarnings({
   sharedIds,
   idsInManyRows,

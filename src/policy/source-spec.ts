@@ -19,7 +19,7 @@ const closedAt = z
   .refine((text) => instantMs(text) !== undefined, INSTANT_RULE)
   .optional()
   .describe(
-    'When the account was closed, with the offset from UTC. With skipDone, a user is left out only if every ID was dealt with after this time.',
+    'When the account was closed, with the offset from UTC. With skipDone, a user is left out only if every ID was processed after this time.',
   );
 
 /** One user of a source: the user of `offboardUser`, together with the Items to remove and the time of the closure. */
@@ -34,8 +34,8 @@ export const targetUser = userIds
 const otherName = z.string().min(1, 'must not be empty').optional();
 
 /**
- * The source's names of columns, by our names; a column that is left out keeps our name. Which columns the IDs of other
- * providers have only a worker knows; it refuses the others.
+ * The source's names of columns, by our names; a column that is left out keeps our name. Only a worker knows the
+ * columns of other providers' IDs; it refuses unknown ones.
  */
 const columnNames = z
   .object({
@@ -51,13 +51,13 @@ const columnNames = z
   .superRefine((names, context) => {
     for (const column of Object.keys(names))
       if (!/^[a-z][a-z\d]*(?:_[a-z\d]+)+$/.test(column) && !USER_COLUMNS.some((own) => own === column))
-        context.addIssue({ code: 'custom', path: [column], message: 'there is no such field' });
+        context.addIssue({ code: 'custom', path: [column], message: 'unknown column' });
   });
 
 /** Our column names with the names that a source uses instead. */
 export type ColumnNames = z.output<typeof columnNames>;
 
-/** The most pages that are read when a source names no other limit. */
+/** Default limit on the pages of a source. */
 export const DEFAULT_MAX_PAGES = 100_000;
 
 const path = z.string().min(1, 'must not be empty').optional();
@@ -67,17 +67,17 @@ const pages = z
     task: z.string().min(1, 'must not be empty').describe('A task of the catalogue that only reads.'),
     input: z.record(z.string(), z.json()).optional().describe('The input of that task for the first page.'),
     itemsPath: path.describe(
-      'Where the list stands in the answer, for example data.users; the answer itself when left out.',
+      'Path to the list in the response, for example data.users. Default: the response is the list.',
     ),
-    nextCursorPath: path.describe('Where the cursor of the next page stands. Null or an empty text there is the end.'),
+    nextCursorPath: path.describe('Path to the cursor of the next page. Null or an empty text marks the last page.'),
     cursorField: path.describe(
       'The input field that takes the cursor; for http.request also "uri" (a next link) or "uri?NAME" (a query parameter).',
     ),
     endsWithoutCursor: z
       .boolean()
       .optional()
-      .describe('Whether an answer without any cursor is the last page. Default: no, such an answer is refused.'),
-    fields: columnNames.optional().describe('Where each column stands in an entry of the list, as a dotted path.'),
+      .describe('Whether a response without any cursor is the last page. Default: no, such a response is refused.'),
+    fields: columnNames.optional().describe('Dotted path to each column in an entry of the list.'),
     maxPages: z
       .number()
       .int()
@@ -92,7 +92,7 @@ const pages = z
     context.addIssue({
       code: 'custom',
       path: [missing],
-      message: 'nextCursorPath and cursorField are given both, or neither for an answer of one page',
+      message: 'give both nextCursorPath and cursorField, or neither for a response of one page',
     });
   });
 
@@ -101,11 +101,12 @@ export const SOURCE_KINDS = ['inline', 'file', 'query', 'pages', 'custom'] as co
 
 /**
  * Where the users of a sweep come from: exactly one of a list, a file, a configured query, the pages of an HTTP API, or
- * a source of your own. Nothing here is SQL or an absolute path, since whoever may start a sweep could write it.
+ * a source of your own. It contains no SQL and no absolute path, since any client that may start a sweep could write
+ * it.
  */
 export const sourceSpec = z
   .strictObject({
-    inline: z.array(targetUser).min(1, 'holds nobody; an empty list never means everybody').optional(),
+    inline: z.array(targetUser).min(1, 'must not be empty (an empty list does not mean all users)').optional(),
     file: z
       .string()
       .min(1, 'must not be empty')

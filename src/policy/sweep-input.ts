@@ -5,25 +5,25 @@ import { sourceSpec } from './source-spec';
 import { durationText } from './deadline';
 import { toleranceValue } from './tolerance';
 
-/** More users than this are refused unless the input allows them. */
+/** Default maximum number of users of a sweep. */
 export const DEFAULT_MAX_USERS = 100_000;
 
-/** Chunks that are scheduled at a time unless the input says otherwise: two for each of eight workers. */
+/** Default number of chunks that are scheduled at a time: two for each of eight workers. */
 export const DEFAULT_CHUNKS = 16;
 
-/** The same in runs that 0.1.0 began. */
+/** The default number of chunks in runs that 0.1.0 began. */
 export const FIRST_DEFAULT_CHUNKS = 4;
 
-/** Children that run at a time unless the input says otherwise. */
+/** Default number of children that run at a time. */
 export const DEFAULT_CHILDREN = 4;
 
-/** Up to so many users each get a child workflow of their own unless the input says otherwise. */
+/** Maximum number of users who each get a child workflow by default. */
 export const MOST_USERS_WITH_CHILDREN = 100;
 
-/** Rows that cannot be users and are tolerated unless the input allows more: each is a user who is not deleted. */
+/** Default maximum number of rows that cannot be users: each is a user who is not deleted. */
 export const DEFAULT_BAD_ROWS = 0;
 
-/** A sweep that is not approved within this time is cancelled, unless its input says otherwise. */
+/** Default time within which a sweep must be approved before it is cancelled. */
 export const DEFAULT_APPROVE_WITHIN = '30 days';
 
 const ORIGINS = ['source', 'snapshot', 'redriveOf'] as const;
@@ -57,12 +57,12 @@ export const offboardUsersInput = z
       .string()
       .min(1, 'must not be empty')
       .optional()
-      .describe('A sweep whose users are in the ledger already; the command line makes one of a local file.'),
+      .describe('A sweep whose users are already in the ledger; the command line makes one from a local file.'),
     redriveOf: z
       .string()
       .min(1, 'must not be empty')
       .optional()
-      .describe('A sweep that has ended: its failed and unknown users are taken up again.'),
+      .describe('A sweep that has ended: its failed and unknown users are tried again.'),
     reason,
     onFailure,
     deadline: deadline.describe(
@@ -118,7 +118,7 @@ export const offboardUsersInput = z
       .boolean()
       .optional()
       .describe(
-        'Leave out rows with closed_at whose user was offboarded after that time, as the receipts show. Others are done again.',
+        'Leave out rows with closed_at whose user was offboarded after that time, according to the receipts. Others are offboarded again.',
       ),
     granularity: z
       .enum(['user', 'chunk'])
@@ -141,7 +141,7 @@ export const offboardUsersInput = z
       context.addIssue({
         code: 'custom',
         path: ['approveWithin'],
-        message: 'belongs to approval: true; without it the sweep waits for no approval',
+        message: 'is only for approval: true; without it the sweep waits for no approval',
       });
     }
     for (const field of ['badRows', 'skipDone'] as const) {
@@ -149,7 +149,7 @@ export const offboardUsersInput = z
       context.addIssue({
         code: 'custom',
         path: [field],
-        message: 'belongs to source; with a snapshot it was decided when the snapshot was taken',
+        message: 'is only for source; with a snapshot it was decided when the snapshot was taken',
       });
     }
   });
@@ -162,12 +162,12 @@ export type CheckedSweepInput = z.output<typeof offboardUsersInput>;
 
 /** The argument of the update `approve`. */
 export const approveInput = z.strictObject({
-  total: z.number().int().min(0).describe('The number of users, as the query progress tells it.'),
+  total: z.number().int().min(0).describe('The number of users, as the query progress reports it.'),
   by: z
     .string()
     .min(1, 'must not be empty')
     .max(200, 'must have at most 200 characters')
-    .describe('Who approves. A claim, unless the policy of the workers asks for a signature.'),
+    .describe('Who approves. Not verified, unless the policy of the workers requires a signature.'),
   signature: z
     .string()
     .regex(/^[A-Za-z0-9_-]{86}$/, 'must be the signature that http-tasks sweep approve --key --print writes')
@@ -185,7 +185,7 @@ export const resumeInput = z
       .min(1, 'must not be empty')
       .max(200, 'must have at most 200 characters')
       .optional()
-      .describe('Who resumes: a claim.'),
+      .describe('Who resumes. Not verified.'),
     because: z.string().optional().describe('Resume only if it is paused for this reason.'),
   })
   .optional();
@@ -204,7 +204,7 @@ export const completeUsersStepInput = completeStepInput.extend({
 export const setRateInput = z.strictObject({
   callsPerMinute: callsAMinute
     .nullable()
-    .describe('Limit on the calls of sweeps while this one runs; null takes it back.'),
+    .describe('Limit on the calls of sweeps while this one runs; null removes it.'),
   service: z.string().min(1).optional().describe('Default: plaid.'),
   keySlot: z.string().optional().describe('For a service with several keys, for example ios.'),
 });

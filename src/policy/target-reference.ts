@@ -8,7 +8,7 @@ export interface TargetReference {
   seq: number;
 }
 
-/** The workflow ID of the run that offboards one user of a sweep; the fence tells runs of the sweep apart. */
+/** Returns the workflow ID of the run that offboards one user of a sweep; the fence distinguishes runs of the sweep. */
 export function childWorkflowId(
   sweepId: string,
   { seq, round }: { seq: number; round: number },
@@ -23,12 +23,12 @@ const TARGET_IDS = ['plaidUserId', 'plaidUserToken', 'batchUserId'] as const;
 /** One of {@link TARGET_IDS}. */
 export type TargetId = (typeof TARGET_IDS)[number];
 
-/** Which IDs a user has at the other providers, for a history: `true` for one ID, or how many a list has. */
+/** The IDs that a user has at the other providers, for a history: `true` for one ID, or the length of a list. */
 export type TargetIds = Readonly<Record<string, Readonly<Record<string, true | number>>>>;
 
 const PLACEHOLDER = /^\{\{target\.([^{}:]+?)(:number)?\}\}$/;
 
-/** What a workflow, and so its history, contains instead of an ID until an activity puts the ID in its place. */
+/** Returns what a workflow, and so its history, contains instead of an ID until an activity replaces it. */
 function placeholderOf(name: string): string {
   return `{{target.${name}}}`;
 }
@@ -75,7 +75,7 @@ export function otherIds(user: TargetUser): TargetIds {
   );
 }
 
-/** Returns the input without the fields that are a placeholder: what of it is in a history in full. */
+/** Returns the input without the fields that are a placeholder: the part that a history contains in full. */
 export function withoutPlaceholders(input: unknown): unknown {
   const isPlaceholder = (value: unknown): boolean => typeof value === 'string' && PLACEHOLDER.test(value);
   const strip = (value: unknown): unknown => {
@@ -93,7 +93,7 @@ export class UnfilledPlaceholderError extends Error {
   override readonly name = 'UnfilledPlaceholderError';
 
   constructor(placeholder: string) {
-    super(`The user has no ID that can be written in the place of ${placeholder}.`);
+    super(`The user has no ID that can replace ${placeholder}.`);
   }
 }
 

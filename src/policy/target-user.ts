@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { userIds } from './offboard-input';
 
-/** One user of a source: at least one id, taken literally; `itemIds` only with an id at Plaid. */
+/** One user of a source: at least one ID, taken literally; `itemIds` only with an ID at Plaid. */
 export type TargetUser = z.output<typeof userIds> & {
   itemIds?: readonly string[];
   /** When the account was closed: a date and time with its offset from UTC, as `instantMs` reads it. */

@@ -1,7 +1,7 @@
 /** The IDs of one user in their normal form: by provider and by the name of the ID. */
 export type ProviderIds = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
-/** A user as inputs, sources and sweeps name one: the fields of the first providers, and `ids` for every provider. */
+/** A user as inputs, sources and sweeps name it: the fields of the first providers, and `ids` for every provider. */
 export interface NamedIds {
   plaidUserId?: string | undefined;
   plaidUserToken?: string | undefined;
@@ -15,11 +15,11 @@ interface NamedField {
   field: keyof NamedIds;
   provider: string;
   id: string;
-  /** The ID says which things of the user are meant, and not who the user is. */
+  /** The ID identifies things of the user and not the user. */
   thing?: boolean;
 }
 
-/** The ID that each field of the first providers stands for. The names of the fields are permanent. */
+/** The ID of each field of the first providers. The names of the fields are permanent. */
 export const NAMED_FIELDS = [
   { field: 'plaidUserId', provider: 'plaid', id: 'userId' },
   { field: 'plaidUserToken', provider: 'plaid', id: 'userToken' },
@@ -57,7 +57,7 @@ export function idAt(ids: ProviderIds, provider: string, called: string): string
   return given && Object.hasOwn(given, called) ? given[called] : undefined;
 }
 
-/** Returns the path of an ID in the input that named it: the field of its own, or its place in `ids`. */
+/** Returns the path of an ID in the input that named it: its own field, or its place in `ids`. */
 export function placeOf(user: NamedIds, provider: string, called: string): string {
   const own = NAMED_FIELDS.find((one) => one.provider === provider && one.id === called);
   return own && user[own.field] !== undefined ? own.field : `ids.${provider}.${called}`;

@@ -189,7 +189,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
         'failed',
         'ITEM_NOT_FOUND',
         'refused-7',
-        'Not done. The Item is removed or its access was revoked. Run again when the cause is mended.',
+        'Not done. The Item is removed or its access was revoked. Fix the cause, then run again.',
       ]);
       expect(report.text('people')).toContain('http-tasks sweep redrive ended');
       expect(report.html).not.toMatch(/usr_plaid|customer-|example\.org/);

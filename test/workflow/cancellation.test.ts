@@ -153,7 +153,7 @@ it('says that a removal is unknown when it is cancelled between the lost answer 
   await handle.cancel();
   const end = await cancelled(handle);
   expect(stepLines(end)[0]).toBe('plaid.items unknown cancelled');
-  expect(end.compensations[0]?.remedy).toMatch(/^It was sent and its result is not known/);
+  expect(end.compensations[0]?.remedy).toMatch(/^It was sent and its result is unknown/);
 });
 
 it('ends a wait at once', async () => {

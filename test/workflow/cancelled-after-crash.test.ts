@@ -67,7 +67,7 @@ it('says that a removal is unknown that was in flight when its worker was killed
     'batch.ios skipped cancelled',
     'batch.android skipped cancelled',
   ]);
-  expect(progress.compensations[0]?.remedy).toMatch(/^It was sent and its result is not known/);
+  expect(progress.compensations[0]?.remedy).toMatch(/^It was sent and its result is unknown/);
   expect(await place.ledger.readCompensations(handle)).toEqual(progress.compensations);
   const settled = (await place.ledger.readReceipts(handle)).filter(({ phase }) => phase === 'settled');
   expect(settled.map(({ step, outcome }) => `${step} ${outcome}`)[0]).toBe('plaid.items unknown');

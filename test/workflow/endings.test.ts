@@ -63,13 +63,13 @@ it('returns a partial result with one log line for each step that was done, fail
     {
       step: 'plaid.items',
       outcome: 'removed',
-      remedy: expect.stringMatching(/^Done and cannot be undone\. .*Link/) as string,
+      remedy: expect.stringMatching(/^Done \(irreversible\)\. .*Link/) as string,
       evidence: `request_id=${items?.requestId} items=1`,
     },
     {
       step: 'plaid.products',
       outcome: 'failed',
-      remedy: `Not done. ${products?.failure?.message} Run again when the cause is mended.`,
+      remedy: `Not done. ${products?.failure?.message} Fix the cause, then run again.`,
       evidence: `request_id=${products?.requestId} failure=NEWLY_INVENTED_CODE`,
     },
   ]);

@@ -135,13 +135,13 @@ const BAD: [what: string, input: unknown, field: string, says: RegExp][] = [
     'an e-mail address in the note',
     { user: USER, reason: { ...REASON, note: 'ask a@b.example' } },
     'reason.note',
-    /must not hold an e-mail address/,
+    /must not contain an e-mail address/,
   ],
   [
     'a phone number in the note',
     { user: USER, reason: { ...REASON, note: 'ask +49 171 234 567 89' } },
     'reason.note',
-    /must not hold a phone number/,
+    /must not contain a phone number/,
   ],
   ['a note of 513 characters', { user: USER, reason: { ...REASON, note: 'x'.repeat(513) } }, 'reason.note', /512/],
   [

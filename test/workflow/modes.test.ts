@@ -116,9 +116,9 @@ describe('onFailure', () => {
     ]);
     expect(callsFor(place, batchUserId)).toEqual([]);
     const [items, products, ios] = result.compensations;
-    expect(items?.remedy).toMatch(/^Done and cannot be undone\. Removed Items cannot be restored/);
+    expect(items?.remedy).toMatch(/^Done \(irreversible\)\. Removed Items cannot be restored/);
     expect(items?.evidence).toBe(`request_id=${result.steps[0]?.requestId} items=1`);
-    expect(products?.remedy).toMatch(/^Not done\. .*Run again when the cause is mended\.$/);
+    expect(products?.remedy).toMatch(/^Not done\. .*Fix the cause, then run again\.$/);
     expect(ios?.remedy).toBe('Not done (stopped). Run again to do it.');
   });
 
@@ -230,7 +230,7 @@ it('ends a wait at the deadline too, and says that the removal it had sent is un
     'batch skipped noBatchId',
   ]);
   const [items] = await handle.query(compensationsQuery);
-  expect(items?.remedy).toMatch(/^It was sent and its result is not known\./);
+  expect(items?.remedy).toMatch(/^It was sent and its result is unknown\./);
   expect(callsFor(place, plaidUserId).filter((endpoint) => endpoint === 'userItemsRemove')).toHaveLength(1);
 });
 

@@ -153,7 +153,7 @@ it('calls a user whom neither Plaid nor this ledger knows notFound, which counts
   expect(strict.status).toBe('partial');
   expect(stepLines(strict)).toEqual(['plaid.items notFound', 'plaid.products notFound', 'batch skipped noBatchId']);
   expect(strict.steps[0]?.failure).toMatchObject({ type: 'Task.Rejected', code: 'USER_NOT_FOUND' });
-  expect(strict.compensations[0]?.remedy).toMatch(/Check the id and the environment/);
+  expect(strict.compensations[0]?.remedy).toMatch(/Check the ID and the environment/);
   const relaxed = await offboard(place, { user: { plaidUserId: freshId('usr') }, notFoundIsFine: true });
   expect(relaxed.status).toBe('completed');
   expect(stepLines(relaxed)).toEqual(stepLines(strict));

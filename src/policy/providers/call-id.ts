@@ -3,7 +3,7 @@ const SEEDS = [0x811c9dc5, 0x9e3779b9, 0x85ebca6b, 0xc2b2ae35] as const;
 
 /**
  * Returns a UUID (version 8) that is the same for the same texts, so that a call keeps its ID in every repetition, also
- * in another process. It is no secret and proves nothing.
+ * in another process. It is not secret and proves nothing.
  */
 export function callIdOf(...parts: readonly string[]): string {
   const text = JSON.stringify(parts);

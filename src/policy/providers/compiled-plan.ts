@@ -12,7 +12,7 @@ import type {
 import { compileTemplate, placeholdersIn } from './template';
 import type { CompiledTemplate } from './template';
 
-/** A call of a plan whose template is read once, for every user. */
+/** A call of a plan whose template was parsed once for all users. */
 export interface CompiledCall {
   name: string;
   task: PlannedTask;
@@ -24,7 +24,7 @@ export interface CompiledCall {
 
 interface CompiledBase<S extends PlannedStep> {
   plan: S;
-  /** Another step has the same look, so that one serves both. */
+  /** Another step has the same look, so that one look serves both. */
   sharesLook: boolean;
   /** An earlier step has the same look. */
   repeatsLook: boolean;
@@ -61,16 +61,16 @@ export interface CompiledManual extends CompiledBase<ManualStep> {
   kind: 'manual';
 }
 
-/** A step whose templates are read. */
+/** A step whose templates are parsed. */
 export type CompiledStep = CompiledOnce | CompiledList | CompiledRequest | CompiledManual;
 
-/** A plan that was read once, to be interpreted for many users. */
+/** A plan that was parsed once, to be interpreted for many users. */
 export interface CompiledPlan {
   plan: StepPlan;
   steps: readonly CompiledStep[];
 }
 
-/** Reads the templates of a plan. */
+/** Parses the templates of a plan. */
 export function compilePlan(plan: StepPlan): CompiledPlan {
   const looks = plan.steps.map(lookOf);
   const compile = (call: PlannedCall): CompiledCall => compileCall(plan, call);
@@ -114,7 +114,7 @@ export function compilePlan(plan: StepPlan): CompiledPlan {
   };
 }
 
-/** Tells looks apart by what they would be for one user. */
+/** Returns a key that distinguishes looks by what they read for one user. */
 function lookOf(step: PlannedStep): string | undefined {
   const look = 'look' in step ? step.look : undefined;
   return look && JSON.stringify([step.provider, look.task, look.input]);

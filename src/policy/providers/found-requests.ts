@@ -1,6 +1,6 @@
 import { valueAt } from './path';
 
-/** Which requests of a list a run looks for: those that have these values at these dotted paths. */
+/** Selects the requests of a list that have these values at these dotted paths. */
 export interface WantedRequests {
   /** Dotted path to the list; the response itself is the list when it is absent. */
   items?: string;
@@ -19,10 +19,10 @@ export function requestsIn(output: unknown, { items, match }: Omit<WantedRequest
 }
 
 /**
- * Returns a response that has only the wanted requests, and of each only its handle and what it was found by. A list of
- * requests names other users, who must not get into the history of this one.
+ * Returns a response that has only the wanted requests, and of each only its handle and the values it was found by. A
+ * list of requests names other users, who must not get into the history of this one.
  *
- * @param shown What the values are in the history: placeholders where IDs are in the ledger only.
+ * @param shown The values for the history: placeholders for IDs that are in the ledger only.
  */
 export function onlyWanted(output: unknown, wanted: WantedRequests, shown: WantedRequests['match']): unknown {
   const { items, handle } = wanted;

@@ -1,11 +1,11 @@
 /**
- * Dotted paths into answers of providers: `data.user.id`. A list on the way stands for its first entry unless the
- * segment is a number; {@link itemsAt} walks through lists instead.
+ * Dotted paths into responses of providers: `data.user.id`. A list on the path means its first entry unless the segment
+ * is a number; {@link itemsAt} visits all entries instead.
  */
 
 const SEGMENT = /^[^\s.${}]+$/u;
 
-/** Returns what is wrong with the text of a dotted path; undefined for a path that can be followed. */
+/** Returns what is wrong with the text of a dotted path; undefined for a valid one. */
 export function whyNoPath(path: string): string | undefined {
   return path.split('.').every((segment) => SEGMENT.test(segment))
     ? undefined
@@ -36,10 +36,10 @@ export function idAt(value: unknown, path: string): string | undefined {
 }
 
 /**
- * Returns the IDs at a dotted path, each once; lists on the way are walked through.
+ * Returns the IDs at a dotted path, each once, including those of all entries of lists on the path.
  *
- * @returns undefined when the list is missing or anything in it is not an ID: such an answer says nothing about what
- *   is left, and must never be taken for an empty list.
+ * @returns undefined when the list is missing or anything in it is not an ID: such a response does not show what is
+ *   left, and must never be taken for an empty list.
  */
 export function itemsAt(value: unknown, path: string): string[] | undefined {
   const found: string[] = [];
@@ -47,7 +47,7 @@ export function itemsAt(value: unknown, path: string): string[] | undefined {
   return [...new Set(found)];
 }
 
-/** @returns false for an answer that cannot be read. */
+/** @returns false for a response that cannot be read. */
 function collect(value: unknown, segments: readonly string[], at: { found: string[]; inList: boolean }): boolean {
   if (Array.isArray(value)) return value.every((entry) => collect(entry, segments, { ...at, inList: true }));
   const [segment, ...rest] = segments;

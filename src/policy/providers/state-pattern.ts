@@ -2,7 +2,7 @@ import { valueAt, whyNoPath } from './path';
 
 type Scalar = string | number | boolean | null;
 
-/** What the value at a path has to be. Texts are compared without regard to case. */
+/** A condition on the value at a path. Texts are compared without regard to case. */
 export type Condition =
   | Scalar
   /** The text has this in it. */
@@ -12,13 +12,13 @@ export type Condition =
   /** There is a value (`true`), or it is absent, null or empty (`false`). */
   | { exists: boolean };
 
-/** A state that an answer can show: the text of the state itself, or dotted paths whose conditions all hold. */
+/** A state that a response can show: the text of the state itself, or dotted paths whose conditions all hold. */
 export type StatePattern = string | number | boolean | { readonly [path: string]: Condition };
 
 /**
- * Whether an answer shows one of these states.
+ * Returns whether a response shows one of these states.
  *
- * @param statePath Where the answer has the text of its state, for patterns that are one.
+ * @param statePath Where the response has the text of its state, for patterns that are a text.
  */
 export function showsState(answer: unknown, patterns: readonly StatePattern[], statePath?: string): boolean {
   return patterns.some((pattern) =>
@@ -47,7 +47,7 @@ function plain(text: string): string {
   return text.trim().toLowerCase().replace(/\.$/, '');
 }
 
-/** Returns what is wrong with a pattern as it was written; undefined for one that can be compared. */
+/** Returns what is wrong with a pattern as written; undefined for a valid one. */
 export function whyNoPattern(pattern: unknown, { stateIsKnown }: { stateIsKnown: boolean }): string | undefined {
   if (typeof pattern === 'string' || typeof pattern === 'number' || typeof pattern === 'boolean')
     return stateIsKnown ? undefined : 'must be a set of paths with their values, such as { user.active: false }';

@@ -10,25 +10,25 @@ export const STEP_PLAN_VERSION = 1;
 export const MOST_PLAN_BYTES = 64 * 1_024;
 
 /**
- * What the runs of a user or a sweep do, as data. It is decided once, when a run or sweep begins, and interpreted by the
- * policy machine: a run ends with the plan it began with. It contains no secret and no ID.
+ * What the runs of a user or a sweep do, as data. It is decided once, when a run or sweep begins, and interpreted by
+ * the policy machine: a run ends with the plan with which it began. It contains no secret and no ID.
  */
 export interface StepPlan {
   version: typeof STEP_PLAN_VERSION;
   /** The tasks that the steps call, by name. */
   tasks: Readonly<Record<string, PlannedTask>>;
-  /** In their order. */
+  /** In execution order. */
   steps: readonly PlannedStep[];
 }
 
-/** What a plan has to know of a task. Address, schema and keys are the worker's own. */
+/** What a plan contains of a task. The address, schema and keys are the worker's own. */
 export interface PlannedTask {
   effect: Effect;
-  /** What a good answer means; without meaning for a read. */
+  /** What a good response means; not used for a read. */
   means: 'removed' | 'accepted';
-  /** Provider codes, or HTTP statuses as numbers, that say: what the call is about is not there. */
+  /** Provider codes, or HTTP statuses as numbers, that mean that what the call is about does not exist. */
   absent: readonly (string | number)[];
-  /** A lost call is repeated also where nothing can be looked at. A repeat-safe task is always repeated. */
+  /** A lost call is repeated even if no look is possible. A repeat-safe task is always repeated. */
   repeat: boolean;
   summary: string;
   remedy: string;
@@ -38,35 +38,35 @@ export interface PlannedTask {
 export interface PlannedCall {
   task: string;
   input: Template;
-  /** Good answers that say: what the call is about is not there. */
+  /** Good responses that mean that what the call is about does not exist. */
   absent?: readonly StatePattern[];
-  /** Good answers that say that the call failed. */
+  /** Good responses that mean that the call failed. */
   failed?: readonly StatePattern[];
 }
 
-/** A read that shows whether something is still there. */
+/** A read that shows whether something still exists. */
 export interface PlannedLook extends PlannedCall {
-  /** How long after a lost call the look waits, in milliseconds. */
+  /** Time between a lost call and the look, in milliseconds. */
   lagMs: number;
 }
 
-/** Skips a step: the first rule that applies gives the reason. */
+/** Skips a step; the first rule that applies gives the reason. */
 export interface SkipRule {
-  /** Applies when the user has none of these IDs at the provider; the rule always applies when it is absent. */
+  /** Applies when the user has none of these IDs at the provider. A rule without it always applies. */
   without?: readonly string[];
   reason: string;
 }
 
-/** A step that has to have ended well before. */
+/** A step that must have succeeded before. */
 export interface AfterRule {
   /** An earlier step; one that is not in the run does not block. */
   step: string;
-  /** The outcomes that block. A step that was skipped by a rule of its own like this one counts as failed. */
+  /** The outcomes that block. A step that was skipped by such a rule itself counts as failed. */
   unless: readonly Outcome[];
   reason: string;
 }
 
-/** For whom a step is in the run at all; IDs are `provider.id`. */
+/** The users for whom the step is in the run at all; IDs are `provider.id`. */
 export interface WhenRule {
   /** The user has one of these. */
   any?: readonly string[];
@@ -80,9 +80,11 @@ interface PlannedStepBase {
   /** `provider.name`, in receipts; permanent. */
   step: string;
   provider: string;
-  /** The task that the results are about. */
+  /** The task of the results. */
   task: string;
-  /** The provider's IDs that the step's calls use; receipts about any of them prove that the step's subject was known. */
+  /**
+   * The provider's IDs that the step's calls use; a receipt about any of them proves that the step's subject was known.
+   */
   ids: readonly string[];
   /** A good result shows that the provider knew these IDs, for later steps that find nothing. */
   provesIds: boolean;
@@ -99,7 +101,7 @@ export interface OnceStep extends PlannedStepBase {
   kind: 'once';
   act: PlannedCall;
   look?: PlannedLook;
-  /** Nothing is sent for a user of whom the look says that they are absent. */
+  /** Send nothing for a user whom the look shows to be absent. */
   lookFirst: boolean;
   /** The ID, a list, for each of whose entries the calls are made. */
   each?: string;
@@ -109,7 +111,7 @@ export interface OnceStep extends PlannedStepBase {
   bulk?: PlannedBulk;
 }
 
-/** A call for many users at once. */
+/** A call for many users together. */
 export interface PlannedBulk extends PlannedCall {
   /** The ID that the call lists. */
   id: string;
@@ -119,28 +121,28 @@ export interface PlannedBulk extends PlannedCall {
   refusedFor: readonly string[];
 }
 
-/** Removes what a list shows, until it shows nothing more. */
+/** Removes what a list shows, until the list is empty. */
 export interface ListStep extends PlannedStepBase {
   kind: 'list';
   look: PlannedCall & {
     /** Dotted path to the IDs of the items. */
     items: string;
-    /** Where an answer has its next page's cursor, and the field of the input that takes it. */
+    /** Where a response has the cursor of its next page, and the field of the input that takes it. */
     next?: {
       path: string;
       cursor: string;
-      /** The field wants a number. */
+      /** The field is a number. */
       number?: boolean;
     };
   };
   act: PlannedCall & {
     /** Whether one call takes the whole list or a single item. */
     takes: 'items' | 'item';
-    /** Items in one call, at most. */
+    /** Maximum number of items in one call. */
     most?: number;
     /**
-     * One answer is about all items of a call together; otherwise halves of a refused call are tried, so that one item
-     * does not keep the others.
+     * The response applies to all items of a call together. Otherwise halves of a refused call are tried, so that one
+     * item does not block the others.
      */
     allOrNothing: boolean;
   };
@@ -152,7 +154,7 @@ export interface ListStep extends PlannedStepBase {
 export interface RequestStep extends PlannedStepBase {
   kind: 'request';
   act: PlannedCall;
-  /** Dotted path to the handle in the answer to the filing. */
+  /** Dotted path to the handle in the response to the filing. */
   handle: string;
   follow: PlannedCall & {
     /** Dotted path to the text of the state. */
@@ -167,18 +169,18 @@ export interface RequestStep extends PlannedStepBase {
   };
   /** Called once, when the request is in one of these states. */
   proceed?: PlannedCall & { when: readonly StatePattern[] };
-  /** Finds the request of a filing whose answer was lost. */
+  /** Finds the request of a filing whose response was lost. */
   find?: PlannedCall & {
     /** Dotted path to the list of requests; the response itself is the list when it is absent. */
     items?: string;
-    /** Dotted paths in a request, with the templates of what they have to be. */
+    /** Dotted paths in a request, with the templates of the values they must have. */
     match: Readonly<Record<string, Template>>;
     /** Dotted path to the handle in a request. */
     handle: string;
   };
 }
 
-/** Waits for a person to report what became of it. */
+/** Waits for a report of its outcome. */
 export interface ManualStep extends PlannedStepBase {
   kind: 'manual';
   title: string;

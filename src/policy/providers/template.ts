@@ -5,14 +5,14 @@ import { valueAt } from './path';
  * Templates of task inputs: JSON whose texts may be placeholders. A placeholder is a whole text, `${contactId}`; two
  * kinds of objects compute a value: `{map, to, else}` translates one, and `{each, as}` makes a list of objects.
  *
- * Values that are put in are never read as placeholders.
+ * Inserted values are never read as placeholders.
  */
 export type Template = unknown;
 
-/** What a placeholder of an ID stands for: absent when the user has none. */
+/** The value of an ID's placeholder: absent when the user has none. */
 export type IdValue = string | readonly string[] | undefined;
 
-/** What the placeholders of one call stand for. */
+/** The values of the placeholders of one call. */
 export interface TemplateScope {
   /** By the names of the provider's IDs; in a step with `each`, the current one under that name. */
   ids: Readonly<Record<string, IdValue>>;
@@ -20,7 +20,7 @@ export interface TemplateScope {
   special: Readonly<Partial<Record<SpecialPlaceholder, string | readonly string[] | undefined>>>;
 }
 
-/** Placeholders that are not IDs. Which of them a call has depends on its place in a step. */
+/** Placeholders that are not IDs. Which of them a call has depends on its position in a step. */
 export const SPECIAL_PLACEHOLDERS = [
   'items',
   'item',
@@ -38,16 +38,16 @@ export type SpecialPlaceholder = (typeof SPECIAL_PLACEHOLDERS)[number];
 /** The one placeholder that only exists inside the `as` of an `each`: the current entry. */
 const ENTRY = 'id';
 
-/** Marks a placeholder in whose place the task's schema wants a number; only in plans, never in what an author writes. */
+/** Marks a placeholder for which the task's schema requires a number; only in plans, never in what an author writes. */
 const NUMBER = '$number';
 
 /** Marks a placeholder that is written into a URL's path. */
 const PATH = '$path';
 
-/** What a place in an input wants, where that is not just any text. */
+/** What a position in an input requires, if it is not just any text. */
 export type SpecialPlace = 'number' | 'path';
 
-/** Stands for the texts that a workflow has in the place of IDs it must not know; see `target-reference.ts`. */
+/** Matches the texts that a workflow has in place of IDs it must not know; see `target-reference.ts`. */
 const KEPT_APART = /^\{\{target\.[^{}]+\}\}$/;
 
 const PLACEHOLDER = /^\$\{([A-Za-z][\w.]*)\}$/;
@@ -91,7 +91,7 @@ function isEach(value: object): value is EachTemplate {
 /**
  * Returns every mistake in a template as an author wrote it.
  *
- * @param allowed The names that may be used in this place.
+ * @param allowed The names that may be used at this position.
  */
 export function checkTemplate(template: Template, allowed: readonly string[]): TemplateProblem[] {
   if (typeof template === 'string') return problemsOfText(template, allowed);
@@ -155,8 +155,8 @@ export function placeholdersIn(template: Template): Set<string> {
 }
 
 /**
- * Returns the template with the fields of another template in place of placeholders that name them: `${id}` becomes what
- * `fields` has at `id`. A field that is not there is left out.
+ * Returns the template with the fields of another template in place of placeholders that name them: `${id}` becomes the
+ * value of `fields` at `id`. A missing field is left out.
  */
 export function filledFrom(template: Template, fields: Template): Template {
   if (typeof template === 'string') {
@@ -175,9 +175,9 @@ export function filledFrom(template: Template, fields: Template): Template {
 }
 
 /**
- * Returns the template with a mark at each placeholder whose place cannot take every text.
+ * Returns the template with a mark at each placeholder whose position does not accept every text.
  *
- * @param placeOf By the names of the fields on the way; a list's entries have `[]` behind the list's name.
+ * @param placeOf By the names of the fields on the path; a list's entries have `[]` after the list's name.
  */
 export function markPlaces(
   template: Template,
@@ -197,24 +197,24 @@ export function markPlaces(
   );
 }
 
-/** Thrown for an ID that its place cannot take: nothing may be sent with another one instead. */
+/** Thrown for an ID that its position cannot take: nothing may be sent with another ID instead. */
 export class UnwritableIdError extends Error {
   override readonly name = 'UnwritableIdError';
   readonly placeholder: string;
 
   constructor(placeholder: string) {
-    super(`The value of ${placeholder} cannot be written in its place.`);
+    super(`The value of ${placeholder} cannot be used at this position.`);
     this.placeholder = placeholder;
   }
 }
 
-/** A template that was read once, to be filled in many times. */
+/** A template that was parsed once, to be filled in many times. */
 export type CompiledTemplate = (scope: TemplateScope) => unknown;
 
 type Filling = (scope: TemplateScope, entry: string | undefined) => unknown;
 
 /**
- * Reads a template. An absent value leaves its field or entry out.
+ * Parses a template. An absent value leaves its field or entry out.
  *
  * @returns A function that fills it in. It throws {@link UnwritableIdError}.
  */
@@ -262,7 +262,7 @@ function valueOf(name: string): Filling {
   };
 }
 
-/** The value of a placeholder as its place takes it; not at all where it cannot. */
+/** Returns the value of a placeholder in the form that its position takes; throws if there is none. */
 function checked(placeholder: string, write: (text: string) => string | number | undefined): Filling {
   const fill = compile(placeholder);
   const written = (value: unknown): unknown => {
@@ -283,7 +283,7 @@ function toNumber(text: string): string | number | undefined {
   return /^-?(?:0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(number) ? number : undefined;
 }
 
-/** URL parsers on the way resolve `.` and `..` to another route, however they are encoded. */
+/** URL parsers between here and the provider resolve `.` and `..` to another route, however they are encoded. */
 function toSegment(text: string): string | undefined {
   return text === '' || text === '.' || text === '..' ? undefined : text;
 }

@@ -4,7 +4,7 @@ import type { CompiledList } from '../providers/compiled-plan';
 import { NextPage } from './pages';
 import type { RemovedItems, SavedStep, StepScope } from './step';
 
-/** What a list step is about, for one user. */
+/** The work of a list step for one user. */
 export interface ListWork {
   step: CompiledList;
   scope: StepScope;
@@ -20,7 +20,7 @@ export interface ListWork {
   knownItems: readonly string[];
   /** Removed by earlier rounds of the same offboarding. */
   removedBefore?: RemovedItems;
-  /** Nothing is looked at again when every removal had a good response. */
+  /** No further look when every removal had a good response. */
   trustsResponses: boolean;
 }
 
@@ -45,9 +45,9 @@ export interface ListProgress {
   listed: readonly string[];
   /** Items of any look that this run is meant to remove. */
   everWanted: ReadonlySet<string>;
-  /** Items whose removal was confirmed, or which a look showed gone after an unanswered removal. */
+  /** Items whose removal was confirmed, or that a look no longer showed after an unconfirmed removal. */
   removed: ReadonlySet<string>;
-  /** Items whose removal was sent and whose answer was lost. */
+  /** Items whose removal was sent and whose response was lost. */
   unsure: ReadonlySet<string>;
   /** The items of calls that were refused when they were last tried. */
   refused: readonly (readonly string[])[];
@@ -57,15 +57,15 @@ export interface ListProgress {
     | { kind: 'act'; items: readonly string[]; rest: readonly (readonly string[])[] }
     | { kind: 'done'; results: StepResult[] };
   waitUntilMs: number;
-  /** Good looks since the last removal. */
+  /** Number of good looks since the last removal. */
   looks: number;
-  /** The provider has answered a look, so it knows the user. */
+  /** A look got a good response, so the provider knows the user. */
   userSeen: boolean;
-  /** The provider has answered the last look that it knows no such user. */
+  /** The last look's response says that the provider does not know the user. */
   userAbsent: boolean;
-  /** When something last changed: an answer to a removal, or a list shorter than any since. */
+  /** When something last changed: a response to a removal, or a list shorter than any since. */
   changedAtMs: number;
-  /** How long the shortest list since the last removal was: lists of copies that lag differently grow again. */
+  /** Length of the shortest list since the last removal: lists of replicas that lag differently grow again. */
   fewest: number;
   blindLooks: number;
   rounds: number;
@@ -94,7 +94,7 @@ export function startOf({ only = [], removedBefore }: ListWork): ListProgress {
   };
 }
 
-/** How far a list step has come, as JSON. */
+/** Returns the progress of a list step as JSON. */
 export function savedProgress(progress: ListProgress): SavedStep {
   const { everWanted, removed, unsure, todo, fewest, ...rest } = progress;
   return {
@@ -107,7 +107,7 @@ export function savedProgress(progress: ListProgress): SavedStep {
   };
 }
 
-/** What {@link savedProgress} saved; what comes next is a look. */
+/** Returns what {@link savedProgress} saved; a look comes next. */
 export function resumedProgress(saved: SavedStep): Partial<ListProgress> {
   const { everWanted, removed, unsure, results, fewest, ...rest } = saved as Partial<
     Omit<ListProgress, 'everWanted' | 'removed' | 'unsure' | 'todo'> & {

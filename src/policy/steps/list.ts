@@ -22,19 +22,19 @@ const MOST_SINGLE_ITEMS = 2_000;
 /** Maximum number of rounds of removals for one user. */
 const MOST_ROUNDS = 20;
 
-/** Maximum number of looks in a row that bring no usable answer. */
+/** Maximum number of consecutive looks without a usable response. */
 const MOST_BLIND_LOOKS = 5;
 
 /**
  * Removes a user's items by looking, removing what is listed, and looking again until nothing is left.
  *
- * A removal's answer says only that it was done, so the list decides: what was sent and is no longer listed is removed;
- * what was answered as removed is never sent again, however long the list lags; what was sent without an answer is sent
- * again only when it is still listed after {@link SETTLE_MS}.
+ * A removal's response shows only that the removal was done, so the list decides: what was sent and is no longer listed
+ * is removed; what was confirmed as removed is never sent again, however long the list lags; what was sent without a
+ * response is sent again only when it is still listed after {@link SETTLE_MS}.
  *
- * It looks (all pages of one look), then acts (one or more calls), then looks again. It ends when nothing is listed, when
- * what is still listed cannot be removed for a minute, or when a look or the key is refused. Where responses are trusted,
- * it also ends when every removal of the last list had a good one.
+ * It looks (all pages of one look), then acts (one or more calls), then looks again. It ends when nothing is listed,
+ * when what is still listed cannot be removed for a minute, or when a look or the key is refused. If responses are
+ * trusted, it also ends when every removal of the last list had a good one.
  */
 export class ListItemsStep implements Step {
   readonly #work: ListWork;
@@ -45,7 +45,7 @@ export class ListItemsStep implements Step {
     this.#progress = progress;
   }
 
-  /** Begins the step, or ends it where an ID cannot be written. */
+  /** Begins the step, or ends it when an ID cannot be written. */
   static begin(work: Omit<ListWork, 'lookInput'>): Step | StepResult {
     const { scope, step } = work;
     return beginIfWritable(step.plan, () => new ListItemsStep({ ...work, lookInput: scope.fill(step.look) }));
@@ -103,7 +103,7 @@ export class ListItemsStep implements Step {
     return savedProgress(this.#progress);
   }
 
-  /** Looks before it removes anything: what was listed in the round before may have changed since. */
+  /** Looks before it removes anything: what was listed in the previous round may have changed since. */
   resumed(saved: SavedStep): Step {
     return this.#with(resumedProgress(saved));
   }
@@ -123,7 +123,7 @@ export class ListItemsStep implements Step {
     return this.#listed(read.items, answer.requestId, read.atMs);
   }
 
-  /** @param nowMs When the first page was asked for: what happened since may be missing in it. */
+  /** @param nowMs When the first page was requested: later events may be missing in it. */
   #listed(listed: readonly string[], requestId: string | undefined, nowMs: number): Step {
     const { only, dryRun, removedBefore } = this.#work;
     const asked = only && new Set(only);
@@ -155,7 +155,7 @@ export class ListItemsStep implements Step {
     return looked.#decide(wanted, nowMs);
   }
 
-  /** After a good look: finish, remove what is left, or look again because the list may lag. */
+  /** After a good look: finishes, removes what is left, or looks again because the list may lag. */
   #decide(wanted: readonly string[], nowMs: number): ListItemsStep {
     const { removed, unsure, changedAtMs, looks, rounds } = this.#progress;
     if (wanted.length === 0) return this.#done(this.#converged());
@@ -177,7 +177,7 @@ export class ListItemsStep implements Step {
     return this.#with({ todo: { kind: 'act', items, rest }, waitUntilMs: 0 });
   }
 
-  /** The items of each call that is to be made; none for those that would be refused again. */
+  /** Returns the items of each call to make; none for those that would be refused again. */
   #callsFor(left: readonly string[]): (readonly string[])[] {
     const { takes, most = Infinity, allOrNothing } = this.#work.step.plan.act;
     const { refused } = this.#progress;
@@ -209,7 +209,7 @@ export class ListItemsStep implements Step {
     return after.#done(after.#broken({ outcome: 'failed', failure }));
   }
 
-  /** Refused for what it is about: others may succeed. */
+  /** Refused because of its items: others may succeed. */
   #isRefusal({ type }: TaskFailure): boolean {
     return type === 'Task.Rejected' || (type === 'Task.InvalidInput' && !this.#work.step.plan.act.allOrNothing);
   }
@@ -221,20 +221,20 @@ export class ListItemsStep implements Step {
   ): Step {
     const lastFailure = answer.ok ? this.#progress.lastFailure : answer.failure;
     if (sent.length > 1 && !this.#work.step.plan.act.allOrNothing) {
-      // Refused for one of them, perhaps: each half is tried for itself, after the others.
+      // It may have been refused for one of the items: each half is tried separately, after the others.
       const middle = Math.ceil(sent.length / 2);
       return this.#afterCall([...rest, sent.slice(0, middle), sent.slice(middle)], nowMs, { lastFailure });
     }
     return this.#afterCall(rest, nowMs, { refused: [...this.#refusedWithout(sent), sent], lastFailure });
   }
 
-  /** What a new answer says nothing about. */
+  /** Returns the refused calls that a new response does not concern. */
   #refusedWithout(sent: readonly string[]): (readonly string[])[] {
     if (this.#work.step.plan.act.allOrNothing) return [];
     return this.#progress.refused.filter((one) => !one.some((id) => sent.includes(id)));
   }
 
-  /** The next call of the round, or the look that ends it. */
+  /** Returns the next call of the round, or the look that ends it. */
   #afterCall(rest: readonly (readonly string[])[], nowMs: number, changes: Partial<ListProgress>): ListItemsStep {
     const [items, ...others] = rest;
     const failed = changes.lastFailure !== undefined;
@@ -252,7 +252,7 @@ export class ListItemsStep implements Step {
     return this.#with({ ...common, rounds, todo: { kind: 'look', page: NextPage.FIRST } });
   }
 
-  /** Whether all that the last look listed was answered as removed. */
+  /** Returns whether all that the last look listed was confirmed as removed. */
   #isAllAnswered(): boolean {
     const { listed, everWanted, removed, unsure, refused } = this.#progress;
     const isOpen = unsure.size > 0 || refused.length > 0;
@@ -264,7 +264,7 @@ export class ListItemsStep implements Step {
     return this.#done(this.#broken({ outcome: 'failed', failure }));
   }
 
-  /** A look whose answer cannot be used says nothing; it is never an empty list. */
+  /** A look without a usable response shows nothing; it is never an empty list. */
   #blindLook(failure: TaskFailure | undefined, nowMs: number, requestId: string | undefined): Step {
     const blindLooks = this.#progress.blindLooks + 1;
     if (blindLooks < MOST_BLIND_LOOKS) {
@@ -276,7 +276,10 @@ export class ListItemsStep implements Step {
     return this.#done(this.#broken({ outcome: 'failed', reason: 'unreadableList' }, requestId));
   }
 
-  /** The provider does not know the user, so it has no items of theirs either; asked ones that it never listed stay not found. */
+  /**
+   * The provider does not know the user, so it has no items of the user; requested ones that it never listed stay not
+   * found.
+   */
   #absent(answer: CallAnswer): Step {
     const { removed, unsure, everWanted } = this.#progress;
     const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
@@ -312,7 +315,7 @@ export class ListItemsStep implements Step {
       : [this.#result({ outcome: 'skipped', reason: 'noItems' })];
   }
 
-  /** Still listed after everything was tried and waited for. */
+  /** Ends the step: items are still listed after everything was tried and waited for. */
   #stillListed(answeredAsRemoved: boolean): StepResult[] {
     const { requestId, lastFailure, removed, listed } = this.#progress;
     const { allOrNothing } = this.#work.step.plan.act;
@@ -338,7 +341,7 @@ export class ListItemsStep implements Step {
     return [...removed, ...this.#askedButNotListed()];
   }
 
-  /** The step could not be brought to its end: what is removed all the same, what is not known, and what is not done. */
+  /** Ends the step early: with what is removed nevertheless, what is unknown, and what is not done. */
   #broken(end: Pick<StepResult, 'outcome' | 'reason' | 'failure'>, requestId?: string): StepResult[] {
     const { removed, unsure, everWanted, listed, userSeen, lastFailure } = this.#progress;
     const left = listed.filter((id) => everWanted.has(id) && !removed.has(id) && !unsure.has(id)).length;
@@ -353,12 +356,12 @@ export class ListItemsStep implements Step {
       results.push(this.#result({ ...end, outcome: 'unknown', items: unsure.size, ...sent }));
     }
     if (left > 0) results.push(this.#result({ ...end, items: left, requestId: endId }));
-    // Before the first good look nothing can be said about any asked item, nor about others than those of earlier rounds.
+    // Before the first good look nothing is known of any requested item, nor of others than those of earlier rounds.
     if (userSeen) results.push(...this.#askedButNotListed());
     return userSeen && results.length > 0 ? results : [...results, this.#result({ ...end, requestId: endId })];
   }
 
-  /** How many items are removed, with those of earlier rounds that are no longer listed. */
+  /** Number of removed items, with those of earlier rounds that are no longer listed. */
   get #removedItems(): number {
     const { removed } = this.#progress;
     const before = this.#work.removedBefore;

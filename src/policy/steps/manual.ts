@@ -3,7 +3,7 @@ import type { CompiledManual } from '../providers/compiled-plan';
 import { outcomeWhenEnded } from './step';
 import type { ManualReport, Step, StepMove } from './step';
 
-/** Waits for a person to report what became of it. */
+/** Waits for a report of the step's outcome. */
 export class ManualWaitStep implements Step {
   readonly #step: CompiledManual;
   readonly #report: ManualReport | undefined;

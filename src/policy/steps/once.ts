@@ -6,7 +6,7 @@ import { UnwritableIdError } from '../providers/template';
 import { beginIfWritable, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
 import type { CallAnswer, CallMove, PartialResult, SavedStep, Sight, Step, StepMove, StepScope } from './step';
 
-/** Maximum number of further calls, or looks that go wrong, after a lost answer. */
+/** Maximum number of further calls, or failed looks, after a lost response. */
 const MOST_RESENDS = 4;
 
 /** A call with the input for one user. */
@@ -25,7 +25,7 @@ interface OnceCalls {
 
 interface Progress {
   calls: number;
-  /** A call was sent and its answer lost. */
+  /** A call was sent and its response was lost. */
   unsure: boolean;
   /** The next call is the look. */
   toLook: boolean;
@@ -36,11 +36,11 @@ interface Progress {
 }
 
 /**
- * A step that is done by one call. A lost answer is settled by looking where there is something to look at; otherwise,
- * or when the look shows that nothing was done, by sending the call again.
+ * A step that is done by one call. A lost response is resolved by a look if there is one; otherwise, or when the look
+ * shows that nothing was done, by sending the call again.
  *
- * It looks when it begins with a look (`lookFirst`, dry run) and after each lost answer, calls when the look shows that
- * there is something to remove, and ends with the first answer that settles it.
+ * It looks at the start (`lookFirst`, dry run) and after each lost response, calls when the look shows that there is
+ * something to remove, and ends with the first conclusive response.
  */
 export class OnceCallStep implements Step {
   readonly #calls: OnceCalls;
@@ -52,7 +52,7 @@ export class OnceCallStep implements Step {
     this.#progress = progress ?? { calls: 0, unsure: false, toLook: looksFirst, waitUntilMs: 0 };
   }
 
-  /** Begins the step, or ends it where an ID cannot be written. A bulk call takes the IDs that a single one cannot. */
+  /** Begins the step, or ends it when an ID cannot be written. A bulk call takes the IDs that a single one cannot. */
   static begin(
     step: CompiledOnce,
     scope: StepScope,
@@ -100,7 +100,7 @@ export class OnceCallStep implements Step {
       return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', reason: 'refused', requestId, token });
     }
     const { failure } = answer;
-    // A hold forbids to send again; what was sent before it came may have been carried out.
+    // A hold forbids to send again; what was sent before it may have been carried out.
     if (failure.type === 'Task.Held')
       return this.#done(failure.perhapsDone ? { outcome: 'unknown', failure } : this.#unfinished({ outcome: 'held' }));
     if (maybeDone(failure)) return this.#lost(failure, nowMs);
@@ -126,7 +126,7 @@ export class OnceCallStep implements Step {
     return this.#with(saved);
   }
 
-  /** How the step stands without an answer: a call that was lost makes it unknown. */
+  /** Ends the step without a response: a lost call makes it unknown. */
   #unfinished(end: Pick<StepResult, 'outcome' | 'reason'>): PartialResult {
     const { unsure, lastFailure } = this.#progress;
     return unsure ? { ...end, outcome: 'unknown', failure: lastFailure, requestId: lastFailure?.requestId } : end;
@@ -137,7 +137,7 @@ export class OnceCallStep implements Step {
     const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
     if (saysAbsent(look, answer)) {
       const seen = this.#with({ sight: { seen: this.#progress.sight?.seen ?? false, absent: true } });
-      // Absent after a call whose answer was lost: that call did it.
+      // Absent after a call whose response was lost: that call did it.
       return unsure ? seen.#done({ outcome: 'removed', requestId }) : seen.#absent(answer);
     }
     if (answer.ok && !saysFailed(look, answer)) {
@@ -177,7 +177,7 @@ export class OnceCallStep implements Step {
     const calls = this.#progress.calls + 1;
     const outcome = unsure ? 'unknown' : 'failed';
     if (calls > MOST_RESENDS) return this.#done({ outcome, failure, requestId: failure.requestId });
-    // An irreversible call may still be in progress at the provider, or in a process that was frozen.
+    // An irreversible call may still be in progress at the provider, or in a suspended process.
     const settleMs = look ? (step.plan.look?.lagMs ?? SETTLE_MS) : SETTLE_MS;
     const leastMs = unsure && act.task.effect === 'irreversible' ? settleMs : 0;
     return this.#with({
@@ -202,7 +202,7 @@ export class OnceCallStep implements Step {
   }
 }
 
-/** The single call, or the bulk call with this one ID where the single one cannot take it. */
+/** Returns the single call, or the bulk call with this one ID if the single one cannot take it. */
 function actOf(
   { act, bulk, plan }: CompiledOnce,
   fill: (call: CompiledCall, special?: object) => FilledCall,
@@ -216,18 +216,18 @@ function actOf(
   }
 }
 
-/** Tells looks apart: the same task with the same input shows the same. */
+/** Returns the key of a look: looks with the same task and input show the same. */
 export function lookKey(task: string, input: unknown): string {
   return `${task} ${JSON.stringify(input)}`;
 }
 
 interface EachProgress {
-  /** Those that are left, the current one first. */
+  /** The remaining parts, the current one first. */
   parts: readonly Step[];
   done: readonly StepResult[];
 }
 
-/** One call for each ID of a list, one after the other; a row for each outcome. */
+/** Makes one call for each ID of a list, one after the other; a result for each outcome. */
 export class EachStep implements Step {
   readonly name: string;
   readonly task: string;
@@ -261,7 +261,7 @@ export class EachStep implements Step {
     const done = [...this.#progress.done, ...move.results];
     const stopped = move.results.find(({ outcome, failure }) => outcome === 'held' || isKeyRefused(failure));
     if (!stopped) return this.#with({ parts: rest, done });
-    // A hold or a refused key is about all of them.
+    // A hold or a refused key concerns all of them.
     const { outcome, failure } = stopped;
     const others = rest.map((part): StepResult => ({ step: part.name, task: part.task, outcome, failure }));
     return this.#with({ parts: [], done: [...done, ...others] });
@@ -278,7 +278,7 @@ export class EachStep implements Step {
     return { left: parts.length, done, current: current?.saved() };
   }
 
-  /** The entries are begun in their order, so that those that are left are the last ones. */
+  /** Entries are begun in their order, so the remaining ones are the last. */
   resumed(saved: SavedStep): Step {
     const { left, done, current } = saved as { left: number; done: readonly StepResult[]; current?: SavedStep };
     const [first, ...rest] = this.#progress.parts.slice(this.#progress.parts.length - left);
@@ -295,7 +295,7 @@ function isKeyRefused(failure: TaskFailure | undefined): boolean {
   return failure?.type === 'Task.Unauthorized';
 }
 
-/** One row for each outcome and reason, with its number of IDs and what is known of the first of them. */
+/** Returns one result for each outcome and reason, with its number of IDs and the evidence of the first of them. */
 function grouped(results: readonly StepResult[]): StepResult[] {
   const rows = new Map<`${Outcome}/${string}`, StepResult>();
   for (const result of results) {

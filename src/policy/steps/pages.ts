@@ -1,20 +1,20 @@
 import { itemsAt, valueAt } from '../providers/path';
 import type { ListStep } from '../providers/step-plan';
 
-/** A list with more pages is not read to its end. */
+/** Maximum number of pages of a list. */
 const MOST_PAGES = 1_000;
 
 type ListLook = ListStep['look'];
 
 /** All pages of a look. */
 export interface WholeList {
-  /** Each once. */
+  /** Without duplicates. */
   items: string[];
-  /** When the first page was looked at. */
+  /** When the first page was requested, in milliseconds since 1970. */
   atMs: number;
 }
 
-/** The page of a list that is to be read next, with what the pages before it had. */
+/** The next page of a list to read, with the items of the pages before it. */
 export class NextPage {
   /** The first page of any list. */
   static readonly FIRST = new NextPage();
@@ -29,16 +29,17 @@ export class NextPage {
     this.#beganAtMs = beganAtMs;
   }
 
-  /** The input of the call that reads the page. */
+  /** Returns the input of the call that reads the page. */
   inputOf(input: Record<string, unknown>, next: ListLook['next']): Record<string, unknown> {
     const cursor = this.#cursors.at(-1);
     return cursor === undefined || !next ? { ...input } : { ...input, [next.cursor]: cursor };
   }
 
   /**
-   * Reads the page from its answer.
+   * Reads the page from its response.
    *
-   * @returns The page after it, or the whole list; undefined when the answer, or the way to the next page, cannot be read.
+   * @returns The page after it, or the whole list; undefined when the response, or the cursor of the next page, cannot
+   *   be read.
    */
   read(output: unknown, { items: path, next }: ListLook, nowMs: number): NextPage | WholeList | undefined {
     const own = itemsAt(output, path);
@@ -54,7 +55,7 @@ export class NextPage {
   }
 }
 
-/** Of a URL its parameter; the cursor in the form that the field wants. */
+/** Returns the cursor in the form that the field requires; of a URL, its parameter. */
 function cursorIn(raw: unknown, { cursor: field, number }: NonNullable<ListLook['next']>): string | number | undefined {
   if (typeof raw !== 'string') return Number.isSafeInteger(raw) ? toForm(String(raw), number) : undefined;
   if (!/^(?:[a-z][a-z\d+.-]*:\/\/|[/?])/i.test(raw)) return toForm(raw, number);

@@ -18,14 +18,17 @@ import {
 } from './step';
 import type { CallAnswer, CallMove, PartialResult, SavedStep, Step, StepMove, StepScope } from './step';
 
-/** A provider may work on a request for days: looks start two seconds apart and grow to an hour. */
+/**
+ * Initial pause between two looks, in milliseconds; a provider may work on a request for days, so pauses grow to an
+ * hour.
+ */
 const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
-/** Maximum number of filings whose answers were lost. */
+/** Maximum number of filings whose responses were lost. */
 const MOST_FILINGS = 5;
 
-/** Maximum number of looks in a row for a lost filing that bring no usable answer. */
+/** Maximum number of consecutive looks for a lost filing without a usable response. */
 const MOST_BLIND_LOOKS = 5;
 
 interface RequestWork {
@@ -37,18 +40,18 @@ interface RequestWork {
 interface Progress {
   todo: 'note' | 'file' | 'find' | 'follow' | 'proceed';
   handle?: string;
-  /** Handles of requests that were there before this run filed one; undefined until they were looked at. */
+  /** Handles of requests that existed before this run filed one; undefined until they were read. */
   earlier?: readonly string[];
   filings: number;
-  /** A filing was sent and its answer lost. */
+  /** A filing was sent and its response was lost. */
   unsure: boolean;
   /** The request was filed more than once, so that an earlier one may have removed the user. */
   repeated: boolean;
-  /** A lost filing is looked for until then. */
+  /** Until when a lost filing is looked for, in milliseconds since 1970. */
   findUntilMs: number;
   blindLooks: number;
   looks: number;
-  /** When the look at the request was first refused. */
+  /** When a look at the request was first refused, in milliseconds since 1970. */
   refusedAtMs?: number;
   proceeded: boolean;
   waitUntilMs: number;
@@ -59,10 +62,11 @@ interface Progress {
 /**
  * Files a request and follows it until the provider says that it is done.
  *
- * - note (only with `find`): remembers which requests are already there, so that a lost filing can be told from them.
- * - file: sends the request. Ends with a handle, which is followed; with a lost answer; or refused.
- * - find: after a lost answer, looks for the one request that is new, for a minute; then files again. A repeat-safe filing
- *   is looked for once, and any request will do.
+ * - note (only with `find`): remembers the requests that already exist, so that a lost filing can be distinguished from
+ *   them.
+ * - file: sends the request. Ends with a handle, which is followed; with a lost response; or refused.
+ * - find: after a lost response, looks for the one new request, for a minute; then files again. A repeat-safe filing is
+ *   looked for once, and any request will do.
  * - follow: looks at the request until it is absent, failed or done, or in a state that has to be confirmed.
  * - proceed: confirms it, once; then follows again.
  */
@@ -85,7 +89,7 @@ export class RequestFollowStep implements Step {
     };
   }
 
-  /** Begins the step, or ends it where an ID cannot be written. */
+  /** Begins the step, or ends it when an ID cannot be written. */
   static begin(work: RequestWork): Step | StepResult {
     const { scope, step } = work;
     return beginIfWritable(step.plan, () => {
@@ -171,7 +175,9 @@ export class RequestFollowStep implements Step {
     }
   }
 
-  /** Without knowing what was there before, a lost filing cannot be found again; it is filed all the same. */
+  /**
+   * A lost filing can be found only if the earlier requests are known; without them the request is filed nevertheless.
+   */
   #noted(answer: CallAnswer, nowMs: number): Step {
     const earlier = answer.ok ? this.#matches(answer.output) : undefined;
     const blindLooks = this.#progress.blindLooks + 1;
@@ -215,7 +221,7 @@ export class RequestFollowStep implements Step {
     const lost = this.#with({ filings, unsure: true, lastFailure: failure });
     const unknown = (): Step => lost.#done({ outcome: 'unknown', failure });
     if (filings >= MOST_FILINGS) return unknown();
-    // A repeat-safe filing is one that a second one does not change, so that any that is found will do.
+    // A second filing of a repeat-safe request changes nothing, so any request that is found will do.
     if (act.task.effect !== 'irreversible')
       return lost.#with({ todo: find ? 'find' : 'file', blindLooks: 0, waitUntilMs: nowMs + FIRST_PAUSE_MS });
     if (find && this.#progress.earlier) {
@@ -249,14 +255,16 @@ export class RequestFollowStep implements Step {
     return this.#with({ todo: 'file', looks: 0, waitUntilMs: 0 });
   }
 
-  /** Where a second filing changes nothing, any request that is found will do, and one that is not found is filed again. */
+  /**
+   * If a second filing changes nothing, any request that is found will do, and one that is not found is filed again.
+   */
   #foundAny(handle: string | undefined, nowMs: number): Step {
     if (handle === undefined) return this.#with({ todo: 'file', looks: 0, waitUntilMs: 0 });
     const repeated = this.#progress.filings > 1;
     return this.#with({ todo: 'follow', handle, repeated, looks: 0, waitUntilMs: nowMs + FIRST_PAUSE_MS });
   }
 
-  /** The handles of the requests that are about this user; undefined when the answer cannot be read. */
+  /** Returns the handles of the requests about this user; undefined when the response cannot be read. */
   #matches(output: unknown): string[] | undefined {
     const wanted = this.#wanted;
     const handles = wanted && requestsIn(output, wanted)?.map((one) => idAt(one, wanted.handle));
@@ -291,7 +299,7 @@ export class RequestFollowStep implements Step {
     return this.#with({ ...later, refusedAtMs: undefined });
   }
 
-  /** A lost confirmation is not repeated, unless that does no harm; the request's state shows what became of it. */
+  /** A lost confirmation is repeated only if that is harmless; the request's state shows whether it arrived. */
   #proceeded(answer: CallAnswer, nowMs: number): Step {
     const { handle: token } = this.#progress;
     const follow = { todo: 'follow', looks: 0 } as const;

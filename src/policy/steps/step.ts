@@ -7,23 +7,27 @@ import { showsState } from '../providers/state-pattern';
 import { UnwritableIdError } from '../providers/template';
 import type { IdValue, SpecialPlaceholder, TemplateScope } from '../providers/template';
 
-/** Items that earlier rounds of the same offboarding removed. The ledger knows them by keyed hashes only, so it is asked. */
+/**
+ * Items that earlier rounds of the same offboarding removed. The ledger has only their keyed hashes, so it is asked.
+ */
 export interface RemovedItems {
   has(itemId: string): boolean;
   readonly size: number;
 }
 
-/** What is known of a user from before a run. */
+/** What is known of a user before a run. */
 export interface KnownBefore {
-  /** Steps of which a receipt says that they saw, removed or had accepted this user. */
+  /** Steps with a receipt that saw, removed or had accepted this user. */
   steps: readonly string[];
-  /** IDs (`provider.id`) about which there is such a receipt; absent where only the steps are known. */
+  /** IDs (`provider.id`) with such a receipt; absent if only the steps are known. */
   ids?: readonly string[];
-  /** Providers at which a receipt saw or removed at least one item of this user. */
+  /** Providers with a receipt that saw or removed at least one item of this user. */
   hadItems: readonly string[];
-  /** Those entries of lists of IDs, by `provider.id`, that a receipt saw or removed. */
+  /** Entries of lists of IDs, by `provider.id`, that a receipt saw or removed. */
   entries?: Readonly<Record<string, readonly string[]>>;
-  /** By step: what earlier rounds of a sweep, which begin again each time, had confirmed as removed. Never to be sent again. */
+  /**
+   * By step: what earlier rounds of a sweep, which start over each time, had confirmed as removed. Never sent again.
+   */
   removedBefore?: ReadonlyMap<string, RemovedItems>;
   /** Steps, other than lists, that such a round has done. They are not done again. */
   doneBefore?: readonly StepResult[];
@@ -41,12 +45,12 @@ export interface ConvergePlan {
   accounts?: Readonly<Record<string, string>>;
   reason: { code: string; note?: string };
   reference?: string;
-  /** Makes the IDs of this user's calls; the same in every attempt. */
+  /** Seeds the IDs of this user's calls; the same in every attempt. */
   callSeed: string;
   dryRun: boolean;
   onFailure: 'continue' | 'stop';
   notFoundIsFine: boolean;
-  /** Whether a list is looked at again after all removals were answered well. @default all */
+  /** Whether a list is read again after all removals had a good response. @default all */
   verifyRemovals?: VerifyRemovals | undefined;
   known: KnownBefore;
 }
@@ -57,11 +61,11 @@ export interface CallMove {
   step: string;
   task: string;
   input: Record<string, unknown>;
-  /** Nothing else of the response is needed; the caller keeps only this. */
+  /** The caller keeps only this of the response; nothing else is needed. */
   keeps?: WantedRequests;
 }
 
-/** What a person has to do now. */
+/** A manual step to do now. */
 export interface ManualMove {
   kind: 'manual';
   step: string;
@@ -69,52 +73,58 @@ export interface ManualMove {
   instructions: string;
 }
 
-/** What to do next for a step: call, look again later, have a person do it, or nothing more. */
+/** What to do next for a step: call, wait, have it done manually, or nothing more. */
 export type StepMove =
   CallMove | ManualMove | { kind: 'wait'; untilMs: number } | { kind: 'done'; results: StepResult[] };
 
-/** What became of a call: an answer, with the attempt (from 1) that brought it, or a failure that Temporal will not retry any more. */
+/**
+ * The result of a call: a response with the attempt (from 1) that got it, or a failure that Temporal does not retry any
+ * more.
+ */
 export type CallAnswer =
   | { ok: true; output: unknown; attempt: number; requestId?: string; token?: string }
   | { ok: false; failure: TaskFailure };
 
-/** What a person reports about a manual step. */
+/** The reported outcome of a manual step. */
 export interface ManualReport {
   outcome: 'removed' | 'skipped' | 'failed';
-  /** For example the number of a ticket; no personal data. */
+  /** For example a ticket number; no personal data. */
   evidence?: string;
 }
 
 /** What the looks of a step have shown. */
 export interface Sight {
-  /** The look: its task and input. Empty where no other step looks in the same way. */
+  /** The look: its task and input. Empty when no other step looks in the same way. */
   look: string;
-  /** The provider has shown the user, or what the look is about. */
+  /** A response has shown the user, or what the look is about. */
   seen: boolean;
-  /** The provider has last said that it is not there. */
+  /** The last response says that it does not exist. */
   absent: boolean;
 }
 
 /**
- * One step for one user as a value: `next` says what to do, `answered` what an answer changes. Both are pure; time
- * comes in as milliseconds since 1970.
+ * One step for one user. Immutable: `next` returns what to do, and `answered` returns the step after a response. Both
+ * are pure; time comes in as milliseconds since 1970.
  */
 export interface Step {
   readonly name: string;
-  /** The task whose effect this step is for. */
+  /** The task whose effect the step has. */
   readonly task: string;
   readonly sight?: Sight;
   /** What a step that removes a list of items knows of them. */
   readonly items?: ItemsInSight;
   next(nowMs: number): StepMove;
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step;
-  /** What a person has reported; only for steps that wait for one. */
+  /** Returns the step after a report; only for manual steps. */
   reported?(report: ManualReport): Step;
-  /** How the step stands if it has to end now, because of `reason`. */
+  /** Returns the results of the step if it has to end now, because of `reason`. */
   ended(reason: string): StepResult[];
-  /** What a later round needs to continue the step: JSON, with IDs in it. Undefined for a step that has done nothing. */
+  /**
+   * Returns what a later round needs to continue the step: JSON, with IDs in it. Undefined for a step that has done
+   * nothing.
+   */
   saved(): SavedStep | undefined;
-  /** The step as it was saved; called on one that has just begun. */
+  /** Returns the step as it was saved; called on one that has just begun. */
   resumed(saved: SavedStep): Step;
 }
 
@@ -123,32 +133,34 @@ export type SavedStep = Readonly<Record<string, unknown>>;
 
 /** See {@link Step.items}. */
 export interface ItemsInSight {
-  /** Those of the last complete look. */
+  /** Items of the last complete look. */
   listed: readonly string[];
-  /** Those that the next call removes; none when it is a look. */
+  /** Items that the next call removes; none when it is a look. */
   acting: readonly string[];
 }
 
-/** A result without the names that all results of a step share. */
+/** A result without the names that all results of a step have in common. */
 export type PartialResult = Omit<StepResult, 'step' | 'task'> & { task?: string };
 
-/** A read that may lag behind is polled for this long, then believed. */
+/** How long a read that may lag is polled before it is believed, in milliseconds. */
 export const LAG_MS = 60_000;
 
-/** After a lost answer the provider may still be at work: nothing is sent again before it had this long. */
+/** Minimum time between a lost response and the next call, in milliseconds: the provider may still be processing it. */
 export const SETTLE_MS = 5_000;
 
-/** The pause before look number `looks` (from 0) of a polling that starts with one second and doubles up to ten. */
+/** Returns the pause before look number `looks` (from 0): it starts with one second and doubles up to ten. */
 export function pauseMs(looks: number): number {
   return Math.min(1_000 * 2 ** looks, 10_000);
 }
 
-/** What a step is that ends before anything of it was sent: a cancelled one is left out, any other has failed. */
+/**
+ * Returns the outcome of a step that ends before it has sent anything: skipped if it was cancelled, otherwise failed.
+ */
 export function outcomeWhenEnded(reason: string): 'skipped' | 'failed' {
   return reason === 'cancelled' ? 'skipped' : 'failed';
 }
 
-/** Begins a step, or ends it as failed where an ID cannot be written in its place; nothing is sent then. */
+/** Begins a step, or ends it as failed when an ID cannot be written at its position; nothing is sent then. */
 export function beginIfWritable(
   { step, task }: { step: string; task: string },
   begin: () => Step | StepResult,
@@ -161,24 +173,24 @@ export function beginIfWritable(
   }
 }
 
-/** Failures of a call that was perhaps carried out. */
+/** Returns whether a failed call may have been carried out. */
 export function maybeDone(failure: TaskFailure): boolean {
   return failure.type === 'Task.OutcomeUnknown' || failure.type === 'Task.UnexpectedResponse';
 }
 
-/** Whether a call's answer says that what it is about is not there. */
+/** Returns whether a call's response says that what it is about does not exist. */
 export function saysAbsent({ task, absent }: CompiledCall, answer: CallAnswer): boolean {
   if (answer.ok) return showsState(answer.output, absent);
   const { type, code, status } = answer.failure;
   return type === 'Task.Rejected' && task.absent.some((one) => one === code || one === status);
 }
 
-/** Whether a good answer says that the call failed. */
+/** Returns whether a good response says that the call failed. */
 export function saysFailed({ failed }: CompiledCall, answer: CallAnswer): boolean {
   return answer.ok && showsState(answer.output, failed);
 }
 
-/** How the calls of one step are filled in for one user. */
+/** Fills in the calls of one step for one user. */
 export class StepScope {
   readonly #plan: ConvergePlan;
   readonly #step: CompiledStep;
@@ -203,7 +215,7 @@ export class StepScope {
     return call.fill(this.#scope(special, call)) as Record<string, unknown>;
   }
 
-  /** Returns what a template stands for. */
+  /** Returns the value of a template. */
   value(fill: CompiledCall['fill']): unknown {
     return fill(this.#scope({}));
   }

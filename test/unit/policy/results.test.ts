@@ -40,15 +40,15 @@ describe('the status of a run', () => {
 
 describe('the compensation log', () => {
   it.each<[StepResult, string]>([
-    [result('removed', { requestId: 'r1', items: 2 }), 'Done and cannot be undone. Removed Items cannot be restored'],
+    [result('removed', { requestId: 'r1', items: 2 }), 'Done (irreversible). Removed Items cannot be restored'],
     [
       result('accepted', { task: 'batch.customDataDelete', token: 't1' }),
-      'Done and cannot be undone. Deleted custom data cannot be restored',
+      'Done (irreversible). Deleted custom data cannot be restored',
     ],
     [result('alreadyGone'), 'Nothing to do'],
     [result('held'), 'Not done: a legal hold forbids it'],
-    [result('notFound'), 'Check the id and the environment'],
-    [result('unknown'), 'Look at the provider, quoting the request id'],
+    [result('notFound'), 'Check the ID and the environment'],
+    [result('unknown'), 'Check with the provider, quoting the request ID'],
     [result('failed', { reason: 'deadline' }), 'The deadline passed. Run again'],
     [
       result('failed', { failure: { type: 'Task.Rejected', service: 'plaid', message: 'Plaid refused it.' } }),

@@ -67,12 +67,12 @@ describe('the IDs of a user', () => {
     [
       'both IDs of a Plaid user, in any form',
       { plaidUserId: 'u', ids: { plaid: { userToken: 't' } } },
-      ['ids.plaid.userToken: only one of plaidUserId and plaidUserToken may be given: Plaid refuses both together'],
+      ['ids.plaid.userToken: only one of plaidUserId and plaidUserToken may be given: Plaid rejects both together'],
     ],
     [
       'an ID that Batch cannot take',
       { ids: { batch: { userId: '\ud800' } } },
-      ['ids.batch.userId: must be well-formed Unicode; it holds half of a surrogate pair'],
+      ['ids.batch.userId: must be well-formed Unicode; it contains half of a surrogate pair'],
     ],
     [
       'Items in both forms',
@@ -84,7 +84,7 @@ describe('the IDs of a user', () => {
     [
       'a user of a sweep with IDs',
       { sweepId: 's', seq: 0, ids: { courier: { contactId: 'c' } } },
-      ['ids: must be left out: sweepId and seq say who it is'],
+      ['ids: must be left out: sweepId and seq already name the user'],
     ],
   ])('are checked: %s', (...[, user, expected, more]) => {
     expect(problemsOf(user, more)).toEqual(expected);
