@@ -9,7 +9,7 @@ export interface ApprovedSweep extends Pick<ApprovalTerms, 'snapshotDigest' | 'p
   total: number;
 }
 
-/** An approval as the ledger has it. */
+/** An approval as stored in the ledger. */
 export interface GivenApproval {
   approver: string;
   /** Base64url. */

@@ -6,13 +6,13 @@ import { callProblem, compensationProblem, reasonProblem, sourceName, sourceProb
 import type { Violation } from './rules';
 import type { PolicyRules } from './schema';
 
-// What can be told of a policy before anything is started. The worker, which knows more, has the last word.
+// Checks of a policy before anything is started. The worker knows more and decides.
 
 /**
  * Returns why a call is not allowed, or undefined.
  *
  * @param given.environment Where the call goes; undefined when only the worker knows it.
- * @param given.looksOnly Whether it is only shown and not sent.
+ * @param given.looksOnly Whether the call is only shown and not sent.
  */
 export function callProblemBefore(
   rules: PolicyRules,
@@ -34,12 +34,15 @@ export function callProblemBefore(
   return callProblem(known, call, new Date());
 }
 
-/** What is wrong where the ledger is not known in which the users of a day are counted; undefined if they are not counted. */
+/**
+ * Returns the problem if users per day are counted but the ledger that counts them is not configured; otherwise
+ * undefined.
+ */
 export function countingProblem({ users }: PolicyRules): Violation | undefined {
   if (users?.perDay === undefined) return undefined;
   return {
     rule: 'users.perDay',
-    message: 'the users of a day are counted in the ledger; set HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY',
+    message: 'users per day are counted in the ledger; set HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY',
   };
 }
 

@@ -5,7 +5,7 @@ type Hours = NonNullable<PolicyRules['hours']>;
 
 const MINUTES_PER_DAY = 24 * 60;
 
-/** Returns when changes are allowed, if this moment is outside of it; otherwise undefined. */
+/** Returns when changes are allowed, if it is not now; otherwise undefined. */
 export function hoursProblem(hours: Hours, now: Date): string | undefined {
   const { days = DAYS, from, to, zone = 'UTC' } = hours;
   const { day, minute } = localTime(now, zone);

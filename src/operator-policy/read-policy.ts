@@ -99,7 +99,7 @@ function problemsOf(
       }));
     }
     if (issue.code === 'invalid_union') {
-      // The form that was meant is the one that is wrong only further inside.
+      // The intended form is the one with mistakes only further inside.
       const meant = issue.errors.find((errors) => errors.length > 0 && errors.every((one) => one.path.length > 0));
       if (meant) return problemsOf(file, meant, path);
     }

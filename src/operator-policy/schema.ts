@@ -57,7 +57,7 @@ const approver = z.strictObject({
     .string('must be a public key as http-tasks approver keygen prints it')
     .regex(
       /^ed25519:[A-Za-z0-9_-]{43}$/,
-      'must be a public key as http-tasks approver keygen prints it: ed25519: and 43 letters',
+      'must be a public key as http-tasks approver keygen prints it: ed25519: and 43 characters',
     ),
 });
 
@@ -81,12 +81,12 @@ const approval = z
       context.addIssue({
         code: 'custom',
         path: ['signatures'],
-        message: `asks for ${signatures} signatures, and there are only ${approvers.length} approvers`,
+        message: `requires ${signatures} signatures, but there are only ${approvers.length} approvers`,
       });
     for (const field of ['name', 'key'] as const) {
       approvers.forEach((one, index) => {
         if (approvers.findIndex((other) => other[field] === one[field]) !== index)
-          context.addIssue({ code: 'custom', path: ['approvers', index, field], message: 'is given twice' });
+          context.addIssue({ code: 'custom', path: ['approvers', index, field], message: 'is a duplicate' });
       });
     }
   });
@@ -121,7 +121,7 @@ export const policySchema = z.strictObject({
         context.addIssue({
           code: 'custom',
           path: [from === undefined ? 'from' : 'to'],
-          message: 'must be given: from and to belong together',
+          message: 'is required: from and to belong together',
         });
       else if (from !== undefined && from === to)
         context.addIssue({ code: 'custom', path: ['to'], message: 'must differ from from' });

@@ -12,7 +12,7 @@ import { stepPlanOf } from './plan';
 /** How a call to Plaid names its user. */
 export type PlaidUser = { user_id: string } | { user_token: string };
 
-/** What decides about the steps at the providers that come with the package. */
+/** What determines the steps at the providers that come with the package. */
 export interface BuiltInChoices {
   removeUser: boolean;
   /** Steps that are left out on request. */
@@ -35,13 +35,13 @@ export interface BuiltInRun extends BuiltInChoices {
   verifyRemovals?: ConvergePlan['verifyRemovals'];
   /** What the ledger knows from earlier runs. */
   known: {
-    /** Steps of which a receipt says that they saw, removed or had accepted this user. */
+    /** Steps with a receipt that saw, removed or had accepted this user. */
     steps: readonly string[];
     /** A receipt saw or removed at least one Item of this user. */
     hadItems: boolean;
-    /** Those of the asked Items that a receipt saw or removed. */
+    /** Requested Items that a receipt saw or removed. */
     itemIds: readonly string[];
-    /** What earlier rounds of a sweep, which begin again each time, had confirmed as removed: never to be sent again. */
+    /** What earlier rounds of a sweep, which start over each time, had confirmed as removed: never sent again. */
     removedBefore?: RemovedItems;
     /** Steps other than the Items' that such a round has done. They are not done again. */
     doneBefore?: readonly StepResult[];
@@ -68,7 +68,10 @@ export function builtInOptions({ removeUser, batchMode }: Pick<BuiltInChoices, '
   return { plaid: { removeUser }, batch: { mode: batchMode } };
 }
 
-/** Returns {@link builtInStepPlan} for the keys of these services. Without a key there is a step all the same: it is missed. */
+/**
+ * Returns {@link builtInStepPlan} for the keys of these services. A step without a key is included and fails on the
+ * missing key.
+ */
 export function builtInStepPlanOf(
   choices: Omit<BuiltInChoices, 'batchApps'>,
   services: ReadonlyMap<string, { readonly keySlots: readonly string[] }>,
@@ -76,7 +79,7 @@ export function builtInStepPlanOf(
   return builtInStepPlan({ ...choices, batchApps: services.get('batch')?.keySlots ?? ['default'] });
 }
 
-/** Returns {@link builtInStepPlan}, read once for many users. */
+/** Returns {@link builtInStepPlan}, compiled once for many users. */
 export function builtInPlan(choices: BuiltInChoices): CompiledPlan {
   return compilePlan(builtInStepPlan(choices));
 }

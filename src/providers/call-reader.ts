@@ -10,7 +10,7 @@ import { oneOf } from './problems';
 import type { Problems } from './problems';
 import { placesIn } from './schema-places';
 
-/** A part of a definition that nothing is known of yet. */
+/** An unchecked part of a definition. */
 export type Raw = Record<string, unknown>;
 
 /** Whether a value is an object with keys. */
@@ -18,7 +18,7 @@ export function isRecord(value: unknown): value is Raw {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What of a provider the steps refer to. */
+/** The parts of a provider that steps refer to. */
 export type StepOwner = Pick<Provider, 'name' | 'tasks' | 'ids'>;
 
 /** Placeholders that every call may use besides the IDs. */
@@ -33,7 +33,7 @@ interface Calls {
   conditions?: boolean;
 }
 
-/** Reads the calls of one step, and notes what is wrong with them. */
+/** Reads the calls of one step, and records what is wrong with them. */
 export class CallReader {
   protected readonly owner: StepOwner;
   protected readonly problems: Problems;

@@ -44,14 +44,14 @@ export const batch = Object.freeze({
 /** The generic task. */
 export const http = Object.freeze({ request: httpRequest });
 
-/** Every task that comes with the package, in the order in which people meet them. */
+/** Every task that comes with the package, in display order. */
 export const CATALOGUE: readonly HttpTask[] = Object.freeze([
   ...Object.values(plaid),
   ...Object.values(batch),
   ...Object.values(http),
 ]);
 
-/** Returns what a person can do after a task of the package; undefined for other tasks. */
+/** Returns what can be done after a task of the package; undefined for other tasks. */
 export function remedyInCatalogue(task: string): string | undefined {
   return CATALOGUE.find(({ name }) => name === task)?.remedy;
 }
@@ -104,7 +104,10 @@ export class Catalogue {
     return this.#byName.get(name);
   }
 
-  /** Tasks whose name, summary, path or tags hold every word of the query, whatever its case. All, for no query. */
+  /**
+   * Returns the tasks whose name, summary, path or tags contain every word of the query, in any case. An empty query
+   * returns all.
+   */
   search(query = ''): HttpTask[] {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     return this.tasks.filter((task) => {

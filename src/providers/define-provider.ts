@@ -19,7 +19,7 @@ const NAME = /^[a-z][A-Za-z0-9]*$/;
 export function defineProvider<Options = unknown>(input: ProviderInput<Options>): Provider {
   const { name, title, docs = '', service, ids, steps } = input;
   const problems = new Problems();
-  if (!NAME.test(name)) problems.add('name', 'must start with a small letter and consist of letters and digits');
+  if (!NAME.test(name)) problems.add('name', 'must start with a lower-case letter and have letters and digits only');
   if (service.name !== name) problems.add('service', `must be named ${name}, as the provider is`);
   for (const task of input.tasks)
     if (task.service !== service) problems.add(`tasks.${task.operation}`, `must be a task of the service ${name}`);
@@ -114,7 +114,7 @@ export function fieldsOf(template: Template, path = ''): [placeholder: string, f
 /** Names that an ID of a provider cannot have. */
 const RESERVED: readonly string[] = [...SPECIAL_PLACEHOLDERS, 'reason'];
 
-/** Notes what is wrong with a provider's IDs. */
+/** Records what is wrong with a provider's IDs. */
 export function readIds(ids: Readonly<Record<string, IdDefinition>>, problems: Problems): void {
   const names = Object.keys(ids);
   if (names.length === 0) problems.add('ids', 'must have at least one ID');

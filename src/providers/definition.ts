@@ -30,7 +30,7 @@ export interface CallDefinition {
   failed?: readonly StatePattern[];
 }
 
-/** A step that has to have ended well before. */
+/** A step that must have succeeded before. */
 export interface AfterDefinition {
   /** The full name of an earlier step. */
   step: string;
@@ -42,7 +42,7 @@ export interface AfterDefinition {
 interface StepBase {
   /** The step's name, to which the provider's is prefixed; permanent. */
   step: string;
-  /** IDs without which there is nothing to do; of a list of IDs one is enough. @default the IDs of its calls */
+  /** IDs without which there is nothing to do; one of a list of IDs is enough. @default the IDs of its calls */
   needs?: readonly (string | readonly string[])[];
   after?: readonly AfterDefinition[];
   /** Runs only when it is included. @default false */
@@ -63,9 +63,9 @@ export interface OnceDefinition extends StepBase {
   lookFirst?: boolean;
   /** How a sweep does it for many users in one call. */
   bulk?: Omit<CallDefinition, 'absent' | 'failed'> & {
-    /** IDs in one call, at most. */
+    /** Maximum number of IDs in one call. */
     most: number;
-    /** Bytes of one call's body, at most. @default 1,000,000 */
+    /** Maximum size of one call's body, in bytes. @default 1,000,000 */
     mostBytes?: number;
     /** Provider codes of a call that was refused for one of its IDs. @default none */
     refusedFor?: readonly (string | number)[];
@@ -85,7 +85,7 @@ export interface ListDefinition extends StepBase {
   };
   /** Uses `${items}` or `${item}`. */
   act: CallDefinition & {
-    /** Items in one call, at most; with `${items}`. */
+    /** Maximum number of items in one call; with `${items}`. */
     most?: number;
   };
   /** An ID that is a list: the only items to remove. */
@@ -143,7 +143,7 @@ export interface StepChoice<Options = unknown> {
 
 /** What {@link defineProvider} takes. */
 export interface ProviderInput<Options = unknown> {
-  /** A small letter, then letters and digits; permanent: the prefix of tasks, steps and settings. */
+  /** A lower-case letter, then letters and digits; permanent: the prefix of tasks, steps and settings. */
   name: string;
   title: string;
   /** The provider's own pages. */

@@ -24,10 +24,12 @@ import { oneOf, Problems } from './problems';
 import type { ProviderProblem } from './problems';
 import { placesIn } from './schema-places';
 
-/** The bytes of a bulk call's body where the definition does not say: what goes through a proxy whose limit is not set. */
+/** Default maximum size of a bulk call's body, in bytes: what passes a proxy with default limits. */
 const MOST_BULK_BYTES = 1_000_000;
 
-/** A refused look at a request is repeated for a minute: one that was just filed may not be visible everywhere yet. */
+/**
+ * How long a refused look at a request is repeated, in milliseconds: a new request may not be visible everywhere yet.
+ */
 const FOLLOW_PATIENCE_MS = 60_000;
 
 const REASON = /^[a-z][A-Za-z0-9]*$/;
@@ -66,8 +68,8 @@ export function plannedTask(task: HttpTask): PlannedTask {
 }
 
 /**
- * Reads a provider's steps, from TypeScript or from a file alike: names, tasks, placeholders, paths and what each kind
- * needs are checked, all of them.
+ * Reads a provider's steps, from TypeScript or from a file, and reports every mistake in names, tasks, placeholders,
+ * paths and what each kind requires.
  *
  * @param raw The steps in their order, as their author wrote them.
  */
@@ -87,7 +89,7 @@ export function readSteps(owner: StepOwner, raw: readonly unknown[]): ReadSteps 
   return { steps, problems: problems.found };
 }
 
-/** What is special to the kind of a step. */
+/** The parts of a step that only its kind has. */
 type OwnPart<S> = S extends PlannedStep
   ? Omit<S, 'step' | 'provider' | 'ids' | 'provesIds' | 'keySlot' | 'when' | 'skips' | 'after'>
   : never;

@@ -7,7 +7,7 @@ import { PLAID_TOKENS } from './names';
 import { plannedTask, readSteps } from './plan-provider';
 import { ProviderError } from './problems';
 
-/** What decides about the steps of a plan. */
+/** What determines the steps of a plan. */
 export interface PlanChoices {
   /** In their order, with the names of the configured keys. */
   providers: readonly {

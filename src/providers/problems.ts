@@ -31,7 +31,7 @@ export function problemLine({ file, line, place, message }: ProviderProblem): st
   return `${where}${place === '' ? '' : `${place}: `}${message}`;
 }
 
-/** Collects mistakes while a definition is read. */
+/** Collects mistakes in a definition. */
 export class Problems {
   readonly found: ProviderProblem[] = [];
 
@@ -39,7 +39,7 @@ export class Problems {
     this.found.push({ place, message });
   }
 
-  /** Notes each name that is not allowed here. */
+  /** Records each name that is not allowed here. */
   unknownKeys(value: object, place: string, allowed: readonly string[]): void {
     for (const key of Object.keys(value)) {
       if (!allowed.includes(key))
@@ -51,7 +51,7 @@ export class Problems {
   }
 }
 
-/** How many names a message lists: a document may have hundreds of operations. */
+/** Maximum number of names in a message: a document may have hundreds of operations. */
 const MOST_NAMES = 20;
 
 /** `a, b, c`, for messages. */

@@ -26,7 +26,7 @@ export interface KeyedService {
 /** Settings by service; services that are not configured are absent. */
 export type KeyedServices = ReadonlyMap<string, KeyedService>;
 
-/** What of an input decides about the steps. */
+/** The parts of an input that determine the steps. */
 export interface StepChoices {
   /** Only these providers. @default all */
   providers?: readonly string[] | undefined;
@@ -57,8 +57,8 @@ export interface PlannedUser {
 const TOGETHER = ['plaid', 'batch'];
 
 /**
- * The providers of a worker: those that come with the package, and its own. Everything that depends on which providers
- * there are is asked here, so that the rest of the worker names none.
+ * The providers of a worker: those that come with the package, and its own. Everything that depends on the set of
+ * providers is here, so that the rest of the worker does not name any.
  */
 export class ProviderSet {
   /** In the order in which they run. */
@@ -90,7 +90,7 @@ export class ProviderSet {
   serviceNameAt = (provider: string, account: string | undefined): string =>
     this.accounts.serviceNameAt(provider, account);
 
-  /** Returns why no user can be of an account; undefined for one that any provider has, and for none. */
+  /** Returns why no user can have this account; undefined for an account of any provider, and for none. */
   problemOfAccount(account: string | undefined): string | undefined {
     const { names } = this.accounts;
     if (account === undefined || names.includes(account)) return undefined;
@@ -108,7 +108,7 @@ export class ProviderSet {
     const account = this.problemOfAccount(user.account);
     const twice = namedTwice(user).map(({ field, place }) => ({
       field,
-      message: `must be left out: ${place} says the same`,
+      message: `must be left out: ${place} names the same ID`,
     }));
     const exclusive = this.all.flatMap((provider) =>
       Object.hasOwn(ids, provider.name) ? this.#exclusive(provider, user, ids) : [],
@@ -149,7 +149,7 @@ export class ProviderSet {
     });
   }
 
-  /** Of two IDs that stand for each other exactly one is given; at most one where other IDs may do. */
+  /** Checks IDs that replace each other: exactly one is given, or at most one if other IDs suffice. */
   #exclusive({ name, ids: defined }: Provider, user: NamedIds, ids: ProviderIds): InputProblem[] {
     const pairs = Object.entries(defined).flatMap(([id, { instead }]) =>
       instead !== undefined && !(defined[instead]?.instead === id && instead < id) ? [[id, instead] as const] : [],
@@ -316,7 +316,7 @@ function sensitiveFieldsOf(provider: Provider): [id: string, fields: SensitiveFi
   ]);
 }
 
-/** IDs that only say which items of a list are meant. */
+/** Returns the IDs that only select items of a list. */
 function thingsOf(provider: Provider): Set<string> {
   const planned = sampleOf(provider);
   const only = planned.flatMap((step) => (step.kind === 'list' && step.only !== undefined ? [step.only] : []));

@@ -5,7 +5,7 @@ import { ownEntry } from '../tasks/own-entry';
 
 type Raw = Record<string, unknown>;
 
-/** Returns what the places in a task's input want. A schema that cannot be described wants nothing special. */
+/** Returns what the positions in a task's input require. A schema that cannot be described requires nothing special. */
 export function placesIn(task: HttpTask): (path: readonly string[]) => SpecialPlace | undefined {
   return (path) => {
     const [field = ''] = path;
@@ -45,7 +45,7 @@ function inner(schema: unknown, key: string, root: unknown): unknown[] {
   });
 }
 
-/** `${items}` in the place of a list stands for all of its entries. */
+/** `${items}` instead of a list means all of its entries. */
 function typesOf(schema: unknown, root: unknown): unknown[] {
   return branches(schema, root).flatMap(({ type, items }) => {
     if (type === 'array') return typesOf(items, root);

@@ -7,7 +7,7 @@ export const ACCOUNT_NAME = /^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$/;
 /** The largest number of characters in the name of an account. */
 export const MOST_ACCOUNT_CHARACTERS = 40;
 
-/** Returns what a setting of an account has behind its name: `__ACME` for `acme`. */
+/** Returns the suffix of an account's settings: `__ACME` for `acme`. */
 export function accountSuffix(account: string): string {
   return `__${account.replaceAll('-', '_').toUpperCase()}`;
 }
@@ -54,7 +54,10 @@ export class Accounts {
     return this.#byProvider.get(provider) ?? [];
   }
 
-  /** Returns the service by which a user of an account is known to a provider. One without this account has its default. */
+  /**
+   * Returns the service at which a user of an account is known to a provider: the default one if the provider does not
+   * have the account.
+   */
   serviceNameAt(provider: string, account: string | undefined): string {
     return account !== undefined && this.of(provider).includes(account) ? `${provider}/${account}` : provider;
   }
@@ -69,14 +72,17 @@ export class Accounts {
     return this.of(service.name).includes(account ?? '') ? this.#serviceOf(service, account ?? '') : service;
   }
 
-  /** Returns the task as it is called for users of an account; one without this account is called for its default. */
+  /**
+   * Returns the task as it is called for users of an account: the default one if the provider does not have the
+   * account.
+   */
   taskAt(task: HttpTask, account: string | undefined): HttpTask {
     return this.of(task.service.name).includes(account ?? '') ? this.taskOf(task, account) : task;
   }
 
   /**
-   * Returns the task as it is called in exactly this account of its provider. In one that is not listed here no call can be
-   * made: it has no settings.
+   * Returns the task as it is called in exactly this account of its provider. An account that is not listed here has no
+   * settings, so no call can be made in it.
    */
   taskOf(task: HttpTask, account: string | undefined): HttpTask {
     if (account === undefined) return task;

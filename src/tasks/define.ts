@@ -6,30 +6,30 @@ import type { CredentialRule, ServiceDefinition } from './service';
 import type { AnswerForm, BodyForm, FieldWriting } from './wire';
 
 /**
- * What a call does in the world.
+ * The effect of a call.
  *
  * - `read`: changes nothing; repeated freely, aborted on cancellation.
- * - `repeatSafe`: a second call changes nothing more; repeated after a lost answer.
- * - `irreversible`: cannot be undone and is never sent again blindly; a lost response fails `Task.OutcomeUnknown`, unless
- *   `settle` names a task that reads what became of the call.
+ * - `repeatSafe`: idempotent; repeated after a lost response.
+ * - `irreversible`: cannot be undone and is never sent again blindly; a lost response fails `Task.OutcomeUnknown`,
+ *   unless `settle` names a task that reads whether the call was carried out.
  */
 export type Effect = 'read' | 'repeatSafe' | 'irreversible';
 
-/** Where a field of the input goes. `slot` picks a credential and is not sent; `wholeBody` is the body itself. */
+/** Where a field of the input is sent. `slot` picks a credential and is not sent; `wholeBody` is the body itself. */
 export type FieldPlace = 'path' | 'query' | 'header' | 'cookie' | 'body' | 'wholeBody' | 'slot';
 
-/** How long each part of one call may take, in milliseconds. */
+/** Timeouts of the parts of one call, in milliseconds. */
 export interface CallTimeouts {
   connectMs: number;
-  /** From the sent request to the first byte of the answer. */
+  /** From the sent request to the first byte of the response. */
   firstByteMs: number;
-  /** The longest silence inside the answer's body. */
+  /** Maximum silence within the response's body. */
   bodyMs: number;
   /** The whole call. */
   totalMs: number;
 }
 
-/** A field that holds a bearer token bound to a user: masked wherever it is shown and refused in plain histories. */
+/** A field with a bearer token of a user: masked wherever it is shown and refused in plain histories. */
 export interface SensitiveField {
   field: string;
   /** Only values that match are sensitive; all are when absent. */
@@ -56,18 +56,21 @@ export interface HttpTask<
   method: HttpMethod;
   /** With `{placeholders}` for fields placed in the path and for path credentials. */
   path: string;
-  /** Fields whose place is not the method's usual one (body for POST, PUT and PATCH, query otherwise). */
+  /** Fields that are not sent in the method's usual place (body for POST, PUT and PATCH, query otherwise). */
   places: Readonly<Record<string, FieldPlace>>;
   /** Fields that are not written in the usual way; see {@link FieldWriting}. */
   writing?: Readonly<Record<string, FieldWriting>>;
-  /** What the body is made of. @default JSON */
+  /** The form of the body. @default JSON */
   bodyForm?: BodyForm;
-  /** What a good answer is made of. @default JSON */
+  /** The form of a good response. @default JSON */
   answerForm?: AnswerForm;
-  /** How this call signs in, where not every credential of the service goes along or one goes elsewhere. @default the service's */
+  /**
+   * The credentials of this call, if it does not use every credential of the service or sends one in another place.
+   * @default the service's
+   */
   credentials?: readonly CredentialRule[];
   /**
-   * The call signs in with the client certificate that the settings `HTTP_TASKS_TLS_<NAME>_…` have for its origin. Without one
+   * The call uses the client certificate that the settings `HTTP_TASKS_TLS_<NAME>_…` have for its origin. Without one
    * it is refused and not sent.
    */
   clientCertificate?: boolean;
@@ -75,35 +78,35 @@ export interface HttpTask<
   output: Output;
   effect: Effect;
   /**
-   * Whether a successful call deletes data, now or later; repeating it may be safe nonetheless. Shown to people, who then have
-   * to confirm the call. @default the method is DELETE and the effect is not `read`
+   * Whether a successful call deletes data, now or later, even if repeating it is safe. Users then have to confirm the
+   * call. @default the method is DELETE and the effect is not `read`
    */
   deletes?: boolean;
-  /** What a good answer means: the provider did it, or took it on and does it later. Without meaning for a read. */
+  /** What a good response means: the provider did it, or accepted it and does it later. Not used for a read. */
   answerMeans: 'removed' | 'accepted';
   settle?: Settle;
-  /** What a person can do when this was done and a later step failed. */
+  /** What can be done when this was done and a later step failed. */
   remedy: string;
   sensitive: readonly SensitiveField[];
-  /** Fields that say whom the call is about; a field may hold an array of ids. Receipts keep their keyed hashes. */
+  /** Fields that identify the user of the call; a field may be an array of IDs. Receipts contain their keyed hashes. */
   subjectFields: readonly string[];
-  /** The input field with the ids of the user's items, if the call is about items. */
+  /** The input field with the IDs of the user's items, if the call is about items. */
   itemsField?: string;
-  /** Where the ids of the user's items stand in the answer, for example `items.item_id`; arrays are walked through. */
+  /** Path to the IDs of the user's items in the response, for example `items.item_id`; all entries of arrays count. */
   itemsInOutput?: string;
-  /** Provider codes that say: what the call is about is not there. */
+  /** Provider codes that mean that what the call is about does not exist. */
   absentCodes: readonly string[];
-  /** HTTP statuses that say the same, where the provider has no code for it. @default none */
+  /** HTTP statuses that mean the same, if the provider has no code for it. @default none */
   absentStatuses?: readonly number[];
   /**
-   * What a good response shows when the call changed nothing after all: nothing was there, or it failed. Patterns of states,
-   * as the steps of a provider have them.
+   * Good responses that mean that the call changed nothing: nothing was there, or it failed. Patterns of states, as the
+   * steps of a provider have them.
    */
   unchangedBy?: { absent: readonly unknown[]; failed: readonly unknown[] };
-  /** Dotted path to what the provider confirms a good response with, such as a job's ID; for receipts. @default token */
+  /** Dotted path to the provider's confirmation of a good response, such as a job's ID; for receipts. @default token */
   tokenField?: string;
   timeouts: CallTimeouts;
-  /** A larger answer is cut off and fails `Task.UnexpectedResponse`. Bytes. */
+  /** Maximum size of a response, in bytes; a larger one fails `Task.UnexpectedResponse`. */
   maxResponseBytes: number;
   /** The request's method, URL, headers and body come from the input itself (`http.request`). */
   generic: boolean;
@@ -112,7 +115,7 @@ export interface HttpTask<
 /** What a caller passes to this task. */
 export type TaskInput<T extends HttpTask> = z.input<T['input']>;
 
-/** What this task answers. Fields that the provider adds later are kept. */
+/** The output of a task. Fields that the provider adds later are kept. */
 export type TaskOutput<T extends HttpTask> = z.output<T['output']>;
 
 type Optional =
@@ -128,7 +131,7 @@ type Optional =
   | 'description'
   | 'generic';
 
-/** What {@link defineHttpTask} takes. */
+/** The argument of {@link defineHttpTask}. */
 export type HttpTaskInput<
   Service extends ServiceDefinition,
   Operation extends string,
@@ -142,7 +145,7 @@ export type HttpTaskInput<
     settle?: GivenSettle;
   };
 
-/** Five seconds to connect, thirty to the first byte, fifteen of silence, sixty in all. */
+/** Default timeouts: 5 s to connect, 30 s to the first byte, 15 s of silence, 60 s in total. */
 export const DEFAULT_TIMEOUTS: CallTimeouts = {
   connectMs: 5_000,
   firstByteMs: 30_000,
@@ -150,10 +153,16 @@ export const DEFAULT_TIMEOUTS: CallTimeouts = {
   totalMs: 60_000,
 };
 
-/** A quarter of what Temporal accepts for one payload, so that a failure about a large answer fits too. */
+/**
+ * Default maximum size of a response, in bytes: a quarter of what Temporal accepts for one payload, so that a failure
+ * about a large response fits too.
+ */
 export const DEFAULT_MAX_RESPONSE_BYTES = 512 * 1024;
 
-/** The activity gets five minutes; a call that outlives it would be attempted again while the first one goes on. */
+/**
+ * Maximum total time of a call, in milliseconds. The activity has five minutes; a call that outlives it would be
+ * retried while the first one is in progress.
+ */
 const MOST_TOTAL_MS = 240_000;
 
 const OPERATION = /^[a-z][a-zA-Z0-9]*$/;
@@ -161,10 +170,10 @@ const OPERATION = /^[a-z][a-zA-Z0-9]*$/;
 /**
  * Defines an HTTP task. Nothing is sent; the result is plain data with two schemas.
  *
- * An effect other than `read` needs a `settle` and a `remedy`: whoever adds a destructive call has to say what becomes
- * of a lost answer and what a person can do afterwards.
+ * An effect other than `read` needs a `settle` and a `remedy`: the author of a destructive call has to decide how a
+ * lost response is resolved and what can be done afterwards.
  *
- * @throws TypeError naming the field, when the definition cannot work.
+ * @throws TypeError that names the field, when the definition is invalid.
  */
 export function defineHttpTask<
   const ServiceName extends string,
@@ -177,7 +186,7 @@ export function defineHttpTask<
   const name = `${input.service.name}.${input.operation}` as const;
   if (!OPERATION.test(input.operation)) {
     throw new TypeError(
-      `defineHttpTask(${name}): operation must start with a small letter and hold letters and digits only.`,
+      `defineHttpTask(${name}): operation must start with a lower-case letter and have letters and digits only.`,
     );
   }
   if (!input.generic) refuseUnfilledPath(name, input.path, input);
@@ -228,7 +237,7 @@ function refuseUnfilledPath(
   for (const [, placeholder = ''] of path.matchAll(/\{([^{}]*)\}|[{}]/g)) {
     if (!filled.has(placeholder)) {
       throw new TypeError(
-        `defineHttpTask(${name}): nothing fills {${placeholder}} in the path; place an input field there or add a path credential.`,
+        `defineHttpTask(${name}): no value for {${placeholder}} in the path; place an input field there or add a path credential.`,
       );
     }
   }
@@ -241,11 +250,11 @@ function refuseUnknownCredentials(
   const unknown = credentials.find(({ setting }) => !service.credentials.some((rule) => rule.setting === setting));
   if (!unknown) return;
   throw new TypeError(
-    `defineHttpTask(${name}): credentials name ${unknown.setting}, which is no credential of the service ${service.name}.`,
+    `defineHttpTask(${name}): credentials name ${unknown.setting}, which is not a credential of the service ${service.name}.`,
   );
 }
 
-/** How this call signs in. */
+/** Returns the credentials of this call. */
 export function credentialsOf({
   credentials,
   service,
@@ -253,12 +262,15 @@ export function credentialsOf({
   return credentials ?? service.credentials;
 }
 
-/** Whether the method usually has a body. */
+/** Returns whether the method usually has a body. */
 export function takesBody(method: HttpMethod): boolean {
   return method === 'POST' || method === 'PUT' || method === 'PATCH';
 }
 
-/** The texts and whole numbers at a dotted path, as texts; arrays on the way are walked through: `items.item_id`, `id.value`. */
+/**
+ * Returns the texts and whole numbers at a dotted path, as texts, from all entries of arrays on the path:
+ * `items.item_id`, `id.value`.
+ */
 export function stringsAt(value: unknown, path: string): string[] {
   const [head, ...rest] = path.split('.');
   if (Array.isArray(value)) return value.flatMap((entry) => stringsAt(entry, path));
@@ -270,8 +282,8 @@ export function stringsAt(value: unknown, path: string): string[] {
 }
 
 /**
- * The fields of this input that hold a bearer token, for example `['user_token']`; `body.password` for one that stands
- * deeper.
+ * Returns the fields of this input that contain a bearer token, for example `['user_token']`, or `body.password` for a
+ * nested one.
  */
 export function sensitiveFieldsIn(task: Pick<HttpTask, 'sensitive'>, input: unknown): string[] {
   return task.sensitive
@@ -279,14 +291,14 @@ export function sensitiveFieldsIn(task: Pick<HttpTask, 'sensitive'>, input: unkn
     .map(({ field }) => field);
 }
 
-/** The texts in this field of an input. */
+/** Returns the texts in this field of an input. */
 export function tokensAt(input: unknown, field: string): string[] {
   if (typeof input !== 'object' || input === null) return [];
   const own = Object.hasOwn(input, field) ? (input as Record<string, unknown>)[field] : undefined;
   return typeof own === 'string' ? [own] : stringsAt(input, field);
 }
 
-/** The input with a mask in the place of every text in this field. */
+/** Returns the input with a mask instead of every text in this field. */
 export function withMaskAt(input: unknown, field: string, mask: string): unknown {
   if (Array.isArray(input)) return input.map((entry) => withMaskAt(entry, field, mask));
   if (typeof input !== 'object' || input === null) return input;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What a number has to keep to, by the names of JSON Schema's keywords or zod's methods. A whole number beyond 2^53 is the text of
- * its digits.
+ * Limits of a number, by the names of JSON Schema's keywords or zod's methods. A whole number beyond 2^53 is the text
+ * of its digits.
  */
 export interface NumberLimits {
   whole?: boolean;
@@ -17,16 +17,18 @@ export interface NumberLimits {
 
 const LITERAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?$/;
-/** Characters, and the largest exponent, of the text of a number; what is beyond would take long to compare. */
+/**
+ * Maximum length of the text of a number, in characters, and its largest exponent; beyond them comparing takes long.
+ */
 const MAX_TEXT = 100;
 const MAX_EXPONENT = 400;
 
 /** Marks schemas that {@link exactNumber} made, also in another copy of this module. */
 const MARK = Symbol.for('temporal-http-tasks.exactNumber');
 
-/** What is to be done about a number that would be changed, for messages that name its field. */
+/** What to do about a number that would be changed, for messages that name its field. */
 export const WRITE_AS_TEXT =
-  'is a number that would be rounded (more than 15 digits or too large); write its digits as a text in quotes: a field that is described as a number is sent as one';
+  'is a number that would be rounded (more than 15 digits or too large); write its digits as a text in quotes; a field that is described as a number is sent as a number';
 
 /**
  * The schema of a number in a task's input: a number, or the text of its digits where JavaScript would change it
@@ -62,12 +64,12 @@ export function exactNumber(limits: NumberLimits = {}): z.ZodType<number | strin
   return schema;
 }
 
-/** Whether a schema is one of {@link exactNumber}. */
+/** Returns whether a schema was made by {@link exactNumber}. */
 export function isExactNumberSchema(schema: z.core.$ZodType): boolean {
   return MARK in schema._zod.def;
 }
 
-/** Whether a number's text survives being read and written by JavaScript; whole numbers only up to 2^53. */
+/** Returns whether JavaScript reads and writes a number's text without changing it; whole numbers only up to 2^53. */
 export function isExactNumber(literal: string): boolean {
   if (!LITERAL.test(literal)) return false;
   const value = Number(literal);
@@ -76,9 +78,9 @@ export function isExactNumber(literal: string): boolean {
   return canonical(literal) === canonical(String(value));
 }
 
-/** Whether a text is what a response has in place of a number that JavaScript would change. */
+/** Returns whether a text is what a response has instead of a number that JavaScript would change. */
 export function isNumberText(text: string): boolean {
-  // Most texts are no numbers, and are told apart by their first characters.
+  // Most texts are not numbers and fail at their first characters.
   return (
     text.length <= MAX_TEXT &&
     JSON_NUMBER.test(text) &&
@@ -87,7 +89,7 @@ export function isNumberText(text: string): boolean {
   );
 }
 
-/** Sign, digits without zeros around them, and the power of ten: equal for texts of equal numbers. */
+/** Returns sign, digits without leading and trailing zeros, and the power of ten: equal for texts of equal numbers. */
 function canonical(literal: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = LITERAL.exec(literal) ?? [];
   const digits = (whole + fraction).replace(/^0+/, '');
@@ -101,9 +103,9 @@ function exponentOf(text: string): number {
   return Number(/[eE]([-+]?\d+)$/.exec(text)?.[1] ?? 0);
 }
 
-/** Numbers that JavaScript can represent, within these limits. */
+/** Returns the schema of numbers that JavaScript can represent, within these limits. */
 export function numberWithin({ whole, min, max, gt, lt, multipleOf, values }: NumberLimits): z.ZodType<number, number> {
-  // A limit beyond 2^53 may be rounded here, since the numbers that are compared with it are not beyond.
+  // A limit beyond 2^53 may be rounded here, since the numbers that are compared with it are smaller.
   if (values) return z.literal<readonly number[]>(values.map(Number));
   let schema: z.ZodNumber = whole ? z.int() : z.number();
   if (min !== undefined) schema = schema.min(Number(min));

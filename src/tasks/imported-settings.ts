@@ -1,13 +1,16 @@
 import { settingsOf } from './service';
 import type { CredentialRule, ServiceDefinition } from './service';
 
-/** Every setting with the key of an imported service begins with it, unless the operator names another: `HTTP_TASKS_OPENAPI_DESK_TOKEN`. */
+/**
+ * Prefix of every setting with a key of an imported service, unless the operator names another:
+ * `HTTP_TASKS_OPENAPI_DESK_TOKEN`.
+ */
 export const OPENAPI_PREFIX = 'HTTP_TASKS_OPENAPI_';
 
-/** Beginnings of settings that belong to the package, its services, Temporal and OpenTelemetry. */
+/** Prefixes of settings that belong to the package, its services, Temporal and OpenTelemetry. */
 const TAKEN_PREFIXES = ['HTTP_TASKS_', 'TEMPORAL_', 'OTEL_', 'PLAID_', 'BATCH_'] as const;
 
-/** Reports why an imported service must not have this setting; undefined when it may. */
+/** Returns why an imported service must not have this setting; undefined if it may. */
 export function whyNotImported(setting: string): string | undefined {
   if (setting.startsWith(OPENAPI_PREFIX) && setting.length > OPENAPI_PREFIX.length) return undefined;
   const prefix = TAKEN_PREFIXES.find((one) => setting.startsWith(one));
@@ -16,13 +19,13 @@ export function whyNotImported(setting: string): string | undefined {
     : `settings that begin with ${prefix} belong to the package or to another service`;
 }
 
-/** Every setting that a credential reads, with the names of files. */
+/** Returns every setting that a credential reads, including those with names of files. */
 export function settingsReadFor(rule: CredentialRule): string[] {
   const secrets = settingsOf(rule).flatMap((setting) => [setting, `${setting}_FILE`]);
   return [...secrets, ...Object.values(rule.clientCredentials?.settings ?? {})];
 }
 
-/** Every setting that a service reads. A credential that the operator has not named reads none. */
+/** Returns every setting that a service reads. A credential that the operator has not named reads none. */
 export function settingsReadBy({
   credentials,
   environmentSetting,
@@ -34,7 +37,7 @@ export function settingsReadBy({
 }
 
 /**
- * Refuses an imported service whose settings are the package's or those of another service.
+ * Refuses an imported service with settings of the package or of another service.
  *
  * @throws TypeError naming the setting and both services.
  */
@@ -58,7 +61,7 @@ export function refuseForeignSettings(service: ServiceDefinition, others: Iterab
 
 const RENAME = 'Give the imported service another name, or name another setting for its key.';
 
-/** Operations with addresses of their own become further services of the same import, which sign in with the same keys. */
+/** Operations with their own addresses become further services of the same import, with the same keys. */
 function isSameImport({ imported }: ServiceDefinition, other: ServiceDefinition): boolean {
   return JSON.stringify(other.imported) === JSON.stringify(imported);
 }

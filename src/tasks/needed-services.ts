@@ -2,7 +2,7 @@ import { credentialsOf } from './define';
 import type { HttpTask } from './define';
 import type { ServiceDefinition } from './service';
 
-/** The services of these tasks, each with only the credentials that one of the tasks signs in with: no other key is needed. */
+/** Returns the services of these tasks, each with only the credentials that one of the tasks uses. */
 export function servicesFor(tasks: Iterable<HttpTask>): ServiceDefinition[] {
   const settings = new Map<ServiceDefinition, Set<string>>();
   for (const task of tasks) {

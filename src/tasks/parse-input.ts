@@ -1,18 +1,21 @@
 import type { z } from 'zod';
 import { isDeeperThan, MAX_DEPTH } from './nesting';
 
-/** What is wrong with one field of an input; the field is empty where it is the input as a whole. */
+/** A problem with one field of an input; the field is empty for the input as a whole. */
 export interface InputProblem {
   field: string;
   message: string;
 }
 
-/** Why an input was refused. Each problem names its field; no value is repeated, since it could be an id or a secret. */
+/**
+ * Why an input was refused. Each problem names its field and repeats no value, since a value could be an ID or a
+ * secret.
+ */
 export class InvalidInputError extends Error {
   override readonly name = 'InvalidInputError';
-  /** The path of the first field that is wrong, for example `user.batchUserId`; empty for the input as a whole. */
+  /** The path of the first wrong field, for example `user.batchUserId`; empty for the input as a whole. */
   readonly field: string;
-  /** All of them. */
+  /** All problems. */
   readonly problems: readonly InputProblem[];
 
   constructor(what: string, problems: readonly InputProblem[]) {
@@ -24,7 +27,7 @@ export class InvalidInputError extends Error {
 }
 
 /**
- * Checks an input against its schema and answers it parsed.
+ * Checks an input against its schema and returns it parsed.
  *
  * @throws InvalidInputError that names every wrong field, and for an unknown field its name.
  */
@@ -41,15 +44,16 @@ export function parseInput<S extends z.ZodType>(what: string, schema: S, input: 
 }
 
 /**
- * Checks a value against a schema as its own fields are. A schema reads an absent field called `constructor` or `toString`
- * from the prototype, and would refuse what it finds there; a value that is refused is therefore checked without prototypes.
+ * Checks the own fields of a value against a schema. A schema reads an absent field called `constructor` or `toString`
+ * from the prototype and would refuse what it finds there; a value that is refused is therefore checked again without
+ * prototypes.
  */
 export function parseOwnFields<S extends z.ZodType>(schema: S, value: unknown): z.ZodSafeParseResult<z.output<S>> {
   const parsed = schema.safeParse(value, { reportInput: false });
   return parsed.success ? parsed : schema.safeParse(ownFieldsOf(value), { reportInput: false });
 }
 
-/** A copy whose objects have no prototype. Values other than plain objects and lists stay as they are. */
+/** Returns a copy whose objects have no prototype. Values other than plain objects and lists stay as they are. */
 function ownFieldsOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ownFieldsOf);
   if (!isObject(value) || !isPlain(value)) return value;
@@ -58,22 +62,22 @@ function ownFieldsOf(value: unknown): unknown {
   return copy;
 }
 
-/** Whether an object is what JSON makes of `{}`, in this realm or another. */
+/** Returns whether an object is like one that JSON makes of `{}`, in this realm or another. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || (isObject(prototype) && Object.getPrototypeOf(prototype) === null);
 }
 
 /**
- * What a schema cannot refuse: it would overflow the stack over a value without end, and pass over a field called
- * `__proto__` as if nobody had given it.
+ * Returns what a schema cannot refuse: an endless value would overflow its stack, and it ignores a field called
+ * `__proto__`.
  */
 function flawIn(input: unknown): InputProblem | undefined {
   if (!isObject(input)) return undefined;
   const tooDeep = Object.entries(input).find(([, value]) => isDeeperThan(value, MAX_DEPTH - 1));
   if (tooDeep) return { field: tooDeep[0], message: `is nested deeper than ${MAX_DEPTH} levels` };
   const hidden = pathOfHidden(input);
-  return hidden && { field: hidden.join('.'), message: 'there is no such field' };
+  return hidden && { field: hidden.join('.'), message: 'unknown field' };
 }
 
 function pathOfHidden(value: object): string[] | undefined {
@@ -96,16 +100,16 @@ function problemsOf(issue: z.core.$ZodIssue, input: unknown): InputProblem[] {
   if (meant) return meant.flatMap((inner) => problemsOf(inner, input));
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'there is no such field' }));
+    return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'unknown field' }));
   }
   const message = isMissing(issue, input) ? missing(issue) : lowerFirst(issue.message);
   return [{ field: path.join('.'), message }];
 }
 
 /**
- * The problems of the option that a value was most likely meant as: it is of the same kind, has the values that tell the
- * option from others, and has the fewest problems, of which a missing field counts more than a wrong one. Undefined where the
- * value is of no option's kind.
+ * Returns the problems of the option that was most likely meant: one of the same kind, with the values that distinguish
+ * the option from others, and with the fewest problems, of which a missing field counts more than a wrong one.
+ * Undefined if the value is not of any option's kind.
  */
 function closestOf(
   options: readonly (readonly z.core.$ZodIssue[])[],
@@ -129,7 +133,7 @@ function closestOf(
   return [...ofItsKind].sort((a, b) => cost(a) - cost(b))[0];
 }
 
-/** Whether nothing stands where something of a certain kind has to. */
+/** Returns whether a value of a certain kind is missing. */
 function isMissing({ code, path }: z.core.$ZodIssue, input: unknown): boolean {
   if (path.length === 0 || (code !== 'invalid_type' && code !== 'invalid_value')) return false;
   return (
@@ -139,8 +143,8 @@ function isMissing({ code, path }: z.core.$ZodIssue, input: unknown): boolean {
 
 function missing(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_value'
-    ? `must be given; allowed: ${issue.values.map(String).join(', ')}`
-    : 'must be given';
+    ? `is required; allowed: ${issue.values.map(String).join(', ')}`
+    : 'is required';
 }
 
 function isObject(value: unknown): value is object {

@@ -2,11 +2,11 @@ import { whyNotForToken } from './client-credentials';
 import type { ClientCredentials } from './client-credentials';
 import type { TaskFailureType } from './failure';
 
-/** How one credential gets into a request. Its value is read by the sender at send time and is never input of a task. */
+/** How one credential is sent. The sender reads its value at send time; it is never input of a task. */
 export interface CredentialRule {
-  /** The setting that holds the value, for example `PLAID_SECRET`; `<setting>_FILE` may name a file instead. */
+  /** The setting with the value, for example `PLAID_SECRET`; `<setting>_FILE` may name a file instead. */
   setting: string;
-  /** Where the value goes. */
+  /** Where the value is sent. */
   in: 'header' | 'query' | 'cookie' | 'path' | 'body';
   /** The header, query parameter, cookie, `{placeholder}` or body field that takes the value. */
   name: string;
@@ -15,24 +15,32 @@ export interface CredentialRule {
   /** The body field that takes the value instead when the service's `placementSetting` says `body`. */
   bodyName?: string;
   /**
-   * The setting holds several named values (`ios=KEY,android=KEY`, or one bare value named `default`), and this field
-   * of a task's input picks one. The name of such a value is its key slot.
+   * The setting has several named values (`ios=KEY,android=KEY`, or one bare value named `default`), and this field of
+   * a task's input picks one. The name of such a value is its key slot.
    */
   slotField?: string;
-  /** The value is an access token got with these; `setting` then holds the client's secret. Only for headers. */
+  /**
+   * The value is an access token that is obtained with these; `setting` then has the client's secret. Only for headers.
+   */
   clientCredentials?: ClientCredentials;
-  /** Only an imported document suggests the setting: no value is read, and the service cannot be used, until the operator names it. */
+  /**
+   * An imported document suggests the setting: no value is read, and the service cannot be used, until the operator
+   * names it.
+   */
   unnamed?: true;
   /** The setting that version 0.1.0 read instead, for the message about a missing one. */
   formerly?: string;
 }
 
-/** The settings that hold what this credential is made of. */
+/** Returns the settings with the parts of this credential. */
 export function settingsOf({ setting, clientCredentials }: CredentialRule): string[] {
   return clientCredentials ? [clientCredentials.clientIdSetting, setting] : [setting];
 }
 
-/** One row of a service's failure table: what an answer with this status, type and code means. First match wins. */
+/**
+ * One row of a service's failure table: the meaning of a response with this status, type and code. The first match
+ * applies.
+ */
 export interface ErrorRule {
   /** HTTP status; any when absent. */
   status?: number;
@@ -42,35 +50,35 @@ export interface ErrorRule {
   code?: string;
   failure: TaskFailureType;
   /**
-   * The provider may have carried the request out although it answers with this error: an irreversible task then
-   * fails `Task.OutcomeUnknown` instead of `failure`.
+   * The provider may have processed the request although it responds with this error: an irreversible task then fails
+   * `Task.OutcomeUnknown` instead of `failure`.
    */
   mayHaveProcessed?: boolean;
-  /** What the person who reads the failure should do. */
+  /** What to do about the failure, for the person who reads it. */
   advice?: string;
 }
 
-/** How a service words its errors, and what each means. */
+/** The form of a service's errors, and what each means. */
 export interface ErrorTaxonomy {
-  /** Names of the body fields that carry the error's type, code and the request's id. */
+  /** Names of the body fields with the error's type, code and the request's ID. */
   fields: { type?: string; code: string; requestId?: string };
   rules: readonly ErrorRule[];
 }
 
 /** A documented limit of a service. */
 export interface RateLimit {
-  /** The operation it is for; when absent, the limit holds for all calls under one key together. */
+  /** The operation it is for; absent if the limit is for all calls under one key together. */
   operation?: string;
   requestsPerMinute: number;
   /** What the limit is counted over, for example `client`. */
   per: string;
-  /** Where the provider says so. */
+  /** Where the provider documents it. */
   source: string;
 }
 
-/** What limits the keys of a service that was imported from a document. */
+/** What restricts the keys of a service that was imported from a document. */
 export interface ImportedService {
-  /** The name of the import. Operations with addresses of their own are a service of their own, with the same import. */
+  /** The name of the import. Operations with their own addresses are a service of their own, with the same import. */
   as: string;
   /** The only origins that get the service's keys, unless the operator sets the base URL: then only that one's origin. */
   origins: readonly string[];
@@ -78,16 +86,16 @@ export interface ImportedService {
   baseUrlSetting?: string;
 }
 
-/** An HTTP API: where it is, how one signs in, how it fails. Data only. */
+/** An HTTP API: base URLs, authentication, error mapping. Data only. */
 export interface ServiceDefinition {
   name: string;
   title: string;
   docs: string;
   /** Base URL by environment, without a trailing slash. */
   environments: Readonly<Record<string, string>>;
-  /** Used when none is named. Never production where the service has a sandbox; absent where one has to be named. */
+  /** The default environment. Never production if the service has a sandbox; absent if one has to be named. */
   defaultEnvironment?: string;
-  /** Environments that hold real people's data; a Test request there wants more than a click. */
+  /** Environments with real users' data; a Test request there needs a confirmation. */
   productionEnvironments: readonly string[];
   /** The setting that names the environment. */
   environmentSetting?: string;
@@ -100,13 +108,16 @@ export interface ServiceDefinition {
   credentials: readonly CredentialRule[];
   rateLimits: readonly RateLimit[];
   errors: ErrorTaxonomy;
-  /** Set for a service made of a document that may be hostile: its keys are bound to origins, and its settings must be its own. */
+  /**
+   * Set for a service from a document, which may be hostile: its keys are bound to origins, and its settings must be
+   * its own.
+   */
   imported?: ImportedService;
   /** Set for one of several accounts: its name, and the service of the default account (see {@link Accounts}). */
   account?: { readonly name: string; readonly of: ServiceDefinition };
 }
 
-/** What {@link defineService} takes: a service whose empty parts may be left out. */
+/** The argument of {@link defineService}: a service whose empty parts may be left out. */
 export type ServiceInput = Omit<
   ServiceDefinition,
   'account' | 'headers' | 'credentials' | 'rateLimits' | 'productionEnvironments' | 'docs'
@@ -116,22 +127,22 @@ export type ServiceInput = Omit<
 const SERVICE_NAME = /^[a-z][a-zA-Z0-9]*$/;
 
 /**
- * Defines a service: data that every task of the API shares. Nothing is sent or read.
+ * Defines a service: data that all tasks of the API share. Nothing is sent or read.
  *
- * @throws TypeError when a name or URL cannot work, with the field's name.
+ * @throws TypeError that names the field, when a name or URL is invalid.
  */
 export function defineService<const Name extends string>(
   input: ServiceInput & { name: Name },
 ): ServiceDefinition & { name: Name } {
   if (!SERVICE_NAME.test(input.name)) {
     throw new TypeError(
-      `defineService: name "${input.name}" must start with a small letter and hold letters and digits only.`,
+      `defineService: name "${input.name}" must start with a lower-case letter and have letters and digits only.`,
     );
   }
   if (input.defaultEnvironment !== undefined && input.environments[input.defaultEnvironment] === undefined) {
     const known = Object.keys(input.environments).join(', ');
     throw new TypeError(
-      `defineService(${input.name}): defaultEnvironment "${input.defaultEnvironment}" is none of: ${known}.`,
+      `defineService(${input.name}): defaultEnvironment "${input.defaultEnvironment}" is unknown; allowed: ${known}.`,
     );
   }
   for (const [environment, url] of Object.entries(input.environments)) {

@@ -5,7 +5,10 @@ import type { z } from 'zod';
  * `http-tasks call`) fails `Task.OutcomeUnknown`.
  */
 export interface SettleInSteps {
-  /** `list`: a read shows it. `resend`: sending it again, since the provider's refusal shows it. `repeat`: repeating it. */
+  /**
+   * `list`: a read of a list. `resend`: sending it again, since the provider's refusal shows it. `repeat`: repeating
+   * it.
+   */
   by: 'list' | 'resend' | 'repeat';
   /** The task that reads, for `list`. */
   with?: string;
@@ -13,7 +16,9 @@ export interface SettleInSteps {
   basis: 'documented' | 'assumed';
 }
 
-/** A provider code, an HTTP status, or a state that a good response shows: what the call is about is not there. */
+/**
+ * A provider code, an HTTP status, or a state in a good response that means that what the call is about does not exist.
+ */
 export type AbsentSign = string | number | Readonly<Record<string, unknown>>;
 
 /** A lost response of the task is resolved by a read, wherever the task is called. */
@@ -23,7 +28,9 @@ export interface SettleByLook {
   with: string;
   /** Its input. A placeholder is a whole text and names a field of the call's own input: `${id}`, `${owner.id}`. */
   input: unknown;
-  /** What of its response shows that the call was carried out. Any other good response shows that it was not. */
+  /**
+   * The part of its response that shows that the call was carried out. Any other good response shows that it was not.
+   */
   absent: readonly AbsentSign[];
   /** What the call returns when its response was lost and it was carried out. @default {} */
   output?: unknown;
@@ -36,14 +43,14 @@ export interface SettleByLook {
 /** How a lost response of a task is resolved. */
 export type Settle = SettleInSteps | SettleByLook;
 
-/** The same as an author writes it: the reading task may be the task itself instead of its name. */
+/** A settle as an author writes it: with the reading task itself, or its name. */
 export type GivenSettle =
   SettleInSteps | (Omit<SettleByLook, 'with'> & { with: string | { readonly name: string; readonly effect: string } });
 
-/** Time between a lost response and the read where a task does not say it, in milliseconds. */
+/** Default time between a lost response and the read, in milliseconds. */
 export const LOOK_AFTER_MS = 5_000;
 
-/** The longest time between a lost response and the read, in milliseconds: ten minutes. */
+/** Maximum time between a lost response and the read, in milliseconds: ten minutes. */
 const MOST_LAG_MS = 600_000;
 
 /** The facts of a definition that a `settle` depends on. */
@@ -54,9 +61,9 @@ interface SettledTask {
 }
 
 /**
- * Returns the settle of a task with names in place of tasks.
+ * Returns the settle of a task with names instead of tasks.
  *
- * @throws TypeError naming what is wrong with it; `where` begins its message.
+ * @throws TypeError that starts with `where` and says what is wrong.
  */
 export function readSettle(where: string, given: GivenSettle, task: SettledTask): Settle {
   if (given.by !== 'look') return given;
@@ -91,7 +98,7 @@ export function readSettle(where: string, given: GivenSettle, task: SettledTask)
   return { ...given, with: typeof other === 'string' ? other : other.name, output: output.data };
 }
 
-/** Whole texts only, so that a value is never put together from parts. */
+/** Whole texts only, so that a value is never assembled from parts. */
 const PLACEHOLDER = /^\$\{([A-Za-z]\w*)(?:\.[\w.]+)?\}$/;
 
 function problemsOfInput(template: unknown, input: z.ZodType): { place: string; message: string }[] {
@@ -142,7 +149,7 @@ function isCondition(condition: unknown): boolean {
     : ['contains', 'text'].includes(name) && typeof value === 'string';
 }
 
-/** What a caller gets for a response that never came: what the definition says, else the emptiest value that is allowed. */
+/** Returns the output for a lost response: what the definition says, otherwise the emptiest value that is allowed. */
 function settledOutput(given: unknown, schema: z.ZodType): z.ZodSafeParseResult<unknown> {
   const candidates = given === undefined ? [{}, null, undefined] : [given];
   const results = candidates.map((candidate) => schema.safeParse(candidate));

@@ -154,7 +154,7 @@ it('fails a run with a wrong input at once, and shows which field is wrong', asy
   await typeJson(page, page, { user: { plaidUserID: 'usr_1' }, reason: REASON });
   await pressStart(page);
   await untilStatus(page, 'Failed');
-  await page.getByText('user.plaidUserID: there is no such field').first().waitFor();
+  await page.getByText('user.plaidUserID: unknown field').first().waitFor();
   await shoot(page, 'temporal-ui-refused');
 });
 

@@ -77,7 +77,7 @@ describe('the rows of a source', () => {
     ['nothing', '', 'an empty source never means all users'],
     ['a head only', HEAD, 'an empty source never means all users'],
     ['bad rows only', `${HEAD},x\n`, 'without a single user'],
-  ])('are refused when there is %s: that never means everybody', async (_, content, why) => {
+  ])('are refused when there is %s: that does not mean all users', async (_, content, why) => {
     const { good } = await checked(content, { tolerance: { percent: 100 } });
     const error = await failureOf(good());
     expect(error).toBeInstanceOf(SourceError);

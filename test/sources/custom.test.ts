@@ -34,7 +34,7 @@ describe("a source of the host's own", () => {
   it('may not have an ID under another name, which would be left out', async () => {
     for (const name of ['plaidUserID', 'plaid_user_id', 'itemId', 'custom_id']) {
       const failure = await failureOf(rowsOf(sourceOf({ batchUserId: 'b-1', [name]: 'canary' })));
-      expect(failure.message).toContain(`${name}: there is no such field`);
+      expect(failure.message).toContain(`${name}: unknown field`);
       expect(failure.message).not.toContain('canary');
     }
   });

@@ -48,14 +48,14 @@ describe('the description of a source', () => {
   it.each([
     [{}, '', 'exactly one of inline, file, query, pages, custom is needed; none is given'],
     [{ file: 'a.csv', query: 'q' }, '', 'file and query are given'],
-    [{ sql: 'select canary' }, 'sql', 'there is no such field'],
-    [{ inline: [] }, 'inline', 'never means everybody'],
+    [{ sql: 'select canary' }, 'sql', 'unknown field'],
+    [{ inline: [] }, 'inline', 'does not mean all users'],
     [{ inline: [{ batchUserId: '1' }, { batchUserId: '' }] }, 'inline.1.batchUserId', 'must not be empty'],
     [{ inline: [{ plaidUserId: 'canary', plaidUserToken: 'canary' }] }, 'inline.0.plaidUserToken', 'only one of'],
     [{ inline: [{ batchUserId: 'canary', itemIds: ['a'] }] }, 'inline.0.itemIds', 'needs plaidUserId'],
     [{ query: 'canary; drop table x' }, 'query', 'must be the name of a configured query'],
     [{ query: 'q', format: 'csv' }, 'format', 'belongs to file only'],
-    [{ file: 'a.csv', columns: { email: 'x' } }, 'columns.email', 'there is no such field'],
+    [{ file: 'a.csv', columns: { email: 'x' } }, 'columns.email', 'unknown column'],
     [{ pages: { task: 'http.request', cursorField: 'uri' } }, 'pages.nextCursorPath', 'both'],
   ])('%j is refused by field', async (spec, field, message) => {
     const error = await failureOf(openSource(spec, context()));

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
-/** The most ids of one bulk call (doc.batch.com, Custom Data API). */
+/** Maximum number of IDs in one bulk call (doc.batch.com, Custom Data API). */
 export const MAX_BULK_IDS = 10_000;
 
 /**
- * Whether an ID can be part of a route. `.` and `..` cannot, however they are encoded: URL parsers on the way resolve
- * them to another route. Such an id has to go out in the body of a bulk call.
+ * Returns whether an ID can be part of a route. `.` and `..` cannot, however they are encoded: URL parsers resolve them
+ * to another route. Such an ID has to be sent in the body of a bulk call.
  */
 export function fitsInRoute(id: string): boolean {
   return id !== '.' && id !== '..';

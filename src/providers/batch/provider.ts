@@ -90,7 +90,7 @@ export function batchProvider(): Provider {
   });
 }
 
-/** Made when it is first used: a workflow that brings its plan needs none. */
+/** Created on first use: a workflow that brings its plan needs none. */
 let defined: Provider | undefined;
 
 const NO_ID = { without: ['userId'], reason: 'noBatchId' };

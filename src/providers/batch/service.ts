@@ -36,10 +36,10 @@ export const batchService = defineService({
         code: '20',
         failure: 'Task.Rejected',
         advice:
-          'Batch knows no such route. It does not mean that the user is gone: check BATCH_BASE_URL and BATCH_API_KEYS.',
+          'Batch has no such route. This does not mean that the user is deleted: check BATCH_BASE_URL and BATCH_API_KEYS.',
       },
       { code: '30', failure: 'Task.Rejected', advice: 'A parameter is missing.' },
-      { code: '31', failure: 'Task.Rejected', advice: 'A parameter is malformed: look at the id.' },
+      { code: '31', failure: 'Task.Rejected', advice: 'A parameter is malformed: check the ID.' },
       { code: '32', failure: 'Task.Rejected', advice: 'The body is not JSON that Batch accepts.' },
     ],
   },

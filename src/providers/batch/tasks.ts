@@ -26,7 +26,7 @@ export const customDataDelete = defineHttpTask({
   path: '/1.0/{api_key}/data/users/{id}',
   places: { id: 'path', app: 'slot' },
   input: z.strictObject({
-    id: customUserId.refine(fitsInRoute, 'cannot be part of a URL; use batch.customDataBulkDelete with this one id'),
+    id: customUserId.refine(fitsInRoute, 'cannot be part of a URL; use batch.customDataBulkDelete with this one ID'),
     app,
   }),
   output: acceptedAnswer,
@@ -42,7 +42,7 @@ export const customDataBulkDelete = defineHttpTask({
   operation: 'customDataBulkDelete',
   summary: 'Delete the custom data of many users',
   description:
-    'Asks Batch to delete the custom data of up to 10,000 users in one app. The body is a bare JSON array, sent with DELETE. One malformed id refuses the whole call.',
+    'Asks Batch to delete the custom data of up to 10,000 users in one app. The body is a bare JSON array, sent with DELETE. One malformed ID refuses the whole call.',
   docs: CUSTOM_DATA_DOCS,
   tags: ['batch', 'custom data', 'removal', 'bulk'],
   method: 'DELETE',
@@ -51,8 +51,8 @@ export const customDataBulkDelete = defineHttpTask({
   input: z.strictObject({
     ids: z
       .array(customUserId)
-      .min(1, 'must hold at least one id')
-      .max(MAX_BULK_IDS, `must hold at most ${MAX_BULK_IDS} ids`),
+      .min(1, 'must have at least one ID')
+      .max(MAX_BULK_IDS, `must have at most ${MAX_BULK_IDS} IDs`),
     app,
   }),
   output: acceptedAnswer,
@@ -63,15 +63,15 @@ export const customDataBulkDelete = defineHttpTask({
 });
 
 /**
- * Files a GDPR removal request for one user; this cannot be undone, and is done later. Afterwards Batch blocks the id
- * for a month (Batch's Privacy Center).
+ * Files a GDPR removal request for one user; irreversible, and processed later. Afterwards Batch blocks the ID for a
+ * month (Batch's Privacy Center).
  */
 export const gdprRequestCreate = defineHttpTask({
   service: batchService,
   operation: 'gdprRequestCreate',
   summary: 'File a GDPR request for one user',
   description:
-    'Asks Batch to remove everything about one user. The token that it returns is the id of the request: follow it with batch.gdprRequestGet. Batch blocks the id for one month and drops what is written for it meanwhile.',
+    'Asks Batch to remove everything about one user. The token that it returns is the ID of the request: follow it with batch.gdprRequestGet. Batch blocks the ID for one month and drops what is written for it meanwhile.',
   docs: GDPR_DOCS,
   tags: ['batch', 'gdpr', 'removal'],
   method: 'POST',
@@ -80,7 +80,7 @@ export const gdprRequestCreate = defineHttpTask({
   input: z.strictObject({
     request_type: z.literal('remove'),
     id: z.strictObject({
-      type: z.string().min(1, 'must not be empty').describe('The kind of id, for example custom_id.'),
+      type: z.string().min(1, 'must not be empty').describe('The kind of ID, for example custom_id.'),
       value: customUserId,
     }),
     callback_url: z.url().optional(),
@@ -90,7 +90,7 @@ export const gdprRequestCreate = defineHttpTask({
   effect: 'repeatSafe',
   deletes: true,
   settle: { by: 'repeat', basis: 'assumed' },
-  remedy: 'A GDPR removal cannot be undone; the id is blocked for one month.',
+  remedy: 'A GDPR removal cannot be undone; the ID is blocked for one month.',
   subjectFields: ['id.value'],
 });
 

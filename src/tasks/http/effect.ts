@@ -1,6 +1,6 @@
 import type { Effect } from '../define';
 
-/** Of an input of `http.request`, what says what the call does. */
+/** The parts of an input of `http.request` that determine the effect. */
 export interface HttpRequestInput {
   uri?: string;
   method?: string;
@@ -18,7 +18,7 @@ const CHANGING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']
 const METHOD_FIELD = '_method';
 
 /**
- * Returns what this input of `http.request` does in the world: what it claims, or what its methods say. A claim is not
+ * Returns the effect of this input of `http.request`: what it claims, or what its methods imply. Claims are not
  * verified here: whether `read` is true is checked where the request is made, which knows the operator's settings.
  */
 export function effectOfHttpRequest(input: HttpRequestInput): Effect {
@@ -35,7 +35,7 @@ export function isSafeMethod(method: string): boolean {
   return SAFE.has(method);
 }
 
-/** A second method of a request, which some servers carry out instead of the first one. */
+/** A second method of a request, which some servers apply instead of the first one. */
 export interface MethodOverride {
   /** Where it is, for example `headers.X-HTTP-Method-Override`. */
   field: string;

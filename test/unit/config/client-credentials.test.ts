@@ -36,7 +36,7 @@ const NAMED = {
 
 describe('Client credentials', () => {
   it.each([
-    ['a query', { in: 'query' }, /only stand in a header/],
+    ['a query', { in: 'query' }, /only be sent in a header/],
     ['user and password', { scheme: 'basic' }, /no user and password/],
     [
       'a token endpoint that is no URL',

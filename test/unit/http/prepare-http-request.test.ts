@@ -149,7 +149,7 @@ describe('http.request', () => {
       /leave it out/,
     ],
     ['a line break in a header', { headers: { a: 'b\r\nc: d' } }, 'headers.a', /line breaks/],
-    ['an unknown field', { url: 'x' }, 'url', /no such field/],
+    ['an unknown field', { url: 'x' }, 'url', /unknown field/],
     ['a body with TRACE', { method: 'TRACE', body: {} }, 'body', /TRACE has no body/],
     [
       'a secret with TRACE, which echoes it',

@@ -44,15 +44,15 @@ it('repeats no value, which could be an id or a secret', () => {
 });
 
 it.each([
-  ['a field', { user: {} }, 'user.id: must be given'],
-  ['an object', {}, 'user: must be given'],
-])('says of %s that is missing that it must be given', (_what, input, says) => {
+  ['a field', { user: {} }, 'user.id: is required'],
+  ['an object', {}, 'user: is required'],
+])('says of %s that is missing that it is required', (_what, input, says) => {
   expect(refusal(input).message).toBe(`The input of someTask is not valid: ${says}.`);
 });
 
 it('says what is allowed where one of some words is missing', () => {
   const choice = z.strictObject({ mode: z.enum(['gdpr', 'skip']) });
-  expect(() => parseInput('someTask', choice, {})).toThrow('mode: must be given; allowed: gdpr, skip.');
+  expect(() => parseInput('someTask', choice, {})).toThrow('mode: is required; allowed: gdpr, skip.');
 });
 
 describe('what no schema sees', () => {
@@ -62,7 +62,7 @@ describe('what no schema sees', () => {
     ['in an object that takes any field', '{"__proto__":{"admin":true}}', '__proto__'],
     ['deeper down, in a list', '{"body":[{"a":{"__proto__":1}}]}', 'body.0.a.__proto__'],
   ])('a field called __proto__ is refused by its name and not dropped: %s', (_what, text, field) => {
-    expect(() => parseInput('someTask', open, JSON.parse(text))).toThrow(`${field}: there is no such field`);
+    expect(() => parseInput('someTask', open, JSON.parse(text))).toThrow(`${field}: unknown field`);
   });
 
   it('an input without end is refused with the field that holds it, before it can overflow a stack', () => {

@@ -103,7 +103,7 @@ export class ZodShapes extends SchemaMaker<z.ZodType> {
   }
 
   protected given(schema: z.ZodType): z.ZodType {
-    return schema.refine(isGiven, 'must be given');
+    return schema.refine(isGiven, 'is required');
   }
 
   protected discriminated(discriminator: string, options: readonly z.ZodType[]): z.ZodType {

@@ -142,7 +142,7 @@ export class ShapeSource extends SchemaMaker<Layout> {
   }
 
   protected given(schema: Layout): Layout {
-    return [schema, called('.refine', '(value) => value !== undefined', quoted('must be given'))];
+    return [schema, called('.refine', '(value) => value !== undefined', quoted('is required'))];
   }
 
   protected discriminated(discriminator: string, options: readonly Layout[]): Layout {
