@@ -21,19 +21,19 @@ const MAX_USERS = 10_000;
 const MAX_SWEEP_USERS = 1_000_000;
 const MAX_CONCURRENCY = 100;
 const MAX_PAIRS = 99;
-/** Factor by which the throughput takes more users than the latency. */
+/** Factor between the number of users for the throughput and for the latency. */
 const CONCURRENT_FACTOR = 3;
-/** The sweeps whose memory is compared have twice, and twenty times, as many users as the others. */
+/** Factors between the users of the sweeps whose memory is compared and those of the other sweeps. */
 const MEMORY_FACTORS = { small: 2, large: 20 };
 const MOST_CHILDREN = 300;
 const DEFAULT_LARGE_USERS = '1000000';
 const MAX_LARGE_USERS = 10_000_000;
-/** What a large sweep is compared with has so many users, or all of them. */
+/** Maximum numbers of users of the runs with which a large sweep is compared. */
 const BESIDE_LARGE = { small: 20_000, bare: 50_000 };
 
 const describeBench = defineCommand<BenchCommandOptions>({
   description: [
-    'Brings up a Temporal server, the simulators and a worker of its own and off-boards invented users, beside a bare loop',
+    'Starts a Temporal server, the simulators and a worker of its own, and offboards invented users next to a bare loop',
     'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
     'million users beside a small one. With "workers", sweeps of one worker beside those of two. With "evidence", what sealing costs and',
     'what a ledger needs for each user, before and after a purge. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
@@ -50,7 +50,7 @@ const describeBench = defineCommand<BenchCommandOptions>({
       '--users <count>',
       `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS}); evidence: of the sweep (else ${DEFAULT_SWEEP_USERS})`,
     ),
-    literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`),
+    literalOption('--concurrency <runs>', `user: concurrent runs for the throughput (else ${DEFAULT_CONCURRENCY})`),
     literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`),
     literalOption(
       '--postgres <url>',
@@ -65,7 +65,7 @@ const describeBench = defineCommand<BenchCommandOptions>({
   },
 });
 
-/** `npm run bench`: how fast it is on this machine, compared with the same calls without anything around them. */
+/** `npm run bench`: measures the speed on this machine, compared with the same calls in a bare loop. */
 export function benchCommand(command: Command, io: Io): void {
   for (const what of command.registeredArguments) {
     what.description = 'what is measured';

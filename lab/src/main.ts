@@ -5,7 +5,7 @@ import { runProcess } from '@temporal-http-tasks/cli/internal/program/run-proces
 const COMMANDS: readonly ListedCommand[] = [
   {
     usage: 'bench [what]',
-    summary: 'measure latency, throughput, bundle size and start-up on this machine',
+    summary: 'measure latency, throughput, bundle size and startup on this machine',
     load: async () => (await import('./bench.js')).benchCommand,
   },
   {

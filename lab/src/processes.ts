@@ -19,7 +19,7 @@ const MAX_KILLS = 1_000;
 /** `npm run process-faults`: a sweep that keeps running while the processes under it are killed and restarted. */
 export const processFaultsCommand = defineCommand<ProcessFaultsCommandOptions>({
   description: [
-    "Runs one sweep undisturbed, and one while its workers, the ledger's file and the Temporal server are taken away.",
+    "Runs one sweep undisturbed, and one while its workers, the ledger's file and the Temporal server are interrupted.",
     'Settings in the environment are ignored. Exits 1 when the two sweeps differ.',
   ].join(' '),
   examples: ['npm run process-faults', 'npm run process-faults -- --users 2000 --kills 5'],

@@ -57,7 +57,7 @@ const open = (task: string): Promise<unknown> => goTo(page, `#/tasks/${task}`);
 const field = (name: string): ReturnType<Page['locator']> => page.locator(`.input-form [name="${name}"]`);
 const hasFocus = (target: ReturnType<Page['locator']>): Promise<boolean> =>
   target.evaluate((node) => node.ownerDocument.activeElement === node);
-const answer = (): ReturnType<Page['locator']> => page.locator('.answer-panel');
+const answer = (): ReturnType<Page['locator']> => page.locator('.response-panel');
 
 it('finds a task while it is being typed, typos forgiven, and is used with the keyboard alone', async () => {
   await shoot(page, 'start');

@@ -1,20 +1,23 @@
 import { Pool } from 'undici';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 
-/** A person whom both simulators know, with Items. */
+/** A user that both simulators know, with Items. */
 export interface BenchUser {
   plaidUserId: string;
   batchUserId: string;
 }
 
-/** Makes the calls of one offboarding without anything around them: no retry, no record, no check of the response. */
+/** Makes the calls of one offboarding and nothing else: no retry, no record, no check of the response. */
 export interface BareLoop {
   /** Returns the number of calls it made. */
   offboard(user: BenchUser): Promise<number>;
   close(): Promise<void>;
 }
 
-/** The same calls as `offboardUser` makes when nothing goes wrong, over kept-alive connections as its worker uses. */
+/**
+ * Returns a loop with the calls that `offboardUser` makes when nothing fails, over kept-alive connections as its worker
+ * uses.
+ */
 export function createBareLoop({ plaid, batch }: Simulators): BareLoop {
   const plaidPool = new Pool(plaid.url);
   const batchPool = new Pool(batch.url);
@@ -51,6 +54,6 @@ export function createBareLoop({ plaid, batch }: Simulators): BareLoop {
 
 async function read(response: Awaited<ReturnType<Pool['request']>>): Promise<unknown> {
   const body = await response.body.json();
-  if (response.statusCode !== 200) throw new Error(`The simulator answered ${response.statusCode}.`);
+  if (response.statusCode !== 200) throw new Error(`The simulator returned ${response.statusCode}.`);
   return body;
 }

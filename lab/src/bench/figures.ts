@@ -1,4 +1,4 @@
-/** What a figure must not exceed, or has to reach. */
+/** The limit of a figure. */
 export type Limit = { atMost: number } | { atLeast: number };
 
 /** One measured figure with its limit. */
@@ -7,13 +7,16 @@ export type Figure = { value: number; unit: string; ok: boolean } & Limit;
 /** All figures by name. */
 export type Figures = Readonly<Record<string, Figure>>;
 
-/** A figure and whether it keeps its limit; the value is rounded to three significant digits, as measuring allows. */
+/**
+ * Returns a figure and whether it keeps its limit; the value is rounded to three significant digits, the precision of
+ * the measurement.
+ */
 export function figure(value: number, unit: string, limit: Limit): Figure {
   const ok = 'atMost' in limit ? value <= limit.atMost : value >= limit.atLeast;
   return { value: Number(value.toPrecision(3)), unit, ...limit, ok };
 }
 
-/** The middle of the values; of an even number the mean of the two in the middle. */
+/** Returns the median of the values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;

@@ -15,7 +15,7 @@ export interface BenchSize {
   concurrent: number;
 }
 
-/** What was measured, as it was. */
+/** The raw measurements. */
 export interface Measurements {
   offboardMs: number;
   bareMs: number;
@@ -24,15 +24,18 @@ export interface Measurements {
   calls: number;
 }
 
-/** The bare loop is so fast that as many users as for the workflow would be over before a clock can measure it. */
+/**
+ * Factor between the users of the bare loop and of the workflow: with fewer the bare loop would be too short to
+ * measure.
+ */
 const BARE_FACTOR = 10;
 const WARM_UP = 3;
 
 type Offboard = (user: BenchUser) => Promise<unknown>;
 
 /**
- * Measures `offboardUser` and the bare loop against the same simulators in one go. For the latency they take turns, so
- * that whatever else the machine does meets both.
+ * Measures `offboardUser` and the bare loop against the same simulators together. For the latency they alternate, so
+ * that other load on the machine affects both.
  */
 export async function measure(
   stack: LocalStack,
@@ -65,7 +68,10 @@ export async function measure(
   }
 }
 
-/** The size of the package's workflow bundle as a worker builds it, in bytes: in all, and without its source map. */
+/**
+ * Returns the size of the package's workflow bundle as a worker builds it, in bytes: in total, and without its source
+ * map.
+ */
 export async function bundleSize(): Promise<{ bundleBytes: number; codeBytes: number }> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: WORKFLOWS,
@@ -82,7 +88,7 @@ const nothing = (): void => undefined;
 const QUIET = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
 const NOBODY: BenchUser = { plaidUserId: '', batchUserId: '' };
 
-/** No user is offboarded twice: each is seeded when needed. */
+/** Users who are seeded on demand, so that none is offboarded twice. */
 class BenchUsers {
   constructor(private readonly stack: LocalStack) {}
 
@@ -105,7 +111,7 @@ function workflowOffboard({ client, taskQueue }: LocalStack): Offboard {
   };
 }
 
-/** A comparison means something only while both make the same calls. */
+/** Verifies that both make the same calls; otherwise the comparison is meaningless. */
 async function sameCalls(
   { simulators }: LocalStack,
   users: BenchUsers,

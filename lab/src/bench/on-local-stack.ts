@@ -6,12 +6,12 @@ import type { LocalStack, LocalStackOptions } from '@temporal-http-tasks/cli/int
 import { say } from '@temporal-http-tasks/cli/internal/terminal/output';
 import type { Figures } from './figures';
 
-/** What was measured; more may go with the figures. */
+/** A measurement; it may have more than the figures. */
 interface Measured {
   figures: Figures;
 }
 
-/** Brings a local stack up, measures on it, reports, and returns 0 only if all figures keep their limits. */
+/** Starts a local stack, measures on it, reports, and returns 0 only if all figures keep their limits. */
 export async function measureOnLocalStack<T extends Measured>(
   io: Io,
   measure: (stack: LocalStack) => Promise<T>,
@@ -26,7 +26,7 @@ export async function measureOnLocalStack<T extends Measured>(
         if (measured === 'interrupted')
           throw new CommandFailure(
             'Interrupted',
-            'Stopped before everything was measured. Worker, simulators and server are ended.',
+            'Stopped before everything was measured. Worker, simulators and server have ended.',
           );
         report(measured);
         return Object.values(measured.figures).every(({ ok }) => ok) ? 0 : 1;

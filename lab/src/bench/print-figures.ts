@@ -3,7 +3,7 @@ import { paint } from '@temporal-http-tasks/cli/internal/terminal/output';
 import { printTable } from '@temporal-http-tasks/cli/internal/terminal/table';
 import type { Figure, Figures } from './figures';
 
-/** Prints figures with their limits, and what each is by `words`. */
+/** Prints figures with their limits and descriptions. */
 export function printFigureTable(io: Io, figures: Figures, words: Readonly<Record<string, string>>): void {
   const rows = Object.entries(figures).map(([name, one]) => [
     name,

@@ -29,7 +29,7 @@ export async function runBench(io: Io, { size, json }: { size: BenchSize; json: 
       printFigureTable(io, figures, WORDS);
       print(
         io,
-        `${measured.calls} calls a user; ${size.concurrency} users at once where it says many. All on this machine, with simulators that answer at once.`,
+        `${measured.calls} calls a user; ${size.concurrency} concurrent users where it says many. All on this machine, with simulators that respond immediately.`,
       );
     },
   );
@@ -41,8 +41,8 @@ async function measureAll(stack: LocalStack, size: BenchSize): Promise<{ measure
 }
 
 /**
- * The limits are wide: they are to catch a change that makes something several times worse, on any machine. The bare
- * loop's own figures have limits only so that a machine on which nothing can be measured is noticed.
+ * The limits are wide: they catch a change that makes something several times worse, on any machine. The bare loop's
+ * own figures have limits only to detect a machine on which nothing can be measured.
  */
 function figuresOf(
   measured: Measurements,
@@ -68,8 +68,8 @@ const WORDS: Readonly<Record<string, string>> = {
   bareLoopLatency: 'the same calls in a bare loop, median',
   addedLatencyPerCall: 'added by durability, for each call',
   latencyOfBareLoop: 'latency against the bare loop',
-  offboardUserThroughput: 'offboardUser, many at once',
-  bareLoopThroughput: 'a bare loop, many at once',
+  offboardUserThroughput: 'offboardUser, many users',
+  bareLoopThroughput: 'a bare loop, many users',
   throughputOfBareLoop: 'throughput against the bare loop',
   workflowBundle: 'workflow bundle, with its source map',
   workflowCode: 'workflow bundle, code alone',

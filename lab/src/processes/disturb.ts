@@ -3,22 +3,22 @@ import { seededRandom } from '@temporal-http-tasks/testing/internal/simulators/s
 import type { Progress } from '@temporal-http-tasks/cli/internal/faults/print';
 import type { Stage } from './stage';
 
-/** What was done to the processes of a sweep. */
+/** The disturbances of a sweep. */
 export interface Disturbances {
   kills: number;
   ledgerOutages: number;
   serverRestarts: number;
 }
 
-/** Between a worker that polls again and the next disturbance. */
+/** Pause between a worker that polls again and the next disturbance, in milliseconds. */
 const PAUSE_MS = { least: 300, most: 2_500 };
 
-/** Longer than the ledger's own patience. */
+/** Duration of an outage, in milliseconds; longer than the ledger's own timeout. */
 const OUTAGE_MS = 6_000;
 
 /**
- * Takes processes away at random moments, until the sweep is over or enough was done: workers by SIGKILL, the
- * ledger twice, and the Temporal server once.
+ * Interrupts processes at random moments until the sweep has ended or enough was done: kills workers with SIGKILL,
+ * takes the ledger away twice, and restarts the Temporal server once.
  */
 export async function disturb(
   stage: Stage,
@@ -37,7 +37,7 @@ export async function disturb(
     await stage.workers.killOne(Math.floor(random() * 1_000));
     done.kills += 1;
     progress.step();
-    // Besides the kills and not instead of them, so that both come together too.
+    // In addition to the kills, so that both also coincide.
     if (!over.aborted && [at(1 / 4), at(3 / 4)].includes(done.kills) && done.ledgerOutages < 2) {
       const outages = done.kills === at(1 / 4) && at(1 / 4) === at(3 / 4) ? 2 : 1;
       for (let outage = 0; outage < outages; outage += 1) {

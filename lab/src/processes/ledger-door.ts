@@ -3,19 +3,19 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'libsql';
 
-/** A way to the ledger that can be shut, so that it cannot be written. */
+/** A connection to the ledger that can be blocked, so that the ledger cannot be written. */
 export interface LedgerDoor {
-  /** Where workers find the ledger. */
+  /** The URL of the ledger for workers. */
   url: string;
-  /** What is shut, in words. */
+  /** What is blocked, in words. */
   words: string;
   shutFor(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens a way to a ledger. The file of libSQL is shut by a lock of another process; the way to a Postgres by
- * breaking all its connections and refusing new ones, which is what its clients see of a server that is restarted.
+ * Opens such a connection to a ledger. The file of libSQL is blocked by a lock of another process; a Postgres by
+ * breaking all connections and refusing new ones, as when the server restarts.
  */
 export async function openLedgerDoor(url: string): Promise<LedgerDoor> {
   return url.startsWith('file:') ? fileDoor(url) : postgresDoor(url);

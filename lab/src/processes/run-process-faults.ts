@@ -15,17 +15,17 @@ import type { Disturbances } from './disturb';
 import { openStage } from './stage';
 import type { Stage } from './stage';
 
-/** What a run of the process faults is asked for. */
+/** Options of the process faults. */
 export interface ProcessFaultsOptions {
   users: number;
   kills: number;
   seed: number;
   json: boolean;
-  /** A Postgres to keep the ledger in. @default a file of libSQL */
+  /** A Postgres for the ledger. @default a file of libSQL */
   ledgerUrl?: string;
 }
 
-/** How a sweep came out, by its own word and by the providers'. */
+/** The result of a sweep, by its own report and by the providers'. */
 export interface SweepOutcome {
   status: string;
   counts: SweepResult['counts'];
@@ -35,7 +35,7 @@ export interface SweepOutcome {
   seconds: number;
 }
 
-/** Everything that the process faults found: what `--json` prints and docs/reliability.md shows. */
+/** The result of the process faults, as `--json` prints it and docs/reliability.md shows it. */
 export interface ProcessResults {
   seed: number;
   users: number;
@@ -43,19 +43,19 @@ export interface ProcessResults {
   disturbances: Disturbances;
   undisturbed: SweepOutcome;
   disturbed: SweepOutcome;
-  /** Effects that were asked for again. Of the irreversible ones there may be none. */
+  /** Number of effects that were requested again. None of the irreversible ones may be. */
   repeatedCalls: { irreversible: number; repeatSafe: number };
   bystandersTouched: number;
-  /** The seal over the receipts holds. */
+  /** The seal over the receipts is valid. */
   sealHolds: boolean;
   ok: boolean;
 }
 
 const WORKERS = 2;
-/** How many times the result of a sweep is asked for while its server is away. */
+/** Pause between two requests for the result of a sweep while its server is down, in milliseconds. */
 const ASK_AGAIN_MS = 1_000;
 
-/** Runs one sweep in peace and one whose processes are taken away; returns 0 only if both come to the same. */
+/** Runs one undisturbed sweep and one whose processes are interrupted; returns 0 only if both have the same result. */
 export async function runProcessFaults(io: Io, options: ProcessFaultsOptions): Promise<ExitCode> {
   return withInterruption(async ({ wished }) => {
     const stage = await openStage({
@@ -69,7 +69,7 @@ export async function runProcessFaults(io: Io, options: ProcessFaultsOptions): P
       if (end === 'interrupted')
         throw new CommandFailure(
           'Interrupted',
-          'Stopped before both sweeps were over. Workers, simulators and server are ended.',
+          'Stopped before both sweeps had ended. Workers, simulators and server have ended.',
         );
       if (options.json) printJson(io, end);
       else printResults(io, end);
@@ -81,18 +81,18 @@ export async function runProcessFaults(io: Io, options: ProcessFaultsOptions): P
 }
 
 async function measure(io: Io, stage: Stage, { users, kills, seed }: ProcessFaultsOptions): Promise<ProcessResults> {
-  say(io, `A sweep over ${users} users in peace`);
+  say(io, `An undisturbed sweep over ${users} users`);
   const undisturbed = await sweep(stage, users);
   const before = repeats(stage);
   say(
     io,
-    `The same sweep, while workers are killed ${kills} times, the ledger is away twice and the Temporal server is restarted, at moments of seed ${seed}`,
+    `The same sweep, while workers are killed ${kills} times, the ledger is unavailable twice and the Temporal server is restarted, at moments of seed ${seed}`,
   );
   const over = new AbortController();
   const progress = showProgress(io, kills, 'kills');
   try {
     const disturbing = disturb(stage, { kills, seed }, over.signal, progress);
-    // Whatever keeps a disturbance from being made must not be hidden behind a sweep that waits for it.
+    // An error in a disturbance must not be hidden by a sweep that waits for it.
     const sweeping = sweep(stage, users).finally(() => over.abort());
     const [disturbed, disturbances] = await Promise.all([sweeping, disturbing]);
     const after = repeats(stage);
@@ -168,7 +168,7 @@ async function sweep(stage: Stage, users: number): Promise<EndedSweep> {
   return { sweepId, merkleRoot, status, counts, usersLeft, calls: callsOf(stage) - callsBefore, seconds };
 }
 
-/** The server may be away meanwhile. */
+/** The server may be down meanwhile. */
 async function resultOf(handle: WorkflowHandle): Promise<SweepResult> {
   for (;;) {
     try {
@@ -226,7 +226,7 @@ function printResults(io: Io, results: ProcessResults): void {
   printTable(
     io,
     ['Sweep', 'Status', 'Accepted', 'Users left', 'Calls', 'Took'],
-    [row('in peace', undisturbed), row('disturbed', disturbed)],
+    [row('undisturbed', undisturbed), row('disturbed', disturbed)],
   );
   print(
     io,
@@ -234,10 +234,10 @@ function printResults(io: Io, results: ProcessResults): void {
   );
   print(
     io,
-    `Repeated: ${repeatedCalls.irreversible} irreversible and ${repeatedCalls.repeatSafe} repeat-safe calls. Bystanders touched: ${results.bystandersTouched}. The seal ${results.sealHolds ? 'holds' : 'does not hold'}.`,
+    `Repeated: ${repeatedCalls.irreversible} irreversible and ${repeatedCalls.repeatSafe} repeat-safe calls. Bystanders touched: ${results.bystandersTouched}. The seal ${results.sealHolds ? 'is valid' : 'is not valid'}.`,
   );
   print(
     io,
-    results.ok ? paint(io, 'green', 'Both came to the same.') : paint(io, 'red', 'It did not come to the same.'),
+    results.ok ? paint(io, 'green', 'Both have the same result.') : paint(io, 'red', 'The results differ.'),
   );
 }

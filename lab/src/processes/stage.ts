@@ -12,13 +12,18 @@ import { setSimulatorRatesFor } from '@temporal-http-tasks/testing/internal/stag
 import { Opened, openStage as openBareStage } from '@temporal-http-tasks/testing/internal/stage/stage';
 import { endableConnection } from '@temporal-http-tasks/cli/internal/temporal/client';
 
-/** A provider takes its time, the longer the fewer users there are: a sweep must last while its processes are taken away. */
+/**
+ * Latency of the providers, in milliseconds; higher for fewer users, so that a sweep lasts while its processes are
+ * interrupted.
+ */
 const LATENCY_MS = { least: 60, most: 500, ofAll: 200_000 };
 
 const BYSTANDERS = 50;
 const TASK_QUEUE = 'http-tasks';
 
-/** Everything that a sweep needs, each in a process or behind a door of its own, so that it can be taken away. */
+/**
+ * Everything that a sweep needs, each in a process or behind a connection of its own, so that it can be interrupted.
+ */
 export interface Stage {
   client: Client;
   simulators: Simulators;
@@ -26,14 +31,14 @@ export interface Stage {
   ledger: LedgerDoor;
   /** The settings of the workers. */
   settings: Readonly<Record<string, string>>;
-  /** Makes users at both providers, and some bystanders; returns the name of their file. */
+  /** Creates users at both providers, and some bystanders; returns the name of their file. */
   users(prefix: string, count: number): Promise<string>;
-  /** Ends the Temporal server and starts it again over the same file. */
+  /** Ends the Temporal server and starts it again with the same file. */
   restartServer(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens a stage with so many workers. */
+/** Opens a stage with this number of workers. */
 export async function openStage(options: {
   workers: number;
   users: number;
@@ -57,7 +62,7 @@ export async function openStage(options: {
     const { folder, server, simulators, restartServer } = stage;
     const ledger = await openLedgerDoor(stage.settings['HTTP_TASKS_LEDGER_URL'] ?? '');
     opened.add(() => ledger.close());
-    // None of the environment's settings: nothing outside this machine is called.
+    // None of the environment's settings, so that nothing outside this machine is called.
     const settings = {
       ...stage.settings,
       TEMPORAL_CONFIG_FILE: join(folder, 'no-profile.toml'),

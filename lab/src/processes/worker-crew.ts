@@ -7,7 +7,7 @@ import { CommandFailure } from '@temporal-http-tasks/cli/internal/program/errors
 const MAIN = join(dirname(require.resolve('@temporal-http-tasks/cli/package.json')), 'bin', 'http-tasks.js');
 const READY_WITHIN_MS = 90_000;
 const POLL_MS = 50;
-/** What a worker logs when it asks for tasks. */
+/** What a worker logs when it starts polling. */
 const POLLING = '"msg":"polling"';
 
 interface Worker {
@@ -15,7 +15,7 @@ interface Worker {
   logFile: string;
 }
 
-/** Workers in processes of their own, as an operator runs them. One that was killed is replaced immediately. */
+/** Workers in processes of their own, as an operator runs them. A killed one is replaced immediately. */
 export class WorkerCrew {
   readonly #settings: Readonly<Record<string, string>>;
   readonly #folder: string;
@@ -32,7 +32,7 @@ export class WorkerCrew {
     await Promise.all(Array.from({ length: count }, () => this.#add()));
   }
 
-  /** Kills one worker without any warning, and starts another; resolves when that one polls. */
+  /** Kills one worker without warning, and starts another; resolves when the new one polls. */
   async killOne(place: number): Promise<void> {
     const [worker] = this.#workers.splice(place % this.#workers.length, 1);
     if (!worker) throw new Error('There is no worker to kill.');
@@ -58,7 +58,7 @@ export class WorkerCrew {
       if (!worker.process.running || Date.now() > deadline) {
         const tail = await worker.process.logTail();
         await worker.process.stop();
-        throw new CommandFailure('Failed', `A worker did not begin to poll:\n${tail}`);
+        throw new CommandFailure('Failed', `A worker did not start polling:\n${tail}`);
       }
       await delay(POLL_MS);
     }

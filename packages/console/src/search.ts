@@ -1,7 +1,7 @@
 import MiniSearch from 'minisearch';
 import type { QueryCombination } from 'minisearch';
 
-/** What is searched for in tasks and in operations that may become tasks. */
+/** The searchable parts of tasks and of operations that may become tasks. */
 export interface Searchable {
   name: string;
   summary: string;
@@ -10,14 +10,14 @@ export interface Searchable {
   description: string;
 }
 
-/** Longer descriptions add words, not findability. */
+/** Maximum length of a searched description, in characters: longer ones do not improve results. */
 const MAX_DESCRIPTION = 2_000;
-/** Nobody mistypes a longer one by two letters. */
+/** Maximum length of a searched word, in characters. */
 const LONGEST_WORD = 40;
 
 /**
- * Finds tasks by words of name, summary, path, tags and description, best first. Beginnings of words and typos are
- * forgiven; all words have to be found, unless then nothing is. The index is made once: a search takes milliseconds.
+ * Finds tasks by words of name, summary, path, tags and description, best first. Prefixes and typos match; all words
+ * have to match, unless no task has all of them. The index is built once: a search takes milliseconds.
  */
 export class TaskSearch<T extends Searchable> {
   readonly #entries: readonly T[];
@@ -48,11 +48,11 @@ export class TaskSearch<T extends Searchable> {
     );
   }
 
-  /** All entries, in their order, for an empty query. */
+  /** Returns all entries, in their order, for an empty query. */
   find(query: string): T[] {
     if (query.trim() === '') return [...this.#entries];
     const queries = wordsIn(query).map(orSwapped);
-    // They are words already, and a name is not to be taken apart again.
+    // They are already words, and a name is not split again.
     const words = { tokenize: (word: string) => [word] };
     const all = this.#index.search({ combineWith: 'AND', queries }, words);
     const found = all.length > 0 ? all : this.#index.search({ combineWith: 'OR', queries }, words);
@@ -60,7 +60,7 @@ export class TaskSearch<T extends Searchable> {
   }
 }
 
-/** Two letters in the wrong order count as two mistakes, one too many in a short word; they are the commonest typo. */
+/** Two swapped letters count as two mistakes, too many for a short word; they are the most common typo. */
 function orSwapped(word: string): QueryCombination {
   const isWord = word.length > 3 && word.length <= LONGEST_WORD;
   const swapped = Array.from(

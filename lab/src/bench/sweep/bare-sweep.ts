@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Pool } from 'undici';
 
-/** A bare loop to be run: which users to offboard where, and how many at a time. */
+/** A bare loop: which users to offboard, where, and how many at a time. */
 export interface BareSweep {
   url: string;
   clientId: string;
@@ -14,8 +14,8 @@ export interface BareSweep {
 }
 
 /**
- * The calls of a sweep for each user and nothing else: no ledger, no schema, no retry, no check of a response but its
- * status. In a process of its own, as the sweep's worker is, so that both have a core besides the simulators'.
+ * Makes the calls of a sweep for each user and nothing else: no ledger, no schema, no retry, no check of a response but
+ * its status. Runs in a process of its own, like the sweep's worker, so that both have a core besides the simulators'.
  *
  * @returns How long it took, in milliseconds, from the first call to the last response.
  */

@@ -9,18 +9,18 @@ import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-sta
 
 const APPENDED_AT_ONCE = 5_000;
 
-/** What one sweep over invented users came to. */
+/** The measurements of one sweep over invented users. */
 export interface MeasuredSweep {
-  /** Of the users' part alone: from the first chunk, or child, to the end of the last. */
+  /** Duration of the users' part alone, in milliseconds: from the first chunk, or child, to the end of the last. */
   usersMs: number;
-  /** Sealing the receipts and deleting the ids. */
+  /** Duration of sealing the receipts and deleting the IDs, in milliseconds. */
   endMs: number;
-  /** Of the whole run. */
+  /** Number of events of the whole run. */
   events: number;
   result: SweepResult;
 }
 
-/** Makes Plaid's simulator know users `<prefix>0` to `<prefix>N-1` with one Item each, and puts them into the ledger. */
+/** Seeds Plaid's simulator with users `<prefix>0` to `<prefix>N-1`, one Item each, and puts them into the ledger. */
 export async function seedSweep({ simulators, settings }: LocalStack, prefix: string, users: number): Promise<string> {
   simulators.plaid.seed({ generate: { count: users, prefix, itemsPerUser: 1 } });
   const subjectKey = settings.HTTP_TASKS_SUBJECT_KEY ?? '';
@@ -72,13 +72,13 @@ export async function measureSweep(
     args: [input],
   })) as SweepResult;
   if (result.counts.removed !== result.counts.total)
-    throw new Error('The sweep did not bring everybody to a good end; nothing can be compared.');
+    throw new Error('The sweep did not succeed for all users; nothing can be compared.');
   return { ...(await spansOf(client, sweepId)), result };
 }
 
 const USERS = ['httpTasks.runChunk', 'httpTasks.openChildren', 'httpTasks.recordChildren'];
 
-/** The server's own times: of the activities that do the users' part, and of those that end the sweep. */
+/** Returns the server's own times: of the activities that process the users, and of those that end the sweep. */
 async function spansOf(client: Client, workflowId: string): Promise<Omit<MeasuredSweep, 'result'>> {
   const { events = [] } = await client.workflow.getHandle(workflowId).fetchHistory();
   const scheduled = new Map<string, string>();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const EVERY_MS = 250;
 
-/** Watches how much memory a process holds; on Linux, where the kernel reports it in /proc. */
+/** Watches the memory of a process; on Linux, where the kernel reports it in /proc. */
 export class MemoryWatch {
   readonly #samples: number[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -11,7 +11,7 @@ export class MemoryWatch {
     this.#timer = setInterval(() => this.#sample(), EVERY_MS);
   }
 
-  /** Ends the watch. @returns Megabytes that were exceeded in only one of twenty samples; NaN where none could be taken. */
+  /** Ends the watch. @returns The 95th percentile of the samples, in megabytes; NaN without samples. */
   stop(): number {
     clearInterval(this.#timer);
     const sorted = this.#samples.sort((a, b) => a - b);

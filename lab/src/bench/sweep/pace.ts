@@ -1,6 +1,6 @@
 const EVERY_MS = 250;
 
-/** Watches a count that grows, and reports whether it grew as fast towards the end as in the beginning. */
+/** Watches a growing count, and reports whether it grew as fast towards the end as at the beginning. */
 export class PaceWatch {
   readonly #samples: { atMs: number; count: number }[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -12,8 +12,8 @@ export class PaceWatch {
   /**
    * Ends the watch.
    *
-   * @returns The pace from seven to nine tenths of the growth ÷ that from one to three tenths; NaN when it was too short
-   *   to tell.
+   * @returns The rate from seven to nine tenths of the growth ÷ that from one to three tenths; NaN when it was too
+   *   short to measure.
    */
   stop(): number {
     clearInterval(this.#timer);
@@ -25,7 +25,7 @@ export class PaceWatch {
   }
 
   #pace(from: number, to: number): number {
-    // A sweep's simulators are emptied when it is over.
+    // A sweep's simulators are cleared when it has ended.
     const most = Math.max(...this.#samples.map(({ count }) => count));
     const begin = this.#samples.find(({ count }) => count >= most * from);
     const end = this.#samples.find(({ count }) => count >= most * to);

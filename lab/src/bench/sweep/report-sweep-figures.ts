@@ -5,17 +5,17 @@ import { measureOnLocalStack } from '../on-local-stack';
 import { printFigureTable } from '../print-figures';
 import { SweepStand } from './sweep-stand';
 
-/** How figures are shown, and what goes before them in a JSON document. */
+/** Options of the output. */
 export interface SweepReport {
   size: object;
   /** Where the ledger is. @default an embedded one */
   ledgerUrl?: string | undefined;
   json: boolean;
-  /** What each figure is, by its name. */
+  /** Descriptions of the figures, by name. */
   words: Readonly<Record<string, string>>;
 }
 
-/** Measures on a stand of its own, prints the figures, and returns 0 only if all of them keep their limits. */
+/** Measures on a local stack of its own, prints the figures, and returns 0 only if all of them keep their limits. */
 export async function reportSweepFigures(
   io: Io,
   { size, json, words, ledgerUrl }: SweepReport,
@@ -25,7 +25,7 @@ export async function reportSweepFigures(
     io,
     async (stack) => ({ figures: await measure(new SweepStand(stack)) }),
     ({ figures }) => {
-      // The release of Node.js decides much: see docs/benchmarks.md.
+      // The release of Node.js matters: see docs/benchmarks.md.
       if (json) printJson(io, { node: process.version, size, figures });
       else printFigureTable(io, figures, words);
     },

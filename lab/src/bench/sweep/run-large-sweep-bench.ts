@@ -11,20 +11,23 @@ export interface LargeSweepBenchSize {
   /** Users of the small sweep, with which the large one is compared. */
   small: number;
   large: number;
-  /** Users of each bare loop. One runs before and one after each sweep: in a quarter of an hour a machine changes its speed. */
+  /**
+   * Users of each bare loop. One runs before and one after each sweep, since a machine's speed changes within a quarter
+   * of an hour.
+   */
   bare: number;
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  largeSweepOfBareLoop: 'the large sweep against bare loops before and after it, answers at once',
-  smallSweepOfBareLoop: 'the same of the small sweep',
+  largeSweepOfBareLoop: 'the large sweep against bare loops before and after it, immediate responses',
+  smallSweepOfBareLoop: 'the same for the small sweep',
   largeOfSmall: 'the first ratio against the second',
-  lateOfEarly: 'calls in a second towards the end of the large sweep against those soon after its beginning',
+  lateOfEarly: 'calls per second towards the end of the large sweep against those near its beginning',
   eventsPerThousandUsers: 'events in the history of the large sweep for 1,000 users',
   memoryGrowth: "growth of the worker's memory from the small to the large sweep",
   workerMemory: "the worker's memory in the large sweep",
   sweepThroughput: 'the large sweep',
-  sealThroughput: 'sealing its receipts and deleting its ids',
+  sealThroughput: 'sealing its receipts and deleting its IDs',
 };
 
 /** Measures one sweep over very many users and a small one, prints the figures, and returns 0 only if all keep their limits. */
@@ -35,7 +38,7 @@ export async function runLargeSweepBench(
   return reportSweepFigures(io, { size, json, words: WORDS }, (stand) => figuresOf(io, stand, size));
 }
 
-/** Every measured sweep checks that all users succeeded: without that there are no figures. */
+/** Every measured sweep checks that all users succeeded; otherwise there are no figures. */
 async function figuresOf(io: Io, stand: SweepStand, size: LargeSweepBenchSize): Promise<Figures> {
   const measured = async (users: number): Promise<Measured> => {
     say(io, `A sweep over ${users} users, between bare loops over ${size.bare}`);

@@ -14,7 +14,7 @@ export interface SweepBenchSize {
   pairs: number;
   /** Users with a child workflow each. */
   children: number;
-  /** Users of the small and the large sweep whose worker's memory is compared. */
+  /** Users of the small and the large sweep whose workers' memory is compared. */
   memory: { small: number; large: number };
 }
 
@@ -30,14 +30,14 @@ export async function runSweepBench(
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  sweepOfBareLoop: 'sweep against the bare loop, answers at once',
-  sweepOfBareLoopSlow: `the same, answers after ${SLOW_ANSWER_MS} ms`,
+  sweepOfBareLoop: 'sweep against the bare loop, immediate responses',
+  sweepOfBareLoopSlow: `the same, responses after ${SLOW_ANSWER_MS} ms`,
   sweepOfChildren: 'sweep against one child workflow for each user',
   eventsPerThousandUsers: 'events in the history for 1,000 users',
   memoryGrowth: "growth of the worker's memory from the small to the large sweep",
-  sweepThroughput: 'sweep, answers at once',
-  bareLoopThroughput: 'bare loop, answers at once',
-  sealThroughput: 'sealing receipts and deleting ids',
+  sweepThroughput: 'sweep, immediate responses',
+  bareLoopThroughput: 'bare loop, immediate responses',
+  sealThroughput: 'sealing receipts and deleting IDs',
 };
 
 interface Series {
@@ -56,9 +56,9 @@ class SweepBench {
   async figures(): Promise<Figures> {
     await this.stand.sweep(WARM_UP_USERS);
     await this.stand.bare(WARM_UP_USERS);
-    const fast = await this.#series('answers at once');
+    const fast = await this.#series('immediate responses');
     this.stand.answerAfter(SLOW_ANSWER_MS);
-    const slow = await this.#series(`answers after ${SLOW_ANSWER_MS} ms`);
+    const slow = await this.#series(`responses after ${SLOW_ANSWER_MS} ms`);
     this.stand.answerAfter(0);
     say(this.io, `One child workflow for each of ${this.size.children} users`);
     const children = await this.stand.sweep(this.size.children, { granularity: 'user', concurrency: 32 });
@@ -78,7 +78,7 @@ class SweepBench {
     };
   }
 
-  /** Interleaved, so that whatever else the machine does meets both. */
+  /** Interleaved, so that other load on the machine affects both. */
   async #series(what: string): Promise<Series> {
     const pairs: Series[] = [];
     for (let pair = 1; pair <= this.size.pairs; pair += 1) {
@@ -98,7 +98,7 @@ class SweepBench {
   }
 
   #watched(users: number): ReturnType<SweepStand['watchedSweep']> {
-    say(this.io, `A sweep over ${users} users, with an eye on the worker's memory`);
+    say(this.io, `A sweep over ${users} users, measuring the worker's memory`);
     return this.stand.watchedSweep(users);
   }
 }

@@ -22,14 +22,17 @@ const WORDS: Readonly<Record<string, string>> = {
   twoWorkers: 'two workers',
 };
 
-/** Far above what these workers reach: without a limit the first sweep would begin slowly, to find one. */
+/** Far above what these workers reach: without a limit the first sweep would start slowly to find one. */
 const CALLS_A_MINUTE = 600_000;
 const WARM_UP_USERS = 1_000;
-/** A second worker is started so that it joins a sweep when about this share of the users is done. */
+/** Share of the users after which a second worker is started, so that it joins the sweep. */
 const JOINS_AT = 0.25;
 const LOOK_MS = 20;
 
-/** Measures how much faster two workers are than one on one ledger, prints the figures, and returns 0 only if all keep their limits. */
+/**
+ * Measures how much faster two workers are than one on one ledger, prints the figures, and returns 0 only if all keep
+ * their limits.
+ */
 export async function runWorkersBench(
   io: Io,
   { size, ledgerUrl, json }: { size: WorkersBenchSize; ledgerUrl: string | undefined; json: boolean },
@@ -81,7 +84,7 @@ class WorkersBench {
     const { users } = this.size;
     say(this.io, `A sweep over ${users} users, joined by a second worker in the middle`);
     const sweeping = this.stand.sweep(users, { rate: CALLS_A_MINUTE });
-    // The simulators forget their calls at the end of the sweep.
+    // The simulators drop their calls at the end of the sweep.
     const calls = { all: users * CALLS_A_USER, atJoin: 0 };
     while (this.stand.calls < calls.all * JOINS_AT) await Promise.race([delay(LOOK_MS), sweeping]);
     const end = await this.stand.addWorker();

@@ -6,19 +6,19 @@ import type { MeasuredSweep } from './measured-sweep';
 import { MemoryWatch } from './memory';
 import { PaceWatch } from './pace';
 
-/** As many calls at a time as a process has with one key. */
+/** Number of concurrent calls, as many as a process has with one key. */
 const CONCURRENCY = 64;
 
-/** A sweep that was watched. */
+/** A sweep with measurements of its worker. */
 export interface WatchedSweep {
   sweep: MeasuredSweep;
-  /** What its worker held, while its users were made known too. */
+  /** Memory of its worker, including the seeding of its users, in megabytes. */
   megabytes: number;
-  /** Calls in a second towards its end ÷ those soon after its beginning. */
+  /** Calls per second towards its end ÷ those near its beginning. */
   lateOfEarly: number;
 }
 
-/** A local stack on which sweeps and bare loops take turns, each over users of its own. */
+/** A local stack on which sweeps and bare loops alternate, each over users of its own. */
 export class SweepStand {
   #latencyMs = 0;
 
@@ -30,7 +30,7 @@ export class SweepStand {
     this.stack.simulators.plaid.configure({ latencyMs });
   }
 
-  /** One more worker; resolves, once it polls, to what ends it. */
+  /** Starts one more worker; resolves, when it polls, with a function that ends it. */
   addWorker(): Promise<() => Promise<void>> {
     return this.stack.addWorker();
   }
@@ -47,7 +47,7 @@ export class SweepStand {
     return measured;
   }
 
-  /** A sweep, and how its worker fared meanwhile. */
+  /** Runs a sweep and measures its worker meanwhile. */
   async watchedSweep(users: number): Promise<WatchedSweep> {
     const memory = new MemoryWatch(this.stack.workerPid);
     // Not by its figures: they count all users, which would slow the simulators down.
@@ -72,7 +72,7 @@ export class SweepStand {
     return perSecond(users, ms);
   }
 
-  /** The simulators would keep deleted users, and their calls, forever. */
+  /** Clears the simulators, which would keep deleted users, and their calls, forever. */
   #forget(): void {
     this.stack.simulators.plaid.reset();
     this.answerAfter(this.#latencyMs);
@@ -83,7 +83,7 @@ export function perSecond(users: number, ms: number): number {
   return (users / ms) * 1_000;
 }
 
-/** By how many percent one is more than the other; 0 when it is less. */
+/** Returns by how many percent one value exceeds the other; 0 when it is less. */
 export function growthInPercent(from: number, to: number): number {
   return Math.max(0, (to / from - 1) * 100);
 }

@@ -24,7 +24,7 @@ const header = z.looseObject({
   leaves: z.number().int().min(0),
 });
 
-/** Every other line: one receipt, and what proves together with the first line that it was sealed. */
+/** Every other line: one receipt, and the proof that, together with the first line, shows that it was sealed. */
 const proof = z.strictObject({
   receipt: z.number(),
   seq: z.number(),
@@ -36,7 +36,10 @@ const proof = z.strictObject({
 
 /** What is wrong with a line of a bundle. */
 export interface LineDifference {
-  /** `changed`: it is not what was sealed. `unreadable`: it is not a receipt with a proof. `repeated`: it was there before. */
+  /**
+   * `changed`: it differs from what was sealed. `unreadable`: it is not a receipt with a proof. `repeated`: an earlier
+   * line has it.
+   */
   kind: 'changed' | 'unreadable' | 'repeated';
   line: number;
   seq?: number;
@@ -46,9 +49,9 @@ export interface LineDifference {
 /** What is wrong with a bundle. */
 export type BundleDifference = LineDifference | HeaderDifference;
 
-/** What the check of a bundle found. */
+/** The result of the check of a bundle. */
 export interface BundleVerification {
-  /** The root is one from outside the bundle, every receipt in it is under that root, and none is missing. */
+  /** The root is known from outside the bundle, every receipt in the bundle is under that root, and none is missing. */
   ok: boolean;
   /** The root was compared with one from outside the bundle. */
   anchored: boolean;
@@ -58,7 +61,7 @@ export interface BundleVerification {
   merkleRoot: string;
   /** Receipts that are in it and under its root. */
   receipts: number;
-  /** How many were sealed, as the bundle says; proven unless `notProven` names it. */
+  /** Number of sealed receipts according to the bundle; proven unless `notProven` names it. */
   leaves: number;
   /** Fields of the first line, and of the receipts' lines, that the receipts do not prove. */
   notProven: readonly string[];
@@ -69,9 +72,9 @@ export interface BundleVerification {
 /**
  * Checks a bundle by itself.
  *
- * @param given.expectedRoot In hex, from where it can be trusted, for example the workflow's result.
- * @param given.part The file is a part of a bundle on purpose: receipts may be missing.
- * @throws Refusal when the file cannot be read or is no bundle.
+ * @param given.expectedRoot In hex, from a trusted source such as the workflow's result.
+ * @param given.part The file is intentionally a part of a bundle: receipts may be missing.
+ * @throws Refusal when the file cannot be read or is not a bundle.
  */
 export async function verifyFirstBundle({
   file,
@@ -88,7 +91,7 @@ export async function verifyFirstBundle({
     if (!first.success)
       throw new Refusal(
         'Usage',
-        `--bundle: ${printable(file)} is no bundle of receipts; http-tasks receipts SWEEP --bundle FILE makes one.`,
+        `--bundle: ${printable(file)} is not a bundle of receipts; http-tasks receipts SWEEP --bundle FILE writes one.`,
         'bundle',
       );
     const check = new BundleCheck(first.data);
@@ -133,7 +136,7 @@ class BundleCheck {
     if (!line.success) return this.#differs({ kind: 'unreadable', line: this.#line });
     const { fields, index, path, seq, step } = line.data;
     const place = { index, leaves: this.#header.leaves, path: path.map((node) => Buffer.from(node, 'hex')) };
-    // The fields that are repeated for people must say the same as the sealed ones.
+    // The fields that are repeated for readers must equal the sealed ones.
     const shown = seq === fields[SEALED_COLUMNS.indexOf('seq')] && step === fields[SEALED_COLUMNS.indexOf('step')];
     if (!shown || !isIncluded(sha256, leafOf(fields), place, this.#root))
       return this.#differs({ kind: 'changed', line: this.#line, seq, step });
@@ -175,9 +178,10 @@ class BundleCheck {
   }
 
   /**
-   * Whether the receipts prove how many leaves the tree has. In a tree of RFC 6962 every left subtree is perfect, so the
-   * length of a path into it gives its size: with the last leaf, and one leaf in each left subtree on the way to it, all
-   * sizes are known. With fewer, another number of leaves could have the same root and the same paths.
+   * Returns whether the receipts prove how many leaves the tree has. In a tree of RFC 6962 every left subtree is
+   * perfect, so the length of a path into it gives its size: with the last leaf, and one leaf in each left subtree on
+   * the path to it, all sizes are known. With fewer, another number of leaves could have the same root and the same
+   * paths.
    */
   #provesSize(): boolean {
     const { leaves } = this.#header;

@@ -7,7 +7,7 @@ import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { rankOf } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import { TREE } from './write-first-bundle';
 
-/** What the first line of a bundle says that its receipts contradict. */
+/** A field of the first line of a bundle that its receipts contradict. */
 export interface HeaderDifference {
   kind: 'header';
   field: string;
@@ -15,15 +15,16 @@ export interface HeaderDifference {
   expected: string | number;
 }
 
-/** Clocks of two machines may differ by this much, in milliseconds, before a time counts as contradicted. */
+/** Tolerated difference between the clocks of two machines, in milliseconds. */
 const CLOCKS_DIFFER_MS = 3_600_000;
 
 /** Fields that are checked elsewhere, or that describe the format. */
 const OF_FORMAT: readonly string[] = ['bundle', 'version', 'merkleRoot', 'leaves', 'tree', 'fields'];
 
 /**
- * Compares the first line of a bundle with the receipts that are proven to be under its root. What the receipts contradict
- * is a difference; what they leave open, also any field that this version does not know, is reported as not proven.
+ * Compares the first line of a bundle with the receipts that are proven to be under its root. What the receipts
+ * contradict is a difference; what they do not prove, including any field that this version does not know, is reported
+ * as not proven.
  */
 export class BundleHeader {
   readonly #header: Readonly<Record<string, unknown>>;
@@ -38,7 +39,7 @@ export class BundleHeader {
     this.#header = header;
   }
 
-  /** Takes the fields of a receipt that is proven. */
+  /** Adds the fields of a receipt that is proven. */
   add(fields: readonly SealedField[]): void {
     const valueOf = (column: (typeof SEALED_COLUMNS)[number]): SealedField =>
       fields[SEALED_COLUMNS.indexOf(column)] ?? null;
@@ -55,7 +56,7 @@ export class BundleHeader {
     if (this.#last === undefined || at > this.#last) this.#last = at;
   }
 
-  /** @param isWhole Every receipt that was sealed is in the bundle. */
+  /** @param isWhole Every sealed receipt is in the bundle. */
   differences(isWhole: boolean): HeaderDifference[] {
     const { sweepId, tree, fields } = this.#header;
     return [
@@ -110,7 +111,7 @@ export class BundleHeader {
     // In a part, a receipt that is missing could have been the worst of its user.
     if (status !== 'failed' || !isWhole) return [];
     if (OUTCOMES.some((outcome) => isGood(outcome) && has(outcome)))
-      return [difference('status', status, 'not failed: users came to a good end')];
+      return [difference('status', status, 'not failed: users succeeded')];
     return has('failed') ? [] : [difference('status', status, 'not failed: no user failed')];
   }
 
@@ -129,7 +130,7 @@ export class BundleHeader {
   }
 }
 
-/** In milliseconds; NaN, which is before and after nothing, for what is not a time. */
+/** Returns a time in milliseconds; NaN, which is neither before nor after any time, for what is not a time. */
 function timeOf(value: unknown): number {
   return typeof value === 'string' ? Date.parse(value) : Number.NaN;
 }

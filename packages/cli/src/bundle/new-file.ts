@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Refusal } from '../program/errors';
 import { printable } from '../terminal/output';
 
-/** Lines are written in blocks of at least this many characters, because a million small writes would take minutes. */
+/** Minimum size of a block that is written, in characters: a million small writes would take minutes. */
 const BUFFERED_CHARACTERS = 256 * 1024;
 
 /**
@@ -15,7 +15,7 @@ export async function createBundleFile(file: string): Promise<FileHandle> {
   return open(file, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
     const why =
       error.code === 'EEXIST'
-        ? 'is there already; name another file'
+        ? 'already exists; name another file'
         : `cannot be created (${error.code ?? 'unknown error'})`;
     throw new Refusal('Usage', `--bundle: ${printable(file)} ${why}.`, 'bundle');
   });

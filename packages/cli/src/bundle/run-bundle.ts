@@ -14,7 +14,7 @@ import type { BundleSection } from './sections';
 import { readCheckpointFile, sealIfAllowed, writeSections } from './write-bundle';
 import { writeFirstBundle } from './write-first-bundle';
 
-/** What a bundle is made of, and where it goes. */
+/** What a bundle contains, and where it is written. */
 export interface WriteBundle {
   /** A sweep, run or user; see `findReceipts`. */
   id: string;
@@ -23,7 +23,7 @@ export interface WriteBundle {
   /** Whether the ID is one of a user, whatever else has it. */
   isUser: boolean;
   file: string;
-  /** A file with a checkpoint that was kept. */
+  /** The file with a checkpoint that was kept. */
   checkpoint?: string | undefined;
   json: boolean;
 }

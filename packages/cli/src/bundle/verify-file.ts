@@ -35,7 +35,7 @@ const FIRST_BYTES = 64;
 /**
  * Returns the version of a bundle.
  *
- * @throws Refusal when the file cannot be read or is no bundle.
+ * @throws Refusal when the file cannot be read or is not a bundle.
  */
 export async function bundleVersion(file: string): Promise<1 | 2> {
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
@@ -55,12 +55,12 @@ export async function bundleVersion(file: string): Promise<1 | 2> {
   }
   throw new Refusal(
     'Usage',
-    `--bundle: ${printable(file)} is no bundle of receipts; http-tasks receipts SWEEP --bundle FILE makes one.`,
+    `--bundle: ${printable(file)} is not a bundle of receipts; http-tasks receipts SWEEP --bundle FILE writes one.`,
     'bundle',
   );
 }
 
-/** Verifies a bundle of version 2 by itself and prints what differs. */
+/** Verifies a bundle of version 2 by itself and prints the differences. */
 export async function verifyFile(io: Io, given: VerifyFile): Promise<ExitCode> {
   const { file, roots, json } = given;
   const origin = await originOf(file);
@@ -80,12 +80,12 @@ export async function verifyFile(io: Io, given: VerifyFile): Promise<ExitCode> {
   if (!verification.anchored && verification.differenceCount === 0 && checkpoints.length > 0)
     say(
       io,
-      'Not verifiable: the checkpoint given has another size than the one in the bundle. Make the bundle with receipts ID --bundle FILE --checkpoint KEPT.',
+      'Not verifiable: the checkpoint given has another size than the one in the bundle. Write the bundle with receipts ID --bundle FILE --checkpoint KEPT.',
     );
   else if (!verification.anchored && verification.differenceCount === 0)
     say(
       io,
-      'Not verifiable: whoever made the bundle could have chosen all of it. Give the root that the sweep returned (--root), a checkpoint that you kept (--checkpoint), or the public key of the log (--key).',
+      'Not verifiable: the author of the bundle could have invented all of it. Give the root that the sweep returned (--root), a checkpoint that you kept (--checkpoint), or the public key of the log (--key).',
     );
   if (verification.ok) return 0;
   return verification.differenceCount > 0 ? 1 : 3;
@@ -116,7 +116,7 @@ async function checkpointsIn(file: string, given: readonly string[]): Promise<st
   return texts;
 }
 
-/** What is asked most, at the top of the document. */
+/** Returns the most important facts, for the top of the document. */
 function summaryOf({ sections, complete }: EvidenceVerification): object {
   const [first] = sections;
   return {
@@ -139,8 +139,8 @@ const PROVEN = [
   'every field of the head is as it was sealed',
 ];
 const CLAIMED = [
-  'that the calls had the outcomes that the receipts state: the providers have the last word',
-  'reason, requestedBy and unsigned approvals: the ledger recorded what it was told',
+  'that the calls had the outcomes that the receipts state: only the providers know',
+  'reason, requestedBy and unsigned approvals: the ledger recorded them as given',
   'the times: clocks of the machines that recorded them',
 ];
 
@@ -157,12 +157,12 @@ function printVerification(io: Io, verification: EvidenceVerification): void {
   if (ok) {
     for (const line of PROVEN) print(io, `Proven:     ${line}.`);
     for (const line of CLAIMED) print(io, `Claimed:    ${line}.`);
-    print(io, paint(io, 'green', 'Every receipt in it is one that was sealed, and every field is as it was.'));
+    print(io, paint(io, 'green', 'Every receipt in it was sealed, and no field was changed.'));
   } else if (differenceCount > 0) print(io, paint(io, 'red', 'The bundle does NOT contain what was sealed.'));
   else print(io, paint(io, 'yellow', 'Not verifiable.'));
 }
 
-/** Members of a head that are shown to people, with their names. */
+/** Members of a head that are printed, with their names. */
 const SHOWN = [
   ['sweepId', 'Sweep'],
   ['workflowId', 'Workflow'],

@@ -18,7 +18,7 @@ import type { GivenTimestamps } from './timestamp';
 import { toVerifierKey } from './verify-file';
 import { readCheckpointFile, sealIfAllowed } from './write-bundle';
 
-/** Leaves that are read together. */
+/** Number of leaves that are read together. */
 const PAGE = 1_000;
 
 const MOST_NAMED = 1_000;
@@ -121,7 +121,7 @@ export async function compareLedger(
   };
 }
 
-/** The proof that the log was only appended to. */
+/** Returns how the log differs from one that was only appended to since the checkpoint. */
 async function consistency(
   log: LogLedger,
   kept: { origin: string; size: number; root: string },
@@ -137,7 +137,7 @@ async function consistency(
     if (kept.size > now.size) return [];
     const proof = await log.proveConsistency({ from: kept.size, to: now.size });
     if (!(await isConsistent(nodeCrypto, { from: kept, to: { size: now.size, root }, proof })))
-      add('is not a continuation of the checkpoint: leaves of then were changed or removed');
+      add('is not a continuation of the checkpoint: earlier leaves were changed or removed');
     return proof;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -160,6 +160,6 @@ function words(io: Io, { ok, since, now, purged = 0, differences, differenceCoun
   if (purged > 0)
     print(io, `Purged:     the receipts of ${count(purged)} leaves, after they had been kept long enough`);
   return ok
-    ? paint(io, 'green', 'The log was only appended to, and the ledger contains what the log says.')
-    : paint(io, 'red', 'The ledger is NOT what the checkpoint and the log say.');
+    ? paint(io, 'green', 'The log was only appended to, and the ledger matches the log.')
+    : paint(io, 'red', 'The ledger does NOT match the checkpoint and the log.');
 }

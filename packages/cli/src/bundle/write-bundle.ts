@@ -25,7 +25,7 @@ export interface WrittenBundle {
 /**
  * Writes sections as a bundle of version 2 into a new file (docs/evidence.md).
  *
- * @param kept A checkpoint that was kept, as text: the proofs lead to it.
+ * @param kept A checkpoint that was kept, as text; the proofs lead to it.
  * @throws Refusal when the file exists or cannot be created.
  * @throws SweepConflictError when the receipts are not those that were sealed.
  */
@@ -51,7 +51,7 @@ export async function writeSections(
     await lines.close();
     return written;
   } catch (error) {
-    // A part of it would look like evidence.
+    // An incomplete file would look like evidence.
     await unlink(file);
     throw error;
   } finally {

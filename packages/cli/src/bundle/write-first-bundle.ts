@@ -9,7 +9,7 @@ import type { OutcomeCounts } from 'temporal-http-tasks/internal/policy/sweep-re
 import { outcomeCounts } from '../sweep/ledger-view';
 import { LineWriter, createBundleFile } from './new-file';
 
-/** What the first line of a bundle begins with. */
+/** The start of the first line of a bundle. */
 export const BUNDLE = 'temporal-http-tasks receipts';
 export const VERSION = 1;
 /** How the root is computed. */
@@ -27,13 +27,13 @@ export async function writeFirstBundle(sweeps: SweepLedger, row: SweepRow, file:
   return writeFile(file, headerOf(row, counts), sweeps.proveAll({ sweepId: row.sweepId }));
 }
 
-/** Answers how many receipts it holds. */
+/** Returns the number of receipts that it wrote. */
 async function writeFile(file: string, first: object, proofs: AsyncIterable<ReceiptProof>): Promise<number> {
   const handle = await createBundleFile(file);
   try {
     return await write(handle, first, proofs);
   } catch (error) {
-    // What is there looks like evidence and is not.
+    // An incomplete file looks like evidence.
     await unlink(file);
     throw error;
   } finally {

@@ -5,14 +5,14 @@ import type { IdOptions } from '../users/options';
 import { refuseBesideBundle, wantedFrom } from './receipt-options';
 import type { ReceiptsOptions } from './receipt-options';
 
-/** `http-tasks receipts ID`: what the ledger knows about one sweep, run, user or call. Changes nothing. */
+/** `http-tasks receipts ID`: shows what the ledger has about one sweep, run, user or call. Changes nothing. */
 export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions & { user?: string; checkpoint?: string }>({
   description: [
-    'ID is the id of a sweep, a workflow id, its part behind "offboard-", the id of a user at Plaid or Batch (for every',
-    'run, sweep and call about that user), or the run id that http-tasks call printed. The table shows the first 50',
-    'receipts of a sweep; --csv and --jsonl write all of them with all columns, and --html makes one file to look at and',
-    'to file: plots, the users who need a person, and how to verify it. In CSV, a text that a spreadsheet would take for a',
-    'formula gets an apostrophe in front; JSONL has every text as it is. Exits 1 when the ledger has no receipt of the id.',
+    'ID is the ID of a sweep, a workflow ID, its part after "offboard-", the ID of a user at Plaid or Batch (for every',
+    'run, sweep and call about that user), or the run ID that http-tasks call printed. The table shows the first 50',
+    'receipts of a sweep; --csv and --jsonl write all of them with all columns, and --html writes one page to view and',
+    'keep: plots, the users who need attention, and how to verify it. In CSV, a text that a spreadsheet would take for a',
+    'formula is prefixed with an apostrophe; JSONL has every text unchanged. Exits 1 when the ledger has no receipt for the ID.',
   ].join(' '),
   examples: [
     'http-tasks receipts offboard-J2VYv4bBqYkM6a5kK1GZsD4x',
@@ -24,18 +24,18 @@ export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions & { use
     'http-tasks receipts --user usr_1 --bundle usr_1.jsonl',
   ],
   options: [
-    flag('--attempts', 'show every intent and outcome, not only the last word on each step'),
+    flag('--attempts', 'show every intent and outcome, not only the final outcome of each step'),
     flag('--csv', 'all receipts with all columns, as CSV'),
-    flag('--jsonl', 'all receipts with all columns, a JSON object a line'),
-    flag('--html', 'a report on a sweep as one HTML page that needs nothing else'),
+    flag('--jsonl', 'all receipts with all columns, one JSON object per line'),
+    flag('--html', 'a report on a sweep as one self-contained HTML page'),
     literalOption('--out <file>', 'write into this new file, readable by you alone, instead of stdout'),
-    flag('--force', 'replace the file if it is there already'),
+    flag('--force', 'replace the file if it exists'),
     literalOption(
       '--bundle <file>',
       'write the evidence of a sweep, run or user with its proofs into this new file; http-tasks verify --bundle checks it',
     ),
     literalOption('--user <id>', 'the ID of a user at Plaid or Batch, even if a sweep or run has the same'),
-    literalOption('--checkpoint <file>', 'with --bundle: prove towards this checkpoint, which you kept'),
+    literalOption('--checkpoint <file>', 'with --bundle: prove against this checkpoint, which you kept'),
     idOptions(),
   ],
   run: async (io, options, [given = '']) => {

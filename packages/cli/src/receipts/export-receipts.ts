@@ -9,13 +9,13 @@ import type { OutputFile } from '../terminal/output-file';
 import type { MarkedPages } from './mark-receipts';
 import type { TextChunks } from './receipt-formats';
 
-/** A number that grows while a person waits for a file. */
+/** A number that grows while a file is written. */
 export interface GrowingNumber {
   readonly show: (number: number) => void;
   readonly stop: () => void;
 }
 
-/** Shows the number where a person looks on, on stderr. */
+/** Shows the number on stderr, in a terminal. */
 export function growingNumber(io: Io, what: string): GrowingNumber {
   if (!io.stderr.isTTY) return { show: () => undefined, stop: () => undefined };
   const bar = new SingleBar({
@@ -28,7 +28,7 @@ export function growingNumber(io: Io, what: string): GrowingNumber {
   return { show: (number) => bar.update(Math.round(number)), stop: () => bar.stop() };
 }
 
-/** Counts receipts on their way. */
+/** Counts receipts as they pass. */
 export async function* counting(pages: MarkedPages, onCount: (receipts: number) => void): MarkedPages {
   let receipts = 0;
   for await (const page of pages) {
@@ -38,14 +38,14 @@ export async function* counting(pages: MarkedPages, onCount: (receipts: number) 
   }
 }
 
-/** Writes a file; Ctrl-C leaves nothing of it. */
+/** Writes a file; Ctrl-C removes what was written of it. */
 export function writeChunksToFile(file: OutputFile, chunks: TextChunks): Promise<void> {
   return withInterruption(({ signal }) => writeOutputFile(file, chunks, signal));
 }
 
 /**
- * Writes to stdout as fast as it is read. Once something is out, an error can no longer be the one document of `--json`:
- * it is told on stderr, and the text stays unfinished.
+ * Writes to stdout as fast as it is read. Once something was written, an error can no longer be the one document of
+ * `--json`: it is reported on stderr, and the text stays unfinished.
  */
 export async function writeChunksToStdout(io: Io, chunks: TextChunks): Promise<ExitCode> {
   let begun = false;
@@ -59,7 +59,7 @@ export async function writeChunksToStdout(io: Io, chunks: TextChunks): Promise<E
   } catch (error) {
     if (!begun) throw error;
     const { report, exitCode } = reportOf(error);
-    sayLines(io, `${report.message} What stands above is not all.`);
+    sayLines(io, `${report.message} The output above is incomplete.`);
     return exitCode;
   }
 }

@@ -6,20 +6,22 @@ import type { OpenedLedger } from '../ledger/open-ledger';
 import { subjectsEverywhere } from '../users/everywhere';
 import type { IdAtService, ServiceAt } from '../users/everywhere';
 
-/** Receipts in an order for reading, some at a time; no page splits a run or a user of a sweep. */
+/** Pages of receipts in reading order; no page splits a run or a user of a sweep. */
 export type ReceiptPages = AsyncIterable<readonly Receipt[]>;
 
-/** What an id means to the ledger. */
+/** What an ID refers to in the ledger. */
 export interface FoundReceipts {
-  /** When the id is a sweep's. Its receipts may be millions. */
+  /** Present if the ID is a sweep's. Its receipts may be millions. */
   sweep?: SweepRow;
   pages: ReceiptPages;
 }
 
-/** Receipts in a page of a sweep. */
+/** Number of receipts in a page of a sweep. */
 const PAGE = 2_000;
 
-/** Looks for a sweep of this id; else for runs, users (in every environment) and lone calls. Pages are read when they are asked for. */
+/**
+ * Finds a sweep with this ID; otherwise runs, users (in every environment) and single calls. Pages are read on demand.
+ */
 export async function findReceipts(id: string, opened: OpenedLedger, serviceAt?: ServiceAt): Promise<FoundReceipts> {
   if (id === '') return { pages: one([]) };
   const sweep = await opened.ledger.sweeps.read(id);
@@ -27,7 +29,7 @@ export async function findReceipts(id: string, opened: OpenedLedger, serviceAt?:
   return { pages: one(await findRuns(opened, id, userHashes(id, opened.hasher, serviceAt))) };
 }
 
-/** Looks for runs, sweeps and calls about a user, in every environment. */
+/** Finds runs, sweeps and calls about a user, in every environment. */
 export async function findReceiptsOf(
   user: readonly IdAtService[],
   { ledger, hasher }: OpenedLedger,
@@ -36,7 +38,7 @@ export async function findReceiptsOf(
   return { pages: one(await ledger.readReceipts({ subjects })) };
 }
 
-/** Looks for runs, sweeps and calls about a user, by its ID at Plaid or Batch. */
+/** Finds runs, sweeps and calls about a user, by its ID at Plaid or Batch. */
 export async function findReceiptsOfUser(
   id: string,
   { ledger, hasher }: OpenedLedger,
@@ -73,7 +75,7 @@ export function userHashes(id: string, hasher: SubjectHasher, serviceAt?: Servic
 async function findRuns({ ledger }: OpenedLedger, id: string, hashes: readonly string[]): Promise<Receipt[]> {
   const found = await Promise.all([
     ...[id, `offboard-${id}`].map((workflowId) => ledger.readReceipts({ workflowId })),
-    // A call outside any workflow stands under its own run id alone.
+    // A call outside any workflow is stored under its own run ID alone.
     ledger.readReceipts({ workflowId: '', runId: id }),
     ledger.readReceipts({ subjects: isKeyedHash(id) ? [id, ...hashes] : hashes }),
   ]);

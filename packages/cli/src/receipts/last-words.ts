@@ -1,12 +1,11 @@
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 
 /**
- * What the ledger says last about each step.
+ * Returns the final outcome of each step according to the ledger.
  *
- * - Of a run that has ended: its settled receipts, which have a word on every step.
- * - Of another run, or a call outside a workflow: its outcomes, and the calls that have none, for nobody knows yet, or
- *   ever, what became of them.
- * - Of a user of a sweep: of each step its settled receipts, else those of the last round that came to it.
+ * - Of a run that has ended: its settled receipts, which have an outcome of every step.
+ * - Of another run, or a call outside a workflow: its outcomes, and the calls without one, whose result is unknown.
+ * - Of a user of a sweep: of each step its settled receipts, else those of the last round that reached it.
  *
  * @param receipts Whole runs, and whole users of sweeps.
  */
@@ -23,12 +22,12 @@ export function lastWords(receipts: readonly Receipt[]): Receipt[] {
   });
 }
 
-/** What is settled together: a run, or one step of a user of a sweep. */
+/** Returns the key of receipts that are settled together: a run, or one step of a user of a sweep. */
 function whole({ workflowId, runId, seq, step }: Receipt): string {
   return runId === '' ? JSON.stringify([workflowId, seq, step]) : runId;
 }
 
-/** What an intent and its outcome have in common. */
+/** Returns the key that an intent and its outcome have in common. */
 function callOf({ runId, activityId, subject, task }: Receipt): string {
   return JSON.stringify([runId, activityId, subject, task]);
 }

@@ -3,24 +3,25 @@ import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/swe
 import type { RowLabel } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { ReceiptPages } from './find-receipts';
 
-/** A receipt with what else the ledger knows about it. */
+/** A receipt with what else the ledger has about it. */
 export interface MarkedReceipt extends Receipt {
-  /** False for receipts that were added or changed after the sealing, of a sweep that is not sealed, and of single runs. */
+  /**
+   * False for receipts that were added or changed after the sealing, of a sweep that is not sealed, and of single runs.
+   */
   sealed: boolean;
-  /** The user's own name for the case; of users of sweeps. */
+  /** The case's reference as given; of users of sweeps. */
   reference?: string;
 }
 
-/** Receipts in an order for reading, each with its mark. */
+/** Pages of receipts in reading order, each receipt with its mark. */
 export type MarkedPages = AsyncIterable<readonly MarkedReceipt[]>;
 
-/** Users whose numbers are at most this far apart are looked up together. */
+/** Maximum distance between the numbers of users that are looked up together. */
 const WIDEST_GAP = 1_000;
 
 /**
- * Marks each receipt that is under the ledger's own seal, so that one which only has the sweep's ID is not taken for
- * evidence of it, and adds the user's reference. Whether that seal is the one from the sweep's end is for `verify` to
- * check.
+ * Marks each receipt that is under the ledger's own seal, so that a receipt that only has the sweep's ID is not taken
+ * for evidence of it, and adds the user's reference. `verify` checks whether that seal is the one from the sweep's end.
  */
 export async function* markReceipts(sweeps: SweepLedger, pages: ReceiptPages): MarkedPages {
   for await (const page of pages) {

@@ -29,7 +29,7 @@ export const RECEIPT_COLUMNS = [
   ['reference', 'reference'],
 ] as const satisfies readonly (readonly [keyof MarkedReceipt, string])[];
 
-/** A receipt with all fields that it has, in the order of the columns. */
+/** Returns a receipt with all fields that it has, in the order of the columns. */
 export function wholeLine(receipt: MarkedReceipt): object {
   const { id, ...rest } = receipt;
   const fields = RECEIPT_COLUMNS.flatMap(([field]) =>
@@ -38,7 +38,7 @@ export function wholeLine(receipt: MarkedReceipt): object {
   return { receipt: id, ...Object.fromEntries(fields) };
 }
 
-/** What `--json` says about the last word on a step. */
+/** Returns what `--json` prints about the final outcome of a step. */
 export function lastWordLine({
   subject,
   step,
@@ -67,7 +67,7 @@ export function lastWordLine({
   };
 }
 
-/** What `--json` says about an attempt. */
+/** Returns what `--json` prints about an attempt. */
 export function attemptLine(receipt: MarkedReceipt): object {
   const { runId, phase, attempt, failureType, status, code, reason } = receipt;
   return { ...lastWordLine(receipt), runId, phase, attempt, failureType, status, code, reason };

@@ -6,10 +6,10 @@ import { RECEIPT_COLUMNS, wholeLine } from './receipt-columns';
 /** Text that comes in pieces. */
 export type TextChunks = AsyncIterable<string>;
 
-/** Makes a text of receipts, a piece for each page. */
+/** Formats receipts as text, one piece for each page. */
 export type ReceiptFormat = (pages: MarkedPages) => TextChunks;
 
-/** One JSON array, a receipt a line. */
+/** One JSON array, one receipt per line. */
 export function jsonArray(line: (receipt: MarkedReceipt) => object): ReceiptFormat {
   return async function* (pages) {
     let before = '[';
@@ -23,13 +23,16 @@ export function jsonArray(line: (receipt: MarkedReceipt) => object): ReceiptForm
   };
 }
 
-/** A JSON object a line. */
+/** One JSON object per line. */
 export async function* jsonLines(pages: MarkedPages): TextChunks {
   for await (const page of pages)
     yield page.map((receipt) => `${escapedJson(JSON.stringify(wholeLine(receipt)))}\n`).join('');
 }
 
-/** CSV with a header. A text that a spreadsheet would take for a formula gets an apostrophe in front; control characters become U+FFFD. */
+/**
+ * CSV with a header. A text that a spreadsheet would take for a formula is prefixed with an apostrophe; control
+ * characters become U+FFFD.
+ */
 export async function* csv(pages: MarkedPages): TextChunks {
   let header = true;
   for await (const page of pages) {
@@ -39,7 +42,7 @@ export async function* csv(pages: MarkedPages): TextChunks {
   }
 }
 
-/** Several values of one cell are told apart as in user files. */
+/** Joins several values of one cell in the way that user files separate them. */
 function cellOf(value: MarkedReceipt[keyof MarkedReceipt]): string | number | undefined {
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'number') return value;

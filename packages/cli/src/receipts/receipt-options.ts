@@ -2,7 +2,7 @@ import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
 import type { OutputFile } from '../terminal/output-file';
 
-/** What `http-tasks receipts` takes. */
+/** The options of `http-tasks receipts`. */
 export interface ReceiptsOptions extends CommonOptions {
   attempts?: boolean;
   csv?: boolean;
@@ -13,17 +13,17 @@ export interface ReceiptsOptions extends CommonOptions {
   bundle?: string;
 }
 
-/** How receipts are to be shown, and where. */
+/** The requested format of the receipts and their destination. */
 export interface Wanted {
   format: 'table' | 'json' | 'csv' | 'jsonl' | 'html';
   attempts: boolean;
   /** stdout when absent. */
   file?: OutputFile;
-  /** `--json` beside a file: what was written is told as a document. */
+  /** `--json` together with a file: what was written is reported as a document. */
   json: boolean;
 }
 
-/** @throws Refusal for options that do not go together. */
+/** @throws Refusal for options that cannot be combined. */
 export function wantedFrom(options: ReceiptsOptions): Wanted {
   const { attempts = false, json = false, out, force = false } = options;
   const formats = (['csv', 'jsonl', 'html'] as const).filter((format) => options[format] === true);
@@ -37,12 +37,12 @@ export function wantedFrom(options: ReceiptsOptions): Wanted {
   if (json && out === undefined)
     refuse(format, `--json and --${format} cannot both print on stdout; name a file with --out.`);
   if (format === 'html' && attempts)
-    refuse('attempts', '--attempts is for lists of receipts; --html shows the last words of a sweep.');
+    refuse('attempts', '--attempts is for lists of receipts; --html shows the final outcomes of a sweep.');
   if (out === '') refuse('out', '--out must name a file.');
   return { format, attempts, json, ...(out !== undefined && { file: { path: out, force } }) };
 }
 
-/** @throws Refusal for options that say something about other forms of receipts than a bundle. */
+/** @throws Refusal for options that are for other formats than a bundle. */
 export function refuseBesideBundle(options: ReceiptsOptions): void {
   const other = (['attempts', 'csv', 'jsonl', 'html', 'out', 'force'] as const).find(
     (option) => options[option] !== undefined,
@@ -50,7 +50,7 @@ export function refuseBesideBundle(options: ReceiptsOptions): void {
   if (other !== undefined)
     refuse(
       other,
-      `Give --${other} or --bundle, not both: a bundle holds every receipt, and is written into the file that it names.`,
+      `Give --${other} or --bundle, not both: a bundle contains every receipt, and is written to the file that it names.`,
     );
 }
 

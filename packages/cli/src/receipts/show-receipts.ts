@@ -19,7 +19,7 @@ import { csv, jsonArray, jsonLines } from './receipt-formats';
 import type { ReceiptFormat } from './receipt-formats';
 import type { Wanted } from './receipt-options';
 
-/** So many receipts of a sweep are shown to a person; the rest is for files. */
+/** Maximum number of receipts of a sweep in a table; more are for files. */
 const SHOWN = 50;
 
 const HEAD = ['At', 'Step', 'Task', 'Phase', 'Outcome', 'Evidence'];
@@ -66,7 +66,7 @@ async function showReport(
   if (!sweep) {
     throw new Refusal(
       'Usage',
-      `--html reports on a sweep, and this ledger has none with the id ${printable(id)}.`,
+      `--html reports on a sweep, and this ledger has no sweep with the ID ${printable(id)}.`,
       'html',
     );
   }
@@ -123,7 +123,7 @@ function sayWritten(io: Io, { file, json }: Wanted, document: object, sentence: 
 }
 
 function sayNone(io: Io): ExitCode {
-  say(io, 'The ledger has no receipt under this id. Is HTTP_TASKS_LEDGER_URL the one that the worker uses?');
+  say(io, 'The ledger has no receipt for this ID. Check that HTTP_TASKS_LEDGER_URL is the worker's ledger.');
   return 1;
 }
 
@@ -139,7 +139,7 @@ async function showTable(io: Io, id: string, pages: MarkedPages, isSweep: boolea
   if (isSweep && shown.length > SHOWN) {
     say(io, `These are the first ${SHOWN}. All of them: http-tasks receipts ${quoted(id)} --csv --out receipts.csv`);
   }
-  if (isSweep) say(io, `A report to look at: http-tasks receipts ${quoted(id)} --html --out report.html`);
+  if (isSweep) say(io, `A report to view: http-tasks receipts ${quoted(id)} --html --out report.html`);
   return 0;
 }
 
@@ -151,7 +151,7 @@ function printReceipts(io: Io, receipts: readonly MarkedReceipt[]): void {
   );
 }
 
-/** A user of a sweep has a number, from 1 for people; `seq` in files is from 0. */
+/** Prints receipts of a sweep. Users are numbered from 1 here; `seq` in files starts at 0. */
 function printOfSweep(io: Io, receipts: readonly MarkedReceipt[]): void {
   printTable(
     io,

@@ -4,15 +4,15 @@ import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-
 import type { SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { resultOfRun, SWEEP_WORKFLOW, workflowIdsOf } from '../sweep/sweep-run';
 
-/** Runs of one workflow ID that are read. Only a schedule or an attacker starts more. */
+/** Maximum number of runs of one workflow ID that are read. Only a schedule or an attacker starts more. */
 const MOST_RUNS = 200;
 
-/** The result of a run of `offboardUsers` that says which receipts it sealed. */
+/** The result of a run of `offboardUsers` with the receipts that it sealed. */
 export interface SealedResult extends SweepResult {
   merkleRoot: string;
 }
 
-/** A run that says it sealed this sweep. */
+/** A run whose result says that it sealed this sweep. */
 export interface SealClaim {
   /** The first run of its chain. */
   firstRunId: string;
@@ -23,15 +23,15 @@ export interface SealClaim {
 export interface SweepAnchor {
   /** Every run under the sweep's workflow ID whose result is about this sweep. */
   claims: SealClaim[];
-  /** Why Temporal may know less than it should, for people; empty when it knows everything. */
+  /** Why Temporal's information may be incomplete; empty when it is complete. */
   notes: string[];
 }
 
 /**
- * Reads what the runs under a sweep's workflow ID say about its seal.
+ * Reads what the runs under a sweep's workflow ID report about its seal.
  *
- * Looks at the run that the row names, at the latest one, and at every one that the server lists: a row that names a run
- * which does not exist, or a later workflow under the same ID, must not hide the result of the run that did the work.
+ * Reads the run that the row names, the latest one, and every one that the server lists: a row that names a run that
+ * does not exist, or a later workflow under the same ID, must not hide the result of the run that did the work.
  */
 export async function readAnchor(client: Client, row: Pick<SweepRow, 'sweepId' | 'claimedBy'>): Promise<SweepAnchor> {
   const claims: SealClaim[] = [];
@@ -43,7 +43,7 @@ export async function readAnchor(client: Client, row: Pick<SweepRow, 'sweepId' |
       const firstRunId = run.raw.workflowExecutionInfo?.firstRunId ?? '';
       const isNamed = firstRunId === row.claimedBy;
       if (run.type !== SWEEP_WORKFLOW)
-        notes.push(`Run ${run.runId} of ${workflowId} is a ${run.type} and says nothing about this sweep.`);
+        notes.push(`Run ${run.runId} of ${workflowId} is a ${run.type} and has no information about this sweep.`);
       else if (run.status.name === 'CONTINUED_AS_NEW') continue;
       else if (run.status.name === 'RUNNING') notes.push(`Run ${run.runId} of ${workflowId} has not ended.`);
       else {
@@ -53,12 +53,12 @@ export async function readAnchor(client: Client, row: Pick<SweepRow, 'sweepId' |
         if (isSealOf(result, row.sweepId)) claims.push({ firstRunId, result });
         else if (isNamed)
           notes.push(
-            `Run ${run.runId}, which the ledger names, ended (${run.status.name}) without a result that can be read here.`,
+            `Run ${run.runId}, which the ledger names, ended (${run.status.name}) without a readable result.`,
           );
       }
     }
   }
-  if (claims.length === 0 && notes.length === 0) notes.push('Temporal has no run of this sweep (any more).');
+  if (claims.length === 0 && notes.length === 0) notes.push('Temporal has no run of this sweep, or no longer has it.');
   return { claims, notes };
 }
 
@@ -108,7 +108,7 @@ async function describe(
   }
 }
 
-/** A run ID that no server ever gave out is refused as such instead of not being found. */
+/** Returns whether the server refused a run ID as malformed instead of not finding it. */
 function isMalformed(error: unknown): boolean {
   const cause: unknown = error instanceof Error ? error.cause : undefined;
   const invalidArgument = 3;
@@ -127,7 +127,7 @@ async function nextRun(client: Client, workflowId: string, runId: string): Promi
   return history?.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
 }
 
-/** A result is whatever some worker completed the run with, so its form is checked too. */
+/** Returns whether a result has the form of a seal: a worker can complete a run with any result. */
 function isSealOf(result: unknown, sweepId: string): result is SealedResult {
   if (typeof result !== 'object' || result === null) return false;
   const { sweepId: named, merkleRoot, counts } = result as Record<string, unknown>;

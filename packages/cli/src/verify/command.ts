@@ -45,7 +45,7 @@ export const verifyCommand = defineCommand<VerifyOptions>({
     repeatedOption('--timestamp <file>', 'with --bundle or --since: a timestamp of the checkpoint (RFC 3161, .tsr)'),
     repeatedOption('--tsa <file>', 'with --timestamp: certificates in PEM that vouch for the timestamping authority'),
     literalOption('--since <file>', 'compare the whole ledger with this checkpoint'),
-    flag('--part', 'with --bundle of version 0.1.0: the file is a part on purpose, so receipts may be missing'),
+    flag('--part', 'with --bundle of version 0.1.0: the file is intentionally a part, so receipts may be missing'),
     TEMPORAL_OPTIONS,
   ],
   run: async (io, options, [sweepId]) => {

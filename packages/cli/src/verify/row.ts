@@ -3,7 +3,7 @@ import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/
 import { outcomeCounts } from '../sweep/ledger-view';
 import type { SealedResult } from './anchor';
 
-/** A field of a sweep that is not what it should be. */
+/** A field of a sweep with a wrong value. */
 export interface FieldDifference {
   kind: 'sweep';
   field: string;
@@ -25,7 +25,9 @@ export function unprovenFields(
   return [...(result ? [] : PROVEN_BY_RESULT), ...(result && knowsItsSource(result) ? [] : OF_SOURCE), ...NEVER_PROVEN];
 }
 
-/** A run that is cancelled while its source is read does not learn how many rows were read. */
+/**
+ * Returns whether a run knows how many rows its source has; one that was cancelled while it read the source does not.
+ */
 function knowsItsSource({ status }: SealedResult): boolean {
   return status !== 'cancelled';
 }
@@ -42,7 +44,9 @@ interface Compared {
   result: SealedResult | undefined;
 }
 
-/** What in a sweep's row and in its users contradicts the receipts, the expected root, or the workflow's result. */
+/**
+ * Returns what in a sweep's row and in its users contradicts the receipts, the expected root, or the workflow's result.
+ */
 export function rowDifferences({ row, counts, receipts, root, expectedRoot, result }: Compared): FieldDifference[] {
   const found = new Differences();
   found.compare('merkleRoot', row.merkleRoot, expectedRoot);
@@ -69,7 +73,7 @@ function compareResult(
   found.compare('redriveOf', row.redriveOf ?? '', result.redriveOf ?? '');
   for (const [outcome, users] of Object.entries(outcomeCounts(counts))) {
     const expected = (result.counts as Record<string, unknown>)[outcome];
-    // An outcome that the version of the run did not know.
+    // An outcome that the run's version did not know.
     if (typeof expected === 'number') found.compare(`counts.${outcome}`, users, expected);
   }
 }

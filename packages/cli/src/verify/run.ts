@@ -21,10 +21,10 @@ export interface VerifySweep {
   temporal: TemporalOptions;
 }
 
-/** Where the root came from that the receipts were compared with. Only the ledger's own is no anchor. */
+/** The origin of the root that the receipts were compared with. The ledger's own root confirms nothing. */
 type ComparedWith = 'given' | 'workflow' | 'ledger';
 
-/** What a verification of a sweep found, as `--json` prints it. */
+/** The result of the verification of a sweep, as `--json` prints it. */
 interface SweepVerification extends Omit<Verification, 'differences'> {
   sweepId: string;
   /** The receipts were compared with a root from outside the ledger. Without one, `ok` is false and the exit code 3. */
@@ -36,7 +36,10 @@ interface SweepVerification extends Omit<Verification, 'differences'> {
   notProven: readonly string[];
 }
 
-/** Recomputes the root of a sweep, compares it and the sweep's row with what is known outside the ledger, and prints what differs. */
+/**
+ * Recomputes the root of a sweep, compares it and the sweep's row with what is known outside the ledger, and prints the
+ * differences.
+ */
 export async function verifySweep(io: Io, { sweepId, expectedRoot, json, temporal }: VerifySweep): Promise<ExitCode> {
   return withWorkersLedger<ExitCode>(io, async ({ ledger: { sweeps } }) => {
     const row = await sweeps.read(sweepId);
@@ -57,14 +60,14 @@ export async function verifySweep(io: Io, { sweepId, expectedRoot, json, tempora
     if (!verification.anchored) {
       say(
         io,
-        "Not verifiable: only the ledger's own root was compared, and whoever can change receipts could change it too. Give the root that you kept with --root.",
+        "Not verifiable: only the ledger's own root was compared, and anyone who can change receipts could change it too. Give the root that you kept with --root.",
       );
     }
     return exitCodeOf(verification);
   });
 }
 
-/** 3 when nothing differs but nothing outside the evidence says what was sealed. */
+/** Returns 3 when nothing differs but nothing outside the evidence confirms what was sealed. */
 function exitCodeOf({ ok, differenceCount }: { ok: boolean; differenceCount: number }): ExitCode {
   if (ok) return 0;
   return differenceCount > 0 ? 1 : 3;
@@ -81,7 +84,10 @@ async function askTemporal(io: Io, row: SweepRow, temporal: TemporalOptions): Pr
   }
 }
 
-/** The result to compare with: the one of the run that the row names. Results of other runs contradict the row, or each other. */
+/**
+ * Returns the result to compare with: that of the run that the row names. Results of other runs contradict the row, or
+ * each other.
+ */
 function resultOf(
   { claimedBy = '' }: SweepRow,
   { claims }: SweepAnchor,
@@ -136,7 +142,7 @@ function assess({ row, counts, found, result, ofRuns, root, given }: Found): Swe
   };
 }
 
-/** A line that is written over and over while the command runs in a terminal. */
+/** Returns a line that is overwritten while the command runs in a terminal. */
 function progressOn(io: Io): (receipts: number) => void {
   return (receipts) => sayOver(io, `${count(receipts)} receipts`);
 }
@@ -171,7 +177,7 @@ function printVerification(io: Io, verification: SweepVerification): void {
   print(io, `Computed root:  ${root}`);
   print(io, `Expected root:  ${expectedRoot} (${SOURCES[comparedWith]})`);
   if (sealedRoot !== expectedRoot) print(io, `Root in the ledger: ${sealedRoot}`);
-  if (keptRoot !== sealedRoot) print(io, `Root of the leaves kept at the sealing: ${keptRoot}; they were changed too.`);
+  if (keptRoot !== sealedRoot) print(io, `Root of the leaves stored at the sealing: ${keptRoot}; they were changed too.`);
   print(io, `Not proven:     ${notProven.join(', ')}`);
   printVerdict(
     io,
@@ -181,7 +187,10 @@ function printVerification(io: Io, verification: SweepVerification): void {
   );
 }
 
-/** Checks a bundle of version 0.1.0 by itself and prints what differs. Its header is proven only where the receipts do. */
+/**
+ * Checks a bundle of version 0.1.0 by itself and prints the differences. Its header is proven only as far as the
+ * receipts prove it.
+ */
 export async function verifyFirstFile(
   io: Io,
   { file, expectedRoot, part, json }: { file: string; expectedRoot: string | undefined; part: boolean; json: boolean },
@@ -210,19 +219,19 @@ export async function verifyFirstFile(
     printVerdict(
       io,
       verification,
-      'Every receipt in it is one that was sealed under this root.',
+      'Every receipt in it was sealed under this root.',
       'The bundle does NOT contain what was sealed under the expected root.',
     );
   }
   if (!anchored)
     say(
       io,
-      "Not verifiable: the root is the bundle's own, and whoever made the bundle chose it. Give the one in the workflow's result with --root.",
+      "Not verifiable: the root is the bundle's own, which its author chose. Give the one in the workflow's result with --root.",
     );
   else if (!verification.ok && differenceCount === 0)
     say(
       io,
-      'Not verifiable: receipts may be missing, and nothing in the file says how many were sealed. Give --part if the file is a part on purpose.',
+      'Not verifiable: receipts may be missing, and nothing in the file proves how many were sealed. Give --part if the file is intentionally a part.',
     );
   return exitCodeOf(verification);
 }

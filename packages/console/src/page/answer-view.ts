@@ -3,7 +3,7 @@ import { copyButton, details, element, outsideLink, table } from './dom.js';
 import type { Child } from './dom.js';
 import { failureView } from './run-steps.js';
 
-/** What a direct call came to. */
+/** Shows the result of a direct call. */
 export function answerView(answer: TestAnswer): HTMLElement {
   const { ok, status, reason = '', timeMs, requestId, environment, headers, body, failure, receipts, note } = answer;
   return element(
@@ -31,7 +31,7 @@ export function answerView(answer: TestAnswer): HTMLElement {
   );
 }
 
-/** How a durable call stands, or what it came to. */
+/** Shows the state or the result of a durable call. */
 export function durableView(call: DurableCall): HTMLElement {
   const { status, workflowId, url, attempt, lastFailure, nextTryAt, result, failure } = call;
   const running = status === 'RUNNING';
@@ -65,7 +65,7 @@ function statusLine(ok: boolean | undefined, text: string): HTMLElement {
 function bodyView(body: unknown): HTMLElement {
   const text = typeof body === 'string' ? body : JSON.stringify(body, undefined, 2);
   const shown = element('pre', {
-    class: 'code answer',
+    class: 'code response',
     text: text === '' ? '(empty)' : text,
     attributes: { tabindex: '0' },
   });

@@ -1,7 +1,7 @@
 import type { WireError } from '../gateway/wire.js';
 import { currentGateway, isOwn, signedFor } from './gateways.js';
 
-/** What the gateway refused a request with. */
+/** A refusal by the gateway. */
 export class Refused extends Error {
   override readonly name = 'Refused';
 
@@ -62,7 +62,7 @@ async function send(method: Method, path: string, body?: unknown, signal?: Abort
   );
 }
 
-/** What to show to the person. */
+/** Returns the message to show. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

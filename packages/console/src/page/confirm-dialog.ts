@@ -2,35 +2,35 @@ import type { Confirmation, PreparedCall } from '../gateway/wire.js';
 import { button, element, freshId } from './dom.js';
 import { currentGateway, isOwn } from './gateways.js';
 
-/** Whether the page has to ask before it sends. */
+/** Returns whether the page has to ask before it sends. */
 export function wantsConfirmation({ guard }: PreparedCall): boolean {
   return guard.effect !== 'read' || guard.production;
 }
 
-/** What a person is asked before something is sent or started. */
+/** A question before something is sent or started. */
 export interface Question {
   title: string;
   description: string;
-  /** What exactly would be sent. */
+  /** What exactly is sent. */
   shown?: string;
-  /** What can be done when it has happened. */
+  /** What can be done afterwards. */
   afterwards?: string;
-  /** To be typed, where it cannot be undone. */
+  /** To be typed if it cannot be undone. */
   name?: string;
-  /** The ID of the user that it is about; to be typed instead of a name. */
+  /** The user's ID; to be typed instead of a name. */
   subject?: string;
-  /** To be typed, where it goes to real people's data. */
+  /** To be typed if it affects real users' data. */
   environment?: string;
-  /** To be typed, where something secret leaves for a gateway that the page did not come from. */
+  /** To be typed if a secret is sent to a gateway other than the page's own. */
   gateway?: string;
 }
 
-/** What was typed: what the gateway has to be sent, and what only the page asks for. */
+/** What was typed: what the gateway requires, and what only the page asks for. */
 type Typed = Confirmation & { gateway?: string; subject?: string };
 
 /**
- * Shows what will happen and asks. What cannot be undone needs its name typed, production needs its own, another gateway its
- * address. Returns what was typed; nothing when the person cancels.
+ * Shows what will happen and asks. An irreversible call needs its name typed, production needs its own, and another
+ * gateway its address. Returns what was typed; nothing if the dialog is cancelled.
  */
 export function askFor(
   { title, description, shown, afterwards, name, subject, environment, gateway }: Question,

@@ -4,13 +4,16 @@ import { askFor } from './confirm-dialog.js';
 import { button, element, fill, freshId } from './dom.js';
 import { currentGateway, gateways, isOwn, keepToken, useGateway } from './gateways.js';
 
-/** The keys of each service: which are there, from where, entering some, trying them; and which gateway is asked. */
+/**
+ * The credentials of each service: which exist, where they come from, entering and checking them; and the choice of the
+ * gateway.
+ */
 export class CredentialsView {
   readonly node = element('article', { class: 'page' });
   readonly #services = element('div', { class: 'cards' });
   readonly #said = element('p', { class: 'problem', attributes: { role: 'alert' } });
 
-  /** @param onGatewayChosen Called when the page has to talk to another gateway from now on. */
+  /** @param onGatewayChosen Called when another gateway was chosen. */
   constructor(onGatewayChosen: () => void) {
     fill(
       this.node,
@@ -183,7 +186,7 @@ async function checkService(
   }
 }
 
-/** Which gateway the page talks to. The browser remembers the choice, never a token. */
+/** The choice of the gateway. The browser remembers the choice, never a token. */
 function gatewayForm(onChosen: () => void): HTMLElement {
   const known = gateways();
   const title = element('h2', { text: 'Gateway' });
@@ -209,7 +212,7 @@ function gatewayForm(onChosen: () => void): HTMLElement {
   const label = element('label', { attributes: { for: tokenId } });
   const describe = (): void => {
     label.textContent = `Token of ${chosen.value}`;
-    // A token that was typed for one gateway must not go to the next one that is chosen.
+    // A token that was typed for one gateway must not be sent to the next one that is chosen.
     token.value = '';
   };
   chosen.addEventListener('change', describe);

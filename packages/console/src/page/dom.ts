@@ -1,4 +1,4 @@
-/** What an element can be given besides its children. */
+/** Options of an element besides its children. */
 export interface ElementOptions {
   class?: string;
   text?: string;
@@ -9,7 +9,7 @@ export interface ElementOptions {
 /** A child, or nothing. */
 export type Child = Node | string | undefined | false;
 
-/** Makes an element. Texts are only ever text: nothing of a provider or a document becomes markup. */
+/** Creates an element. Texts stay text: nothing of a provider or a document becomes markup. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   options: ElementOptions = {},
@@ -62,12 +62,12 @@ export function copyButton(source: HTMLElement, what: string): HTMLButtonElement
   return copy;
 }
 
-/** Something that is opened when it is wanted. */
+/** Creates a disclosure that can be opened. */
 export function details(summary: string, ...children: Child[]): HTMLElement {
   return element('details', {}, element('summary', { text: summary }), ...children);
 }
 
-/** A table with a caption for those who do not see it. */
+/** Creates a table with a caption for screen readers. */
 export function table(caption: string, head: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
   const headRow = element('tr', {}, ...head.map((text) => element('th', { text, attributes: { scope: 'col' } })));
   const bodyRows = rows.map((cells) => element('tr', {}, ...cells.map((cell) => element('td', {}, cell))));
@@ -86,7 +86,7 @@ export function table(caption: string, head: readonly string[], rows: readonly (
 
 let lastId = 0;
 
-/** An id that nothing else on the page has. */
+/** Returns an ID that is unique on the page. */
 export function freshId(name: string): string {
   lastId += 1;
   return `${name}-${lastId}`;

@@ -3,21 +3,21 @@ import { valueAt, withValueAt } from './paths.js';
 import type { JsonObject } from './paths.js';
 
 const PREFIX = 'http-tasks-draft:';
-/** The kinds of fields whose values are chosen from a list, so that they cannot contain a secret or an ID of a person. */
+/** Kinds of fields whose values are chosen from a list, so that they cannot contain a secret or a user's ID. */
 const CHOSEN: readonly FormField['control'][] = ['choice', 'boolean'];
 
-/** What was typed, by form. Lost when the page is reloaded or closed. */
+/** Typed values by form. Lost when the page is reloaded or closed. */
 const drafts = new Map<string, JsonObject>();
 
 /**
- * Returns what was typed into this form before. After a reload only chosen values are left: a browser may write the storage
- * of a tab to disk, where secrets and IDs of people must not be.
+ * Returns the values that were typed into this form. After a reload only chosen values are left: a browser may write a
+ * tab's storage to disk, where secrets and users' IDs must not be.
  */
 export function readDraft(name: string, fields: readonly FormField[]): JsonObject {
   return drafts.get(name) ?? storedDraft(name, fields);
 }
 
-/** Keeps what is typed into a form; secret fields are not kept at all. */
+/** Keeps the values of a form, except secret fields. */
 export function keepDraft(name: string, fields: readonly FormField[], value: JsonObject): void {
   let kept = value;
   let stored: JsonObject = {};

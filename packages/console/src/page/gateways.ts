@@ -1,6 +1,6 @@
 /**
- * Which gateway the page talks to, and the token of each. The page's own gateway is the one that it came from; another can be
- * chosen only among those that its operator named. The choice is kept in this origin's storage, which, unlike a cookie, no
+ * The gateway in use, and the token of each. The page's own gateway is the one that served it; another can be chosen
+ * only among those that its operator named. The choice is kept in this origin's storage, which, unlike a cookie, no
  * other port or sibling domain can write. Tokens are kept in memory, each under the origin that it was given for.
  */
 
@@ -23,12 +23,12 @@ export function currentGateway(): string {
   return current;
 }
 
-/** Whether this is the gateway that the page came from. */
+/** Returns whether this is the gateway that served the page. */
 export function isOwn(gateway: string): boolean {
   return gateway === OWN;
 }
 
-/** Talks to this gateway from now on, also after a reload. @throws Error for one that the operator did not name. */
+/** Uses this gateway from now on, also after a reload. @throws Error for one that the operator did not name. */
 export function useGateway(gateway: string): void {
   if (!gateways().includes(gateway))
     throw new Error(`The page may not use ${gateway}; start its console with --other-gateway ${gateway}.`);
@@ -60,13 +60,13 @@ export function takeTokenFromAddress(): boolean {
   return true;
 }
 
-/** The headers that sign a request to this gateway. */
+/** Returns the headers that authenticate a request to this gateway. */
 export function signedFor(gateway: string): Record<string, string> {
   const token = tokens.get(gateway);
   return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
-/** A choice that the operator no longer allows counts for nothing. */
+/** Returns the stored choice; one that the operator no longer allows is ignored. */
 function remembered(): string {
   try {
     const stored = window.localStorage.getItem(STORED_AS);

@@ -11,18 +11,18 @@ interface Control {
   touched: boolean;
 }
 
-/** What a form is made with. */
+/** Options of a form. */
 export interface InputFormOptions {
-  /** What holds for the fields together. */
+  /** Rules for several fields together. */
   rules?: readonly string[];
-  /** What is filled in at first. @default nothing */
+  /** Initial values. @default nothing */
   value?: JsonObject;
   onChange: (value: JsonObject) => void;
-  /** Called when Enter is pressed in a field of one line. */
+  /** Called when Enter is pressed in a single-line field. */
   onSubmit?: () => void;
 }
 
-/** The input of a task: a form, or its JSON; both show the same. */
+/** The input of a task as a form or as JSON; both show the same. */
 export class InputForm {
   readonly node = element('div', { class: 'input-form' });
   readonly #fields: readonly FormField[];
@@ -31,7 +31,7 @@ export class InputForm {
   #controls: Control[] = [];
   #value: JsonObject = {};
   #json: HTMLTextAreaElement | undefined;
-  /** Why what is typed is not JSON; by field, `` for the whole. */
+  /** Why the typed text is not JSON; by field, `` for the whole. */
   #unreadable = new Map<string, string>();
 
   constructor(fields: readonly FormField[], options: InputFormOptions) {
@@ -41,12 +41,12 @@ export class InputForm {
     this.#drawForm();
   }
 
-  /** The input as it is typed; what is left empty is absent. */
+  /** The typed input; empty fields are absent. */
   get value(): unknown {
     return this.#value;
   }
 
-  /** Shows what is wrong at the fields; untouched ones show nothing unless `all` is given. Returns whether anything is wrong. */
+  /** Shows problems at their fields; untouched fields show theirs only with `all`. Returns whether there are any. */
   showProblems(problems: readonly InputProblem[], all: boolean): boolean {
     const found = [...[...this.#unreadable].map(([field, message]) => ({ field, message })), ...problems];
     for (const control of this.#controls) {
@@ -110,7 +110,7 @@ export class InputForm {
     const toggle = button(
       text,
       () => {
-        // What cannot be read would be lost in the other view.
+        // Text that is not JSON would be lost in the other view.
         if (this.#unreadable.size > 0) {
           this.showProblems([], true);
           return;
@@ -192,7 +192,7 @@ export class InputForm {
   }
 }
 
-/** The fields that are rarely needed; open if one of them is filled in. */
+/** Rarely needed fields; open if one of them is filled in. */
 function moreFields(rows: readonly HTMLElement[], controls: readonly Control[]): HTMLElement {
   const node = details(`More fields (${rows.length})`, ...rows);
   if (controls.some(({ field, node: { value } }) => field.more === true && value !== '')) node.setAttribute('open', '');
@@ -244,7 +244,7 @@ function textOf({ control }: FormField, value: unknown): string {
       : JSON.stringify(value);
 }
 
-/** Text is taken as it stands: blanks at its ends may belong to an id. */
+/** Text is taken unchanged: spaces at its ends may belong to an ID. */
 function valueOf({ control }: FormField, text: string): { value?: unknown; problem?: string } {
   if (text === '') return {};
   switch (control) {
@@ -263,7 +263,7 @@ function valueOf({ control }: FormField, text: string): { value?: unknown; probl
   }
 }
 
-/** A number, or its digits as a text where JavaScript would change them. */
+/** Returns a number, or its digits as a text if JavaScript would change it. */
 function numberOf(text: string): { value?: unknown; problem?: string } {
   const number = Number(text);
   if (text === '' || !Number.isFinite(number)) return { problem: 'must be a number' };
@@ -291,6 +291,6 @@ function isAt({ field }: InputProblem, name: string): boolean {
 
 function sentence({ field, message }: InputProblem, own: string): string {
   const place = field === own ? '' : own !== '' && field.startsWith(`${own}.`) ? field.slice(own.length + 1) : field;
-  // The name of a field is written as it is.
+  // The name of a field keeps its case.
   return place === '' ? `${message.charAt(0).toUpperCase()}${message.slice(1)}.` : `${place}: ${message}.`;
 }

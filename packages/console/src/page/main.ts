@@ -10,12 +10,12 @@ import { TaskView } from './task-view.js';
 const main = document.querySelector('main') ?? document.body;
 const list = new TaskList();
 let about: AboutGateway | undefined;
-/** Ends what the view that is shown still does. */
+/** Ends the work of the current view. */
 let leaving = new AbortController();
 
 async function start(): Promise<void> {
   takeTokenFromAddress();
-  // The link can also be opened in a tab that has the page already.
+  // The link can also be opened in a tab that already has the page.
   window.addEventListener(
     'hashchange',
     () => void (takeTokenFromAddress() || about === undefined ? connect() : show()),
@@ -24,7 +24,7 @@ async function start(): Promise<void> {
   await connect();
 }
 
-/** `/` and Ctrl-K or Cmd-K move to the search field, unless a person is typing or a dialog is open. */
+/** `/` and Ctrl-K or Cmd-K move to the search field, unless an input has the focus or a dialog is open. */
 function onShortcut(event: KeyboardEvent): void {
   const isCommand = event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey;
   const isTyping = event.target instanceof Element && event.target.closest('input, select, textarea') !== null;
@@ -53,7 +53,7 @@ async function connect(): Promise<void> {
   await show();
 }
 
-/** Names the gateway in use where the page did not come from it: everything shown and sent depends on that. */
+/** Names the gateway in use if it is not the page's own: everything shown and sent depends on it. */
 function drawHeader(known: AboutGateway | undefined): void {
   const gateway = currentGateway();
   const where = known === undefined ? '' : known.temporal === undefined ? 'no Temporal server' : known.temporal.where;
@@ -84,7 +84,7 @@ function backButton(): HTMLElement {
   });
 }
 
-/** A token is sent to the gateway that it was typed for, and to no other. */
+/** A token is sent only to the gateway that it was typed for. */
 function askForToken(): void {
   const gateway = currentGateway();
   const own = isOwn(gateway);

@@ -27,7 +27,7 @@ export function inlineMarkdown(text: string): Node[] {
   return nodes;
 }
 
-/** Each alternative is bounded by its own closing sign, so that no text takes long to match. */
+/** Each alternative is bounded by its own closing character, so that no text takes long to match. */
 const INLINE =
   /`(?<code>[^`\n]+)`|\[(?<label>[^[\]\n]{1,400})\]\((?<url>[^\s()]{1,2000})\)|\*\*(?<bold>[^*\n]+)\*\*|(?<![\w*])[*_](?<italic>[^*_\s][^*_\n]{0,400})[*_](?![\w*])/g;
 
@@ -51,7 +51,7 @@ function blocksOf(text: string): HTMLElement[] {
     else if (NUMBER.test(line)) blocks.push(listOf('ol', own, NUMBER));
     else {
       const heading = /^#{1,6}\s+/.exec(line);
-      // A heading of the document has no place in the page's own outline.
+      // A heading of the document is not part of the page's own outline.
       const inner = inlineMarkdown(heading ? line.slice(heading[0].length) : own.map((part) => part.trim()).join(' '));
       blocks.push(element('p', {}, ...(heading ? [element('strong', {}, ...inner)] : inner)));
     }

@@ -13,7 +13,7 @@ const BEARER_TOKEN = 'plaidUserToken';
 const WAIT_MS = 120;
 const FOLLOW_MS = 700;
 
-/** Offboards one user: a dry run first, then, with the user's ID typed, the real one. */
+/** Offboards one user: first a dry run, then, with the user's ID typed, the real run. */
 export class OffboardView {
   readonly node: HTMLElement;
   readonly #signal: AbortSignal;
@@ -23,14 +23,14 @@ export class OffboardView {
   readonly #real = button('Offboard', () => void this.#start(false), { class: 'danger' });
   #form = new InputForm([], { onChange: () => undefined });
   #place: OffboardingForm = { form: [], rules: [] };
-  /** What was tried last, as JSON: only this may be done for real. */
+  /** The input of the last dry run, as JSON: only this input may be offboarded. */
   #tried: string | undefined;
-  /** What it would do, in words. */
+  /** What the real run would do, in words. */
   #found = '';
   #timer: number | undefined;
   #busy = false;
 
-  /** @param signal Aborts when the person has left this view. */
+  /** @param signal Aborts when this view is left. */
   constructor(signal: AbortSignal) {
     this.#signal = signal;
     const opened = element(
@@ -98,7 +98,7 @@ export class OffboardView {
     this.#real.disabled = this.#dry.disabled || this.#tried !== JSON.stringify(this.#input);
   }
 
-  /** Shows what is wrong; returns whether nothing is. */
+  /** Shows the problems; returns whether there are none. */
   async #check(all: boolean): Promise<boolean> {
     const { problems } = await ask<{ problems: InputProblem[] }>(
       'POST',
@@ -120,7 +120,7 @@ export class OffboardView {
       this.#draw();
       const run = await ask<StartedRun>('POST', '/api/offboardings', { input: { ...input, dryRun }, confirm });
       const page = await this.#follow(run);
-      // A real run counts for no other one: another dry run comes first.
+      // After a real run another dry run is required.
       this.#tried = dryRun && page.status === 'completed' ? JSON.stringify(input) : undefined;
       this.#found = dryRun ? foundBy(page) : '';
     } catch (error) {
@@ -135,11 +135,12 @@ export class OffboardView {
     if (!this.#signal.aborted) fill(this.#said, problem(error));
   }
 
-  /** What was typed; nothing when the person leaves it. */
+  /** Returns what was typed; nothing if the dialog is cancelled. */
   async #confirmed(input: Record<string, unknown>, dryRun: boolean): Promise<Confirmation | undefined> {
     const { production = false, environment } = this.#place;
     if (dryRun && !production) return {};
-    // Typed instead of a word that is always the same; a bearer token is not shown, so the name of the workflow is typed.
+    // The user's ID instead of a word that is always the same; a bearer token is not shown, so the workflow's name is
+    // typed instead.
     const { plaidUserId, batchUserId } = input['user'] as { plaidUserId?: string; batchUserId?: string };
     const user = plaidUserId ?? batchUserId;
     const question: Question = {
@@ -201,7 +202,7 @@ function isDryRun({ steps }: RunPage): boolean {
   return steps.some(({ message }) => message === DRY);
 }
 
-/** What a dry run would have done, in a sentence. */
+/** Returns what the real run would do, in a sentence. */
 function foundBy({ steps }: RunPage): string {
   const acts = steps
     .filter(({ message }) => message === DRY)

@@ -18,7 +18,7 @@ const WORDS: Readonly<Record<Action, string>> = {
   rate: 'Set the rate',
 };
 
-/** What the details of a run need to know. */
+/** Options of a run's details. */
 export interface DetailsOptions {
   /** Name of the environment, if it is production. */
   production: string | undefined;
@@ -26,7 +26,7 @@ export interface DetailsOptions {
   signal: AbortSignal;
 }
 
-/** One run: why it failed, what needs attention, its steps and receipts, downloads, and what can be done with it. */
+/** One run: why it failed, what needs attention, its steps and receipts, downloads, and actions. */
 export class RunDetails {
   readonly node: HTMLElement;
   readonly #options: DetailsOptions;
@@ -48,7 +48,7 @@ export class RunDetails {
     );
   }
 
-  /** Takes a newer line of the list, and reads the run again if it changed. */
+  /** Updates the run from the list, and reads its details again if it changed. */
   update(run: RunLine): void {
     const line = JSON.stringify(run);
     if (line === this.#drawn) return;
@@ -83,7 +83,7 @@ export class RunDetails {
         class: 'hint',
         text: `Started ${when(startedAt)}${closedAt === undefined ? '' : `, ended ${when(closedAt)}`}${sweep === undefined ? '' : ` · source: ${sweep.source}`}${sweep?.reason === undefined ? '' : ` · reason: ${sweep.reason}`}`,
       }),
-      // A worker that is busy may have reported to the list and not to this request.
+      // A busy worker may have reported to the list and not to this request.
       progressView({ ...this.#run, ...page }),
       failure && failureView(failure),
       failedView(page),
@@ -127,7 +127,7 @@ export class RunDetails {
       const confirm =
         action === 'pause' || action === 'rate' ? {} : await askFor(await this.#question(action, body), WORDS[action]);
       if (!confirm) return;
-      // The run that is shown, not another one that was started under the same ID meanwhile.
+      // The displayed run, not another one that was started under the same ID meanwhile.
       const { runId } = this.#run;
       const page = await ask<RunPage>('POST', `${this.#path()}/${action}`, { runId, ...body, confirm });
       const why = page.progress?.pausedBecause;
@@ -139,7 +139,7 @@ export class RunDetails {
     }
   }
 
-  /** What is asked before a sweep deletes users' data, or ends; with what the gateway reports about it at this moment. */
+  /** Returns the question before a sweep deletes users' data, or ends, with the gateway's current numbers. */
   async #question(action: Action, { by }: { by?: string }): Promise<Question> {
     const { workflowId, type, progress, sweep } = await this.#read();
     const { production, environment } = this.#options;

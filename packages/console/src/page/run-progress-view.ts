@@ -6,13 +6,13 @@ import { inWords } from './words.js';
 const WAITING = 'waiting for bulk calls';
 const GOOD = new Set(['removed', 'alreadyGone', 'accepted', 'skipped', 'held']);
 
-/** How far a run is, in a few words; empty if unknown. */
+/** Returns the progress of a run in a few words; empty if unknown. */
 export function progressText({ progress }: RunLine): string {
   if (progress?.total === undefined) return '';
   return `${doneOf(progress).toLocaleString('en')} of ${progress.total.toLocaleString('en')} users`;
 }
 
-/** How far a run is: a bar, the phase, the outcomes, and who approved it. */
+/** Shows the progress of a run: a bar, the phase, the outcomes, and who approved it. */
 export function progressView({ progress }: RunLine): Child {
   if (!progress) return undefined;
   const { total, counts, phase, pausedBecause, approvedBy, waitingForBulk = 0 } = progress;
@@ -38,7 +38,7 @@ export function progressView({ progress }: RunLine): Child {
         text: `${done.toLocaleString('en')} of ${total.toLocaleString('en')} users${phase === undefined ? '' : ` · ${inWords(phase).toLowerCase()}`}${pausedBecause === undefined ? '' : ` · paused: ${inWords(pausedBecause).toLowerCase()}`}`,
       }),
     element('ul', { class: 'counts' }, ...words),
-    // The person who approves can type any name.
+    // The approver's name can be any text.
     approvedBy !== undefined &&
       element('p', { class: 'hint' }, 'Approved by ', element('bdi', { text: approvedBy }), ' (not verified)'),
   );

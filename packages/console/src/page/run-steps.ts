@@ -2,7 +2,7 @@ import type { RunPage, WireFailure } from '../gateway/wire.js';
 import { element, table } from './dom.js';
 import { inWords } from './words.js';
 
-/** The steps of a run with their evidence, and its first receipts. */
+/** Shows the steps of a run with their evidence, and its latest receipts. */
 export function stepsView({ steps, note, receipts }: RunPage): HTMLElement {
   const code = (text: string): HTMLElement => element('code', { text });
   const rows = steps.map(({ step, outcome, requestId, token, message = '', items }) => [
@@ -39,7 +39,7 @@ function receiptsOf(receipts: RunPage['receipts']): HTMLElement {
   return table(`Receipts, the first ${receipts.length}`, ['At', 'Step', 'Outcome', 'Evidence', 'User'], rows);
 }
 
-/** The steps of a sweep that need attention, each with what to do. */
+/** Shows the steps of a sweep that need attention, each with its remedy. */
 export function failedView({ failed = [], moreFailed = false, workflowId }: RunPage): HTMLElement | undefined {
   if (failed.length === 0) return undefined;
   const code = (text: string): HTMLElement => element('code', { text });
@@ -70,7 +70,7 @@ export function failedView({ failed = [], moreFailed = false, workflowId }: RunP
   );
 }
 
-/** Why a run or call failed. */
+/** Shows why a run or call failed. */
 export function failureView({ type, message, code }: WireFailure): HTMLElement {
   return element(
     'p',
@@ -81,12 +81,12 @@ export function failureView({ type, message, code }: WireFailure): HTMLElement {
   );
 }
 
-/** A moment, as the person's own place writes it. */
+/** Returns a moment in the browser's locale. */
 export function when(iso: string): string {
   return new Date(iso).toLocaleString();
 }
 
-/** How long ago a moment was, in words. */
+/** Returns how long ago a moment was, in words. */
 export function ago(iso: string): string {
   const seconds = (Date.parse(iso) - Date.now()) / 1_000;
   const [unit, size] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? ['second', 1];

@@ -11,7 +11,7 @@ import { inWords } from './words.js';
 const AGAIN_MS = 3_000;
 const WAIT_MS = 250;
 
-/** Which runs are shown; an empty text filters nothing. */
+/** The filter of the list; an empty text does not filter. */
 interface Filter {
   type: string;
   state: string;
@@ -35,9 +35,9 @@ export class RunsView {
   readonly #signal: AbortSignal;
   readonly #production: string | undefined;
   readonly #environment: string | undefined;
-  /** The details that are open, by run; kept while the table is drawn again. */
+  /** Open details, by run; kept while the table is redrawn. */
   readonly #open = new Map<string, RunDetails>();
-  /** Runs whose details were opened without a click, once. */
+  /** Runs whose details were once opened without a click. */
   readonly #seen = new Set<string>();
   #filter: Filter = { type: '', state: '', search: '', offset: 0 };
   #drawn = '';
@@ -138,7 +138,7 @@ export class RunsView {
       const list = await ask<RunList>('GET', `/api/runs?${query.toString()}`, undefined, this.#signal);
       if (mine !== this.#asked) return;
       this.#said.textContent = '';
-      // A field that is being typed in must stay, and what a dialog is about.
+      // A field with the focus must stay, and so must the subject of a dialog.
       const isTyping = this.#rows.contains(document.activeElement) && document.activeElement?.matches('input') === true;
       if (!isTyping && !document.querySelector('dialog[open]')) this.#draw(list);
     } catch (error) {
@@ -181,7 +181,7 @@ export class RunsView {
 
   #lines(run: RunLine): HTMLElement[] {
     const { workflowId, runId, type, url, status, startedAt } = run;
-    // A person has to act, so what is asked is shown without a click; once, so that it can be closed.
+    // An approval is needed, so the details are open without a click; only once, so that they can be closed.
     if (status === 'waitingForApproval' && !this.#seen.has(runId)) {
       this.#seen.add(runId);
       if (!this.#open.has(runId)) this.#openDetails(run);

@@ -28,7 +28,7 @@ export class SnippetsView {
     );
   }
 
-  /** Shows the call as it is typed now. */
+  /** Shows the call with the current input. */
   show({ snippets, placeholders, tokens }: PreparedCall): void {
     this.#snippets = snippets;
     this.#draw();
@@ -53,7 +53,7 @@ export class SnippetsView {
         },
       });
     });
-    // Drawing them again at every key would take the focus away.
+    // Redrawing them at every key would lose the focus.
     if (
       this.#tabs.childElementCount !== tabs.length ||
       this.#tabs.querySelector('[aria-selected=true]')?.getAttribute('data-language') !== chosen?.language

@@ -4,19 +4,19 @@ import { element, fill } from './dom.js';
 import { effectMarks } from './effect-marks.js';
 
 const WAIT_MS = 80;
-/** Maximum number of search results shown; a further word narrows them down. */
+/** Maximum number of search results shown; another word narrows them down. */
 const MOST_FOUND = 200;
-/** Up to this number of tasks, every group is open at first. */
+/** Up to this number of tasks, all groups are initially open. */
 const FEW_TASKS = 60;
-/** A group with more tasks is divided by tag. */
+/** Number of tasks above which a group is divided by tag. */
 const LARGE_GROUP = 30;
 
-/** The tasks with a search field over them; the field and the list are kept while tasks are looked at. */
+/** The tasks with a search field above them; both are kept while tasks are shown. */
 export class TaskList {
   readonly node: HTMLElement;
   readonly #search: HTMLInputElement;
   readonly #list = element('div', { class: 'tasks', attributes: { role: 'group', 'aria-label': 'Tasks' } });
-  /** The groups that a person opened or closed. */
+  /** The groups that were opened or closed by a click. */
   readonly #opened = new Map<string, boolean>();
   #found: readonly TaskLine[] = [];
   readonly #said = element('p', { class: 'hint', attributes: { role: 'status' } });
@@ -44,26 +44,26 @@ export class TaskList {
     this.node = element('aside', { class: 'side' }, this.#search, this.#said, this.#list);
   }
 
-  /** Looks again for what is typed. */
+  /** Searches for the typed text. */
   async load(): Promise<void> {
     this.#asked += 1;
     const mine = this.#asked;
     try {
       const found = await ask<TaskLine[]>('GET', `/api/tasks?query=${encodeURIComponent(this.#search.value)}`);
-      // The response to an earlier question may arrive later.
+      // The response to an earlier search may arrive later.
       if (mine === this.#asked) this.#draw(found);
     } catch (error) {
       if (mine === this.#asked) this.#said.textContent = messageOf(error);
     }
   }
 
-  /** Moves the focus into the search field. */
+  /** Moves the focus to the search field. */
   focusSearch(): void {
     this.#search.focus();
     this.#search.select();
   }
 
-  /** Marks the task that is shown, and shows its line. */
+  /** Marks the current task and scrolls to it. */
   mark(name: string | undefined): void {
     this.#current = name;
     const group = name === undefined ? undefined : this.#groupOf(name);
@@ -141,14 +141,14 @@ export class TaskList {
       link.setAttribute('aria-current', 'page');
   }
 
-  /** What is shown may still belong to what was typed before. */
+  /** The displayed results may still belong to the text typed before. */
   async #openFirst(): Promise<void> {
     window.clearTimeout(this.#timer);
     await this.load();
     this.#list.querySelector('a')?.click();
   }
 
-  /** The arrow keys go through the list; Enter in the field opens what was found first. */
+  /** The arrow keys move through the list; Enter in the field opens the first result. */
   #onKey(event: KeyboardEvent): void {
     const links = [...this.#list.querySelectorAll<HTMLElement>('a, summary')].filter((one) => one.checkVisibility());
     const at = links.findIndex((link) => link === document.activeElement);
@@ -160,7 +160,7 @@ export class TaskList {
   }
 }
 
-/** The tasks of each group that lists tasks itself; they are drawn when it is opened. */
+/** The tasks of each group that lists tasks itself; drawn when it is opened. */
 const tasksOf = new WeakMap<HTMLDetailsElement, readonly TaskLine[]>();
 
 function fillGroup(group: HTMLDetailsElement): void {

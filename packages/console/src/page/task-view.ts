@@ -14,7 +14,7 @@ import { inlineMarkdown, markdown } from './markdown.js';
 const WAIT_MS = 120;
 const FOLLOW_MS = 600;
 
-/** One task: its reference, the request that is being prepared, what came of it, and the same as code. */
+/** One task: its reference, the prepared request, its response, and the call as code. */
 export class TaskView {
   readonly node: HTMLElement;
   readonly #task: TaskPage;
@@ -26,7 +26,7 @@ export class TaskView {
     attributes: { tabindex: '0', role: 'group', 'aria-label': 'Prepared request' },
   });
   readonly #answer = element('section', {
-    class: 'panel answer-panel',
+    class: 'panel response-panel',
     attributes: { 'aria-label': 'Response' },
   });
   readonly #buttons: HTMLButtonElement[];
@@ -34,7 +34,7 @@ export class TaskView {
   #timer: number | undefined;
   #prepared = 0;
 
-  /** @param signal Aborts when the person has left this view. */
+  /** @param signal Aborts when this view is left. */
   constructor(task: TaskPage, canRun: boolean, signal: AbortSignal) {
     this.#task = task;
     this.#signal = signal;
@@ -75,7 +75,7 @@ export class TaskView {
     this.#timer = window.setTimeout(() => void this.#prepare(false), WAIT_MS);
   }
 
-  /** Returns nothing if the input is wrong, which is then shown, or was changed meanwhile. */
+  /** Returns nothing if the input is invalid, which is then shown, or was changed meanwhile. */
   async #prepare(all: boolean): Promise<PreparedCall | undefined> {
     this.#prepared += 1;
     const mine = this.#prepared;
@@ -106,7 +106,7 @@ export class TaskView {
     const call = await this.#prepare(true);
     if (!call) return;
     const input = this.#form.value;
-    // A durable run goes where the workers are, whatever the gateway's own keys are for.
+    // A durable run uses the workers' environment, whatever the gateway's own keys are for.
     const environment = how === 'run' ? this.#task.workersProduction : undefined;
     const real =
       environment === undefined ? call : { ...call, guard: { ...call.guard, production: true, environment } };
@@ -114,7 +114,7 @@ export class TaskView {
       ? await askFor(questionOf(this.#task, real), how === 'test' ? 'Send it' : 'Run it')
       : {};
     if (!confirm) return;
-    // Not disabled: a button that is disabled loses the focus.
+    // Not disabled: a disabled button loses the focus.
     this.#setBusy(true);
     try {
       if (how === 'test') await this.#test(input, confirm);

@@ -1,9 +1,9 @@
-/** Text that is HTML already. Everything else is escaped on its way into a page. */
+/** Text that is already HTML. Everything else is escaped when it is inserted into a page. */
 export class Markup {
   constructor(readonly text: string) {}
 }
 
-/** What may stand in a template: text is escaped, lists are joined, `undefined` and `false` leave nothing. */
+/** A value that a template can contain: text is escaped, lists are joined, `undefined` and `false` are left out. */
 export type Insertable = string | number | Markup | undefined | false | readonly Insertable[];
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -14,20 +14,23 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Characters without a look of their own, which steer the text around them, and those that HTML does not allow. */
+/** Invisible characters that control the text around them, and characters that HTML does not allow. */
 const UNSEEN = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\ufdd0-\ufdef\ufffe\uffff]/gu;
 
-/** Text of providers or users as it may be shown: what would steer the page instead is made visible. */
+/**
+ * Returns text of providers or users in a form that is safe to show: characters that would control the page become
+ * visible.
+ */
 export function visible(text: string): string {
   return text.replace(UNSEEN, '\ufffd');
 }
 
-/** Text as it stands between tags and in quoted attributes. */
+/** Returns text in the form for use between tags and in quoted attributes. */
 export function escapeHtml(text: string): string {
   return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
 
-/** A piece of a page; whatever is inserted is escaped unless it is a {@link Markup} itself. */
+/** Returns a piece of a page; inserted values are escaped unless they are {@link Markup}. */
 export function html(strings: TemplateStringsArray, ...values: readonly Insertable[]): Markup {
   return new Markup(strings.map((text, index) => text + rendered(values[index])).join(''));
 }

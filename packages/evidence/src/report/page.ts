@@ -3,10 +3,10 @@ import { Markup, html } from './markup';
 import { STYLE } from './style';
 
 /**
- * A whole page that needs nothing but itself. Its policy forbids every script and every request, so that not even a
- * text that got past the escaping could do anything.
+ * Returns a whole, self-contained page. Its policy forbids every script and every request, so that even text that was
+ * not escaped could not do anything.
  *
- * @param moreStyle What only this page has beside the common style.
+ * @param moreStyle The style that only this page has, in addition to the common one.
  */
 export function page(title: string, body: readonly Markup[], moreStyle = ''): string {
   const style = `${STYLE}${moreStyle}`;

@@ -1,19 +1,19 @@
 import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 
-/** How a user or a step stands: its outcome, or that it has none yet. */
+/** The state of a user or a step: its outcome, or that it has none yet. */
 export type Standing = Outcome | 'unfinished';
 
-/** How a standing is shown, and what it means for the reader. */
+/** The look of a standing, and its meaning for the reader. */
 export interface StandingLook {
   name: string;
   meaning: string;
-  /** Colours by the look of the page; chosen so that readers who see fewer colours can tell them apart. */
+  /** Colours for light and dark pages, chosen so that readers with colour blindness can distinguish them. */
   light: string;
   dark: string;
 }
 
-/** In the order of the bars: what is gone, what was left alone, what is open, and what needs a person last. */
+/** In the order of the bars: deleted, left out on purpose, unfinished, and last what needs attention. */
 export const STANDINGS: readonly Standing[] = [
   'removed',
   'alreadyGone',
@@ -26,23 +26,23 @@ export const STANDINGS: readonly Standing[] = [
   'failed',
 ];
 
-/** How each is shown, everywhere in the report. */
+/** The look of each standing everywhere in the report. */
 export const LOOKS: Readonly<Record<Standing, StandingLook>> = {
   removed: {
     name: 'removed',
-    meaning: 'The provider confirmed it, or looking afterwards showed it.',
+    meaning: 'The provider confirmed it, or a follow-up read did.',
     light: '#28467d',
     dark: '#486fba',
   },
   alreadyGone: {
-    name: 'already gone',
-    meaning: 'Gone before this sweep; this ledger once saw or removed it.',
+    name: 'already deleted',
+    meaning: 'Deleted before this sweep; this ledger saw or removed it earlier.',
     light: '#89c3ff',
     dark: '#b9dcfe',
   },
   accepted: {
     name: 'accepted',
-    meaning: 'The provider took the request and carries it out later.',
+    meaning: 'The provider accepted the request and processes it later.',
     light: '#287e65',
     dark: '#50cea1',
   },
@@ -55,7 +55,7 @@ export const LOOKS: Readonly<Record<Standing, StandingLook>> = {
   held: { name: 'on hold', meaning: 'A legal hold forbids it.', light: '#b445d0', dark: '#dd89f6' },
   unfinished: {
     name: 'not finished',
-    meaning: 'Not begun, under way, or to be tried again.',
+    meaning: 'Not started, in progress, or to be tried again.',
     light: '#e7eaed',
     dark: '#333639',
   },
@@ -67,22 +67,22 @@ export const LOOKS: Readonly<Record<Standing, StandingLook>> = {
   },
   unknown: {
     name: 'unknown',
-    meaning: 'It was sent, the answer was lost, and looking could not settle it.',
+    meaning: 'It was sent, the response was lost, and a follow-up read was inconclusive.',
     light: '#e58618',
     dark: '#ed7b19',
   },
   failed: {
     name: 'failed',
-    meaning: 'The provider refused it for good; nothing was changed.',
+    meaning: 'The provider rejected it permanently; nothing was changed.',
     light: '#861403',
     dark: '#c82b24',
   },
 };
 
-/** Numbers by standing; what does not occur is absent. */
+/** Numbers by standing; a standing that does not occur is absent. */
 export type Tally = Partial<Record<Standing, number>>;
 
-/** The standings that occur, in the order of the bars. */
+/** Returns the standings that occur, in the order of the bars. */
 export function present(tally: Tally): [Standing, number][] {
   return STANDINGS.flatMap((standing): [Standing, number][] => {
     const number = tally[standing] ?? 0;
@@ -90,12 +90,12 @@ export function present(tally: Tally): [Standing, number][] {
   });
 }
 
-/** All of a tally together. */
+/** Returns the total of a tally. */
 export function sumOf(tally: Tally): number {
   return present(tally).reduce((sum, [, number]) => sum + number, 0);
 }
 
-/** Whether a text of the ledger is an outcome, and not `read`. */
+/** Returns whether a text of the ledger is an outcome, and not `read`. */
 export function isOutcome(text: string): text is Outcome {
   return OUTCOMES.some((outcome) => outcome === text);
 }

@@ -27,7 +27,7 @@ const THEMES: Readonly<Record<Theme, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** The colours of the page by name; those of outcomes by their names, each with one that can be read on it. */
+/** Returns the page's colours by name; those of outcomes by their names, each with a readable text colour. */
 function colours(theme: Theme): string {
   const own = Object.entries(THEMES[theme]).map(([name, colour]) => `--${name}:${colour}`);
   const outcomes = STANDINGS.flatMap((standing) => {
@@ -37,13 +37,13 @@ function colours(theme: Theme): string {
   return [...own, ...outcomes].join(';');
 }
 
-/** Black or white, whichever stands out more. */
+/** Returns black or white, whichever has more contrast. */
 export function inkOn(colour: string): string {
   const luminance = luminanceOf(colour);
   return 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 ? '#ffffff' : '#000000';
 }
 
-/** The relative luminance of WCAG 2. */
+/** Returns the relative luminance of WCAG 2. */
 export function luminanceOf(colour: string): number {
   const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
     const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
@@ -56,7 +56,7 @@ const MARKS = STANDINGS.map(
   (standing) => `.mark.${standing},.swatch.${standing}{background:var(--${standing});color:var(--on-${standing})}`,
 ).join('\n');
 
-/** The one style of the page. */
+/** The style of the page. */
 export const STYLE = `
 :root{color-scheme:light dark;${colours('light')}}
 @media (prefers-color-scheme:dark){:root{${colours('dark')}}}

@@ -10,8 +10,8 @@ import { sealSection } from './seal-section';
 import { timePlots } from './time-section';
 
 /**
- * A report on a sweep as one HTML page: for a person to look at, and for an auditor to file. It holds numbers and keyed
- * hashes, and never an id of a user.
+ * Returns a report on a sweep as one HTML page, for readers and for an auditor's files. It contains numbers and keyed
+ * hashes, and never a user's ID.
  *
  * @param onProgress Called with the number of users that were read so far.
  */

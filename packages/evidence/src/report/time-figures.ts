@@ -1,20 +1,20 @@
 import type { SettledOverTime } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 
-/** How many users came to their end in a stretch of time, and by its end. */
+/** Number of users who finished in an interval, and until its end. */
 export interface TimeFigures {
   from: number;
   to: number;
   users: number;
-  /** All so far, those before the first stretch included. */
+  /** Total until the interval's end, including users before the first interval. */
   sofar: number;
 }
 
-/** When users came to their end, in few enough stretches for a plot. */
+/** When users finished, in few enough intervals for a plot. */
 export interface OverTime {
   stretchMs: number;
   stretches: TimeFigures[];
   total: number;
-  /** Users who came later than the last stretch: few, and long after the others. */
+  /** Number of users who finished after the last interval: few, and long after the others. */
   later: number;
   last: string;
 }
@@ -29,7 +29,7 @@ const STRETCHES_MS = [
 /** When the last per cent takes longer than this share of the whole time, the plot ends before it. */
 const LONG_TAIL = 0.25;
 
-/** Puts the ledger's stretches together, the empty ones between them included. */
+/** Combines the ledger's intervals, including the empty ones between them. */
 export function overTime({ bucketMs, buckets, last }: SettledOverTime): OverTime {
   const points = buckets.map(({ at, users }) => ({ from: Date.parse(at), users }));
   const total = points.reduce((sum, { users }) => sum + users, 0);
@@ -52,7 +52,7 @@ export function overTime({ bucketMs, buckets, last }: SettledOverTime): OverTime
   return { stretchMs, stretches, total, later: total - sofar, last };
 }
 
-/** When so many users had come to their end; a stretch too early at most. */
+/** Returns when this number of users had finished; at most one interval too early. */
 export function timeOfShare(points: readonly { from: number; users: number }[], users: number): number {
   let sofar = 0;
   for (const point of points) {

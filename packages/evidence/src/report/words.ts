@@ -10,7 +10,7 @@ export function counted(number: number, one: string, many = `${one}s`): string {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** `12.3%`; what is there is never told as nothing, and what is not all never as all. */
+/** `12.3%`; a part that exists is never shown as 0%, and an incomplete one never as 100%. */
 export function percent(part: number, whole: number): string {
   if (part === 0 || whole === 0) return '0%';
   if (part === whole) return '100%';

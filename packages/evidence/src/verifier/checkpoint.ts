@@ -13,7 +13,7 @@ export interface ParsedCheckpoint {
   signatures: readonly { name: string; id: string; bytes: Uint8Array }[];
 }
 
-/** Parses a checkpoint, which must be spelled in the only way. Returns undefined for anything else. */
+/** Parses a checkpoint, which must have its only valid spelling. Returns undefined for anything else. */
 export function parseCheckpoint(note: string): ParsedCheckpoint | undefined {
   const end = note.indexOf('\n\n');
   if (end < 0) return undefined;

@@ -1,4 +1,4 @@
-/** What the platform provides. */
+/** Hashes and signatures of the platform. */
 export interface EvidenceCrypto {
   sha256(bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
   /** Whether an Ed25519 signature (64 bytes) of this public key (32 bytes) is valid. */

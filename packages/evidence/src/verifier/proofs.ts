@@ -11,7 +11,8 @@ async function nodeHash(crypto: EvidenceCrypto, left: string, right: string): Pr
 }
 
 /**
- * Checks inclusion proofs of one tree in ascending order. What two neighbours share of their paths is hashed once.
+ * Checks inclusion proofs of one tree in ascending order. Nodes that two neighbours' paths have in common are hashed
+ * once.
  */
 export class TreeCheck {
   #last: { index: number; node: string; sibling: string | undefined }[] = [];
@@ -28,7 +29,7 @@ export class TreeCheck {
     let [node, at, width, used, isKnown] = [leaf, index, this.size, 0, false];
     for (let level = 0; ; level++) {
       const known = this.#last[level];
-      // A node that was proven before: what is above it was too, if the path says the same.
+      // A node that was proven before: the nodes above it were too, if the path has the same ones.
       if (!isKnown && known?.index === at && known.node === node) isKnown = true;
       if (width <= 1) {
         steps.push({ index: at, node, sibling: undefined });
@@ -52,7 +53,9 @@ export class TreeCheck {
   }
 }
 
-/** Whether a proof of RFC 6962 (2.1.2) shows that one tree is the beginning of another. Roots and hashes in hex. */
+/**
+ * Returns whether a proof of RFC 6962 (2.1.2) shows that one tree is the beginning of another. Roots and hashes in hex.
+ */
 export async function isConsistent(
   crypto: EvidenceCrypto,
   {

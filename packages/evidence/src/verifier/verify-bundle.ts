@@ -7,7 +7,7 @@ import { canonical, isObject, isWhole, toHex, utf8 } from './encoding';
 import type { EvidenceCrypto } from './encoding';
 import { TreeCheck, leafHash } from './proofs';
 
-/** What is known from outside the bundle. A bundle is anchored by any of them, and must agree with all. */
+/** What is known from outside the bundle. Any of them anchors a bundle, which must agree with all of them. */
 export interface Anchors {
   /** Roots that sweeps returned, in hex. */
   roots?: readonly string[];
@@ -17,7 +17,7 @@ export interface Anchors {
   keys?: readonly string[];
 }
 
-/** Something in a bundle that is not what was sealed. */
+/** A difference between a bundle and what was sealed. */
 export interface EvidenceDifference {
   /** From 1; 0 for the file as a whole. */
   line: number;
@@ -28,16 +28,16 @@ export interface EvidenceDifference {
 
 /** One section of a bundle: a head with receipts. */
 export interface VerifiedSection {
-  /** Everything that the head says. Proven together with the root. */
+  /** All members of the head. Proven together with the root. */
   head: Readonly<Record<string, unknown>>;
   /** The leaf hash of the head, in hex. */
   merkleRoot: string;
   /** Receipts in the file that are under the root. */
   receipts: number;
-  /** Receipts that were sealed, as the head says. */
+  /** Number of sealed receipts, according to the head. */
   sealed: number;
   complete: boolean;
-  /** From outside the bundle: what confirms the root. Empty when nothing does. */
+  /** What confirms the root from outside the bundle. Empty when nothing does. */
   anchoredBy: readonly ('root' | 'checkpoint' | 'key')[];
   /** The checkpoint, if there is one. */
   checkpoint?: { origin: string; size: number; root: string; time?: string; index: number; signedBy: string[] };
@@ -48,7 +48,7 @@ export interface EvidenceVerification {
   /** Nothing differs and every section is anchored. */
   ok: boolean;
   anchored: boolean;
-  /** Every receipt that was sealed is in the file. */
+  /** Every sealed receipt is in the file. */
   complete: boolean;
   sections: readonly VerifiedSection[];
   differences: readonly EvidenceDifference[];
@@ -114,7 +114,7 @@ class BundleCheck {
   async end(rest: string): Promise<EvidenceVerification> {
     const { roots = [] } = this.anchors;
     this.#line = 0;
-    if (rest !== '') this.#differs('file', 'does not end with a line break; it was cut off');
+    if (rest !== '') this.#differs('file', 'does not end with a line break; it was truncated');
     if (this.#sections.length === 0) this.#differs('file', 'has no header line');
     if (this.#said > this.#sections.length) this.#differs('sections', `are ${this.#sections.length} of ${this.#said}`);
     for (const root of roots.filter((one) => !this.#roots.has(one)))
@@ -205,10 +205,10 @@ class BundleCheck {
 
   async #receipt({ index, fields, path, ...more }: Json): Promise<void> {
     const section = this.#sections.at(-1);
-    if (this.#tree === undefined || section === undefined) return this.#differs('receipt', 'has no header that holds');
+    if (this.#tree === undefined || section === undefined) return this.#differs('receipt', 'has no valid header');
     const isReceipt = isWhole(index) && isPath(path) && isFields(fields) && Object.keys(more).length === 0;
     if (!isReceipt) return this.#differs('receipt', 'is not a receipt with a proof');
-    if (index <= this.#lastIndex) return this.#differs('index', 'is out of order, or is there twice');
+    if (index <= this.#lastIndex) return this.#differs('index', 'is out of order or repeated');
     this.#lastIndex = index;
     const { kind, sweepId, workflowId, runId } = section.head;
     const isOfHead =
@@ -217,7 +217,7 @@ class BundleCheck {
         : fields[WORKFLOW_ID] === workflowId && fields[RUN_ID] === runId;
     if (!isOfHead) return this.#differs('fields', 'are of another sweep or run than the head');
     if (!(await this.#tree.includes(await leafHash(this.crypto, JSON.stringify(fields)), index, path)))
-      return this.#differs('receipt', 'is not one that was sealed at this place');
+      return this.#differs('receipt', 'was not sealed at this index');
     section.receipts += 1;
     section.complete = section.receipts === section.sealed;
   }
@@ -228,7 +228,7 @@ class BundleCheck {
   }
 }
 
-/** Returns the object that a line holds, if it is written in the only way and has the members in their order. */
+/** Returns the object in a line, if it has its only valid spelling and the members in their order. */
 function parse(text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text);

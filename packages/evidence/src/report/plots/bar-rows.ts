@@ -6,12 +6,12 @@ import { count } from '../words';
 
 /** A bar with a line of text above it. */
 export interface BarRow {
-  /** What the bar is about; cut when it is too long for the plot, and whole in the table beside it. */
+  /** What the bar shows; truncated when it is too long for the plot, and complete in the table below it. */
   title: string;
   /** At the other end of the line. */
   note: string;
   /**
-   * The same where there is little room.
+   * The same for narrow plots.
    * @default note
    */
   shortNote?: string;
@@ -29,10 +29,10 @@ const LINE = 14;
 const FONT = 13;
 const GAP = 12;
 
-/** Below this width notes are short. */
+/** Below this width notes are short, in pixels. */
 const LITTLE_ROOM = 600;
 
-/** What exists is drawn at least so wide, in pixels: two of a million have to be seen. */
+/** Minimum width of a part that exists, in pixels: two of a million must be visible. */
 const SLIVER = 3;
 
 interface Segment {
@@ -40,11 +40,11 @@ interface Segment {
   left: number;
   right: number;
   row: number;
-  /** Empty where there is no room for it. */
+  /** Empty if there is no room for it. */
   label: string;
 }
 
-/** Bars that show parts of a whole, one below the other, in pixels of the page's layout. */
+/** Returns bars that show parts of a whole, one below the other, in pixels of the page's layout. */
 export function barRows(rows: readonly BarRow[], width: number): Spec {
   const segments = rows.flatMap((row, index) => segmentsOf(row, index, width));
   const lines = rows.map((row, index) => {
@@ -71,7 +71,7 @@ export function barRows(rows: readonly BarRow[], width: number): Spec {
             y: { signal: `datum.row * ${ROW_HEIGHT} + ${BAR.top}` },
             height: { value: BAR.height },
             fill: { signal: '"var(--" + datum.standing + ")"' },
-            // What is not finished is as pale as the page.
+            // Unfinished users are as pale as the page.
             stroke: { signal: 'datum.standing === "unfinished" ? "var(--soft)" : "var(--edge)"' },
             strokeWidth: { value: 1 },
           },
@@ -104,7 +104,7 @@ function segmentsOf({ tally, outOf }: BarRow, row: number, width: number): Segme
   const parts = present(tally);
   const scale = width / Math.max(1, outOf ?? sumOf(tally));
   const raised = parts.map(([, number]) => Math.max(SLIVER, number * scale));
-  // What the slivers take is given back by the wide ones, so that the bar keeps its length.
+  // The wide parts give up what the minimum widths take, so that the bar keeps its length.
   const tooMuch = Math.max(0, raised.reduce((sum, part) => sum + part, 0) - width);
   const wide = raised.filter((part) => part > SLIVER).reduce((sum, part) => sum + part, 0);
   let left = 0;
@@ -133,7 +133,7 @@ function fitted(title: string, room: number): string {
   return `${cut}…`;
 }
 
-/** In pixels, roughly and rather too much: no font is at hand to measure with. */
+/** Returns an upper estimate of the width of a text, in pixels: no font is available to measure it. */
 function widthOf(text: string): number {
   let width = 0;
   for (const character of text) {

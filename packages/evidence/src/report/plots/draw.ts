@@ -15,15 +15,15 @@ const STYLE: Config = {
   },
 };
 
-/** A drawing before it is drawn: data for the plotting library, and its words for those who do not see it. */
+/** A drawing before it is rendered: data for the plotting library, and a description for screen readers. */
 export interface Drawing {
   spec: Spec;
   description: string;
 }
 
-/** Draws without a browser; what comes out is inline SVG without scripts, styles or addresses. */
+/** Renders a drawing without a browser, as inline SVG without scripts, styles or addresses. */
 export async function draw({ spec, description }: Drawing, className: string): Promise<Markup> {
-  // Only reports pay for loading it.
+  // Only reports load it.
   const { Error: onlyErrors, View, parse } = await import('vega');
   const view = new View(parse(spec, STYLE), { renderer: 'none', logLevel: onlyErrors });
   try {
@@ -33,10 +33,10 @@ export async function draw({ spec, description }: Drawing, className: string): P
   }
 }
 
-/** Within HTML the name spaces of a file of its own are not needed. */
+/** Inline SVG within HTML needs no namespaces. */
 function inline(svg: string, description: string, className: string): string {
   const [root = '', width = '0', height = '0'] = /^<svg [^>]*width="([\d.]+)" height="([\d.]+)"[^>]*>/.exec(svg) ?? [];
-  if (root === '') throw new Error('The plotting library has drawn something else than SVG.');
+  if (root === '') throw new Error('The plotting library did not return SVG.');
   const attributes = `class="plot ${className}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
   return `<svg ${attributes} role="img" aria-label="${escapeHtml(description)}">${svg.slice(root.length)}`;
 }

@@ -3,15 +3,15 @@ import type { Insertable, Markup } from '../markup';
 import { draw } from './draw';
 import type { Drawing } from './draw';
 
-/** Widths in which each plot is drawn: for a desk or paper, and for a hand. The page shows the one that fits. */
+/** Widths of each plot, in pixels: for screens and paper, and for phones. The page shows the one that fits. */
 export const WIDTHS = { wide: 960, narrow: 340 } as const;
 
-/** A longer table stays away from paper: it would fill pages with what the plot shows at once. */
+/** Maximum number of rows of a table on paper; a longer table would fill pages with what the plot shows. */
 const MOST_ROWS_ON_PAPER = 20;
 
-/** A plot, and the same numbers in words. */
+/** A plot, and the same numbers as a table. */
 export interface PlotFigure {
-  /** Names the figure within the page. */
+  /** The figure's ID within the page. */
   id: string;
   title: string;
   /** A line or two below the title. */
@@ -19,7 +19,7 @@ export interface PlotFigure {
   description: string;
   draw: (width: number) => Drawing['spec'];
   table: NumbersTable;
-  /** Stands below the plot. */
+  /** Shown below the plot. */
   legend?: Markup;
 }
 
@@ -30,7 +30,7 @@ export interface NumbersTable {
   rows: readonly (readonly (string | number)[])[];
 }
 
-/** Draws a figure in both widths, with its numbers in a table that opens below. */
+/** Draws a figure in both widths, with its numbers in a table that can be opened. */
 export async function plotFigure({
   id,
   title,
@@ -52,7 +52,7 @@ ${legend}<details class="${table.rows.length > MOST_ROWS_ON_PAPER && 'long-table
 `;
 }
 
-/** A figure for which there is nothing to draw. */
+/** Returns a figure for which there is nothing to draw. */
 export function emptyFigure({ id, title }: Pick<PlotFigure, 'id' | 'title'>, why: string): Markup {
   return html`<section id="${id}" class="card"><h2>${title}</h2><p class="note">${why}</p></section>
 `;

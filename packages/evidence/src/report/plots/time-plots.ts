@@ -1,7 +1,7 @@
 import type { Axis, Spec } from 'vega';
 import type { OverTime } from '../time-figures';
 
-/** The clock of a reader in any country; the page says that times are in UTC. */
+/** Formats of times, in 24-hour notation; the page says that times are in UTC. */
 const CLOCK = {
   milliseconds: '%H:%M:%S.%L',
   seconds: '%H:%M:%S',
@@ -14,7 +14,7 @@ const CLOCK = {
   year: '%Y',
 };
 
-/** One label for about so many pixels. */
+/** Approximate width of a label, in pixels. */
 const LABEL_ROOM = 90;
 
 interface Point {
@@ -23,7 +23,7 @@ interface Point {
   value: number;
 }
 
-/** How many users came to their end in each stretch of time. */
+/** Plots how many users finished in each interval. */
 export function throughputPlot({ stretches }: OverTime, size: { width: number; height: number }): Spec {
   const points = stretches.map(({ from, to, users }) => ({ from, to, value: users }));
   return timePlot(points, size, {
@@ -47,7 +47,7 @@ export function throughputPlot({ stretches }: OverTime, size: { width: number; h
   });
 }
 
-/** Which share of the users had come to their end by when. */
+/** Plots the share of users who had finished at each time. */
 export function shareDonePlot({ stretches, total }: OverTime, size: { width: number; height: number }): Spec {
   const points = stretches.map(({ from, to, sofar }) => ({ from, to, value: sofar / total }));
   const place = { x: { scale: 'x', field: 'to' }, y: { scale: 'y', field: 'value' } };
@@ -97,7 +97,7 @@ function timePlot(
     labelOverlap: true,
     labelFlush: true,
   };
-  // There is no half user.
+  // Users are whole numbers.
   const tickCount = top === 1 ? 4 : Math.min(4, top);
   const left: Axis = {
     orient: 'left',
