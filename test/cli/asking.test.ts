@@ -133,7 +133,7 @@ describe('in a terminal, with workers in the sandbox', () => {
       expect(screen).toContain('1 duplicate');
       expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({
         code: 1,
-        message: 'Not confirmed. Nothing was started, and what was read is destroyed.',
+        message: 'Not confirmed. Nothing was started, and the rows read so far are destroyed.',
       });
       expect(await startedOn(stage)).not.toContain(id);
       expect(await inLedger(stage, id)).toEqual({ status: 'cancelled', readable: false });

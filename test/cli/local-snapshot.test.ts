@@ -119,7 +119,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     });
     await expect(read(ledger, { file: fileWith(`${HEAD}usr_1,\nusr_2,\n`), sweepId })).rejects.toMatchObject({
       type: 'Conflict',
-      message: expect.stringContaining("was begun for Plaid's production and not its sandbox") as string,
+      message: expect.stringContaining("was started for Plaid's production and not its sandbox") as string,
     });
     expect(await ledger.sweeps.read(sweepId)).toMatchObject({ readable: true, total: 1 });
   });

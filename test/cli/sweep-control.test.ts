@@ -132,7 +132,7 @@ describe('a sweep under way', () => {
     const watching = stage.begin('sweep', 'watch', 'survivor', '--json');
     await watching.printed('users');
     await worker.stop('SIGKILL');
-    await watching.printed('no worker answers');
+    await watching.printed('no worker responds');
     stage.simulators.plaid.configure({ latencyMs: 0 });
     worker = await stage.startWorker();
     const { code, document } = endOf(await watching.ended);

@@ -8,7 +8,7 @@ import type { SweepProgress, SweepStatus } from '../../policy/sweep-result';
 const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   removed: 'removed',
   accepted: 'removed, with deletions that a provider accepted but has not confirmed',
-  alreadyGone: 'already deleted',
+  alreadyGone: 'already gone',
   skipped: 'skipped',
   held: 'on hold',
   notFound: 'not found',

@@ -23,7 +23,7 @@ describe('a text that comes in pieces', () => {
   it('stays unfinished when the ledger goes away in the middle, and the error is no second document', async () => {
     const { io, read } = streams();
     expect(await writeChunksToStdout(io, thenFails('[', '{}'))).toBe(1);
-    expect(read()).toEqual({ stdout: '[{}', stderr: 'The ledger did not answer. What stands above is not all.\n' });
+    expect(read()).toEqual({ stdout: '[{}', stderr: 'The ledger did not answer. The output above is incomplete.\n' });
   });
 
   it('leaves the error to the command when nothing was written yet', async () => {

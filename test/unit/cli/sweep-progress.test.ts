@@ -69,7 +69,7 @@ describe('the line of progress', () => {
     [
       'its chunks to stop',
       { status: 'paused', pausedBecause: 'request', underWay: 3 },
-      'pausing (request): 3 chunks finish what is under way',
+      'pausing (request): 3 chunks finish work in progress',
     ],
     [
       'a person',

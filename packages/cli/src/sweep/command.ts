@@ -5,16 +5,16 @@ import { readWantedSweep, SOURCE_HELP, SWEEP_OPTIONS } from './sweep-options';
 import type { SweepOptions } from './sweep-options';
 import { SWEEP_VIEWS } from './view-commands';
 
-/** `http-tasks sweep`: off-boards everybody whom a source names; its sub-commands look at a sweep and steer it. */
+/** `http-tasks sweep`: offboards every user of a source; its subcommands show and control a sweep. */
 export const sweepCommand = defineCommand<SweepOptions>({
   description: [
     'Starts the workflow offboardUsers; a worker does the work. A file on this machine is streamed into the ledger',
-    '(HTTP_TASKS_LEDGER_URL, HTTP_TASKS_SUBJECT_KEY and PLAID_ENV have to be those of the worker), counted and checked',
-    'first: nothing is started when it is missing, names nobody, or has too many users or bad rows.',
+    '(HTTP_TASKS_LEDGER_URL, HTTP_TASKS_SUBJECT_KEY and PLAID_ENV must be those of the worker), counted and checked',
+    'first: nothing is started when it is missing, has no users, or has too many users or bad rows.',
     'In a terminal it shows how many users will be deleted where and asks for their number; when the worker reads the',
-    'source, the answer is the approval of the sweep. Without a terminal it starts immediately, except in production,',
+    'source, the reply is the approval of the sweep. Without a terminal it starts immediately, except in production,',
     'as the live workers recorded it in the ledger, where --yes is required.',
-    'The ids stand in the ledger only, encrypted. Ctrl-C leaves the sweep running.',
+    'The IDs are in the ledger only, encrypted. Ctrl-C leaves the sweep running.',
     'Exits 0 when the sweep was started or, with --watch, completed; 1 when it ended otherwise, paused, or waits for',
     `approval; 2 when the input or the source is refused.\n\n${SOURCE_HELP}`,
   ].join(' '),

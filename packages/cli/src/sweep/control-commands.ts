@@ -29,15 +29,15 @@ const MOST_USERS = 1_000_000_000;
 const WATCH_OPTION = flag('--watch', 'follow the sweep to its end');
 
 const PAUSE = subcommand<ControlOptions>('pause <id>', {
-  summary: 'begin nothing more in a sweep, until it is resumed',
-  description: 'What is under way is finished or handed back within seconds; no call is cut off.',
+  summary: 'start no more work in a sweep until it is resumed',
+  description: 'Work in progress finishes or is handed back within seconds; no call is aborted.',
   examples: ['http-tasks sweep pause closed-2030-01'],
   options: [TEMPORAL_OPTIONS],
   run: (io, options, [id = '']) => update(io, id, { name: 'pause' }, options),
 });
 
 const RESUME = subcommand<ControlOptions>('resume <id>', {
-  summary: 'go on with a paused sweep, whatever it was paused for',
+  summary: 'continue a paused sweep, whatever the reason of the pause',
   description: 'After a refused key, put the right one in place first: the worker reads keys from files again.',
   examples: ['http-tasks sweep resume closed-2030-01 --watch'],
   options: [WATCH_OPTION, TEMPORAL_OPTIONS],
@@ -48,15 +48,15 @@ const RATE = subcommand<RateOptions>('rate <id> <calls>', {
   summary: "set a sweep's own limit on calls, in calls a minute or a second, or auto",
   description:
     'It limits the calls of all sweeps of this ledger while this one runs, and ends with it; the lowest of all running sweeps and ' +
-    'the standing limit (http-tasks rate) counts. auto takes it back. In a dry run it is not stored and changes nothing.',
+    'the standing limit (http-tasks rate) counts. auto removes it. In a dry run it is not stored and changes nothing.',
   examples: [
     'http-tasks sweep rate closed-2030-01 600',
     'http-tasks sweep rate closed-2030-01 10/s',
     'http-tasks sweep rate closed-2030-01 auto --service batch --key-slot ios',
   ],
   options: [
-    literalOption('--service <name>', 'whose limit (else plaid)'),
-    literalOption('--key-slot <name>', 'of a service with several keys, for example ios'),
+    literalOption('--service <name>', 'the service of the limit (else plaid)'),
+    literalOption('--key-slot <name>', 'the key of a service with several keys, for example ios'),
     TEMPORAL_OPTIONS,
   ],
   run: (io, options, [id = '', calls = '']) => {
@@ -72,11 +72,11 @@ const RATE = subcommand<RateOptions>('rate <id> <calls>', {
 });
 
 const APPROVE = subcommand<ApproveOptions>('approve <id>', {
-  summary: 'let a sweep begin that waits for approval',
+  summary: 'approve a sweep that waits for approval',
   description: [
-    '--total has to be the number of its users, as sweep status tells it: whoever approves has looked.',
-    'Where the policy of the workers names approvers, --by is the name there and --key the private key that belongs to it; what',
-    'is signed are sweep, users, plan, number of users and environment. --print prints the signed approval, for the Temporal UI',
+    '--total has to be the number of its users, as shown by sweep status.',
+    'Where the policy of the workers names approvers, --by is the name there and --key the matching private key; what',
+    'is signed: sweep, users, plan, number of users and environment. --print prints the signed approval, for the Temporal UI',
     'or the console, and sends nothing.',
   ].join(' '),
   examples: [
@@ -85,8 +85,8 @@ const APPROVE = subcommand<ApproveOptions>('approve <id>', {
     'http-tasks sweep approve closed-2030-01 --total 1204 --by alice --key alice.pem --print',
   ],
   options: [
-    literalOption('--total <n>', 'how many users the sweep has'),
-    literalOption('--by <name>', 'who approves'),
+    literalOption('--total <n>', 'number of users of the sweep'),
+    literalOption('--by <name>', 'name of the approver'),
     literalOption('--key <file>', 'private key of the approver; the approval is signed with it'),
     flag('--print', 'with --key: print the signed approval and send nothing'),
     WATCH_OPTION,
@@ -95,8 +95,8 @@ const APPROVE = subcommand<ApproveOptions>('approve <id>', {
   run: (io, options, [id = '']) => {
     const { total, by, key, print = false } = options;
     if (total === undefined)
-      throw new Refusal('Usage', '--total is required; http-tasks sweep status tells the number of users.', 'total');
-    if (by === undefined || by === '') throw new Refusal('Usage', '--by is required: say who approves.', 'by');
+      throw new Refusal('Usage', '--total is required; http-tasks sweep status shows the number of users.', 'total');
+    if (by === undefined || by === '') throw new Refusal('Usage', '--by is required: the name of the approver.', 'by');
     const argument = { total: wholeNumber('--total', total, { min: 0, max: MOST_USERS }), by };
     if (print && key === undefined) throw new Refusal('Usage', '--print needs --key.', 'print');
     return update(io, id, { name: 'approve', argument, ...(key !== undefined && { key, print }) }, options);
@@ -104,9 +104,9 @@ const APPROVE = subcommand<ApproveOptions>('approve <id>', {
 });
 
 const CANCEL = subcommand<ControlOptions>('cancel <id>', {
-  summary: 'end a sweep: nobody more is begun, and what was done stays done',
+  summary: 'end a sweep: no more users are started, and what was done stays done',
   description:
-    'What is under way is finished and recorded first. Whoever was not begun is counted as skipped; a new sweep can take them up.',
+    'Work in progress finishes and is recorded first. Users who were not started count as skipped; a new sweep can process them.',
   examples: ['http-tasks sweep cancel closed-2030-01 --watch'],
   options: [WATCH_OPTION, TEMPORAL_OPTIONS],
   run: async (io, options, [id = '']) => {
@@ -116,9 +116,9 @@ const CANCEL = subcommand<ControlOptions>('cancel <id>', {
 });
 
 const REDRIVE = subcommand<RedriveOptions>('redrive <id>', {
-  summary: 'take up the failed and unknown users of a sweep that has ended, in a sweep of their own',
+  summary: 'retry the failed and unknown users of a sweep that has ended, in a new sweep',
   description: [
-    "The new sweep gets the id ID-redrive-N, a Merkle root of its own, and the first one's options, which are read from",
+    "The new sweep gets the ID ID-redrive-N, a Merkle root of its own, and the first one's options, which are read from",
     'its start in Temporal; options given here replace them. In a terminal it',
     'asks for the number of users, as sweep does.',
   ].join(' '),
@@ -128,7 +128,7 @@ const REDRIVE = subcommand<RedriveOptions>('redrive <id>', {
   ],
   options: [
     planOptions('--note'),
-    literalOption('--id <id>', 'the id of the new sweep (else ID-redrive-N)'),
+    literalOption('--id <id>', 'the ID of the new sweep (else ID-redrive-N)'),
     YES_OPTION,
     WATCH_OPTION,
     TEMPORAL_OPTIONS,
@@ -144,5 +144,5 @@ async function update(io: Io, sweepId: string, wanted: SweepUpdate, options: Con
   return updateSweep(io, sweepId, wanted, options);
 }
 
-/** `sweep pause|resume|rate|approve|cancel|redrive`: what changes a sweep. */
+/** `sweep pause|resume|rate|approve|cancel|redrive`: the subcommands that change a sweep. */
 export const SWEEP_CONTROLS: readonly Subcommand[] = [PAUSE, RESUME, RATE, APPROVE, CANCEL, REDRIVE];

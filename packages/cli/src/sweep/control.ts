@@ -19,7 +19,7 @@ import { printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { describeSweep, queryProgress, runOfSweep, unknownSweep } from './sweep-run';
 import { watchSweep } from './watch';
 
-/** What is asked of a sweep that goes on. */
+/** An update of a sweep in progress. */
 export type SweepUpdate =
   | { name: 'pause' | 'resume' }
   | { name: 'approve'; argument: z.input<typeof approveInput>; key?: string; print?: boolean }
@@ -27,7 +27,7 @@ export type SweepUpdate =
 
 const ANSWER_MS = 30_000;
 
-/** Sends an update, and prints how the sweep stands then or follows it. */
+/** Sends an update, and then prints the status of the sweep or follows it. */
 export async function updateSweep(
   io: Io,
   sweepId: string,
@@ -60,9 +60,9 @@ async function withSignature(io: Io, client: Client, sweepId: string, wanted: Sw
 }
 
 /**
- * The run of a sweep that has not ended.
+ * Returns the run of a sweep that has not ended.
  *
- * @throws CommandFailure when there is none of that id, or it has ended.
+ * @throws CommandFailure when no sweep has the ID, or it has ended.
  */
 export async function requireUnderWay(client: Client, sweepId: string): Promise<WorkflowExecutionDescription> {
   const description = await describeSweep(client, sweepId);
@@ -70,16 +70,16 @@ export async function requireUnderWay(client: Client, sweepId: string): Promise<
   if (description.status.name === 'RUNNING') return description;
   throw new CommandFailure(
     'Conflict',
-    `The sweep ${sweepId} has ended, so nothing about it can be changed. See: http-tasks sweep status ${sweepId}`,
+    `The sweep ${sweepId} has ended and can no longer be changed. See: http-tasks sweep status ${sweepId}`,
   );
 }
 
-/** Sends an update to a sweep. @throws CommandFailure `Refused` when the sweep does not take it. */
+/** Sends an update to a sweep. @throws CommandFailure `Refused` when the sweep refuses it. */
 export async function sendUpdate(client: Client, sweepId: string, wanted: SweepUpdate): Promise<SweepProgress> {
   const handle = client.workflow.getHandle(sweepId);
   try {
     const answered = await client.withDeadline(Date.now() + ANSWER_MS, () => execute(handle, wanted));
-    // The answer was given before the sweep had done anything about it.
+    // The response was sent before the sweep had processed the update.
     return await queryProgress(client, handle).catch(() => answered);
   } catch (error) {
     throw updateFailure(sweepId, error);
@@ -108,13 +108,16 @@ function updateFailure(sweepId: string, error: unknown): unknown {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
     return new CommandFailure(
       'Failed',
-      `The sweep ${sweepId} has not answered within ${ANSWER_MS / 1_000} s. It may still take this; see: http-tasks sweep status ${sweepId}`,
+      `The sweep ${sweepId} has not responded within ${ANSWER_MS / 1_000} s. It may still accept this; see: http-tasks sweep status ${sweepId}`,
     );
   }
   return error;
 }
 
-/** Asks Temporal to cancel a sweep, and waits for its end if wished. Needs no worker; the end does. */
+/**
+ * Requests the cancellation of a sweep from Temporal, and waits for its end if asked to. The request needs no worker;
+ * the end does.
+ */
 export async function cancelSweep(
   io: Io,
   sweepId: string,
@@ -124,21 +127,21 @@ export async function cancelSweep(
     await requireUnderWay(client, sweepId);
     await client.workflow.getHandle(sweepId).cancel();
     if (watch) {
-      say(io, 'Cancelling: what is under way is finished and recorded first.');
+      say(io, 'Cancelling: work in progress finishes and is recorded first.');
       return watchSweep(io, { client, sweepId, json });
     }
     if (json) printJson(io, { sweepId, cancelRequested: true });
     else
       print(
         io,
-        `The sweep ${printable(sweepId)} is being cancelled: what is under way is finished and recorded first.`,
+        `The sweep ${printable(sweepId)} is being cancelled: work in progress finishes and is recorded first.`,
       );
     say(io, `Watch its end with: http-tasks sweep watch ${printable(sweepId)}`);
     return 0;
   });
 }
 
-/** Destroys the key of a sweep, once that was confirmed. */
+/** Destroys the key of a sweep, after a confirmation. */
 export async function releaseSweep(
   io: Io,
   sweepId: string,
@@ -157,13 +160,13 @@ export async function releaseSweep(
     else
       print(
         io,
-        `The ids of sweep ${printable(sweepId)} ${row.readable ? 'are released' : 'were released before'}: nobody can read them any more. Receipts, counts and the Merkle root stay.`,
+        `The IDs of sweep ${printable(sweepId)} ${row.readable ? 'are released' : 'were released before'} and can no longer be read. Receipts, counts and the Merkle root stay.`,
       );
     return 0;
   });
 }
 
-/** A sweep that goes on needs its ids. One that was never started, or whose run is gone, does not. */
+/** A sweep in progress needs its IDs. One that was never started, or whose run does not exist any more, does not. */
 async function requireEnded(io: Io, row: SweepRow, options: TemporalOptions): Promise<void> {
   if (row.endedAt !== undefined) return;
   const run = await withTemporal(io, options, (client) => runOfSweep(client, row));
@@ -171,7 +174,7 @@ async function requireEnded(io: Io, row: SweepRow, options: TemporalOptions): Pr
   const { sweepId, status } = row;
   throw new CommandFailure(
     'Conflict',
-    `The sweep ${sweepId} has not ended (${status}), so its ids are still needed. Cancel it first: http-tasks sweep cancel ${sweepId} --watch`,
+    `The sweep ${sweepId} has not ended (${status}), so its IDs are still needed. Cancel it first: http-tasks sweep cancel ${sweepId} --watch`,
   );
 }
 
@@ -180,9 +183,9 @@ async function confirm(io: Io, { sweepId }: SweepRow, failed: number): Promise<v
     failed === 0
       ? 'It has no failed or unknown users.'
       : `${counted(failed, 'failed or unknown user', 'failed and unknown users')} can then never be redriven, only found in the source again.`;
-  const what = `Releasing the ids of sweep ${printable(sweepId)} cannot be undone. ${loss}`;
+  const what = `Releasing the IDs of sweep ${printable(sweepId)} cannot be undone. ${loss}`;
   if (!isTerminal(io))
-    throw new Refusal('Usage', `${what} Give --yes to do it without being asked. Nothing was changed.`, 'yes');
+    throw new Refusal('Usage', `${what} Give --yes to confirm. Nothing was changed.`, 'yes');
   if (await agrees(io, `${what} Release them? [y/N] `)) return;
   throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was changed.');
 }

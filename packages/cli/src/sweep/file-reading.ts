@@ -11,14 +11,14 @@ import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { CommandFailure, Refusal } from '../program/errors';
 import { count } from './reading-report';
 
-/** Rows in one statement: it locks the embedded ledger for some tens of milliseconds. */
+/** Number of rows in one statement, which locks the embedded ledger for tens of milliseconds. */
 const BLOCK_ROWS = 2_000;
 
-/** How often, and how long apart, a ledger that is away is asked again. */
+/** Number of attempts, and the time between them, when the ledger is unavailable. */
 const TRIES = 5;
 const PAUSE_MS = 2_000;
 
-/** The id belongs to something that this command must not touch. */
+/** The ID belongs to something that this command must not change. */
 export class TakenIdError extends CommandFailure {
   constructor(sweepId: string, how: string) {
     super('Conflict', `A sweep ${sweepId} ${how}, so nothing was started. Choose another --id.`);
@@ -40,20 +40,21 @@ export interface ReadingOptions {
   onProgress: (state: SnapshotState) => void;
 }
 
-/** Brings the rows of a source into the ledger, block by block. */
+/** Reads the rows of a source into the ledger, block by block. */
 export class FileReading {
   readonly #options: ReadingOptions;
-  /** Bad rows that the ledger knows of. */
+  /** Number of bad rows that were reported to the ledger. */
   #told = 0;
 
   constructor(options: ReadingOptions) {
     this.#options = options;
   }
 
-  /** @param check Checks the rows behind what was read before. */
+  /** @param check Checks the rows after those that were read before. */
   async read(begun: SnapshotState, check: (after: CheckOptions['after']) => CheckedRows): Promise<SnapshotState> {
     const { complete, total, duplicates } = begun;
-    // Bad rows behind the last good one come again; of a complete snapshot they are known, and decide nothing any more.
+    // Bad rows after the last good one are read again; those of a complete snapshot are known and are not counted
+    // again.
     const bad = complete ? 0 : begun.rejected;
     this.#told = bad;
     const after =
@@ -106,12 +107,12 @@ export class FileReading {
   #withinLimit(state: SnapshotState): SnapshotState {
     const { maxUsers } = this.#options;
     if (state.total <= maxUsers) return state;
-    const message = `maxUsers: the file holds more than ${count(maxUsers)} users. Look whether it is the right one; --max-users allows more.`;
+    const message = `maxUsers: the file has more than ${count(maxUsers)} users. Check that it is the right one; --max-users allows more.`;
     throw new Refusal('Task.InvalidInput', message, 'maxUsers');
   }
 }
 
-/** Appends a block, also when the ledger is away for a moment. */
+/** Appends a block, with retries while the ledger is unavailable. */
 async function appendPatiently(sweeps: SweepLedger, block: AppendTargets, signal: AbortSignal): Promise<SnapshotState> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -124,7 +125,10 @@ async function appendPatiently(sweeps: SweepLedger, block: AppendTargets, signal
   }
 }
 
-/** The write before may have done its work although its answer was lost; else somebody else writes this sweep. */
+/**
+ * Returns the state after a conflict: the previous write succeeded although its response was lost, or another process
+ * writes this sweep.
+ */
 async function afterMove(sweeps: SweepLedger, block: AppendTargets, tries: number): Promise<SnapshotState> {
   const state = await sweeps.readSnapshot(block.sweepId);
   if (tries > 1 && state.version === block.version + 1 && state.position === block.position) return state;

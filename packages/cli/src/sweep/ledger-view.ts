@@ -19,7 +19,10 @@ import { showFailedUsers } from './failed-users';
 import { count } from './reading-report';
 import { printSweep, sayNextSteps, toDocument } from './sweep-report';
 
-/** What the ledger knows about a sweep; undefined when it has none of that id, or when no ledger is set here. */
+/**
+ * Returns what the ledger has about a sweep; undefined when it does not have the sweep, or no ledger is configured
+ * here.
+ */
 export async function sweepInLedger(io: Io, sweepId: string): Promise<SweepResult | undefined> {
   try {
     return await withWorkersLedger(io, async ({ ledger }) => {
@@ -32,14 +35,17 @@ export async function sweepInLedger(io: Io, sweepId: string): Promise<SweepResul
   }
 }
 
-/** What the ledger knows of a sweep's source; undefined when it cannot be asked, since it only adds to an answer. */
+/**
+ * Returns what the ledger has about a sweep's source; undefined when it cannot be read, since it is only additional
+ * information.
+ */
 export async function reportInLedger(io: Io, sweepId: string): Promise<SnapshotReport | undefined> {
   return withWorkersLedger(io, async ({ ledger }) => (await ledger.sweeps.read(sweepId))?.report).catch(
     () => undefined,
   );
 }
 
-/** A sweep as its workflow would tell it. */
+/** Returns a sweep in the form of its workflow's result. */
 export async function readResult(sweeps: SweepLedger, row: SweepRow): Promise<SweepResult> {
   const { sweepId, status, pausedBecause, duplicates, rejected, merkleRoot, redriveOf } = row;
   return {
@@ -54,7 +60,7 @@ export async function readResult(sweeps: SweepLedger, row: SweepRow): Promise<Sw
   };
 }
 
-/** Users by outcome; those who have none yet are pending. */
+/** Returns users by outcome; those without one are pending. */
 export function outcomeCounts(counts: SweepCounts): OutcomeCounts {
   const { total, pending, open, waitingForBulk } = counts;
   const byOutcome = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, counts[outcome]]));
@@ -65,7 +71,7 @@ export function outcomeCounts(counts: SweepCounts): OutcomeCounts {
 export async function listSweeps(io: Io, { limit, json }: { limit: number; json: boolean }): Promise<ExitCode> {
   const sweeps = await withWorkersLedger(io, ({ ledger }) => ledger.sweeps.list({ limit }));
   if (json) printJson(io, sweeps);
-  else if (sweeps.length === 0) say(io, 'The ledger has no sweep.');
+  else if (sweeps.length === 0) say(io, 'The ledger has no sweeps.');
   else {
     const rows = sweeps.map(({ sweepId, status, pausedBecause, total, createdAt, endedAt, readable }) => [
       sweepId,
@@ -84,30 +90,30 @@ export async function listSweeps(io: Io, { limit, json }: { limit: number; json:
   return 0;
 }
 
-/** Steps that ended in the same way. */
+/** Steps with the same kind of failure. */
 export interface FailureLine {
   step: string;
   outcome: string;
   /** `Task.*`. */
   type?: string;
   status?: number;
-  /** The provider's own. */
+  /** The provider's own code. */
   code?: string;
   reason?: string;
-  /** How many receipts say so; a step that ended differently for different Items has several. */
+  /** Number of receipts; a step with different outcomes for different Items has several. */
   receipts: number;
 }
 
-/** What `sweep results` was asked for. */
+/** The options of `sweep results`. */
 export interface ResultsOptions {
   json?: boolean;
-  /** Lists the users with failed steps. */
+  /** List the users with failed steps. */
   failed?: boolean;
-  /** Receives that list as CSV. */
+  /** The CSV file for that list. */
   file?: OutputFile | undefined;
 }
 
-/** Prints what became of the users of a sweep, as the ledger has it. */
+/** Prints the outcomes of the users of a sweep, from the ledger. */
 export async function showResults(io: Io, sweepId: string, options: ResultsOptions): Promise<ExitCode> {
   const { json = false, failed = false, file } = options;
   return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
@@ -162,7 +168,7 @@ function failuresIn({ groups }: SweepSummary): FailureLine[] {
 
 function printFailures(io: Io, failures: readonly FailureLine[]): void {
   if (failures.length === 0) return;
-  printLines(io, '\nWhat did not go well, by step');
+  printLines(io, '\nProblems by step');
   const rows = failures.map(({ step, outcome, type = '', status, code, reason, receipts }) => [
     step,
     outcome,

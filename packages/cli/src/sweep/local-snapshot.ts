@@ -21,7 +21,7 @@ import { FileReading, TakenIdError } from './file-reading';
 import { ReadingReport } from './reading-report';
 import type { LocalFile } from './sweep-options';
 
-/** A file here that becomes the snapshot of a sweep. */
+/** A local file that becomes the snapshot of a sweep. */
 export interface LocalSnapshot {
   sweepId: string;
   local: LocalFile;
@@ -33,9 +33,9 @@ export interface LocalSnapshot {
 }
 
 /**
- * Opens the file of a sweep, before anything else is touched.
+ * Opens the file of a sweep, before anything else is done.
  *
- * @throws Refusal when it is not there or its format cannot be told.
+ * @throws Refusal when it does not exist or its format is unknown.
  */
 export async function openSweepFile(
   { file, format, ignoreColumns, allowPlaceholders }: LocalFile,
@@ -47,12 +47,13 @@ export async function openSweepFile(
 }
 
 /**
- * Streams a file into the ledger as the users of a sweep. A snapshot that an earlier try left unfinished is gone on with,
- * provided that the file is still the same.
+ * Streams a file into the ledger as the users of a sweep. Continues a snapshot that an earlier attempt left unfinished,
+ * provided that the file has not changed.
  *
- * When the file is refused or the person interrupts, the sweep's key is destroyed and nobody can be off-boarded by it.
+ * When the file is refused or the command is interrupted, the sweep's key is destroyed, and no user can be offboarded
+ * by it.
  *
- * @throws Refusal naming `source` or `maxUsers`, or `rejectFile`.
+ * @throws Refusal naming `source`, `maxUsers` or `rejectFile`.
  */
 export async function takeLocalSnapshot(
   io: Io,
@@ -89,7 +90,7 @@ export async function takeLocalSnapshot(
       (after) =>
         new CheckedRows(source, {
           tolerance: local.badRows,
-          // To the end, so that all of them are reported at once.
+          // To the end, so that all of them are reported together.
           lookFor: Infinity,
           after,
           problemOf: columns.problemOf,
@@ -109,7 +110,7 @@ export async function takeLocalSnapshot(
   }
 }
 
-/** The environments in which the IDs at each service are valid. */
+/** Returns the environments in which the IDs at each service are valid. */
 export function environmentsOf({ env }: Io, { all, accounts }: ProviderSet): Record<string, string> {
   const main = all.map(({ service }) => service);
   return Object.fromEntries(
@@ -124,7 +125,7 @@ async function createRejectFile(file: string): Promise<RejectFile> {
   });
 }
 
-/** A new snapshot, or one that is not finished yet. */
+/** Begins a new snapshot, or continues an unfinished one. */
 async function beginSnapshot(
   sweeps: SweepLedger,
   { sweepId, local, providers }: LocalSnapshot,
@@ -132,20 +133,20 @@ async function beginSnapshot(
 ): Promise<SnapshotState> {
   const row = await sweeps.create({ sweepId, skipDone: local.skipDone });
   if (row.endedAt !== undefined || row.claimedBy !== undefined || !row.readable)
-    throw new TakenIdError(sweepId, `is there already (${row.status})`);
+    throw new TakenIdError(sweepId, `already exists (${row.status})`);
   if (row.skipDone !== local.skipDone) {
-    throw new TakenIdError(sweepId, `was begun ${row.skipDone ? 'with' : 'without'} --skip-done`);
+    throw new TakenIdError(sweepId, `was started ${row.skipDone ? 'with' : 'without'} --skip-done`);
   }
   for (const [name, begunFor] of Object.entries(row.environments)) {
     const environment = environments[name] ?? ONLY_ENVIRONMENT;
     const title = providers.find(name)?.title ?? name;
     if (begunFor !== environment)
-      throw new TakenIdError(sweepId, `was begun for ${title}'s ${begunFor} and not its ${environment}`);
+      throw new TakenIdError(sweepId, `was started for ${title}'s ${begunFor} and not its ${environment}`);
   }
   return sweeps.readSnapshot(sweepId);
 }
 
-/** Destroys what was read, unless the same command can go on with it. Answers what to say. */
+/** Destroys what was read, unless the same command can continue it. Returns the failure to report. */
 async function afterFailure(
   io: Io,
   sweeps: SweepLedger,
@@ -155,19 +156,22 @@ async function afterFailure(
   if (error instanceof LedgerUnavailableError || error instanceof SourceUnavailableError) {
     return new CommandFailure(
       'Failed',
-      `${error.message} Nothing was started. What was read stands in the ledger: run the same command with --id ${sweepId} to go on.`,
+      `${error.message} Nothing was started. The rows read so far are in the ledger: run the same command with --id ${sweepId} to continue.`,
     );
   }
   await discardSnapshot(io, sweeps, { sweepId, status: interrupted ? 'cancelled' : 'failed' });
   if (interrupted)
     return new CommandFailure(
       'Interrupted',
-      `Interrupted while ${printable(file)} was read. Nothing was started, and what was read is destroyed.`,
+      `Interrupted while reading ${printable(file)}. Nothing was started, and the rows read so far are destroyed.`,
     );
   return refusalOf(error, file);
 }
 
-/** Destroys what was read of a sweep that is not started; false, after saying what to do, when the ledger does not let it. */
+/**
+ * Destroys what was read of a sweep that is not started; returns false, after printing what to do, when the ledger
+ * fails.
+ */
 export async function discardSnapshot(
   io: Io,
   sweeps: SweepLedger,
@@ -178,7 +182,7 @@ export async function discardSnapshot(
     await sweeps.release(change.sweepId);
     return true;
   } catch {
-    say(io, `What was read could not be destroyed; do it with: http-tasks sweep release ${printable(change.sweepId)}`);
+    say(io, `The rows read so far could not be destroyed; run: http-tasks sweep release ${printable(change.sweepId)}`);
     return false;
   }
 }
@@ -189,7 +193,7 @@ function refusalOf(error: unknown, file: string): unknown {
   return new Refusal('Task.InvalidInput', `--source ${printable(file)}: ${withoutField(error)}`, 'source');
 }
 
-/** What a source's error says behind the field, which is not one of this command's. */
+/** Returns a source's error without its field, which is not one of this command's. */
 function withoutField({ field, message }: SourceError): string {
   return message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
 }

@@ -13,9 +13,9 @@ import { callsPerMinute } from '../rate/calls-per-minute';
 import { defined } from '../tasks/json-input';
 import { Refusal } from '../program/errors';
 
-/** How every user of a sweep is offboarded and how fast; each value as it was typed. */
+/** How every user of a sweep is offboarded and how fast; each value as typed. */
 export interface PlanOptions extends HowOptions {
-  /** Called `--reason-note` where `--note` is something else. */
+  /** Called `--reason-note` in commands where `--note` is something else. */
   note?: string;
   reasonNote?: string;
   concurrency?: string;
@@ -41,7 +41,7 @@ export const PLAN_NAMES = [
   'approveWithin',
 ] as const satisfies readonly (keyof PlanOptions)[];
 
-/** Returns the options that every command has which starts sweeps, now or later. */
+/** Returns the options of every command that starts sweeps, now or later. */
 export function planOptions(noteFlag: '--note' | '--reason-note'): readonly Option[] {
   return [
     ...howOptions({
@@ -76,7 +76,7 @@ export function planOptions(noteFlag: '--note' | '--reason-note'): readonly Opti
   ];
 }
 
-/** The fields of the workflow's input that these options make. */
+/** Returns the fields of the workflow's input from these options. */
 export function planFromOptions(options: PlanOptions): Record<string, unknown> {
   const { tolerance, granularity, approval, approveWithin } = options;
   return defined({
@@ -95,7 +95,7 @@ function rateOf(text: string | undefined): number | undefined {
   return text?.includes('/') ? callsPerMinute(text, { name: '--rate', field: 'rate' }) : numberOf('rate', text);
 }
 
-/** Whether it lies within its bounds is for the input's own schema to say. */
+/** Reads a number. The input's own schema checks its bounds. */
 function numberOf(option: 'concurrency' | 'rate' | 'maxUsers', text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^-?\d{1,15}(\.\d{1,6})?$/.test(text)) return Number(text);

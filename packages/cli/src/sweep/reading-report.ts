@@ -5,14 +5,17 @@ import type { BadRow } from 'temporal-http-tasks/internal/sources/source';
 import type { Io } from '../program/io';
 import { printable, say, sayOver } from '../terminal/output';
 
-/** How often a line of progress is written: over the one before where a person looks on, else below it. */
+/**
+ * Interval between lines of progress, in milliseconds: in a terminal each replaces the one before, otherwise it is a
+ * new line.
+ */
 const TERMINAL_MS = 200;
 const LOG_MS = 10_000;
 
-/** So many bad rows are told; all of them go to a reject file. */
+/** Maximum number of bad rows that are printed; all of them are written to a reject file. */
 const MOST_TOLD = 5;
 
-/** Tells on stderr how far a file was read, and which of its rows cannot be users. */
+/** Reports on stderr the progress of reading a file, and which of its rows cannot be users. */
 export class ReadingReport {
   readonly #io: Io;
   readonly #file: string;
@@ -25,7 +28,7 @@ export class ReadingReport {
     this.#file = file;
   }
 
-  /** Takes note of a row that cannot be a user. */
+  /** Records a row that cannot be a user. */
   badRow({ line, problem }: Pick<BadRow, 'line' | 'problem'>): void {
     this.#badRows += 1;
     if (this.#told.length < MOST_TOLD) this.#told.push({ line, problem });
@@ -40,7 +43,7 @@ export class ReadingReport {
     else say(this.#io, this.#line('Reading', state));
   }
 
-  /** Tells the bad rows. Without a state the reading has ended badly, and whoever ended it says why. */
+  /** Reports the bad rows. Without a state the reading failed, and the caller reports the cause. */
   end(state: SnapshotState | undefined, rejectFile: string | undefined): void {
     sayOver(this.#io, '');
     for (const { line, problem } of this.#told) say(this.#io, printable(`  line ${line}: ${problem}`));
@@ -49,7 +52,7 @@ export class ReadingReport {
     if (this.#badRows > 0)
       say(
         this.#io,
-        `  ${rejectFile === undefined ? '--reject-file FILE keeps all rows that cannot be users.' : `All of them are in ${printable(rejectFile)}.`}`,
+        `  ${rejectFile === undefined ? '--reject-file FILE writes all rows that cannot be users.' : `All of them are in ${printable(rejectFile)}.`}`,
       );
     if (!state) return;
     say(this.#io, this.#line('Read', state));
@@ -61,7 +64,7 @@ export class ReadingReport {
   }
 }
 
-/** What is known of a source besides the numbers of its rows: its columns, and what a person should look at. */
+/** Returns what is known of a source besides the numbers of its rows: its columns, and warnings. */
 export function reportLines(
   report: Pick<SnapshotReport, 'columns' | 'sharedIds' | 'idsInManyRows'> | undefined,
 ): string[] {
@@ -74,7 +77,7 @@ export function reportLines(
   ];
 }
 
-/** With commas between the thousands, the same for everybody. */
+/** With thousands separators, in every locale the same. */
 export function count(number: number): string {
   return number.toLocaleString('en-US');
 }
@@ -84,7 +87,7 @@ export function counted(number: number, one: string, many: string): string {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** What of a source is not off-boarded. */
+/** Returns what of a source is not offboarded. */
 export function sourceText({ duplicates, rejected }: { duplicates: number; rejected: number }): string {
   return `${counted(duplicates, 'duplicate', 'duplicates')}, ${counted(rejected, 'row that cannot be a user', 'rows that cannot be users')}`;
 }

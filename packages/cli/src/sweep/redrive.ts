@@ -23,7 +23,7 @@ import { checked, checkedSweepId } from './sweep-options';
 import { APPROVED_BY_ANSWER, confirmSweep } from './sweep-question';
 import { describeSweep } from './sweep-run';
 
-/** What `sweep redrive` takes: options of the first sweep that are to be others. */
+/** The options of `sweep redrive`: they replace options of the first sweep. */
 export interface RedriveOptions extends CommonOptions, TemporalOptions, PlanOptions {
   watch?: boolean;
   id?: string;
@@ -32,7 +32,10 @@ export interface RedriveOptions extends CommonOptions, TemporalOptions, PlanOpti
 
 const GRPC_NOT_FOUND = 5;
 
-/** Asks where it has to, and starts a sweep over the failed and unknown users of one that has ended, with the options of that one. */
+/**
+ * Starts a sweep over the failed and unknown users of one that has ended, with that one's options, after a confirmation
+ * if needed.
+ */
 export async function redriveSweep(io: Io, sweepId: string, options: RedriveOptions): Promise<ExitCode> {
   const given = planFromOptions(options);
   const ownId = options.id === undefined ? undefined : checkedSweepId(options.id);
@@ -54,13 +57,13 @@ export async function redriveSweep(io: Io, sweepId: string, options: RedriveOpti
     await startRun(client, { sweepId: id, taskQueue, input });
     say(
       io,
-      `${printable(id)} takes up ${counted(users, 'failed or unknown user', 'failed and unknown users')} of ${printable(sweepId)}.`,
+      `${printable(id)} retries ${counted(users, 'failed or unknown user', 'failed and unknown users')} of ${printable(sweepId)}.`,
     );
     return begun(io, client, { sweepId: id, approval: input.approval ?? false }, options);
   });
 }
 
-/** How many users there are to redrive. */
+/** Returns the number of users to redrive. */
 async function requireRedrivable(sweeps: SweepLedger, sweepId: string): Promise<number> {
   const row = await sweeps.read(sweepId);
   if (!row) throw new UnknownSweepError(sweepId);
@@ -80,13 +83,13 @@ async function requireRedrivable(sweeps: SweepLedger, sweepId: string): Promise<
   return users;
 }
 
-/** A redrive takes the ids with it, so that nobody is taken up twice. */
+/** A redrive takes the IDs with it, so that no user is redriven twice. */
 async function released(sweeps: SweepLedger, sweepId: string): Promise<Error> {
   const redrive = `${sweepId}-redrive-1`;
   if ((await sweeps.read(redrive)) === undefined) return new SweepReleasedError(sweepId);
   return new CommandFailure(
     'Released',
-    `The failed and unknown users of sweep ${sweepId} were taken up by ${redrive}, which has their ids now. Look at it with: http-tasks sweep status ${redrive}`,
+    `The failed and unknown users of sweep ${sweepId} were redriven by ${redrive}, which has their IDs now. See: http-tasks sweep status ${redrive}`,
   );
 }
 
@@ -106,7 +109,7 @@ async function redriveInput(
   if (!first && !('reason' in given)) {
     throw new Refusal(
       'Usage',
-      `Temporal does not have the start of ${sweepId} any more, so its options are not known. Give at least --reason.`,
+      `Temporal no longer has the start of ${sweepId}, so its options are unknown. Give at least --reason.`,
       'reason',
     );
   }
@@ -118,15 +121,15 @@ async function redriveInput(
 }
 
 /**
- * The options under which a sweep was started, as far as they are about its users and its course; undefined when
- * Temporal has forgotten its start. Where its users came from does not matter any more, a limit of calls stands in the
- * ledger as it was set last, and a moment by which the first was to end says nothing about the second.
+ * Returns the options with which a sweep was started, as far as they concern its users and its course; undefined when
+ * Temporal no longer has its start. The source of its users does not matter any more, a limit of calls is in the ledger
+ * as it was last set, and a deadline that is a moment does not apply to the second sweep.
  */
 async function readFirstPlan(client: Client, sweepId: string): Promise<Record<string, unknown> | undefined> {
   const input = await readFirstInput(client, sweepId);
   if (input === undefined) return undefined;
   const { source, snapshot, redriveOf, skipDone, badRows, deadline, approval, ...others } = input;
-  // An approval that was the answer to a question was not one of its options.
+  // An approval by a reply to the command's question was not one of its options.
   const plan = (await isApprovedByAnswer(client, sweepId))
     ? others
     : { ...others, ...(approval !== undefined && { approval }) };
@@ -136,7 +139,7 @@ async function readFirstPlan(client: Client, sweepId: string): Promise<Record<st
 
 async function readFirstInput(client: Client, sweepId: string): Promise<Record<string, unknown> | undefined> {
   try {
-    // A continue-as-new passes the input on as it was, so that any run of the chain will do.
+    // A continue-as-new passes the input on unchanged, so any run of the chain has it.
     return asObject(await readStartInput(client, { workflowId: sweepId }));
   } catch (error) {
     if (isGrpcServiceError(error) && Number(error.code) === GRPC_NOT_FOUND) return undefined;

@@ -11,10 +11,10 @@ import { queryProgress } from './sweep-run';
 type Approval = z.input<typeof approveInput>;
 
 /**
- * Returns an approval with its signature over what the sweep says that it will do.
+ * Returns an approval with its signature over what the sweep reports that it will do.
  *
  * @throws Refusal for a key that cannot be used.
- * @throws CommandFailure for a sweep that has another number of users, or does not wait for a signature.
+ * @throws CommandFailure for a sweep with another number of users, or one that does not wait for a signature.
  */
 export async function signedApproval(
   io: Io,

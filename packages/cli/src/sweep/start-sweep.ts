@@ -32,17 +32,20 @@ import { exitCodeOf, printSweep, sayNextSteps, sourceDocument, toDocument } from
 import { SWEEP_WORKFLOW, describeSweep } from './sweep-run';
 import { watchSweep } from './watch';
 
-/** Starts the sweep that was asked for, after its local file, if it has one, was read and checked; asks where it has to; and follows it if wished. */
+/**
+ * Reads and checks the sweep's local file, if it has one, asks for a confirmation if needed, starts the sweep, and
+ * follows it if requested.
+ */
 export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOptions): Promise<ExitCode> {
   const { taskQueue } = readQueueSettings(io.env);
   const { sweepId, input, local, isOwnId } = wanted;
   refuseForbiddenInput(io, input, { local: local !== undefined });
-  // Whatever is wrong with the file itself is told before anybody is asked.
+  // Problems of the file itself are reported before any question.
   if (local) await openSweepFile(local);
   if (local?.file === STANDARD_INPUT && io.stdin.isTTY) {
     throw new Refusal(
       'Usage',
-      '--source - reads the standard input, which is a terminal here; pipe the users into the command.',
+      '--source - reads standard input, which is a terminal here; pipe the users into the command.',
       'source',
     );
   }
@@ -50,7 +53,7 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
     await requireWorker(client, taskQueue);
     if (isOwnId) await requireFreshId(client, sweepId);
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
-    // A sweep that waits for approval anyway is asked about then.
+    // A sweep that waits for approval anyway is confirmed then.
     const asked = place && !input.approval ? { sweepId, input, place, from: sourceOf(wanted) } : undefined;
     if (asked && !local) return startAsking(io, client, { asked, taskQueue }, options);
     const snapshot =
@@ -64,7 +67,7 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
       if (local)
         say(
           io,
-          `The users of the sweep stand in the ledger: run the same command with --id ${printable(sweepId)} to start it.`,
+          `The users of the sweep are in the ledger: run the same command with --id ${printable(sweepId)} to start it.`,
         );
       throw error;
     });
@@ -72,7 +75,7 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
   });
 }
 
-/** The worker reads the users: the sweep is started to wait for approval, and the answer is the approval. */
+/** Starts a sweep whose worker reads the users: it waits for approval, which is the reply to the question. */
 async function startAsking(
   io: Io,
   client: Client,
@@ -94,7 +97,7 @@ function isEnded(standing: SweepResult | SweepProgress): boolean {
   return !('phase' in standing) || standing.phase === 'ended';
 }
 
-/** Where the users of a sweep come from, in words. */
+/** Returns where the users of a sweep come from, in words. */
 function sourceOf({ local, input: { source, snapshot, redriveOf } }: WantedSweep): string {
   if (local) return local.file;
   if (snapshot !== undefined) return `the snapshot ${snapshot}`;
@@ -109,7 +112,7 @@ async function requireFreshId(client: Client, sweepId: string): Promise<void> {
 function takenId(sweepId: string): CommandFailure {
   return new CommandFailure(
     'Conflict',
-    `There is a sweep ${sweepId} already, so nothing was started. Choose another --id, or look at it with: http-tasks sweep status ${sweepId}`,
+    `The sweep ${sweepId} already exists, so nothing was started. Choose another --id, or see: http-tasks sweep status ${sweepId}`,
   );
 }
 
@@ -136,14 +139,17 @@ async function readLocalFile(
   });
 }
 
-/** Providers with one environment only need not be named. */
+/** Providers with only one environment are not named. */
 function environmentsText(io: Io, providers: ProviderSet): string {
   const environments = environmentsOf(io, providers);
   const several = providers.all.filter(({ service }) => Object.keys(service.environments).length > 1);
   return several.map(({ name, title }) => `${title}'s ${environments[name] ?? ''}`).join(', ');
 }
 
-/** The worker makes the steps, by the keys that it has recorded. Without them no earlier end has done such a step. */
+/**
+ * Returns the steps that the worker makes with the keys that it has recorded. Without them no earlier end has done such
+ * a step.
+ */
 async function stepsToHaveDone(
   workers: WorkerLedger,
   { input, queue, providers }: { input: OffboardUsersInput; queue: WorkerQueue; providers: ProviderSet },
@@ -167,15 +173,15 @@ async function stepsToHaveDone(
   });
 }
 
-/** @throws CommandFailure when the answer is no; what was read is destroyed then. */
+/** @throws CommandFailure when the reply is no; what was read is then destroyed. */
 async function confirmSnapshot(io: Io, sweeps: SweepLedger, asked: AskedSweep, state: SnapshotState): Promise<void> {
   const { skipped } = await sweeps.count(asked.sweepId);
   if (await confirmSweep(io, asked, { total: state.total, more: leftOut(state, skipped) })) return;
   const destroyed = await discardSnapshot(io, sweeps, { sweepId: asked.sweepId, status: 'cancelled' });
-  throw notConfirmed(`Nothing was started${destroyed ? ', and what was read is destroyed' : ''}.`);
+  throw notConfirmed(`Nothing was started${destroyed ? ', and the rows read so far are destroyed' : ''}.`);
 }
 
-/** Starts the workflow of a sweep, whose id names one sweep for ever. */
+/** Starts the workflow of a sweep, whose ID names one sweep forever. */
 export async function startRun(
   client: Client,
   run: { sweepId: string; taskQueue: string; input: OffboardUsersInput; memo?: Record<string, unknown> },
@@ -196,7 +202,7 @@ export async function startRun(
   }
 }
 
-/** Tells that a sweep was started, and follows it if wished. */
+/** Reports that a sweep was started, and follows it if requested. */
 export async function begun(
   io: Io,
   client: Client,
@@ -219,7 +225,7 @@ export async function begun(
   if (!counts) await sayIfNotBegun(io, client, sweepId);
   say(io, `Watch it with: http-tasks sweep watch ${id}`);
   if (approval)
-    say(io, `It begins after: http-tasks sweep approve ${id} --total ${snapshot?.total ?? 'N'} --by YOUR_NAME`);
+    say(io, `To approve it: http-tasks sweep approve ${id} --total ${snapshot?.total ?? 'N'} --by YOUR_NAME`);
   return 0;
 }
 

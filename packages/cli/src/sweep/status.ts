@@ -16,16 +16,16 @@ import { printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
 import { deferredText, doneAtPlaid } from './watch-display';
 
-/** A sweep as somebody knows it. */
+/** The state of a sweep as the workflow or the ledger reports it. */
 export interface SweepStanding {
   sweep: SweepResult & Partial<SweepProgress>;
-  /** Who told: the ledger when the workflow could not be asked. */
+  /** The source of the state: the ledger if the workflow could not be queried. */
   readFrom: 'workflow' | 'ledger';
-  /** Why the workflow could not. */
+  /** Why the workflow could not be queried. */
   note?: string;
 }
 
-/** Prints how a sweep stands. */
+/** Prints the state of a sweep. */
 export async function showStatus(
   io: Io,
   sweepId: string,
@@ -47,10 +47,10 @@ export async function showStatus(
 }
 
 /**
- * How a sweep stands, from its workflow, or else from the ledger: when no worker answers, when the run ended without a
- * result, and when Temporal has forgotten it.
+ * Returns the state of a sweep, from its workflow, or else from the ledger: when no worker responds, when the run ended
+ * without a result, and when Temporal no longer has it.
  *
- * @throws CommandFailure when nobody knows it.
+ * @throws CommandFailure when neither has the sweep.
  */
 export async function readStanding(io: Io, client: Client, sweepId: string): Promise<SweepStanding> {
   const description = await describeSweep(client, sweepId);
@@ -58,7 +58,7 @@ export async function readStanding(io: Io, client: Client, sweepId: string): Pro
     return fromLedger(
       io,
       sweepId,
-      'Temporal has no run of this sweep (any more); this is what the ledger knows.',
+      'Temporal has no run of this sweep, or no longer has it; this is the ledger's information.',
       unknownSweep(sweepId),
     );
   const handle = client.workflow.getHandle(sweepId, description.runId);
@@ -80,12 +80,12 @@ export async function readStanding(io: Io, client: Client, sweepId: string): Pro
     const why = await failingTasks(client, handle).catch(() => undefined);
     const nobody =
       why === undefined
-        ? `No worker answers for the sweep ${sweepId}, which Temporal keeps until one is there (http-tasks worker)`
-        : printable(`The sweep ${sweepId} does not come along: ${why}`);
+        ? `No worker responds for the sweep ${sweepId}; Temporal keeps it until a worker is available (http-tasks worker)`
+        : printable(`The sweep ${sweepId} makes no progress: ${why}`);
     return fromLedger(
       io,
       sweepId,
-      `${nobody}; this is what the ledger knows.`,
+      `${nobody}; this is the ledger's information.`,
       new CommandFailure('NoWorker', `${nobody}.`),
     );
   }
@@ -98,10 +98,10 @@ async function fromLedger(io: Io, sweepId: string, note: string, otherwise: unkn
 }
 
 function endedBadly(error: unknown): string {
-  return `${error instanceof Error ? error.message : String(error)} This is what the ledger knows.`;
+  return `${error instanceof Error ? error.message : String(error)} This is the ledger's information.`;
 }
 
-/** A refusal of long ago is no refusal of this command. */
+/** Returns an earlier refusal as a failure: it is not a refusal of this command. */
 function asFailure(error: unknown): unknown {
   return error instanceof Refusal ? new CommandFailure('RunEnded', error.message) : error;
 }

@@ -9,22 +9,22 @@ import {
 } from '@temporal-http-tasks/evidence/internal/rate-words';
 import type { RateDocument } from '@temporal-http-tasks/evidence/internal/rate-words';
 
-/** What limits a sweep's calls, as far as a ledger is set here that can be read. */
+/** The limits of a sweep's calls, as far as a readable ledger is configured here. */
 export interface SweepLimits {
-  /** What counts now, for each key that sweeps use. */
+  /** The limit in force, for each key that sweeps use. */
   rates: readonly RateRow[];
-  /** The rates that the sweep has, or had until it ended. */
+  /** The rates of the sweep itself, or those it had until it ended. */
   own: readonly SweepRate[];
 }
 
 /** The services that sweeps call. */
 const OF_SWEEPS: readonly string[] = ['plaid', 'batch'];
 
-/** Reads them from the ledger of the settings here, which is not changed; none where there is no ledger, or it cannot be read. */
+/** Reads them from the configured ledger without changing it; none without a ledger, or if it cannot be read. */
 export async function readLimits(io: Io, sweepId: string): Promise<SweepLimits> {
   try {
     const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(io.env);
-    // Only commands that ask pay for loading the databases' drivers.
+    // Only commands that need them load the databases' drivers.
     const { readLimitsOfLedger } = await import('temporal-http-tasks/internal/ledger/open-ledger');
     const { rates, own } = await readLimitsOfLedger({ url, plaintextAllowed }, sweepId);
     return { rates: rates.filter(({ service }) => OF_SWEEPS.includes(service)), own };
@@ -33,7 +33,7 @@ export async function readLimits(io: Io, sweepId: string): Promise<SweepLimits> 
   }
 }
 
-/** The limits in sentences: which one counts, and which of the sweep's own do not. */
+/** Returns the limits in sentences: the one in force, and the sweep's own ones that are not. */
 export function limitLines({ rates, own }: SweepLimits): string[] {
   const counting = new Set(rates.flatMap((row) => row.sweeps.map(({ sweepId }) => `${sweepId} ${keyName(row)}`)));
   const over = own.filter((rate) => !counting.has(`${rate.sweepId} ${keyName(rate)}`));

@@ -20,16 +20,16 @@ import type { PlanOptions } from './plan-options';
 
 const MOST_CHARACTERS = 200;
 
-/** An id that tells when the sweep was started and that no other has: `sweep-20301231-235959-k3v9q1`. */
+/** Returns a unique ID with the time of the start: `sweep-20301231-235959-k3v9q1`. */
 export function newSweepId(now = new Date()): string {
   const [, date = '', time = ''] = /^(.{8})T(.{6})/.exec(now.toISOString().replace(/[-:]/g, '')) ?? [];
   return `sweep-${date}-${time}-${randomBytes(4).toString('hex')}`;
 }
 
 /**
- * An id of the person's own choice, which is also the workflow's.
+ * Checks a given ID, which is also the workflow's.
  *
- * @throws Refusal for one that could not be typed again or would not fit.
+ * @throws Refusal for one that could not be typed or would be too long.
  */
 export function checkedSweepId(id: string, name = '--id'): string {
   if (id === '' || id.length > MOST_CHARACTERS || /\p{C}/u.test(id)) {
@@ -42,16 +42,19 @@ export function checkedSweepId(id: string, name = '--id'): string {
   return id;
 }
 
-/** What `--source` names: a file here or `-`, which the command reads itself, or something that the worker has configured. */
+/**
+ * What `--source` names: a local file or `-`, which the command reads itself, or something that the worker has
+ * configured.
+ */
 export type SourceArgument = { local: string } | { configured: { file: string } | { query: string } };
 
 const FILE = /^file:(.*)$/s;
 const QUERY = /^query:(.*)$/s;
 
 /**
- * `file:PATH` and `query:NAME` name what the worker has, and `-` the standard input. Else it is a file here when one of that name exists or when it
- * looks like one (a `/`, or a known ending), so that a misspelt file is never taken for something else. Any other word is
- * a configured query.
+ * `file:PATH` and `query:NAME` name what the worker has, and `-` is standard input. Anything else is a local file if it
+ * exists or looks like one (a `/`, or a known ending), so that a misspelt file is never taken for something else. Any
+ * other word is a configured query.
  *
  * @throws Refusal when it is empty.
  */
@@ -70,10 +73,10 @@ export function readSourceArgument(argument: string): SourceArgument {
   return existsSync(argument) || looksLikeFile(argument) ? { local: argument } : { configured: { query: argument } };
 }
 
-/** In `--help` of every command with `--source`. */
+/** For `--help` of every command with `--source`. */
 export const SOURCE_HELP = [
-  '--source tells by its form what it names: an existing file, or anything with a / or the ending .csv, .jsonl or',
-  ".ndjson (also with .gz), is a file on this machine; - is the standard input, with --format; file:PATH is one below the worker's HTTP_TASKS_SOURCE_DIR;",
+  'The form of --source decides: an existing file, or anything with a / or the ending .csv, .jsonl or',
+  ".ndjson (also with .gz), is a file on this machine; - is standard input, with --format; file:PATH is one below the worker's HTTP_TASKS_SOURCE_DIR;",
   'query:NAME, or any other word, is a query that the worker has configured (HTTP_TASKS_SOURCE_<NAME>_URL and _QUERY).',
 ].join(' ');
 
@@ -81,7 +84,7 @@ function looksLikeFile(argument: string): boolean {
   return /[/\\]/.test(argument) || /\.(csv|jsonl|ndjson)(\.gz)?$/i.test(argument);
 }
 
-/** Who is swept, for every command that takes a source. */
+/** The users of a sweep, for every command that takes a source. */
 export interface SourceOptions {
   source?: string;
   skipDone?: boolean;
@@ -92,7 +95,7 @@ export interface SourceOptions {
   input?: string;
 }
 
-/** What `http-tasks sweep` takes. */
+/** The options of `http-tasks sweep`. */
 export interface SweepOptions extends CommonOptions, TemporalOptions, PlanOptions, SourceOptions {
   format?: string;
   rejectFile?: string;
@@ -101,7 +104,7 @@ export interface SweepOptions extends CommonOptions, TemporalOptions, PlanOption
   yes?: boolean;
 }
 
-/** What is left of {@link SourceOptions} besides `--source` and the choice about users who are done. */
+/** The options of {@link SourceOptions} other than `--source` and those about users who are done. */
 export const SOURCE_OPTIONS: readonly Option[] = [
   literalOption(
     '--bad-rows <n>',
@@ -118,22 +121,22 @@ export const SOURCE_OPTIONS: readonly Option[] = [
   ),
   literalOption(
     '--input <json>',
-    "the workflow's whole input as JSON, or @file; of the options above only --source, --account, --ignore-column and --allow-placeholders may stand beside it",
+    "the workflow's whole input as JSON, or @file; of the options above only --source, --account, --ignore-column and --allow-placeholders may be combined with it",
   ),
 ];
 
-/** The options that make the input of `offboardUsers`, and those about a file here. */
+/** The options of the input of `offboardUsers`, and those for a local file. */
 export const SWEEP_OPTIONS: readonly Option[] = [
-  literalOption('--source <source>', 'who: a file here, file:PATH or query:NAME (see above)'),
+  literalOption('--source <source>', 'the users: a local file, file:PATH or query:NAME (see above)'),
   ...planOptions('--note'),
   ...SOURCE_OPTIONS,
   new Option(
     '--skip-done',
-    'leave out rows with closed_at whose user was offboarded after that time, as the receipts show; others are done again',
+    'leave out rows with closed_at whose user was offboarded after that time, according to the receipts; others are offboarded again',
   ),
-  literalOption('--format <format>', 'csv or jsonl, for a file here whose name does not tell'),
-  literalOption('--reject-file <file>', 'keep the rows of a file here that cannot be users, with their lines'),
-  literalOption('--id <id>', 'the id of the sweep (else made of the time)'),
+  literalOption('--format <format>', 'csv or jsonl, for a local file whose name does not show it'),
+  literalOption('--reject-file <file>', 'write the rows of a local file that cannot be users, with their lines'),
+  literalOption('--id <id>', 'the ID of the sweep (else made from the time)'),
   flag('--watch', 'follow the sweep to its end'),
   YES_OPTION,
 ];
@@ -141,7 +144,7 @@ export const SWEEP_OPTIONS: readonly Option[] = [
 const { badRows, skipDone } = offboardUsersInput.shape;
 const sourceChoices = z.strictObject({ badRows, skipDone });
 
-/** A file here, and how it is read into the ledger. */
+/** A local file, and how it is read into the ledger. */
 export interface LocalFile {
   file: string;
   format?: FileFormat;
@@ -153,21 +156,21 @@ export interface LocalFile {
   rejectFile?: string;
 }
 
-/** A checked wish for a sweep. */
+/** A checked request for a sweep. */
 export interface WantedSweep {
   sweepId: string;
-  /** Names the sweep itself as its snapshot when there is a local file. */
+  /** Has the sweep itself as its snapshot for a local file. */
   input: OffboardUsersInput;
   local?: LocalFile;
-  /** Whether the id was the person's choice: it may be one that exists. */
+  /** Whether the ID was given: it may exist already. */
   isOwnId: boolean;
 }
 
 /**
- * The checked sweep that these options ask for. Nothing is read but the file of `--input`.
+ * Returns the checked sweep that these options request. Only the file of `--input` is read.
  *
  * @throws InvalidInputError naming the path of the field, for example `reason.code`.
- * @throws Refusal for options that do not go together.
+ * @throws Refusal for options that cannot be combined.
  */
 export async function readWantedSweep(options: SweepOptions): Promise<WantedSweep> {
   const isOwnId = options.id !== undefined;
@@ -200,10 +203,10 @@ const FLAG_OF: Readonly<Record<string, string>> = {
 };
 
 /**
- * What the options say about the columns and cells of a source.
+ * Returns the options about the columns and cells of a source.
  *
  * @throws InvalidInputError
- * @throws Refusal without a source that they could be about.
+ * @throws Refusal without a source that they could apply to.
  */
 export function sourceRules({
   source,
@@ -223,13 +226,13 @@ export function sourceRules({
   return parseInput('a source', rules, given);
 }
 
-/** The fields of the input without its source, unless that stands in `--input`. */
+/** Returns the fields of the input without its source, unless `--input` has it. */
 export async function fieldsFrom(options: PlanOptions & SourceOptions): Promise<Record<string, unknown>> {
   const { input, skipDone, badRows } = options;
   if (input === undefined) return defined({ ...planFromOptions(options), skipDone, badRows });
   const beside = [...PLAN_NAMES, 'skipDone' as const, 'badRows' as const].find((name) => options[name] !== undefined);
   if (beside !== undefined) {
-    throw new Refusal('Usage', `Give --input or ${flagOf(beside)}, not both: write it into the input.`);
+    throw new Refusal('Usage', `Give --input or ${flagOf(beside)}, not both: write it in the input.`);
   }
   const fields = await readJsonInput('--input', input);
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {

@@ -18,21 +18,21 @@ import { userName } from '../users/name';
 
 const PAUSE_MS = 300;
 
-/** How long the end of a sweep that was not confirmed is waited for. */
+/** How long the command waits for the end of a sweep that was not confirmed, in milliseconds. */
 const CANCELLED_WITHIN_MS = 15_000;
 
-/** Phases before the question, and those that the result of the run follows, which says why it ended. */
+/** Phases before the question, and those before the result of the run, which says why it ended. */
 const NOT_STANDING: readonly SweepPhase[] = ['reading', 'closing', 'ended'];
 
-/** Of the memo of a sweep whose approval is the answer to this command's question, and was not asked for by itself. */
+/** The memo of a sweep that is approved by the reply to this command's question, and not by an approval of its own. */
 export const APPROVED_BY_ANSWER = { 'http-tasks.approval': 'terminal' } as const;
 
-/** A sweep about which a person is asked. */
+/** A sweep that needs a confirmation. */
 export interface AskedSweep {
   sweepId: string;
   input: OffboardUsersInput;
   place: WorkerPlace;
-  /** What the users are taken from. */
+  /** Where the users come from. */
   from: string;
 }
 
@@ -57,14 +57,14 @@ export async function confirmSweep(
   });
 }
 
-/** Where the worker takes the users from, in words. */
+/** Returns where the worker takes the users from, in words. */
 export function sourceName(source: OffboardUsersInput['source']): string {
   const [kind = 'configured', value] = Object.entries(source ?? {})[0] ?? [];
   if (kind === 'inline') return 'the input';
   return typeof value === 'string' ? `${kind}:${value}` : `the worker's ${kind} source`;
 }
 
-/** What of a source is left out, for the question. */
+/** Returns what of a source is left out, for the question. */
 export function leftOut(
   { duplicates, rejected }: Pick<SnapshotState, 'duplicates' | 'rejected'>,
   doneBefore = 0,
@@ -74,26 +74,26 @@ export function leftOut(
 }
 
 /**
- * Asks about a sweep that was started to wait for approval, as soon as its snapshot is complete; the answer is the
- * approval. Anything else than a yes cancels the sweep.
+ * Asks for the confirmation of a sweep that waits for approval, when its snapshot is complete; the reply is the
+ * approval. Anything but a confirmation cancels the sweep.
  *
- * @returns How the sweep stands: approved, or as it ended by itself.
+ * @returns The state of the sweep: approved, or as it ended by itself.
  * @throws CommandFailure `Interrupted` when it was not confirmed; Refusal when the worker refused the source.
  */
 export async function askAndApprove(io: Io, client: Client, asked: AskedSweep): Promise<SweepProgress | SweepResult> {
   const { sweepId } = asked;
-  say(io, `Started ${printable(sweepId)}: its worker reads the users first. Nothing is deleted before you confirm.`);
+  say(io, `Started ${printable(sweepId)}: the worker reads the users first. Nothing is deleted before you confirm.`);
   const found = await withInterruption(({ wished }) => Promise.race([snapshotTaken(io, client, sweepId), wished]));
   if (found === 'interrupted') throw await cancelled(client, sweepId);
   if (found.status !== 'waitingForApproval') return found;
   const { total } = found.counts;
-  // Where there is nobody, nothing is deleted.
+  // Without users nothing is deleted.
   if (total > 0 && !(await confirmSweep(io, asked, { total, more: leftOut(found) })))
     throw await cancelled(client, sweepId);
   return sendUpdate(client, sweepId, { name: 'approve', argument: { total, by: userName('a person at a terminal') } });
 }
 
-/** How the sweep stands once its users are read, or its result when it ended before. */
+/** Returns the state of the sweep when its users are read, or its result if it ended before. */
 async function snapshotTaken(io: Io, client: Client, sweepId: string): Promise<SweepProgress | SweepResult> {
   const over = new AbortController();
   const handle = client.workflow.getHandle(sweepId);
@@ -108,7 +108,7 @@ async function snapshotTaken(io: Io, client: Client, sweepId: string): Promise<S
 
 async function untilRead(client: Client, sweepId: string, signal: AbortSignal): Promise<SweepProgress> {
   for (;;) {
-    // A worker that is away for a moment answers later.
+    // A worker that is unavailable for a moment responds later.
     const progress = await queryProgress(client, client.workflow.getHandle(sweepId)).catch(() => undefined);
     signal.throwIfAborted();
     if (progress && !NOT_STANDING.includes(progress.phase)) return progress;

@@ -17,25 +17,28 @@ import { printTable } from '../terminal/table';
 import { inWords } from '../terminal/for-people';
 import { count, counted, reportLines, sourceText } from './reading-report';
 
-/** How a sweep stands or ended, as `--json` prints it. */
+/** The state or the result of a sweep, as `--json` prints it. */
 export interface SweepDocument {
   sweepId: string;
   status: SweepStatus;
   pausedBecause?: string;
-  /** Each user once; `pending` only while there are any. */
+  /** Each user counts once; `pending` only while there are any. */
   counts: { total: number; pending?: number } & Record<Outcome, number>;
   duplicates: number;
   rejected: number;
-  /** Of the source; absent where it has none or the ledger cannot be asked. */
+  /** Columns of the source; absent if it has none or the ledger cannot be read. */
   columns?: SourceColumns;
   /** The first rows that cannot be users, by line. */
   rejectedRows?: readonly RejectedRow[];
-  /** What a person should look at in the source. */
+  /** What to check in the source. */
   warnings?: readonly string[];
   merkleRoot?: string;
 }
 
-/** The part of a result, or of a progress, that is the contract of `--json`, with what the ledger knows of the source. */
+/**
+ * Returns the part of a result or progress that is the contract of `--json`, with the ledger's information about the
+ * source.
+ */
 export function toDocument(
   { sweepId, status, pausedBecause, counts, duplicates, rejected, merkleRoot }: SweepResult,
   report?: SnapshotReport,
@@ -52,7 +55,7 @@ export function toDocument(
   };
 }
 
-/** What is known of a source, as far as there is anything to say. */
+/** Returns the known facts about a source. */
 export function sourceDocument(report: SnapshotReport): Pick<SweepDocument, 'columns' | 'rejectedRows' | 'warnings'> {
   const { columns, rejectedRows } = report;
   const warnings = snapshotWarnings(report);
@@ -68,12 +71,12 @@ function toCounts(counts: OutcomeCounts): SweepDocument['counts'] {
   return { total: counts.total, ...(counts.pending > 0 && { pending: counts.pending }), ...outcomes };
 }
 
-/** 0 for a sweep that completed or goes on, 1 for every other. */
+/** Returns 0 for a sweep that completed or is in progress, 1 for every other. */
 export function exitCodeOf(status: SweepStatus): ExitCode {
   return status === 'completed' || status === 'running' ? 0 : 1;
 }
 
-/** Prints a sweep for people: its users by outcome, then what else there is to know. */
+/** Prints a sweep: its users by outcome, then further facts. */
 export function printSweep(
   io: Io,
   result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk' | 'waitingForPerson' | 'titles'>>,
@@ -90,7 +93,7 @@ export function printSweep(
   const left = counts.pending - waiting - persons.reduce((sum, { users }) => sum + users, 0);
   const pending = [
     ...(waiting > 0 ? [[`${words.done}, ${words.waiting}`, count(waiting)]] : []),
-    ...persons.map(({ step, title, users }) => [printable(`waiting for a person: ${title} (${step})`), count(users)]),
+    ...persons.map(({ step, title, users }) => [printable(`waiting for a manual step: ${title} (${step})`), count(users)]),
     ...(left > 0 ? [['pending', count(left)]] : []),
   ];
   printTable(io, ['Outcome', 'Users'], [...rows, ...pending, ['total', count(counts.total)]]);
@@ -109,7 +112,7 @@ export function printSweep(
     );
 }
 
-/** The first rows that cannot be users, and how many more there are. */
+/** Returns the first rows that cannot be users, and how many more there are. */
 function rejectedLines(rejected: number, report: SnapshotReport | undefined): string[] {
   const { rejectedRows = [] } = report ?? {};
   const more = rejected - rejectedRows.length;
@@ -117,7 +120,7 @@ function rejectedLines(rejected: number, report: SnapshotReport | undefined): st
   return more > 0 && lines.length > 0 ? [...lines, `and ${count(more)} more`] : lines;
 }
 
-/** Says on stderr what a person can do next about a sweep that stands like this. */
+/** Prints on stderr what can be done next about a sweep in this state. */
 export function sayNextSteps(io: Io, { sweepId, status, pausedBecause, counts }: SweepResult): void {
   const id = printable(sweepId);
   if (status === 'waitingForApproval') {

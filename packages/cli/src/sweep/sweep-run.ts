@@ -20,15 +20,15 @@ import { sweepInLedger } from './ledger-view';
 /** The workflow type of sweeps. */
 export const SWEEP_WORKFLOW = 'offboardUsers';
 
-/** How often and how patiently a cancelled run is asked for its counts. */
+/** Number of attempts to read the counts of a cancelled run, and the time between them. */
 const TRIES = 3;
 const QUERY_MS = 5_000;
 const PAUSE_MS = 500;
 
 /**
- * The latest run of a sweep's workflow; undefined when Temporal has none, for example no more.
+ * Returns the latest run of a sweep's workflow; undefined when Temporal has none, or no longer has it.
  *
- * @throws CommandFailure `NotFound` when the id is that of another workflow.
+ * @throws CommandFailure `NotFound` when the ID is that of another workflow.
  */
 export async function describeSweep(
   client: Client,
@@ -37,26 +37,32 @@ export async function describeSweep(
   try {
     const description = await client.workflow.getHandle(sweepId).describe();
     if (description.type === SWEEP_WORKFLOW) return description;
-    throw new CommandFailure('NotFound', `${sweepId} is no sweep; it is a run of ${description.type}.`);
+    throw new CommandFailure('NotFound', `${sweepId} is not a sweep; it is a ${description.type} workflow.`);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
 }
 
-/** The workflow IDs under which a sweep may have run: a later run of an ID has a sweep with a part of its run ID behind it. */
+/**
+ * Returns the workflow IDs under which a sweep may have run: a later run of an ID has a sweep with a part of its run ID
+ * appended.
+ */
 export function workflowIdsOf(sweepId: string): readonly string[] {
   return [...new Set([sweepId, sweepId.replace(/\.[^.]*$/, '')])];
 }
 
-/** The latest run of the workflow that worked on a sweep of the ledger; undefined when Temporal has it no more. */
+/**
+ * Returns the latest run of the workflow that worked on a sweep of the ledger; undefined when Temporal no longer has
+ * it.
+ */
 export async function runOfSweep(
   client: Client,
   { sweepId, claimedBy }: Pick<SweepRow, 'sweepId' | 'claimedBy'>,
 ): Promise<WorkflowExecutionDescription | undefined> {
   for (const workflowId of workflowIdsOf(sweepId)) {
     const run = await describeSweep(client, workflowId).catch(undefinedIfNotFound);
-    // Started a moment ago, it may not have claimed its users yet.
+    // A run that was just started may not have claimed its users yet.
     if (run && (claimedBy === undefined || run.raw.workflowExecutionInfo?.firstRunId === claimedBy)) return run;
   }
   return undefined;
@@ -67,24 +73,24 @@ function undefinedIfNotFound(error: unknown): undefined {
   throw error;
 }
 
-/** What is said about an id that nobody knows. */
+/** Returns the failure for an unknown ID. */
 export function unknownSweep(sweepId: string): CommandFailure {
   return new CommandFailure(
     'NotFound',
-    `Temporal has no sweep ${sweepId}, and no ledger that is set here has one. Check the id (http-tasks sweep list), TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and HTTP_TASKS_LEDGER_URL.`,
+    `Temporal has no sweep ${sweepId}, and neither has a ledger that is configured here. Check the ID (http-tasks sweep list), TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and HTTP_TASKS_LEDGER_URL.`,
   );
 }
 
-/** Asks a sweep how it stands; needs a worker. */
+/** Queries the progress of a sweep; needs a worker. */
 export async function queryProgress(client: Client, handle: WorkflowHandle): Promise<SweepProgress> {
   return client.withDeadline(Date.now() + QUERY_MS, () => handle.query<SweepProgress>('progress'));
 }
 
 /**
- * Waits for the end of a sweep, over every continue-as-new, and answers what came of it however it ended.
+ * Waits for the end of a sweep, over every continue-as-new, and returns its result however it ended.
  *
  * @throws Refusal `Task.InvalidInput` when the worker refused the input or the source.
- * @throws CommandFailure `RunEnded` when it ended without a result that anybody knows.
+ * @throws CommandFailure `RunEnded` when it ended without a known result.
  */
 export async function resultOfSweep(io: Io, client: Client, handle: WorkflowHandle): Promise<SweepResult> {
   try {
@@ -95,7 +101,7 @@ export async function resultOfSweep(io: Io, client: Client, handle: WorkflowHand
   }
 }
 
-/** What a run itself knows about how it ended, and nobody else; undefined for one that goes on or ended without knowing. */
+/** Returns the result that only the run itself has; undefined for one that is in progress or ended without a result. */
 export async function resultOfRun(client: Client, handle: WorkflowHandle): Promise<SweepResult | undefined> {
   const { status } = await handle.describe();
   if (status.name === 'CANCELLED') return queryProgress(client, handle).catch(() => undefined);
@@ -130,7 +136,7 @@ async function resultOfFailure(
   }
   throw new CommandFailure(
     'RunEnded',
-    `The sweep ${handle.workflowId} ${howItEnded(cause)}. What it had done until then: http-tasks sweep results ${handle.workflowId}`,
+    `The sweep ${handle.workflowId} ${howItEnded(cause)}. What it did until then: http-tasks sweep results ${handle.workflowId}`,
   );
 }
 
@@ -141,7 +147,7 @@ function howItEnded(cause: Error | undefined): string {
   return reason ? `failed: ${reason.message.replace(/\.$/, '')}` : 'failed';
 }
 
-/** A cancelled run has no result; the ledger has, and a worker that replays it. */
+/** A cancelled run has no result; the ledger has it, and so does a worker that replays the run. */
 async function resultOfCancelled(io: Io, client: Client, handle: WorkflowHandle): Promise<SweepResult> {
   for (let tries = 1; tries <= TRIES; tries += 1) {
     try {
@@ -154,6 +160,6 @@ async function resultOfCancelled(io: Io, client: Client, handle: WorkflowHandle)
   if (known) return known;
   throw new CommandFailure(
     'RunEnded',
-    `The sweep ${handle.workflowId} was cancelled, and neither a worker nor a ledger tells what it had done. Start a worker, or set HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY.`,
+    `The sweep ${handle.workflowId} was cancelled, and neither a worker nor a ledger has its result. Start a worker, or set HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY.`,
   );
 }

@@ -22,9 +22,9 @@ const DEFAULT_LIMIT = '20';
 const MOST_LISTED = 10_000;
 
 const STATUS = subcommand<CommonOptions & TemporalOptions>('status <id>', {
-  summary: 'show how a sweep stands',
+  summary: 'show sweep status',
   description:
-    'Asks the workflow, and when no worker answers or Temporal has forgotten the run, the ledger. Exits 0 when the sweep is known, however it stands.',
+    'Queries the workflow, or the ledger when no worker responds or Temporal no longer has the run. Exits 0 when the sweep is known, whatever its status.',
   examples: ['http-tasks sweep status sweep-20300131-120000-1f2e3d4c', 'http-tasks sweep status closed-2030-01 --json'],
   options: [TEMPORAL_OPTIONS],
   run: async (io, options, [id = '']) => {
@@ -36,7 +36,7 @@ const STATUS = subcommand<CommonOptions & TemporalOptions>('status <id>', {
 const WATCH = subcommand<CommonOptions & TemporalOptions>('watch <id>', {
   summary: 'follow a sweep until it ends, pauses or waits for approval',
   description:
-    'A worker or a server that is down for a while does not end the watching, and Ctrl-C does not touch the sweep. Exits 0 when it completed and 1 otherwise.',
+    'Keeps watching while a worker or the server is down for some time. Ctrl-C does not affect the sweep. Exits 0 when it completed and 1 otherwise.',
   examples: ['http-tasks sweep watch closed-2030-01', 'http-tasks sweep watch closed-2030-01 --json'],
   options: [TEMPORAL_OPTIONS],
   run: async (io, options, [id = '']) => {
@@ -49,10 +49,10 @@ const WATCH = subcommand<CommonOptions & TemporalOptions>('watch <id>', {
 });
 
 const RESULTS = subcommand<ResultsCommandOptions>('results <id>', {
-  summary: 'show what became of the users of a sweep, and its failures by step and code',
+  summary: 'show the outcomes of the users of a sweep, and its failures by step and code',
   description: [
     'Reads the ledger; needs no Temporal server. --failed lists the users with failed steps: number, reference, step,',
-    'code, request ID and what to do. Exits 0 when the ledger knows the sweep.',
+    'code, request ID and what to do. Exits 0 when the ledger has the sweep.',
   ].join(' '),
   examples: [
     'http-tasks sweep results closed-2030-01',
@@ -78,7 +78,7 @@ const RESULTS = subcommand<ResultsCommandOptions>('results <id>', {
 const LIST = subcommand<ListOptions>('list', {
   summary: 'list the sweeps of the ledger, the newest first',
   examples: ['http-tasks sweep list', 'http-tasks sweep list --limit 100 --json'],
-  options: [literalOption('--limit <n>', `at most so many (else ${DEFAULT_LIMIT})`)],
+  options: [literalOption('--limit <n>', `maximum number of sweeps (else ${DEFAULT_LIMIT})`)],
   run: async (io, { limit = DEFAULT_LIMIT, json = false }) => {
     const most = wholeNumber('--limit', limit, { min: 1, max: MOST_LISTED });
     const { listSweeps } = await import('./ledger-view.js');
@@ -87,9 +87,9 @@ const LIST = subcommand<ListOptions>('list', {
 });
 
 const RELEASE = subcommand<ReleaseOptions>('release <id>', {
-  summary: 'destroy the key of a sweep, so that nobody can read its ids any more',
+  summary: 'destroy the key of a sweep, so that its IDs can no longer be read',
   description:
-    'The failed and unknown users of the sweep cannot be redriven afterwards. Receipts, counts and the Merkle root stay. It happens by itself when nobody has worked at the sweep for 30 days. Asks first, unless --yes says so.',
+    'The failed and unknown users of the sweep cannot be redriven afterwards. Receipts, counts and the Merkle root stay. It happens by itself after 30 days without work on the sweep. Asks first, unless --yes is given.',
   examples: ['http-tasks sweep release closed-2030-01', 'http-tasks sweep release closed-2030-01 --yes --json'],
   options: [flag('--yes', 'do not ask'), TEMPORAL_OPTIONS],
   run: async (io, options, [id = '']) => {
@@ -98,5 +98,5 @@ const RELEASE = subcommand<ReleaseOptions>('release <id>', {
   },
 });
 
-/** `sweep status|watch|results|list|release`: what there is to know about sweeps, and the end of what is known. */
+/** `sweep status|watch|results|list|release`: the subcommands that show sweeps, and the one that releases their IDs. */
 export const SWEEP_VIEWS: readonly Subcommand[] = [STATUS, WATCH, RESULTS, LIST, RELEASE];

@@ -8,10 +8,10 @@ import { fitParts, oneLine, printable, say } from '../terminal/output';
 import type { LinePart } from '../terminal/output';
 import { count, counted } from './reading-report';
 
-/** Where nobody looks on, a line says what has changed, and not more often than this. */
+/** Minimum time between two lines of changes outside a terminal, in milliseconds. */
 const LOG_MS = 5_000;
 
-/** The rate is that of so long ago until now: chunks end in bursts. */
+/** The period over which the rate is measured, in milliseconds: chunks end in bursts. */
 const WINDOW_MS = 20_000;
 
 interface Also {
@@ -19,24 +19,24 @@ interface Also {
   limit?: string | undefined;
 }
 
-/** Shows how a sweep comes along, on stderr. */
+/** Shows the progress of a sweep on stderr. */
 export interface WatchDisplay {
   /**
-   * @param also.trouble What keeps the sweep from its work, if anything does.
-   * @param also.limit Which limit counts for its calls.
+   * @param also.trouble What blocks the sweep, if anything does.
+   * @param also.limit The limit in force for its calls.
    */
   show(progress: SweepProgress, also?: Also): void;
-  /** Something keeps us from looking; the sweep itself may well go on. */
+  /** Reports that the progress cannot be read; the sweep itself may be running. */
   problem(text: string): void;
   stop(): void;
 }
 
-/** A bar where a person looks on, else lines. */
+/** Shows a bar in a terminal, else lines. */
 export function showSweep(io: Io): WatchDisplay {
   return io.stderr.isTTY ? new Bar(io) : new Lines(io);
 }
 
-/** In a narrow terminal the words are worth more than the bar. */
+/** Width below which the bar is left out in favour of the words, in columns. */
 const NARROW = 100;
 const BLANKS = 4;
 
@@ -70,7 +70,8 @@ class Bar implements WatchDisplay {
       { text: printable(limit), spare: 3 },
       { text: printable(trouble), spare: 0 },
     ];
-    // Full only when nobody is left: the last of many users, or a call for all of them, would not be seen.
+    // Full only when no user is left: otherwise the last of many users, or a call for all of them, would not be
+    // visible.
     const most = pending > 0 ? (total * (this.#barSize - 1)) / this.#barSize : total;
     this.#bar.update(Math.min(done, most), { text: printable(fitParts(parts, this.#room)) });
   }
@@ -79,7 +80,7 @@ class Bar implements WatchDisplay {
     this.#bar.update({ text: oneLine(printable(text), this.#room) });
   }
 
-  /** Terminals change their width; in the last column some begin a new line. */
+  /** Terminals change their width; some wrap after the last column. */
   get #room(): number {
     return this.#stderr.columns - this.#barSize - BLANKS - 1;
   }
@@ -103,7 +104,7 @@ class Lines implements WatchDisplay {
   show(progress: SweepProgress, { trouble, limit }: Also = {}): void {
     const { phase } = progress;
     const rate = this.#meter.rate(doneAtPlaid(progress));
-    // Without the rate, which changes always.
+    // Without the rate, which changes constantly.
     this.#say(
       withMore(withMore(progressText(progress, undefined), limit), trouble && 'trouble'),
       phase,
@@ -133,7 +134,7 @@ class Lines implements WatchDisplay {
 export class RateMeter {
   readonly #samples: { atMs: number; done: number }[] = [];
 
-  /** Takes note of how many are done now; undefined until that says anything. */
+  /** Records how many users are done now; returns undefined until there are enough samples. */
   rate(done: number, atMs = performance.now()): number | undefined {
     this.#samples.push({ atMs, done });
     while ((this.#samples[1]?.atMs ?? atMs) < atMs - WINDOW_MS) this.#samples.shift();
@@ -143,12 +144,12 @@ export class RateMeter {
   }
 }
 
-/** One line for people: how many, how fast, how long still, what came of them, and what the sweep waits for. */
+/** Returns one line: how many, how fast, how much longer, the outcomes, and what the sweep waits for. */
 export function progressText(progress: SweepProgress, usersPerSecond: number | undefined): string {
   return fitParts(progressParts(progress, usersPerSecond), Infinity);
 }
 
-/** The same in parts, of which those can be spared that only say how fast it goes. */
+/** Returns its parts; those about the speed can be left out. */
 export function progressParts(progress: SweepProgress, usersPerSecond: number | undefined): LinePart[] {
   const { counts, waitingForBulk, waitingForPerson = [] } = progress;
   const words = bulkWords(progress.titles);
@@ -168,12 +169,12 @@ export function progressParts(progress: SweepProgress, usersPerSecond: number | 
     { text: left, spare: 1 },
     { text: outcomesText(counts), spare: 0 },
     { text: waitingForBulk > 0 ? `${count(waitingForBulk)} ${words.waiting}` : '', spare: 0 },
-    { text: persons > 0 ? `${count(persons)} waiting for a person` : '', spare: 0 },
+    { text: persons > 0 ? `${count(persons)} waiting for a manual step` : '', spare: 0 },
     { text: waitsFor(progress), spare: 0 },
   ];
 }
 
-/** Users who are done, or will be with a bulk call that takes many of them at a time. */
+/** Returns the number of users who are done, or will be with a bulk call for many of them. */
 export function doneAtPlaid({ counts, waitingForBulk }: Pick<SweepProgress, 'counts' | 'waitingForBulk'>): number {
   return Math.min(counts.total, counts.total - counts.pending + waitingForBulk);
 }
@@ -200,7 +201,7 @@ function outcomesText(counts: OutcomeCounts): string {
   ).join(', ');
 }
 
-/** Which users a sweep has to try again, and when; empty when none waits for that. */
+/** Returns how many users are tried again, and when; empty when none waits for that. */
 export function deferredText({
   counts,
   waitingForBulk = 0,
@@ -215,7 +216,7 @@ export function deferredText({
   return deferred > 0 ? `${counted(deferred, 'user', 'users')} deferred, ${next}` : next;
 }
 
-/** A time of the next hours. */
+/** A time within the next hours. */
 function clockText(iso: string): string {
   return `${iso.slice(11, 19)} UTC${Date.parse(iso) - Date.now() > 43_200_000 ? ` on ${iso.slice(0, 10)}` : ''}`;
 }
@@ -224,7 +225,7 @@ function waitsFor(progress: SweepProgress): string {
   const { phase, status, pausedBecause, underWay } = progress;
   if (status === 'paused') {
     const why = printable(pausedBecause ?? '');
-    return underWay > 0 ? `pausing (${why}): ${underWay} chunks finish what is under way` : `paused (${why})`;
+    return underWay > 0 ? `pausing (${why}): ${underWay} chunks finish work in progress` : `paused (${why})`;
   }
   switch (phase) {
     case 'reading':

@@ -19,14 +19,14 @@ import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './swe
 import { showSweep } from './watch-display';
 import type { WatchDisplay } from './watch-display';
 
-/** The activity whose heartbeats tell how far a chunk has come. */
+/** The activity whose heartbeats report the progress of a chunk. */
 const RUN_CHUNK = 'httpTasks.runChunk';
 
-/** The first attempts may fail for a moment's reason. */
+/** Number of attempts from which on a failure is shown: the first ones may fail for a passing reason. */
 const WORTH_TELLING = 3;
 const MOST_CHARACTERS = 160;
 
-/** How far the chunks under way have come, by their last heartbeats. One that has sent none yet is left out. */
+/** Returns the progress of the chunks in progress, from their last heartbeats. Chunks without one are left out. */
 export async function readRunningChunks(
   client: Client,
   { raw }: WorkflowExecutionDescription,
@@ -38,7 +38,7 @@ export async function readRunningChunks(
   return details.flatMap(([progress]) => (isChunkProgress(progress) ? [progress] : []));
 }
 
-/** What the workflow tells, which knows of a chunk only when it has ended, together with what its chunks told since. */
+/** Adds the progress of chunks to the workflow's, which counts a chunk only when it has ended. */
 export function withRunningChunks(progress: SweepProgress, chunks: readonly ChunkProgress[]): SweepProgress {
   const counts = { ...progress.counts };
   let { waitingForBulk } = progress;
@@ -53,7 +53,10 @@ export function withRunningChunks(progress: SweepProgress, chunks: readonly Chun
   return { ...progress, counts, waitingForBulk };
 }
 
-/** What keeps failing, for example because the ledger is away: an activity of the sweep that was tried again and again. */
+/**
+ * Returns what keeps failing, for example because the ledger is unavailable: an activity of the sweep with many
+ * attempts.
+ */
 export function troubleOf({ raw }: WorkflowExecutionDescription): string | undefined {
   const failing = (raw.pendingActivities ?? []).find(
     ({ attempt, lastFailure }) => (attempt ?? 1) >= WORTH_TELLING && lastFailure?.message,
@@ -71,10 +74,10 @@ function isChunkProgress(value: unknown): value is ChunkProgress {
 const PAUSE_MS = 1_000;
 const LIMITS_EVERY_MS = 2_000;
 
-/** A server that gives no answer for so long is not waited for any more. */
+/** How long the server may be unavailable before watching ends, in milliseconds. */
 const SERVER_AWAY_MS = 5 * 60_000;
 
-/** How a sweep is watched. */
+/** Options of watching a sweep. */
 export interface WatchOptions {
   client: Client;
   sweepId: string;
@@ -82,8 +85,8 @@ export interface WatchOptions {
 }
 
 /**
- * Follows a sweep until it ends, pauses or waits for approval, prints how it stands then, and answers the exit code.
- * Neither a worker that is down nor a continue-as-new ends the watching, and the end of it does not touch the sweep.
+ * Follows a sweep until it ends, pauses or waits for approval, prints its status and returns the exit code. Neither a
+ * worker that is down nor a continue-as-new ends the watching; its end does not affect the sweep.
  */
 export async function watchSweep(io: Io, options: WatchOptions): Promise<ExitCode> {
   const { client, sweepId, json } = options;
@@ -106,12 +109,12 @@ export async function watchSweep(io: Io, options: WatchOptions): Promise<ExitCod
 async function follow(io: Io, { client, sweepId }: WatchOptions, wished: Promise<'interrupted'>): Promise<SweepResult> {
   const handle = client.workflow.getHandle(sweepId);
   const over = new AbortController();
-  // Each of its many questions to the server listens to it.
+  // Each of its many requests to the server listens to it.
   setMaxListeners(0, over.signal);
   const display = showSweep(io);
   try {
     const end = client.withAbortSignal(over.signal, () => patientResult(io, client, handle, over.signal));
-    // Aborted below, when something else was first.
+    // Aborted below, when another event came first.
     end.catch(() => undefined);
     const limits = new LimitWatch(io, sweepId, over.signal);
     const first = await Promise.race([end, untilItStands(client, handle, { display, limits }, over.signal), wished]);
@@ -126,11 +129,11 @@ async function follow(io: Io, { client, sweepId }: WatchOptions, wished: Promise
 function stoppedWatching(sweepId: string): CommandFailure {
   return new CommandFailure(
     'Interrupted',
-    `The sweep ${printable(sweepId)} goes on without you. Watch it again with: http-tasks sweep watch ${printable(sweepId)}`,
+    `Stopped watching; the sweep ${printable(sweepId)} keeps running. Watch it again with: http-tasks sweep watch ${printable(sweepId)}`,
   );
 }
 
-/** The end of the sweep, also when the Temporal server is away for some minutes. */
+/** Returns the end of the sweep, also when the Temporal server is unavailable for some minutes. */
 async function patientResult(
   io: Io,
   client: Client,
@@ -144,7 +147,7 @@ async function patientResult(
       return await resultOfSweep(io, client, handle);
     } catch (error) {
       if (signal.aborted || !(error instanceof ServiceError || isGrpcServiceError(error))) throw error;
-      // A question that was open for long had found a server.
+      // A request that was open for long had reached a server.
       if (performance.now() - askedAtMs > 60_000) failingSinceMs = undefined;
       failingSinceMs ??= askedAtMs;
       if (performance.now() - failingSinceMs > SERVER_AWAY_MS) throw error;
@@ -153,7 +156,7 @@ async function patientResult(
   }
 }
 
-/** Shows how the sweep comes along; answers when it needs a person to go on, and otherwise never. */
+/** Shows the progress of the sweep; resolves when it needs a user's decision to continue, otherwise never. */
 async function untilItStands(
   client: Client,
   handle: WorkflowHandle,
@@ -166,7 +169,7 @@ async function untilItStands(
     if (!seen)
       display.problem(
         (await failingTasks(client, handle).catch(() => undefined)) ??
-          'no worker answers; Temporal keeps the sweep, and it continues when one is there',
+          'no worker responds; Temporal keeps the sweep, which continues when one is available',
       );
     else {
       const { progress, cancelRequested, trouble } = seen;
@@ -180,7 +183,7 @@ async function untilItStands(
   return new Promise(() => undefined);
 }
 
-/** Reads now and then which limit counts, where there is a ledger that can be read. */
+/** Reads the limit in force from time to time, if there is a readable ledger. */
 class LimitWatch {
   words: string | undefined;
 
@@ -197,7 +200,7 @@ class LimitWatch {
   }
 }
 
-/** What one look at a sweep finds. */
+/** The result of one check of a sweep. */
 interface Seen {
   progress: SweepProgress;
   cancelRequested: boolean;
@@ -205,7 +208,7 @@ interface Seen {
 }
 
 async function look(client: Client, handle: WorkflowHandle): Promise<Seen> {
-  // In this order a chunk that ends in between is missed for a moment, and never counted twice.
+  // In this order, a chunk that ends in between is missing for a moment but never counted twice.
   const progress = await queryProgress(client, handle);
   const description = await handle.describe();
   return {

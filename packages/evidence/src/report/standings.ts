@@ -35,7 +35,7 @@ export const LOOKS: Readonly<Record<Standing, StandingLook>> = {
     dark: '#486fba',
   },
   alreadyGone: {
-    name: 'already deleted',
+    name: 'already gone',
     meaning: 'Deleted before this sweep; this ledger saw or removed it earlier.',
     light: '#89c3ff',
     dark: '#b9dcfe',
