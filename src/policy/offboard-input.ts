@@ -70,7 +70,7 @@ const user = z
       .string()
       .min(1, 'must not be empty')
       .optional()
-      .describe('With seq, instead of IDs: a user of a sweep. For the sweep's own use.'),
+      .describe('With seq, instead of IDs: a user of a sweep. For use by the sweep itself.'),
     seq: z.number().int().min(0).optional(),
   })
   .superRefine((given, context) => {

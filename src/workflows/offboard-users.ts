@@ -126,7 +126,7 @@ class Sweep {
         await writing;
       }
     } catch (error) {
-      // No failure: the next run goes on.
+      // Not a failure: the next run continues.
       if (error instanceof ContinueAsNew) throw error;
       if (!endedByStop(error, CancellationScope.current())) {
         await this.#giveUp();

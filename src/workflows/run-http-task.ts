@@ -13,7 +13,7 @@ export type { RunHttpTaskInput, TaskEnvelope };
 
 const { 'httpTasks.checkTask': checkTask } = proxyLocalActivities<OffboardingActivities>({
   startToCloseTimeout: '10 seconds',
-  summary: 'Check the task's name and input',
+  summary: 'Check the name and input of the task',
 });
 
 /**

@@ -91,7 +91,7 @@ export async function writeEnd(
       } catch (error) {
         // What was done to the user must not be lost when the ledger is: the run's own result still contains it.
         if (!(error instanceof ActivityFailure)) throw error;
-        log.error('The end of the run could not be recorded in the ledger; only the run's result contains it.');
+        log.error('The end of the run could not be recorded in the ledger; only the result of the run contains it.');
       }
     };
     await record();

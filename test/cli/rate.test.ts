@@ -97,7 +97,7 @@ describe('the rate of a sweep', () => {
     const typo = await stage.run<Refused>('sweep', 'rate', 's600', '100', '--service', 'plad');
     expect({ code: typo.code, message: typo.document.error.message }).toMatchObject({
       code: 1,
-      message: expect.stringContaining('names no service of this worker; allowed: plaid, batch') as string,
+      message: expect.stringContaining('is not a service of this worker; allowed: plaid, batch') as string,
     });
 
     const { code, stdout, stderr } = await watching.ended;

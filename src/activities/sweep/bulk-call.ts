@@ -13,7 +13,7 @@ import { environmentOf, hashedIds } from './plan-user';
 import type { SweepDependencies } from './sweep-dependencies';
 import type { BulkStep } from './sweep-steps';
 
-/** What became of a bulk call. */
+/** The result of a bulk call. */
 export type BulkAnswer =
   | { kind: 'accepted'; status: number; token?: string; requestId?: string }
   /** One of the ids, or the size of all of them, had the whole call refused: nothing was deleted. */
@@ -33,7 +33,7 @@ type Dependencies = Pick<SweepDependencies, 'sender' | 'budgets' | 'services' | 
 /** The body is too large for a server or proxy. */
 const TOO_LARGE = 413;
 
-/** The calls of one bulk step: what is sent for which users, and what an answer means. */
+/** The calls of one bulk step: what is sent for which users, and what a response means. */
 export class BulkCall {
   readonly #dependencies: Dependencies;
   readonly #bulk: BulkStep;
@@ -56,12 +56,12 @@ export class BulkCall {
     return this.#bulk.plan.step;
   }
 
-  /** Users opened at a time: several calls, unless one takes very many. */
+  /** Number of users opened at a time: enough for several calls, unless one takes very many. */
   get usersAtOnce(): number {
     return Math.max(this.#bulk.plan.bulk.most, LEAST_USERS_AT_ONCE);
   }
 
-  /** What a good answer means for all users of the call. */
+  /** What a good response means for all users of the call. */
   get means(): 'removed' | 'accepted' {
     return this.#bulk.step.bulk.task.means;
   }
@@ -78,7 +78,7 @@ export class BulkCall {
     return { service, ...(keySlot !== '' && { slot: keySlot }) };
   }
 
-  /** What all receipts of the step share. */
+  /** The fields that all receipts of the step have in common. */
   get receipt(): Pick<RecordBulk, 'app' | 'step' | 'task' | 'service' | 'environment' | 'keySlot'> {
     const { service, keySlot } = this.key;
     return {
@@ -100,12 +100,15 @@ export class BulkCall {
     });
   }
 
-  /** Users in their order, in as few calls as the step's limits allow. */
+  /** Returns the users in their order, in as few calls as the step's limits allow. */
   partsOf(users: readonly BulkUser[]): BulkUser[][] {
     return bulkParts(users, (user) => this.#idOf(user), this.#limits);
   }
 
-  /** Whether the ids can be sent at all, without sending anything: what the task's own schema refuses, or no key. */
+  /**
+   * Returns why the IDs cannot be sent, without sending anything: the task's own schema refuses them, or the key is
+   * missing.
+   */
   check(users: readonly BulkUser[]): BulkAnswer | undefined {
     try {
       this.#dependencies.sender.prepare(this.#task, this.#inputOf(users));
@@ -118,7 +121,7 @@ export class BulkCall {
   /**
    * Makes one call for these users; repeating it does no harm.
    *
-   * @param send.notSentAfterMs By `performance.now()`: until then what the ledger said holds.
+   * @param send.notSentAfterMs A reading of `performance.now()` until which the ledger's last information is valid.
    */
   async send(users: readonly BulkUser[], send: { signal: AbortSignal; notSentAfterMs: number }): Promise<BulkAnswer> {
     const { sender, budgets } = this.#dependencies;
@@ -146,7 +149,7 @@ export class BulkCall {
     return bulkIdOf(this.#bulk.plan, user);
   }
 
-  /** Two users may share one id, which need not be sent twice. */
+  /** Two users may have the same ID, which need not be sent twice. */
   #inputOf(users: readonly BulkUser[]): Record<string, unknown> {
     return this.#inputFor([...new Set(users.map((user) => this.#idOf(user)))]);
   }
@@ -163,7 +166,7 @@ export class BulkCall {
     return fill({ ids: {}, special }) as Record<string, unknown>;
   }
 
-  /** What the template adds to the ids, measured with ids that every place can take. */
+  /** The size of the call without IDs, measured with IDs that are valid in every position. */
   get #limits(): BulkLimits {
     const { most, mostBytes } = this.#bulk.plan.bulk;
     const bytesOf = (...ids: string[]): number => Buffer.byteLength(JSON.stringify(this.#inputFor(ids)));
@@ -207,5 +210,5 @@ export class BulkCall {
   }
 }
 
-/** Users opened for bulk calls at a time, at least: each opening reads and decrypts them. */
+/** Minimum number of users opened for bulk calls at a time: each opening reads and decrypts them. */
 const LEAST_USERS_AT_ONCE = 1_000;

@@ -10,16 +10,16 @@ export function bulkIdOf({ provider, bulk }: BulkStep['plan'], { user }: Pick<Bu
 
 /** The limits of one bulk call. */
 export interface BulkLimits {
-  /** IDs, at most. */
+  /** Maximum number of IDs. */
   most: number;
-  /** Bytes of the body, at most. */
+  /** Maximum size of the body, in bytes. */
   mostBytes: number;
-  /** Bytes of the body without any ID, and how many each ID adds to its own. */
+  /** Size of the body without any ID, and what each ID adds to its own, in bytes. */
   frameBytes: number;
   bytesPerId: number;
 }
 
-/** Users in their order, in as few calls as the limits allow; each call has at least one. */
+/** Returns the users in their order, in as few calls as the limits allow; each call has at least one. */
 export function bulkParts(
   users: readonly BulkUser[],
   idOf: (user: BulkUser) => string,
@@ -41,7 +41,10 @@ export function bulkParts(
   return part.length > 0 ? [...parts, part] : parts;
 }
 
-/** Both halves of a call that was refused for one of its ids; the second may go through although the first does not. */
+/**
+ * Returns both halves of a call that was refused for one of its IDs; the second may succeed although the first does
+ * not.
+ */
 export function halvesOf(part: readonly BulkUser[]): BulkUser[][] {
   const middle = Math.ceil(part.length / 2);
   return [part.slice(0, middle), part.slice(middle)];

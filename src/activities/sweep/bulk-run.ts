@@ -16,16 +16,16 @@ import type { SweepDependencies } from './sweep-dependencies';
 import type { SweepSteps } from './sweep-steps';
 
 /**
- * What the ledger said when users were opened, that the fence is ours and nobody is on hold, holds for so long; it is
- * asked again before that.
+ * How long the ledger's information from the opening of users, that the fence is valid and no user is on hold, may be
+ * used, in milliseconds; it is asked again before that.
  */
 const OPENED_HOLDS_MS = 5_000;
 const REOPEN_AFTER_MS = 2_000;
 
-/** An answer that nobody understands is asked for so often before the users are left as unknown. */
+/** Maximum number of requests with an unparseable response before the users become `unknown`. */
 const MOST_UNCLEAR = 4;
 
-/** A call that was answered is recorded, even if the ledger comes back only then. */
+/** Number of attempts to record a call with a response while the ledger is unavailable. */
 const RECORD_TRIES = 3;
 const RECORD_PAUSE_MS = 1_000;
 
@@ -33,7 +33,7 @@ type BulkEnd = Pick<BulkResult, 'end' | 'unauthorized' | 'nextTryAt'>;
 type Outcomes = BulkResult['outcomes'];
 type BulkWork = RunBulk & Pick<Opener, 'claimedBy'>;
 
-/** What a bulk activity works on. */
+/** The input of a bulk activity. */
 export type BulkInput = BulkWork & { plan: ChunkPlan; steps: SweepSteps };
 
 /** One attempt at the bulk calls of one step. */
@@ -45,15 +45,15 @@ export class BulkRun {
   readonly #fence: ChunkFence;
   readonly #signal: AbortSignal;
   readonly #untilMs: number;
-  /** Users to whom an earlier call may have gone out, by seq. */
+  /** Users to whom an earlier call may have been sent, by seq. */
   readonly #perhapsSent = new Set<number>();
   readonly #outcomes: Outcomes = {};
   #calls = 0;
   #wave = 0;
-  /** Who may still be sent to of those who were opened, by seq; and when the ledger was asked. */
+  /** Opened users to whom a call may still be sent, by seq; and when the ledger was asked. */
   #open: ReadonlySet<number> = new Set();
   #openedAtMs = 0;
-  /** Calls in a row that brought nothing. */
+  /** Number of consecutive calls without effect. */
   #vain = 0;
   #unclear = 0;
 
@@ -75,7 +75,7 @@ export class BulkRun {
   /**
    * Takes over from any earlier attempt.
    *
-   * @returns The key that is missing where this worker cannot make the calls.
+   * @returns The missing key, if this worker cannot make the calls.
    * @throws SweepSealedError
    */
   static async begin(
@@ -125,18 +125,21 @@ export class BulkRun {
       const end = users.length > 0 ? await this.#sendAll(this.#call.partsOf(users)) : undefined;
       if (end) return end;
       if (users.length > 0) continue;
-      // A wave of users on hold answers nobody, and more may wait behind them.
+      // A wave of users on hold is empty, and there may be more users after them.
       const { [this.#input.app]: left = 0 } = await this.#sweeps.readyForBulk(this.#input.sweepId);
       if (left === 0 || left >= waiting) return { end: 'done' };
       waiting = left;
     }
   }
 
-  /** Sends call after call. Halves of a refused one come last, so that many ids get through before one is looked for. */
+  /**
+   * Makes call after call. Halves of a refused call come last, so that many IDs succeed before the refused one is
+   * searched for.
+   */
   async #sendAll(parts: BulkUser[][]): Promise<BulkEnd | undefined> {
     for (let part = parts.shift(); part; part = parts.shift()) {
       const answer = await this.#sendPatiently(part).catch((error: unknown) => {
-        // The others are handed back before it ends.
+        // The remaining users are handed back before it ends.
         if (isStop(error)) return { end: 'stopped' } as const;
         throw error;
       });
@@ -149,7 +152,7 @@ export class BulkRun {
     return undefined;
   }
 
-  /** Until the call has an answer that stands, or has to be left to a later attempt. */
+  /** Repeats a call until it has a final response, or has to be left to a later attempt. */
   async #sendPatiently(part: BulkUser[]): Promise<BulkEnd | { halves: BulkUser[][] }> {
     for (;;) {
       const stop = await this.#reasonToStop();
@@ -165,7 +168,7 @@ export class BulkRun {
     }
   }
 
-  /** One call with those who are still not on hold; no answer when that is nobody. */
+  /** Makes one call for the users who are not on hold; none without such users. */
   async #sendOnce(part: readonly BulkUser[]): Promise<{ answer?: BulkAnswer; users: readonly BulkUser[] }> {
     const stopped = { answer: { kind: 'stopped' }, users: part } as const;
     if (!(await this.#admitted())) return stopped;
@@ -183,7 +186,7 @@ export class BulkRun {
     return { answer, users };
   }
 
-  /** Opens the next users, or asks again about those of this wave: in both, users on hold are taken out. */
+  /** Opens the next users, or checks those of this wave again: both leave out users on hold. */
   async #askForOpen(): Promise<BulkUser[]> {
     const { app } = this.#input;
     const askedAtMs = performance.now();
@@ -200,7 +203,7 @@ export class BulkRun {
     return users;
   }
 
-  /** Takes one call out of the rate that all processes share; false when it is to stop before there is one. */
+  /** Takes one call out of the rate that all processes share; returns false when it has to stop before there is one. */
   async #admitted(): Promise<boolean> {
     const budgets = this.#budgets;
     const { key } = this.#call;
@@ -210,7 +213,7 @@ export class BulkRun {
     return budgets.admit(key, 'sweep', AbortSignal.any([this.#signal, left]));
   }
 
-  /** Whether the answer is the last word on these users, and then it is written. */
+  /** Records a response if it is final for these users; returns whether it is. */
   async #recordAnswer(answer: BulkAnswer, users: readonly BulkUser[]): Promise<boolean> {
     switch (answer.kind) {
       case 'accepted': {
@@ -219,7 +222,7 @@ export class BulkRun {
         return true;
       }
       case 'malformed':
-        // Whoever has this id had every call refused that it was part of.
+        // Every call with this ID was refused.
         await this.#record(users, failed('failed', answer.failure));
         return true;
       case 'rejected':
@@ -264,7 +267,7 @@ export class BulkRun {
     this.#outcomes[end.outcome] = (this.#outcomes[end.outcome] ?? 0) + users.length;
   }
 
-  /** Waits before the call is tried again; answers when that would be after the attempt's time. */
+  /** Waits before the call is tried again; returns the end if that would be after the attempt's time. */
   async #waitAfter(answer: BulkAnswer): Promise<BulkEnd | undefined> {
     if (answer.kind === 'stopped') return undefined;
     const asked = answer.kind === 'later' ? (answer.delayMs ?? 0) : 0;
@@ -284,7 +287,10 @@ export class BulkRun {
     return undefined;
   }
 
-  /** Lets those wait as before to whom nothing can have gone out. If the ledger is away they count as perhaps sent, which does no harm. */
+  /**
+   * Makes users wait as before if no call can have been sent to them. If the ledger is unavailable they count as
+   * possibly sent, which does no harm.
+   */
   async #handBack(users: readonly BulkUser[]): Promise<void> {
     const seqs = users.filter(({ seq }) => !this.#perhapsSent.has(seq)).map(({ seq }) => seq);
     try {
@@ -302,12 +308,12 @@ function failed(
   return { outcome, failureType: type, status, code, requestId };
 }
 
-/** Every call that changes something is stopped. */
+/** Returns whether every call that changes something is stopped. */
 function isStop(error: unknown): boolean {
   return error instanceof SweepBarredError && error.obstacle === 'stopped';
 }
 
-/** Whether the provider said anything, be it that it does not want to be called now. */
+/** Returns whether the provider responded, even if it only asked to wait. */
 function isAnswered(answer: BulkAnswer): boolean {
   if (answer.kind === 'stopped') return false;
   return answer.kind === 'accepted' || answer.failure.status !== undefined;

@@ -12,7 +12,7 @@ import { receiptOfStep } from './receipt-of-step';
 import type { SweepDependencies } from './sweep-dependencies';
 import { rejected, withSweep } from './sweep-work';
 
-/** Under this name the users of children are opened; one workflow at a time may do that. */
+/** The name under which the users of children are opened; one workflow at a time may do that. */
 const CHUNK_ID = 'children';
 
 /** See `SweepActivities`. Users on hold get their outcome here and are not returned. */
@@ -52,7 +52,7 @@ export async function openChildren(
 }
 
 /**
- * See `SweepActivities`. What became of a step is taken from the child's calls in the ledger, not from what is said of it.
+ * See `SweepActivities`. The outcome of a step is taken from the child's calls in the ledger, not from its result.
  * Repeating it changes nothing.
  */
 export async function recordChildren(
@@ -66,7 +66,7 @@ export async function recordChildren(
       for (const { seq, round, steps } of users.slice(from, from + MOST_USERS_IN_A_WAVE)) {
         const user = await sweeps.readUser({ sweepId, seq });
         if (user === undefined)
-          throw rejected(`The ids of user ${seq} of the sweep ${sweepId} are gone before it had an outcome.`);
+          throw rejected(`The IDs of user ${seq} of the sweep ${sweepId} were deleted before it had an outcome.`);
         const workflowId = childWorkflowId(sweepId, { seq, round }, fence);
         const calls = callsFor(user, await ledger.readReceipts({ workflowId }));
         const wrong = notBorneOut(steps, calls, { wholeLists: user.user.itemIds === undefined ? 'any' : [] });
@@ -86,8 +86,8 @@ export async function recordChildren(
 }
 
 /**
- * Returns the calls of the runs that called for this user: anyone in the namespace can start a run under a child's ID, but
- * not one that does that. Some of their calls, such as a look at a request, name no user.
+ * Returns the calls of the runs that called for this user: anyone in the namespace can start a run under a child's ID,
+ * but not one that makes these calls. Some of their calls, such as a look at a request, name no user.
  */
 function callsFor({ subjects }: Pick<TargetRow, 'subjects'>, receipts: readonly Receipt[]): Receipt[] {
   const runs = new Set(receipts.filter(({ subject }) => subjects.includes(subject)).map(({ runId }) => runId));

@@ -19,16 +19,16 @@ import { ProcessLimits } from './process-limits';
 import { runChunk } from './run-chunk';
 import { planOfSweep } from './sweep-plan';
 
-/** What no attempt can change. */
+/** Errors that a retry does not change. */
 const FINAL = [SweepReleasedError, UnknownSweepError, SweepNotYoursError, SweepBarredError] as const;
 
 /**
- * The activity that off-boards the users of one chunk; see `runChunk`. Cancelled, or when its worker shuts down, it
- * finishes what is in flight and answers how far it came.
+ * Creates the activity that offboards the users of one chunk; see `runChunk`. When it is cancelled, or its worker shuts
+ * down, it finishes the calls in flight and returns its progress.
  *
- * Fails `Task.LedgerUnavailable` (retried) when the ledger is away at its start, and `Task.InvalidInput` (final) for a
- * sweep that the ledger does not have, whose ids were released, that was read for another environment of Plaid than
- * this worker's, or that lacks an approval or has more users than allowed. Nothing is sent then.
+ * Fails `Task.LedgerUnavailable` (retried) when the ledger is unavailable at its start, and `Task.InvalidInput` (final)
+ * for a sweep that the ledger does not have, whose IDs were released, that was read for another environment of Plaid
+ * than this worker's, or that lacks an approval or has more users than allowed. Nothing is sent then.
  */
 export function createChunkActivity(
   given: Omit<ChunkDependencies, 'limits'> & { ledger: { readonly sweeps: SweepLedger }; workLimits?: WorkLimits },
@@ -66,7 +66,7 @@ export function createChunkActivity(
   };
 }
 
-/** The operator's policy forbids the next users. */
+/** Returns the result when the operator's policy forbids the next users. */
 function nothingDone(rule: string): ChunkResult {
   return { opened: 0, settled: 0, waitingForBulk: 0, deferred: 0, outcomes: {}, end: 'notAllowed', rule };
 }

@@ -9,7 +9,7 @@ import type { Governing } from '../governed';
 import type { ChunkProgress } from './contract';
 import type { ProcessLimits } from './process-limits';
 
-/** What a chunk works with. */
+/** The dependencies of a chunk. */
 export interface ChunkDependencies {
   ledger: Pick<Ledger, 'forbids'> & {
     readonly sweeps: Pick<
@@ -36,13 +36,13 @@ export interface ChunkDependencies {
   services: ReadonlyMap<string, { readonly environment: string; readonly keySlots: readonly string[] }>;
   /** The rates that all processes share. */
   budgets: CallBudgets;
-  /** What the operator allows. @default everything */
+  /** The operator's policy. @default everything is allowed */
   policy?: Governing;
   /** Shared by all chunks of a process. */
   limits: ProcessLimits;
 }
 
-/** How a chunk is stopped and watched from outside. */
+/** How a chunk is stopped and observed from outside. */
 export interface ChunkControl {
   signal?: AbortSignal;
   /** Called every two seconds. */

@@ -6,17 +6,17 @@ import { ProgressRecords } from './progress-records';
 import { stepsOfSweep } from './sweep-plan';
 import { SweepSteps } from './sweep-steps';
 
-/** Why nothing more is begun. */
+/** Why nothing more is started. */
 interface StopReason {
   end: Exclude<ChunkEnd, 'rangeDone'>;
   unauthorized?: RefusedKey;
 }
 
-/** What a chunk does, and for which run. */
+/** The input of a chunk, and the run that it works for. */
 export type ChunkWork = ChunkInput & Pick<Opener, 'claimedBy'> & Pick<SweepRow, 'stepsPlan'>;
 
 /**
- * What the users of one attempt at a chunk share: how to send, and whether they still may.
+ * What the users of one attempt at a chunk have in common: how to send, and whether they still may.
  *
  * Modes of an attempt:
  * - **beginning**: waves of users are opened. Ends when the range has no more users, when its time is over, or when it
@@ -33,9 +33,9 @@ export class ChunkRun {
   readonly input: ChunkWork;
   readonly ledger: FencedLedger;
   readonly dependencies: Omit<ChunkDependencies, 'ledger'>;
-  /** What is done for each user; read once for all of them. */
+  /** What is done for each user; compiled once for all of them. */
   readonly steps: SweepSteps;
-  /** Writes how far users have come before their next calls. */
+  /** Records the progress of users before their next calls. */
   readonly records: ProgressRecords;
   /** A reading of `performance.now()`. */
   readonly beganAtMs = performance.now();
@@ -58,22 +58,24 @@ export class ChunkRun {
     this.records = new ProgressRecords((users) => ledger.saveProgress(users));
   }
 
-  /** Aborts when nothing more is to be begun. One signal for the chunk: one for each call would halve the throughput. */
+  /**
+   * Aborts when nothing more may be started. One signal for the chunk: one for each call would halve the throughput.
+   */
   get stopped(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** Why it was stopped; absent when it was not, and when an error stopped it. */
+  /** Why it was stopped; absent when it was not, or when an error stopped it. */
   get reason(): StopReason | undefined {
     return this.#reason;
   }
 
-  /** What stopped it, when that is nothing a chunk can answer. */
+  /** The error that stopped it, if the chunk has no result for it. */
   get error(): Error | undefined {
     return this.#reason ? undefined : this.#error;
   }
 
-  /** Its time is over: whoever is under way comes to an end, unless the provider asks to wait. */
+  /** Its time is over: users in progress finish, unless their provider asks to wait. */
   get isLate(): boolean {
     return this.#isLate;
   }
@@ -90,12 +92,12 @@ export class ChunkRun {
     this.#stopBecause({ end: 'unauthorized', unauthorized });
   }
 
-  /** Whoever is still under way waits for something that does not come soon, and is handed back. */
+  /** Hands back the users in progress: they are blocked for longer. */
   stopLate(): void {
     this.#stopBecause({ end: 'time' });
   }
 
-  /** `http-tasks stop`: users are deferred as they stand. */
+  /** Stops for `http-tasks stop`: users are deferred as they are. */
   stopStopped(): void {
     this.#stopBecause({ end: 'stopped' });
   }
@@ -104,7 +106,7 @@ export class ChunkRun {
     this.#stopBecause({ end: 'tolerance' });
   }
 
-  /** Whatever came before: nothing that is left can be written any more. */
+  /** Stops because nothing can be written any more; replaces any earlier reason. */
   stopFenced(): void {
     this.#reason = { end: 'fenced' };
     this.#stop.abort();

@@ -21,7 +21,7 @@ import { beating, rejected, withSweep } from './sweep-work';
 import { UserMachine } from './user-machine';
 import type { RecordedProgress } from '../../ledger/sweeps/progress-types';
 
-/** Users looked at in one go: to open a wave reads all of them. */
+/** Number of users that are read together: opening a wave reads all of them. */
 const STRETCH_USERS = 2_000;
 
 const LAST_WORDS = ['unknown', 'failed', 'skipped'] as const satisfies readonly Outcome[];
@@ -45,18 +45,18 @@ export async function closeTargets(
   );
 }
 
-/** One attempt to write a last word for everybody. */
+/** One attempt to record a final outcome of every user. */
 class Closing {
   readonly #sweeps: SweepLedger;
   readonly #dependencies: SweepDependencies;
   readonly #planned: ReturnType<typeof plannedOf>;
   readonly #reason: CloseTargets['reason'];
   readonly #fence: ChunkFence;
-  /** Nothing is sent, so that neither a missing approval nor a stop is in the way. */
+  /** Nothing is sent, so neither a missing approval nor a stop prevents it. */
   readonly #opener: Opener;
   readonly #signal: AbortSignal;
   #wave = 0;
-  /** How many have got their last word; those who wait for several bulk calls count several times. */
+  /** Number of users with a final outcome; those who wait for several bulk calls count several times. */
   closed = 0;
 
   private constructor(
@@ -74,7 +74,7 @@ class Closing {
     this.#signal = signal;
   }
 
-  /** Takes the sweep away from everybody who may still be at work on it; undefined when it is sealed already. */
+  /** Takes the sweep over from all attempts that may still work on it; undefined when it is sealed already. */
   static async begin(
     dependencies: SweepDependencies,
     input: CloseTargets,
@@ -111,7 +111,7 @@ class Closing {
       });
       const [stretch] = ranges;
       if (stretch === undefined) return;
-      // It may come again, since a wave of users on hold answers nobody; but then with fewer users.
+      // The same stretch may come again, since a wave of users on hold is empty; but then with fewer users.
       if (stretch.from === before?.from && stretch.users === before.users)
         throw rejected(`Users of the sweep ${sweepId} cannot be opened to be closed.`);
       await this.#sweeps.makeDue({ sweepId, ...stretch });
@@ -146,7 +146,7 @@ class Closing {
     return this.#sweeps.readProgress({ sweepId: this.#fence.sweepId, seqs: users.map(({ seq }) => seq) });
   }
 
-  /** Of a user who waits in the middle of the steps, what became of each of them. */
+  /** Returns the outcomes of the steps of a user who is in the middle of them. */
   #lastWord(user: OpenUser, partlyDone: ReadonlySet<number>, progress: RecordedProgress | undefined): SettledUser {
     if (progress) {
       const sweep = { sweepId: this.#fence.sweepId, ...this.#planned };
@@ -179,7 +179,7 @@ class Closing {
         wave: ++this.#wave,
         limit: MOST_USERS_IN_A_BULK_CALL,
       });
-      // A call of users on hold answers nobody, and more may wait behind them.
+      // A call of users on hold is empty, and there may be more users after them.
       if (users.length === 0 && !(await this.#sweeps.readyForBulk(this.#fence.sweepId))[app]) return;
       const partlyDone = await this.#partlyDone(users);
       const recorded = (some: readonly BulkUser[]): RecordBulk['users'] =>
@@ -210,15 +210,16 @@ class Closing {
     return new BulkCall(this.#dependencies, found.bulk, called, { sweepId: this.#fence.sweepId, reason: plan.reason });
   }
 
-  /** Who among these users the sweep has begun to off-board; only where it makes a difference. */
+  /** Returns the users whose offboarding the sweep has begun; only if it makes a difference. */
   async #partlyDone(users: readonly { seq: number }[]): Promise<ReadonlySet<number>> {
     if (this.#reason === 'deadline' || users.length === 0) return new Set();
     return this.#sweeps.readPartlyDone({ sweepId: this.#fence.sweepId, seqs: users.map(({ seq }) => seq) });
   }
 
   /**
-   * A call that may have gone out is never called undone; and what is left of a user who is done in part is not called
-   * left out, or the user would count as done (see docs/decisions/0021).
+   * Returns the outcome. A call that may have been sent is never reported as not done. The remaining steps of a user
+   * who is partly done are not reported as skipped, since the user would count as done otherwise (see
+   * docs/decisions/0021).
    */
   #outcomeOf({ seq, unsettled }: { seq: number; unsettled: boolean }, partlyDone: ReadonlySet<number>): LastWord {
     if (unsettled) return 'unknown';

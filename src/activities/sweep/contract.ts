@@ -6,11 +6,11 @@ import type { Tolerance } from '../../policy/tolerance';
 import type { BuiltInRun } from '../../providers/built-in';
 
 /*
- * What the workflow `offboardUsers` and its activities say to each other. All of it stands in histories, so that it
- * holds numbers, sequence numbers and outcomes, and never an id of a user, an Item or a source's row.
+ * Messages between the workflow `offboardUsers` and its activities. All of it is in histories, so it contains numbers,
+ * sequence numbers and outcomes, and never an ID of a user, an Item or a source's row.
  */
 
-/** A limit in calls a minute that a sweep is to have for one key; null takes it back. */
+/** A limit for one key in calls a minute that a sweep requests; null removes it. */
 export interface RateWish {
   service: string;
   /** Empty for a service with one key. */
@@ -19,11 +19,11 @@ export interface RateWish {
 }
 
 /**
- * A sweep as its first activity finds or makes it. Which run opens it the activity asks the server; versions before put it
- * into this input.
+ * How a sweep's first activity finds or creates it. The activity asks the server which run calls it; earlier versions
+ * had the run in this input.
  */
 export interface OpenSweep {
-  /** What is decided about the sweep, once and for all; absent in runs that 0.1.0 began. */
+  /** Decisions about the sweep that never change; absent in runs that 0.1.0 began. */
   terms?: { plan: ChunkPlan; needsApproval: boolean; maxUsers: number };
   snapshot?: string;
   redriveOf?: string;
@@ -35,44 +35,44 @@ export interface OpenSweep {
   rate?: number | undefined;
 }
 
-/** What a run has to know before it reads its source. */
+/** What a run needs to know before it reads its source. */
 export interface OpenedSweep {
-  /** The workflow's id, unless an earlier run of that id has used it. */
+  /** The workflow's ID, unless an earlier run of that ID has used it. */
   sweepId: string;
   /** The names of the configured Batch app keys; in results of earlier versions only. */
   batchApps?: string[];
-  /** The title of each step that a person does. */
+  /** The title of each manual step. */
   personSteps?: Readonly<Record<string, string>>;
   /** The titles of the providers. */
   titles?: ProviderTitles;
-  /** The search attributes that the run may write; absent when there is none. */
+  /** The search attributes that the run may write; absent when there are none. */
   searchAttributes?: string[];
 }
 
-/** Who is to be off-boarded. */
+/** The users to offboard. */
 export interface TakeSnapshot {
   sweepId: string;
-  /** Absent for a snapshot that somebody else took, and for a redrive. */
+  /** Absent for a snapshot that was taken elsewhere, and for a redrive. */
   source?: SourceSpec;
   /** ISO 8601: bound to `:scheduledTime` of queries. */
   scheduledTime: string;
   /** The ID of the Schedule that started the run; absent for any other start, and in runs of earlier versions. */
   scheduleId?: string;
-  /** Counts for a sweep that 0.1.0 opened; others have theirs in the ledger. */
+  /** Used for a sweep that 0.1.0 opened; others have their limit in the ledger. */
   maxUsers: number;
   badRows: Tolerance;
-  /** The users get GDPR requests, which the sweep's plan does not say. @default false */
+  /** The users get GDPR requests, which the sweep's plan does not contain. @default false */
   gdpr?: boolean;
-  /** The same beside the custom data. */
+  /** The users get GDPR requests in addition to the deletion of custom data. */
   both?: boolean;
 }
 
-/** The users of a sweep, once all are known. */
+/** The users of a sweep, when all are known. */
 export interface Snapshot {
   total: number;
   duplicates: number;
   rejected: number;
-  /** What has to be signed before the first call; absent unless the operator's policy asks for it. */
+  /** What has to be signed before the first call; absent unless the operator's policy requires it. */
   approval?: ApprovalTerms;
 }
 
@@ -90,35 +90,35 @@ export interface ChunkPlan extends Pick<
   providers?: readonly string[];
   /** The input's objects of the providers' own options; absent in runs of earlier versions. */
   options?: Readonly<Record<string, unknown>>;
-  /** The calls a minute that a dry run was given; decided when the sweep is opened, and no part of a chunk's input. */
+  /** The rate of a dry run, in calls a minute; decided when the sweep is opened, and not part of a chunk's input. */
   dryRunRate?: number;
 }
 
-/** Asks where users are left. */
+/** Requests the chunks with users who are left. */
 export interface PlanChunks {
   sweepId: string;
-  /** Users in a chunk, at most. */
+  /** Maximum number of users in a chunk. */
   chunkSize: number;
-  /** Chunks in one answer, at most. */
+  /** Maximum number of chunks in the response. */
   limit: number;
-  /** From the first user (seq) on. */
+  /** The first user (seq) to look at. */
   fromSeq: number;
 }
 
-/** Where users are left. */
+/** The chunks with users who are left. */
 export interface PlannedChunks {
   chunks: { fromSeq: number; toSeq: number; users: number; notBefore?: string }[];
-  /** Where to ask on; absent after the last. */
+  /** Where to continue; absent after the last chunk. */
   nextSeq?: number;
-  /** As they were when it was asked. */
+  /** The counts at the time of the request. */
   counts: OutcomeCounts;
-  /** Users who are done but for a bulk call; counted as pending. */
+  /** Number of users who lack only a bulk call; counted as pending. */
   waitingForBulk: number;
-  /** Users who failed or are unknown, those among them who wait for a bulk call included. */
+  /** Number of users who failed or are unknown, including those who wait for a bulk call. */
   failed: number;
-  /** Users who wait for a bulk call, by queue. */
+  /** Number of users who wait for a bulk call, by queue. */
   readyForBulk: Record<string, number>;
-  /** Users who wait for a person, by step; absent when there are none. */
+  /** Number of users who wait for a manual step, by step; absent when there are none. */
   waitingForPerson?: Record<string, number>;
   /** Everything is stopped (`http-tasks stop`). */
   stopped?: boolean;
@@ -131,39 +131,39 @@ export interface ChunkInput {
   sweepId: string;
   fromSeq: number;
   toSeq: number;
-  /** So many users of the range are not done, for its heartbeats; versions before did not tell. */
+  /** Number of users of the range who are not done, for its heartbeats; absent in earlier versions. */
   users?: number;
-  /** Counts for a sweep that 0.1.0 opened, see `planOfSweep`; the others have theirs in the ledger. */
+  /** Used for a sweep that 0.1.0 opened, see `planOfSweep`; others have their plan in the ledger. */
   plan: ChunkPlan;
-  /** No more users are begun after so long. */
+  /** How long users may be started, in milliseconds. */
   beginForMs: number;
   /** The chunk stops when more users of the whole sweep than this failed or are unknown. */
   mostFailed?: number;
 }
 
-/** How far a chunk has come in this attempt. Numbers of users only, since it also stands in heartbeats. */
+/** Progress of a chunk in this attempt. Numbers of users only, since it is also in heartbeats. */
 export interface ChunkProgress {
-  /** Users whose intent this attempt recorded. */
+  /** Number of users whose intent this attempt recorded. */
   opened: number;
-  /** Users who came to their end; those who wait for a bulk call are counted in `waitingForBulk` instead. */
+  /** Number of users with an outcome; those who wait for a bulk call are counted in `waitingForBulk` instead. */
   settled: number;
   waitingForBulk: number;
-  /** Users who have to be tried again later, perhaps not before `ChunkResult.nextTryAt`. */
+  /** Number of users who have to be tried again later, perhaps not before `ChunkResult.nextTryAt`. */
   deferred: number;
-  /** The settled users under the worst outcome of their steps; outcomes that nobody has are absent. */
+  /** The settled users under the worst outcome of their steps; outcomes without users are absent. */
   outcomes: Partial<Record<Outcome, number>>;
 }
 
 /**
  * Why a chunk ended.
  *
- * - `rangeDone`: nobody else of the range could be opened; deferred users remain.
- * - `time`: its time was over, others of the range are left.
- * - `cancelled`: it was told to stop; what was under way was finished or deferred.
- * - `unauthorized`: a provider refused a key; users are deferred as they stood.
+ * - `rangeDone`: no other user of the range could be opened; deferred users remain.
+ * - `time`: its time was over; users of the range are left.
+ * - `cancelled`: it was cancelled; users in progress were finished or deferred.
+ * - `unauthorized`: a provider refused a key; users are deferred as they were.
  * - `tolerance`: more users failed than `mostFailed`.
- * - `stopped`: everything is stopped (`http-tasks stop`); users are deferred as they stood.
- * - `notAllowed`: the operator's policy forbids the next users; those who were begun were finished or deferred.
+ * - `stopped`: everything is stopped (`http-tasks stop`); users are deferred as they were.
+ * - `notAllowed`: the operator's policy forbids the next users; those who were started were finished or deferred.
  * - `fenced`: another attempt has taken over the chunk, or the sweep is sealed; this one wrote and sent nothing more.
  */
 export type ChunkEnd =
@@ -175,7 +175,7 @@ export interface RefusedKey {
   slot?: string;
 }
 
-/** What a chunk answers. */
+/** The result of a chunk. */
 export interface ChunkResult extends ChunkProgress {
   end: ChunkEnd;
   unauthorized?: RefusedKey;
@@ -185,7 +185,7 @@ export interface ChunkResult extends ChunkProgress {
   nextTryAt?: string;
 }
 
-/** Asks for the bulk calls of one step, until no user waits any more or the time is over. */
+/** Requests the bulk calls of one step, until no user waits any more or the time is over. */
 export interface RunBulk {
   sweepId: string;
   /** The queue, from `readyForBulk`. */
@@ -194,9 +194,9 @@ export interface RunBulk {
   mostFailed?: number;
 }
 
-/** What bulk calls came to. */
+/** The result of bulk calls. */
 export interface BulkResult {
-  /** Calls that were answered or refused. */
+  /** Number of calls with a response, including refusals. */
   calls: number;
   outcomes: Partial<Record<Outcome, number>>;
   end: 'done' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'stopped' | 'notAllowed' | 'fenced' | 'later';
@@ -207,17 +207,17 @@ export interface BulkResult {
   nextTryAt?: string;
 }
 
-/** Writes a last word for everybody who is not done. */
+/** Records a final outcome for every user who is not done. */
 export interface CloseTargets {
   sweepId: string;
   /**
-   * `deadline`: they have failed. `cancelled`: who is done in part has failed, and the others are left out. Who may have
-   * been sent to is `unknown` in both.
+   * `deadline`: they have failed. `cancelled`: users who are partly done have failed, and the others are skipped. Users
+   * to whom a call may have been sent are `unknown` in both.
    */
   reason: 'deadline' | 'cancelled';
 }
 
-/** The end of a sweep: seals its receipts, keeps its status, deletes the ids nobody needs any more. */
+/** Ends a sweep: seals its receipts, records its status, deletes the IDs that are no longer needed. */
 export interface EndSweep {
   sweepId: string;
   cancelled: boolean;
@@ -231,17 +231,17 @@ export interface EndedSweep {
   merkleRoot: string;
 }
 
-/** Asks for the next users who get a child workflow each. */
+/** Requests the next users for child workflows. */
 export interface OpenChildren {
   sweepId: string;
   limit: number;
-  /** A number of the caller's, another one for each asking: repeating it answers the same users. */
+  /** A number of the caller's, different for each request: repeating it returns the same users. */
   wave: number;
-  /** From the answer before; absent in the first asking of a run, which takes over from any earlier one. */
+  /** From the previous response; absent in the first request of a run, which takes over from any earlier one. */
   fence?: number;
 }
 
-/** Users who got their intent; each is off-boarded by a child with `user: {sweepId, seq}`. */
+/** Users with a recorded intent; a child with `user: {sweepId, seq}` offboards each. */
 export interface OpenedChildren {
   /** Everything is stopped (`http-tasks stop`), so that no user got an intent. */
   stopped?: boolean;
@@ -251,7 +251,7 @@ export interface OpenedChildren {
   users: { seq: number; round: number }[];
 }
 
-/** What became of some of those users. */
+/** Outcomes of some of those users. */
 export interface RecordChildren {
   sweepId: string;
   fence: number;
@@ -262,17 +262,17 @@ export interface RecordChildren {
 export interface RecordUpdate {
   sweepId: string;
   update: 'approve' | 'resume' | 'setRate' | 'completeStep';
-  /** By which the server is asked how the update is stored. */
+  /** The ID by which the server is asked how the update is stored. */
   updateId: string;
   /** With `approve`. */
   approval?: { total: number; by: string; signature?: string | undefined };
-  /** With `setRate`; earlier versions did not say. */
+  /** With `setRate`; absent in earlier versions. */
   rate?: RateWish;
   /** With `completeStep`. */
   completed?: CompletedStep;
 }
 
-/** What a person reports about a step for the users who wait for it. */
+/** The reported outcome of a manual step for the users who wait for it. */
 export interface CompletedStep {
   step: string;
   outcome: 'removed' | 'skipped' | 'failed';
@@ -281,47 +281,50 @@ export interface CompletedStep {
   seqs?: readonly number[] | undefined;
 }
 
-/** What the ledger has after an update. */
+/** The ledger's state after an update. */
 export interface RecordedUpdate {
-  /** Who approved: the first, or all who signed. */
+  /** The approvers: the first, or all who signed. */
   approvedBy?: string;
   /** The signatures that have been verified; `approvedBy` is absent until there are enough. */
   signedBy?: string[];
   /** With `completeStep`: how many users no longer wait. */
   completed?: number;
-  /** With `completeStep`: users who still wait for a person, by step. */
+  /** With `completeStep`: number of users who still wait for a manual step, by step. */
   waitingForPerson?: Record<string, number>;
 }
 
-/** The activities of `offboardUsers`. Their names are permanent. All fail `Task.InvalidInput` for any run but the sweep's own. */
+/**
+ * The activities of `offboardUsers`. Their names are permanent. All fail `Task.InvalidInput` for any run but the
+ * sweep's own.
+ */
 export interface SweepActivities {
   /**
-   * Finds or makes the sweep in the ledger and claims it for this run. Repeating it changes nothing.
+   * Finds or creates the sweep in the ledger and claims it for this run. Repeating it changes nothing.
    * Fails `Task.InvalidInput` (field `snapshot`, `redriveOf`, `batch.mode` or `compensation.…`).
    */
   'httpTasks.openSweep'(input: OpenSweep): Promise<OpenedSweep>;
   /**
-   * Reads the source, or the sweep that is redriven, into the ledger, from where an earlier attempt left off.
-   * Fails `Task.InvalidInput` (field `source…` or `maxUsers`) for a source that is wrong, empty, too large or has too
-   * many bad rows.
+   * Reads the source, or the sweep that is redriven, into the ledger; continues where an earlier attempt stopped. Fails
+   * `Task.InvalidInput` (field `source…` or `maxUsers`) for a source that is wrong, empty, too large or has too many
+   * bad rows.
    */
   'httpTasks.takeSnapshot'(input: TakeSnapshot): Promise<Snapshot>;
   'httpTasks.planChunks'(input: PlanChunks): Promise<PlannedChunks>;
-  /** Off-boards the users of a chunk. Most of it cannot be undone; it may be repeated at any time. */
+  /** Offboards the users of a chunk. Most of it is irreversible; it may be repeated at any time. */
   'httpTasks.runChunk'(input: ChunkInput): Promise<ChunkResult>;
   'httpTasks.runBulk'(input: RunBulk): Promise<BulkResult>;
   'httpTasks.closeTargets'(input: CloseTargets): Promise<void>;
   'httpTasks.endSweep'(input: EndSweep): Promise<EndedSweep>;
   'httpTasks.setSweepStatus'(input: { sweepId: string; status: SweepStatus; pausedBecause?: string }): Promise<void>;
   /**
-   * Sets a rate of the calling run's own sweep, which ends with it. In a dry run it changes nothing. Fails
+   * Sets a rate of the calling run's own sweep, which ends with it. Does nothing in a dry run. Fails
    * `Task.InvalidInput` for a service or key that this worker does not have, and is retried until the sweep is opened.
    */
   'httpTasks.setRate'(input: RateWish): Promise<void>;
   /**
-   * Records an approval, and lets any of these updates take effect. Repeating it changes nothing. Fails
-   * `Task.InvalidInput` when the approved number is not that of the ledger, and `Encryption.PlaintextRefused` for an update
-   * in plain text where that is refused.
+   * Records an approval, and permits any of these updates to take effect. Repeating it changes nothing. Fails
+   * `Task.InvalidInput` when the approved number is not that of the ledger, and `Encryption.PlaintextRefused` for an
+   * update in plain text if that is refused.
    */
   'httpTasks.recordUpdate'(input: RecordUpdate): Promise<RecordedUpdate>;
   'httpTasks.openChildren'(input: OpenChildren): Promise<OpenedChildren>;

@@ -2,10 +2,10 @@ import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
 
-/** Users copied in one statement. */
+/** Number of users copied in one statement. */
 const BLOCK_USERS = 2_000;
 
-/** Copies the failed and unknown users of the sweep that is redriven, from where an earlier attempt left off. */
+/** Copies the failed and unknown users of the sweep that is redriven; continues where an earlier attempt stopped. */
 export async function copyRedriven(
   sweeps: SweepLedger,
   sweepId: string,
@@ -19,7 +19,10 @@ export async function copyRedriven(
   }
 }
 
-/** Another attempt, or this call's own lost answer, may have moved the snapshot on: then it stands where that left it. */
+/**
+ * Another attempt, or this call itself if its response was lost, may have changed the snapshot: its current state is
+ * used then.
+ */
 async function copyBlock(sweeps: SweepLedger, sweepId: string): Promise<SnapshotState> {
   try {
     return await sweeps.appendRedriven({ sweepId, limit: BLOCK_USERS });

@@ -14,7 +14,7 @@ import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 import { takeSnapshot } from './take-snapshot';
 
-/** The activities of `offboardUsers`, by their permanent names. Each first makes sure who calls. */
+/** Creates the activities of `offboardUsers`, by their permanent names. Each first verifies the caller. */
 export function createSweepActivities(dependencies: SweepDependencies): SweepActivities {
   const { ledger, callers } = dependencies;
   const own = (sweepId: string) => requireOwnSweep(callers, (id) => ledger.sweeps.read(id), sweepId);
@@ -47,9 +47,11 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
   };
 }
 
-/** A rate in the input is set beside the activity that opens the sweep, and may come first; tried again. */
+/**
+ * A rate in the input is set concurrently with the activity that opens the sweep, and may arrive first; it is retried.
+ */
 function notOpened(): ApplicationFailure {
-  const message = 'The sweep of this run is not open, so that no rate can be set for it. It is tried again.';
+  const message = 'The sweep of this run is not open yet, so its rate cannot be set. It is retried.';
   return ApplicationFailure.create({
     type: 'Task.Unavailable',
     message,

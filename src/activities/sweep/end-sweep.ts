@@ -9,19 +9,19 @@ import { outcomeCounts } from './plan-chunks';
 import type { SweepDependencies } from './sweep-dependencies';
 import { beating, rejected, withSweep } from './sweep-work';
 
-/** Ids of failed and unknown users are kept for so long, for a redrive. */
+/** How long the IDs of failed and unknown users are kept for a redrive, in milliseconds. */
 const IDS_KEPT_MS = 30 * 24 * 3_600_000;
 
-/** An end that has not come to its last step by then was interrupted. In milliseconds. */
+/** Time after which an unfinished end of a sweep counts as interrupted, in milliseconds. */
 const INTERRUPTED_MS = 3_600_000;
 
 /**
- * See `SweepActivities`. Each of its steps may be repeated, and they come in an order in which nothing is lost when the
- * worker dies between two of them: the ids go only once the receipts are sealed and the status is written.
+ * See `SweepActivities`. Each of its steps may be repeated, in an order in which nothing is lost when the worker dies
+ * between two of them: the IDs are deleted only after the receipts are sealed and the status is recorded.
  *
- * IDs of users who failed or are unknown stay readable for a redrive, until one has ended, `release`, or for 30 days, under
- * a new key; the key under which the IDs of all users were is destroyed. When no such user is left, no key stays. What
- * other sweeps have kept for too long is destroyed here too, also those that were given up and never ended.
+ * IDs of failed and unknown users stay readable for a redrive, until one has ended, `release`, or for 30 days, under a
+ * new key; the key of all users' IDs is destroyed. When no such user is left, no key stays. Expired IDs of other sweeps
+ * are destroyed here too, including those of sweeps that never ended.
  */
 export async function endSweep(
   { ledger }: Pick<SweepDependencies, 'ledger'>,
@@ -56,7 +56,7 @@ export async function endSweep(
           signal.throwIfAborted();
           progress.purgedUsers = users;
         };
-        // The worker's sealer does it too; here, so that a sweep that has ended is in a checkpoint.
+        // The worker's sealer does it too; here it ensures that a sweep that has ended is in a checkpoint.
         await ledger.log.seal().catch((error: unknown) => {
           if (signal.aborted) throw error;
           Context.current().log.warn('The sealed sweep is not in the log yet; it is added later.', { sweep: sweepId });
@@ -64,7 +64,7 @@ export async function endSweep(
         await sweeps.purge({ sweepId, onProgress: beat });
         if (counts.failed + counts.unknown === 0) await sweeps.release(sweepId);
         else await sweeps.rekey({ sweepId, onProgress: beat }).catch(unlessReleased);
-        // Those whom a redrive took up stand in it, with their outcome; a cancelled one has left some of them out.
+        // Users who were redriven are in it, with their outcome; a cancelled redrive has left some of them out.
         if (sweep.redriveOf !== undefined && !cancelled) await sweeps.release(sweep.redriveOf);
         await sweeps.releaseUntouchedSince(new Date(Date.now() - IDS_KEPT_MS).toISOString());
         await eraseOthers(sweeps, signal, beat);
@@ -73,7 +73,10 @@ export async function endSweep(
   );
 }
 
-/** Finishes what was left of other sweeps: one that an earlier version ended, or whose workflow was terminated at its end. */
+/**
+ * Finishes what was left of other sweeps: of one that an earlier version ended, or whose workflow was terminated at its
+ * end.
+ */
 async function eraseOthers(
   sweeps: SweepLedger,
   signal: AbortSignal,
@@ -84,7 +87,7 @@ async function eraseOthers(
       await sweeps.purge({ sweepId, onProgress });
       await sweeps.rekey({ sweepId, onProgress });
     } catch (error) {
-      // What is wrong with another sweep, say a key that does not open, must not keep this one from its end.
+      // A problem of another sweep, such as a key that cannot be decrypted, must not prevent this one's end.
       if (signal.aborted || error instanceof LedgerUnavailableError) throw error;
       Context.current().log.warn('The IDs of an ended sweep could not be encrypted under a new key.', {
         sweep: sweepId,
@@ -93,7 +96,7 @@ async function eraseOthers(
   }
 }
 
-/** A redrive that ended meanwhile, or a person, has released the sweep: there is nothing left to encrypt. */
+/** Ignores that the sweep was released meanwhile, by a redrive that ended or by a user: nothing is left to encrypt. */
 function unlessReleased(error: unknown): void {
   if (!(error instanceof SweepReleasedError)) throw error;
 }

@@ -11,7 +11,7 @@ export function taskFailureIn(error: unknown, task: HttpTask): TaskFailure | und
   return { service: task.service.name, ...detail, type: error.type, message: detail?.message ?? error.message };
 }
 
-/** The task's own failure; anything unexpected may have happened after the call was sent. */
+/** Returns the task's own failure; after an unexpected error the call may have been sent. */
 export function failureOf(error: unknown, task: HttpTask, input: unknown): TaskFailure {
   const failure = taskFailureIn(error, task);
   if (failure) return failure;
@@ -23,7 +23,7 @@ export function failureOf(error: unknown, task: HttpTask, input: unknown): TaskF
   };
 }
 
-/** What the provider asked to wait, in milliseconds. */
+/** Returns how long the provider asked to wait, in milliseconds. */
 export function delayIn(error: unknown): number | undefined {
   const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
   return typeof delayMs === 'number' ? delayMs : undefined;

@@ -7,18 +7,18 @@ import type { ChunkDependencies } from './chunk-dependencies';
 import type { RecordedProgress, SaveProgress } from '../../ledger/sweeps/progress-types';
 
 /**
- * Nothing is sent when the ledger last confirmed the fence so long ago: a process that was frozen meanwhile may have
- * been given up, and another one may be at work on its users.
+ * How long the ledger's last confirmation of the fence permits sending, in milliseconds: a process that was suspended
+ * for longer may have been given up, and another one may work on its users.
  */
 const FENCE_HOLDS_MS = 5_000;
 
-/** A confirmation is asked for before the last one is too old to send. */
+/** Age of a confirmation after which a new one is requested, in milliseconds. */
 const CONFIRM_AFTER_MS = 2_000;
 
-/** Between tries to reach a ledger that is away. */
+/** Pause between attempts to reach an unavailable ledger, in milliseconds. */
 const RETRY_MS = 250;
 
-/** After being told to stop, an absent ledger is waited for no longer than this. */
+/** How long an unavailable ledger is waited for after a cancellation, in milliseconds. */
 const PATIENCE_AFTER_STOP_MS = 5_000;
 
 /** One attempt's view of the ledger: it writes under the attempt's fence and knows when the ledger last confirmed it. */
@@ -27,13 +27,16 @@ export class FencedLedger {
   readonly #sweeps: ChunkDependencies['ledger']['sweeps'];
   readonly #chunk: ChunkFence;
   readonly #opener: Opener;
-  /** Aborts when the chunk is to stop. */
+  /** Aborts when the chunk has to stop. */
   readonly #stopped: AbortSignal;
   #confirmedAtMs: number;
   #confirming: Promise<void> | undefined;
   #fenced = false;
   #waves = 0;
-  /** Until this reading of `performance.now()` an attempt that was taken over may send, since it knows of nothing yet. */
+  /**
+   * A reading of `performance.now()` until which an attempt that was taken over may still send, since it has not
+   * noticed.
+   */
   readonly othersMaySendUntilMs = performance.now() + FENCE_HOLDS_MS;
 
   private constructor(
@@ -62,12 +65,12 @@ export class FencedLedger {
     return new FencedLedger(ledger, { ...chunk, fence }, stopped, beganAtMs);
   }
 
-  /** Another attempt has taken over: nothing may be written or sent any more. */
+  /** Whether another attempt has taken over: nothing may be written or sent any more. */
   get fenced(): boolean {
     return this.#fenced;
   }
 
-  /** A reading of `performance.now()` after which nothing may be sent on the strength of the last confirmation. */
+  /** A reading of `performance.now()` until which the last confirmation permits sending. */
   get sendableUntilMs(): number {
     return this.#confirmedAtMs + FENCE_HOLDS_MS;
   }
@@ -88,18 +91,18 @@ export class FencedLedger {
     await this.#confirmedBy(() => this.#sweeps.flushWave({ ...this.#chunk, users }));
   }
 
-  /** Records how far users have come; nothing more is sent for them before. */
+  /** Records the progress of users; nothing more is sent for them before that. */
   async saveProgress(users: SaveProgress['users']): Promise<void> {
     await this.#confirmedBy(() => this.#sweeps.saveProgress({ ...this.#chunk, users }));
   }
 
-  /** How far earlier rounds of this sweep came with these users, by seq. */
+  /** Returns the progress of these users in earlier rounds of this sweep, by seq. */
   readProgress(users: readonly OpenUser[]): Promise<ReadonlyMap<number, RecordedProgress>> {
     const { sweepId } = this.#chunk;
     return this.#patiently(() => this.#sweeps.readProgress({ sweepId, seqs: users.map(({ seq }) => seq) }));
   }
 
-  /** Has the ledger confirm the fence; any number of callers share one question. */
+  /** Requests a confirmation of the fence; any number of callers share one request. */
   confirm(): Promise<void> {
     this.#confirming ??= this.#confirmedBy(() => this.#sweeps.confirmFence(this.#chunk)).finally(() => {
       this.#confirming = undefined;
@@ -111,13 +114,13 @@ export class FencedLedger {
     return users.length === 0 ? Promise.resolve([]) : this.#patiently(() => this.#sweeps.readHistories(users));
   }
 
-  /** What earlier rounds of this sweep removed of these users, by seq. */
+  /** Returns what earlier rounds of this sweep removed of these users, by seq. */
   readRemovals(users: readonly OpenUser[]): Promise<ReadonlyMap<number, readonly Removal[]>> {
     const { sweepId } = this.#chunk;
     return this.#patiently(() => this.#sweeps.readRemovals({ sweepId, seqs: users.map(({ seq }) => seq) }));
   }
 
-  /** How many users of the whole sweep failed or are unknown; undefined when the ledger cannot say it now. */
+  /** Returns the number of failed and unknown users of the whole sweep; undefined when the ledger is unavailable. */
   async countFailed(): Promise<number | undefined> {
     try {
       return await this.#sweeps.countFailed(this.#chunk.sweepId);
@@ -131,7 +134,7 @@ export class FencedLedger {
     return this.#patiently(() => this.#holds.forbids(subjects));
   }
 
-  /** Notes when it began: that is the earliest moment at which the ledger may have confirmed the fence. */
+  /** Notes the time of the request, the earliest moment at which the ledger may have confirmed the fence. */
   #confirmedBy<T>(work: () => Promise<T>): Promise<T> {
     return this.#patiently(async () => {
       const beganAtMs = performance.now();
@@ -142,9 +145,10 @@ export class FencedLedger {
   }
 
   /**
-   * Repeats until the ledger answers: what was done must be written, and nothing goes on without it.
+   * Repeats until the ledger responds: what was done must be recorded, and nothing continues without it.
+   *
    * @throws SweepFencedError
-   * @throws LedgerUnavailableError some seconds after the chunk was told to stop.
+   * @throws LedgerUnavailableError some seconds after the chunk was cancelled.
    */
   async #patiently<T>(work: () => Promise<T>): Promise<T> {
     let stoppedAtMs: number | undefined;

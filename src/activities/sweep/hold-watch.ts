@@ -1,11 +1,13 @@
 import type { FencedLedger } from './fenced-ledger';
 
-/** So long the ledger's word counts that no hold lies on a user. A whole wave is mostly done sooner. */
+/**
+ * How long the ledger's information that a user is not on hold is valid, in milliseconds. Most waves are done sooner.
+ */
 const CLEAR_FOR_MS = 1_000;
 
 /**
- * Whether a hold lies on one user by now, or everything is stopped. The wave's intent was recorded only because there was none; whoever comes to
- * a call later than that, after a wait or in the queue of a slow provider, has to ask again.
+ * Checks whether one user is on hold by now, or everything is stopped. The wave's intent was recorded only because
+ * there was no hold; a call that is made later, after a wait or in the queue of a slow provider, needs a new check.
  */
 export class HoldWatch {
   #clearAtMs: number;
@@ -20,12 +22,12 @@ export class HoldWatch {
     this.#clearAtMs = clearAtMs;
   }
 
-  /** Whether the ledger has said just now that nothing forbids a call; then there is nothing to ask. */
+  /** Whether the ledger has just confirmed that nothing forbids a call, so that no request is needed. */
   get isClear(): boolean {
     return this.#obstacle === undefined && performance.now() <= this.#clearAtMs + CLEAR_FOR_MS;
   }
 
-  /** A hold on the user, or the stop of everything; undefined when a call may be sent. */
+  /** Returns the hold on the user, or the stop of everything; undefined when a call may be sent. */
   async obstacle(): Promise<'held' | 'stopped' | undefined> {
     if (this.#obstacle !== undefined || this.isClear) return this.#obstacle;
     const askedAtMs = performance.now();

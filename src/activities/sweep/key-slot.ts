@@ -1,10 +1,10 @@
 import { DEFAULT_WORK_LIMITS } from '../../config/process-settings';
 import type { RefusedKey } from './contract';
 
-/** How a call was let through: `trial` is the one that finds out whether a refused key is good again. */
+/** How a call was admitted: `trial` is the one that finds out whether a refused key is valid again. */
 export type Admission = 'call' | 'trial';
 
-/** What the gate says to somebody who stands before it. */
+/** What the gate returns to a call. */
 type Answer = Admission | 'refused';
 
 interface Waiting {
@@ -30,14 +30,14 @@ export class KeySlot {
   #trialUnderWay = false;
   readonly #waiting: Waiting[] = [];
 
-  /** @param mostInFlight How many calls may be in flight at a time. */
+  /** @param mostInFlight Maximum number of calls in flight. */
   constructor(
     readonly key: RefusedKey,
     private readonly mostInFlight = DEFAULT_WORK_LIMITS.callsPerKey,
   ) {}
 
   /**
-   * Lets a call through, at once or when it is its turn. After `call` or `trial`, `leave` has to follow.
+   * Admits a call, immediately or when it is its turn. After `call` or `trial`, `leave` has to follow.
    *
    * @param beganAtMs When the caller's chunk began.
    */
@@ -46,18 +46,18 @@ export class KeySlot {
     return answer ?? new Promise((tell) => this.#waiting.push({ beganAtMs, tell }));
   }
 
-  /** Whether the key was refused after this chunk had begun. */
+  /** Returns whether the key was refused after this chunk had begun. */
   refuses(beganAtMs: number): boolean {
     return this.#refusedAtMs !== undefined && beganAtMs <= this.#refusedAtMs;
   }
 
-  /** The call has ended, and the provider has accepted or refused the key, or (undefined) said nothing about it. */
+  /** Ends a call. The provider has accepted or refused the key, or (undefined) the response does not show it. */
   leave(admission: Admission, accepted: boolean | undefined): void {
     this.#inFlight -= 1;
     if (accepted === false) this.#refuse();
     if (admission === 'trial') {
       this.#trialUnderWay = false;
-      // Calls that were under way when the key was refused prove nothing about it now.
+      // Calls that were in progress when the key was refused prove nothing about it now.
       if (accepted === true) this.#refusedAtMs = undefined;
     }
     this.#serve();
@@ -78,7 +78,7 @@ export class KeySlot {
     }
   }
 
-  /** undefined: it has to wait. */
+  /** Returns undefined if the call has to wait. */
   #answer(beganAtMs: number): Answer | undefined {
     if (this.refuses(beganAtMs)) return 'refused';
     if (this.#inFlight >= this.mostInFlight) return undefined;

@@ -16,7 +16,7 @@ import { setOwnRate } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
-/** See `SweepActivities`. Nothing is read from a source yet, and nobody called. */
+/** See `SweepActivities`. Reads no source and calls no provider yet. */
 export async function openSweep(
   dependencies: SweepDependencies,
   input: OpenSweep,
@@ -62,7 +62,7 @@ function refuseForbidden(
   if (source !== undefined) refuseViolation(sourceProblem(policy.rules, source));
 }
 
-/** Before anything can be called; for each account, whose keys have limits of their own. */
+/** Sets the rate before any call can be made; for each account, since its keys have limits of their own. */
 async function setRate(
   { ledger, providers }: Pick<SweepDependencies, 'ledger' | 'providers'>,
   sweepId: string,
@@ -75,7 +75,7 @@ async function setRate(
     await setOwnRate(ledger, sweep, { service, keySlot: '', callsPerMinute: rate });
 }
 
-/** Makes the snapshot that somebody has taken this run's own: its users are worked through once. */
+/** Claims a snapshot that was taken elsewhere for this run: its users are processed once. */
 async function claimSnapshot(
   sweeps: SweepLedger,
   { snapshot, terms }: { snapshot: string; terms?: SweepTerms },
@@ -85,7 +85,7 @@ async function claimSnapshot(
   if (found === undefined) {
     throw refusal(
       'snapshot',
-      'this ledger has no sweep of that id; check it, and that the worker has the ledger into which the users were read (HTTP_TASKS_LEDGER_URL)',
+      'this ledger has no sweep with this ID; check the ID, and that the worker uses the ledger into which the users were read (HTTP_TASKS_LEDGER_URL)',
     );
   }
   refuseUnusable(found);
@@ -93,7 +93,7 @@ async function claimSnapshot(
   if (claimedBy === by) return snapshot;
   throw refusal(
     'snapshot',
-    'belongs to another run, which works through its users; read the source again for another sweep',
+    'belongs to another run, which processes its users; read the source again for another sweep',
   );
 }
 
@@ -101,20 +101,20 @@ function refuseUnusable({ endedAt, status, readable, snapshotComplete }: SweepRo
   if (endedAt !== undefined) {
     throw refusal(
       'snapshot',
-      `that sweep has ended (${status}); take up its failed and unknown users with redriveOf, or read the source again`,
+      `this sweep has ended (${status}); retry its failed and unknown users with redriveOf, or read the source again`,
     );
   }
   if (!readable)
-    throw refusal('snapshot', 'the ids of that sweep were released and cannot be read any more; read the source again');
+    throw refusal('snapshot', 'the IDs of this sweep were released and can no longer be read; read the source again');
   if (!snapshotComplete) {
     throw refusal(
       'snapshot',
-      'was not read to its end, so that users would be left out; read it again with the command that was interrupted',
+      'was not read completely, so users would be left out; repeat the command that was interrupted',
     );
   }
 }
 
-/** A sweep of the workflow's name, or of one that no other run can have had. */
+/** Creates a sweep with the workflow's name, or with a name that no other run can have used. */
 async function makeSweep(
   sweeps: SweepLedger,
   input: OpenSweep,
@@ -133,13 +133,15 @@ async function makeSweep(
       ...terms,
       ...(redriveOf !== undefined && { redriveOf }),
     });
-    // One of this very run that has ended is left as it is: a retried or repeated workflow has the same first run.
+    // A sweep of this very run that has ended is left unchanged: a retried or reset workflow has the same first run.
     if (made?.claimedBy === firstRunId && made.endedAt === undefined) return sweepId;
   }
-  throw refusal('sweepId', `other runs have used all of ${names.join(', ')}; start it under another workflow id`);
+  throw refusal('sweepId', `other runs have used all of ${names.join(', ')}; start it under another workflow ID`);
 }
 
-/** The steps of all users of the sweep, decided now: they stay, whatever becomes of the worker's providers. */
+/**
+ * Returns the steps of all users of the sweep. They are decided now and stay, even if the worker's providers change.
+ */
 function planStepsOf(plan: ChunkPlan, { services, providers }: SweepDependencies): StepPlan {
   const choices = {
     providers: plan.providers,
@@ -149,7 +151,7 @@ function planStepsOf(plan: ChunkPlan, { services, providers }: SweepDependencies
   };
   const [problem] = providers.problemsOfChoice(choices);
   if (problem) throw refusal(problem.field, problem.message);
-  // Its steps are made from its keys, so that without them they would be left out unnoticed.
+  // Its steps are made from its keys; without keys they would be left out without a notice.
   for (const provider of providers.chosen(choices)) {
     const { name } = provider;
     const isWanted = providers
@@ -160,7 +162,7 @@ function planStepsOf(plan: ChunkPlan, { services, providers }: SweepDependencies
   try {
     return providers.planFor(choices, services);
   } catch (error) {
-    // A definition that is wrong for these keys, or a plan that is too large: no attempt changes that.
+    // A definition that is invalid for these keys, or a plan that is too large: a retry does not change that.
     if (error instanceof ProviderError || error instanceof RangeError) throw refusal('providers', error.message);
     throw error;
   }
@@ -177,11 +179,11 @@ function requireKeys({ name, service }: Provider, services: SweepDependencies['s
   if (services.has(name) || !service.credentials.some(({ slotField }) => slotField !== undefined)) return;
   throw refusal(
     `${name}.mode`,
-    `needs ${name}, for which this worker has no keys; set them, or name the providers that are meant in providers (--only)`,
+    `needs ${name}, for which this worker has no keys; set them, or name the intended providers in providers (--only)`,
   );
 }
 
-/** What people are told of the steps. */
+/** Returns the titles of the steps and providers. */
 function titlesOf({ steps }: StepPlan, { providers }: SweepDependencies): Pick<OpenedSweep, 'personSteps' | 'titles'> {
   const isBulk = (step: PlannedStep): boolean => step.kind === 'once' && step.bulk !== undefined;
   const titles = (some: readonly PlannedStep[]): string[] => [
@@ -217,7 +219,7 @@ async function createUnlessTaken(sweeps: SweepLedger, sweep: NewSweep): Promise<
   try {
     return await sweeps.create(sweep);
   } catch (error) {
-    // It takes up another sweep than this one would, and so is another run's.
+    // It redrives another sweep than this one would, so it is another run's.
     if (error instanceof SweepConflictError) return undefined;
     throw error;
   }
@@ -228,23 +230,23 @@ async function refuseUndrivable(sweeps: SweepLedger, redriveOf: string): Promise
   if (first === undefined) {
     throw refusal(
       'redriveOf',
-      'this ledger has no sweep of that id; check it, and that the worker has the ledger of that sweep (HTTP_TASKS_LEDGER_URL)',
+      'this ledger has no sweep with this ID; check the ID, and that the worker uses the ledger of that sweep (HTTP_TASKS_LEDGER_URL)',
     );
   }
   if (first.endedAt === undefined && first.readable)
-    throw refusal('redriveOf', `that sweep has not ended (${first.status}); wait for its end, or cancel it`);
+    throw refusal('redriveOf', `this sweep has not ended (${first.status}); wait for its end, or cancel it`);
   if (first.merkleRoot === undefined) {
     throw refusal(
       'redriveOf',
-      'that sweep was given up before everybody had an outcome; off-board the users of its source again, with skipDone',
+      'this sweep was given up before every user had an outcome; offboard the users of its source again, with skipDone',
     );
   }
   if ((await sweeps.countFailed(redriveOf)) === 0)
-    throw refusal('redriveOf', 'nobody of that sweep failed or is unknown, so nobody is left to be taken up');
+    throw refusal('redriveOf', 'this sweep has no failed or unknown users, so there is nothing to redrive');
   if (!first.readable) {
     throw refusal(
       'redriveOf',
-      'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep',
+      'the IDs of this sweep were released and can no longer be read; offboard its failed users from their source with a new sweep',
     );
   }
 }

@@ -1,4 +1,7 @@
-/** Waits no longer for enough places to fill half a wave; a user who waits for a provider may keep one for long. */
+/**
+ * How long a caller waits for enough places for half a wave, in milliseconds; a user who waits for a provider may
+ * occupy one for long.
+ */
 const PATIENCE_MS = 50;
 
 interface Waiting {
@@ -7,7 +10,7 @@ interface Waiting {
   give(places: number): void;
 }
 
-/** Places for users with an open intent, given out in the order in which chunks ask. */
+/** Semaphore of users with an open intent; chunks get places in the order of their requests. */
 export class OpenUserBudget {
   #free: number;
   readonly #waiting: Waiting[] = [];
@@ -18,7 +21,7 @@ export class OpenUserBudget {
   }
 
   /**
-   * Takes up to `most` places: at least `least` when so many become free soon, otherwise what there is.
+   * Takes up to `most` places: at least `least` if they become free soon, otherwise those that are free.
    * @returns 0 when `signal` aborts first.
    */
   take({ most, least }: { most: number; least: number }, signal: AbortSignal): Promise<number> {
@@ -41,7 +44,7 @@ export class OpenUserBudget {
       const timer = setTimeout(() => {
         waiting.least = 1;
         this.#serve();
-        // Whoever holds places only because more outcomes could be written together gives them back.
+        // Users who occupy places only so that more outcomes are written together give them back.
         if (this.#waiting.includes(waiting)) for (const help of this.#shortages) help();
       }, PATIENCE_MS);
       signal.addEventListener('abort', giveUp);
@@ -50,12 +53,12 @@ export class OpenUserBudget {
     });
   }
 
-  /** Somebody has waited longer than there is patience for: places are to be given back as soon as can be. */
+  /** Whether a waiter exceeded its time, so that places have to be given back as soon as possible. */
   get isShort(): boolean {
     return this.#waiting.some(({ least }) => least === 1);
   }
 
-  /** Has a chunk called when another one waits for places. */
+  /** Calls `help` when another chunk waits for places. */
   whenShort(help: () => void): void {
     this.#shortages.add(help);
   }

@@ -6,10 +6,10 @@ import type { ChunkDependencies } from './chunk-dependencies';
 import { environmentOf } from './plan-user';
 
 /**
- * Hashes of IDs depend on the environment of their provider. Those of a sweep that was read for another one than this
- * worker's would match no hold that was set for it, and its users would be deleted in the wrong place.
+ * Refuses a sweep that was read for another environment of a provider than this worker's. Hashes of IDs depend on it:
+ * they would match no hold that was set for the sweep, and its users would be deleted in the wrong place.
  *
- * @param origin The field of the input by which the users came.
+ * @param origin The field of the input with the origin of the users.
  * @throws ApplicationFailure `Task.InvalidInput`
  */
 export function refuseOtherEnvironment(
@@ -24,7 +24,7 @@ export function refuseOtherEnvironment(
     const title = providers.find(mainServiceOf(service))?.title ?? service;
     throw refusal(
       origin,
-      `was read for another environment of ${title} than this worker's, which is ${environment}; set ${environmentSettingOf(service)} to the same where it is read and wherever it is worked through, and read it again`,
+      `was read for another environment of ${title} than this worker's, which is ${environment}; set ${environmentSettingOf(service)} to the same value where it is read and where it is processed, and read it again`,
     );
   }
 }

@@ -3,23 +3,26 @@ import type { DeferredUser, SettledUser } from '../../ledger/sweeps/sweep-types'
 import type { ChunkProgress } from './contract';
 import { worstOf } from './worst-of';
 
-/** So many outcomes are written at once; half of the open users, so that the other half is under way meanwhile. */
+/**
+ * Number of outcomes that are written together: half of the open users, so that the other half is in progress
+ * meanwhile.
+ */
 const FLUSH_AT = 125;
 
-/** No outcome waits longer than this for others. */
+/** Maximum time that an outcome waits for others, in milliseconds. */
 const FLUSH_AFTER_MS = 1_000;
 
 /**
- * While somebody waits for places, so many are enough, or so long: a statement for each user would keep the process busy
- * with the ledger, and far more would keep the places from whoever waits. With answers after 20 ms, sweeps took a seventh
- * less time than with every outcome written at once (docs/benchmarks.md).
+ * The same limits while a chunk waits for places: one statement for each user would keep the process busy with the
+ * ledger, and many more would delay the waiting chunk. With responses after 20 ms, sweeps took a seventh less time than
+ * with every outcome written immediately (docs/benchmarks.md).
  */
 const AWAITED_AT = 40;
 const AWAITED_AFTER_MS = 30;
 
 type Ended = SettledUser | DeferredUser;
 
-/** Gathers what became of users, and writes it in few statements. */
+/** Collects the outcomes of users, and writes them in few statements. */
 export class OutcomeBuffer {
   readonly #flush: (users: readonly Ended[]) => Promise<void>;
   readonly #written: (users: number) => void;
@@ -34,8 +37,8 @@ export class OutcomeBuffer {
 
   /**
    * @param flush Writes outcomes, and rejects only when they can never be written by this attempt.
-   * @param written Called when so many users have left the buffer, also when they could not be written.
-   * @param isAwaited Whether somebody waits for users to leave the buffer, so that none should wait in it for long.
+   * @param written Called with the number of users that have left the buffer, also when they could not be written.
+   * @param isAwaited Whether a chunk waits for users to leave the buffer, so that none should stay in it for long.
    */
   constructor(
     flush: (users: readonly Ended[]) => Promise<void>,
@@ -52,22 +55,22 @@ export class OutcomeBuffer {
     this.#flushSoon();
   }
 
-  /** Writes what there is without waiting for more. */
+  /** Writes the buffered outcomes without waiting for more. */
   flushNow(): void {
     if (this.#pending.length > 0) void this.#flushPending();
   }
 
-  /** Writes all that is left. */
+  /** Writes all remaining outcomes. */
   async drain(): Promise<void> {
     while (this.#pending.length > 0 || this.#flushing) await this.#flushPending();
   }
 
-  /** What the ledger has taken. */
+  /** What was written to the ledger. */
   get tally(): Omit<ChunkProgress, 'opened'> {
     return { ...this.#tally, outcomes: { ...this.#tally.outcomes } };
   }
 
-  /** Users of the tally who failed or are unknown, those who wait for a bulk call included. */
+  /** Number of users of the tally who failed or are unknown, including those who wait for a bulk call. */
   get failed(): number {
     return this.#failed;
   }
@@ -84,7 +87,7 @@ export class OutcomeBuffer {
     else if (this.#pending.length > 0) this.#timer ??= setTimeout(() => void this.#flushPending(), FLUSH_AFTER_MS);
   }
 
-  /** One statement at a time, so that the outcomes of one chunk never wait for one another in the ledger. */
+  /** Writes one statement at a time, so that the outcomes of one chunk never wait for one another in the ledger. */
   #flushPending(): Promise<void> {
     clearTimeout(this.#timer);
     clearTimeout(this.#awaited);
@@ -112,7 +115,7 @@ export class OutcomeBuffer {
     const tally = this.#tally;
     if (user.kind === 'deferred') {
       tally.deferred += 1;
-      // Who waits for a person is not tried before a report.
+      // A user who waits for a manual step is not tried before a report.
       const isDue = user.waitsFor === undefined;
       if (isDue && (this.#nextTryAt === undefined || user.notBefore < this.#nextTryAt))
         this.#nextTryAt = user.notBefore;

@@ -6,8 +6,8 @@ import { refusal } from '../refusals';
 import type { ChunkPlan, RateWish } from './contract';
 
 /**
- * Stores the rate that a sweep is to have of its own, or takes it back. That of a dry run is not stored: it must change
- * nothing for others. Each worker holds the dry run to the rate that it was started with.
+ * Stores or removes a sweep's own rate. The rate of a dry run is not stored, since it must change nothing for others:
+ * each worker limits the dry run to the rate with which it was started.
  */
 export async function setOwnRate(
   { rates }: Pick<OpenedLedger, 'rates'>,
@@ -31,14 +31,17 @@ export function refuseUnknownKey(
 ): void {
   const keySlots = services.get(service)?.keySlots;
   if (keySlots === undefined)
-    throw refusal('service', `names no service of this worker; allowed: ${[...services.keys()].join(', ')}`);
+    throw refusal('service', `is not a service of this worker; allowed: ${[...services.keys()].join(', ')}`);
   if (keySlots.length === 0 && keySlot !== '')
-    throw refusal('keySlot', `must be left out: ${service} has one key here`);
+    throw refusal('keySlot', `must be left out: ${service} has only one key here`);
   if (keySlots.length > 0 && !keySlots.includes(keySlot))
     throw refusal('keySlot', `must name one of the keys of ${service}: ${keySlots.join(', ')}`);
 }
 
-/** Has the sweep's rates count on while its calls are made; a ledger that is away is asked again with the next heartbeat. */
+/**
+ * Keeps the sweep's rates in force while its calls are made; an unavailable ledger is asked again with the next
+ * heartbeat.
+ */
 export function keepRates(budgets: Pick<CallBudgets, 'keepRatesOf'>, sweepId: string): void {
   budgets.keepRatesOf(sweepId).catch(() => undefined);
 }

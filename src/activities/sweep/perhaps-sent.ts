@@ -7,44 +7,44 @@ import type { CompiledStep } from '../../policy/providers/compiled-plan';
 import type { HttpTask } from '../../tasks/define';
 import { actsOf, hasOwnIntent, isBulk } from './sweep-steps';
 
-/** Outcomes that say: nothing was done. They are wrong for a step of which a call may have been carried out. */
+/** Outcomes that mean that nothing was done. They are wrong for a step with a call that may have been carried out. */
 const NOT_DONE: readonly Outcome[] = ['failed', 'held'];
 
 type Call = Pick<CallMove, 'step' | 'input'>;
 
-/** What is in doubt, as JSON. */
+/** The calls in doubt, as JSON. */
 export interface SavedDoubt {
   untold: readonly string[];
   told: readonly string[];
 }
 
-/** What a user's calls of earlier attempts leave in doubt. */
+/** The calls of a user that earlier attempts left in doubt. */
 export interface DoubtBefore {
-  /** The last attempt may have been interrupted in the middle of a call. */
+  /** The last attempt may have been interrupted during a call. */
   interrupted: boolean;
   /** From {@link PerhapsSent.saved}. */
   saved?: SavedDoubt | undefined;
-  /** The call that was recorded before it was sent, without an answer. */
+  /** The call that was recorded before it was sent, without a response. */
   intent?: { step: string; task: string } | undefined;
-  /** The first step that may have been begun since, empty for none; all steps when absent. */
+  /** The first step that may have been started since, empty for none; all steps when absent. */
   from?: string | undefined;
 }
 
 /**
- * The calls of one user that may have been carried out although no answer was recorded: those of an earlier attempt, and
- * those that this attempt lost.
+ * The calls of one user that may have been carried out although no response was recorded: those of an earlier attempt,
+ * and those that this attempt lost.
  */
 export class PerhapsSent {
   readonly #steps: ReadonlyMap<string, CompiledStep>;
-  /** Why a step is left out that would have been done otherwise. */
+  /** Reasons for leaving out a step that would have been done otherwise. */
   readonly #leftOut: ReadonlySet<string>;
-  /** Calls (`step task`) of which the machine does not know it. */
+  /** Calls (`step task`) in doubt that the machine does not know of. */
   readonly #untold: Set<string>;
-  /** Irreversible calls of which it does: it looks, and settles them. */
+  /** Irreversible calls in doubt that it knows of: it looks, and resolves them. */
   readonly #told: Set<string>;
-  /** The call that an earlier attempt recorded and perhaps sent. */
+  /** The call that an earlier attempt recorded and may have sent. */
   #intent: string | undefined;
-  /** Of steps that make the same call for several items: those of which the machine knows it. */
+  /** Of steps that make the same call for several items: the calls that the machine knows of. */
   readonly #toldInputs = new Set<string>();
 
   constructor(before: DoubtBefore, plan: ConvergePlan) {
@@ -74,12 +74,12 @@ export class PerhapsSent {
     return !this.#isMany(call) || !this.#toldInputs.has(inputOf(call, task));
   }
 
-  /** A repeat-safe call got lost, and is tried again. */
+  /** Records a lost repeat-safe call, which is tried again. */
   lost({ step }: Call, task: Pick<HttpTask, 'name'>): void {
     this.#untold.add(keyOf(step, task.name));
   }
 
-  /** The machine is given this answer. */
+  /** Records a response that the machine gets. */
   answered(call: Call, task: Pick<HttpTask, 'effect' | 'name'>, answer: CallAnswer): void {
     const key = keyOf(call.step, task.name);
     const isLost = !answer.ok && maybeDone(answer.failure);
@@ -92,12 +92,12 @@ export class PerhapsSent {
     } else if (answer.ok) {
       this.#untold.delete(key);
     } else if (task.effect === 'repeatSafe' && isLost) {
-      // The machine knows it as long as it lives, and may begin again in the next round.
+      // The machine knows it as long as it exists, and may start over in the next round.
       this.#untold.add(key);
     }
   }
 
-  /** Forgets what the end of a step has settled. */
+  /** Removes what the end of a step has settled. */
   settledBy(done: readonly StepResult[]): void {
     for (const key of [...this.#told, ...this.#untold]) {
       const results = done.filter(({ step }) => step === stepOf(key));
@@ -107,7 +107,7 @@ export class PerhapsSent {
     }
   }
 
-  /** Whether there is any such call. */
+  /** Whether any call is in doubt. */
   get any(): boolean {
     return this.#untold.size > 0 || this.#told.size > 0;
   }
@@ -116,7 +116,9 @@ export class PerhapsSent {
     return { untold: [...this.#untold], told: [...this.#told] };
   }
 
-  /** The results as they are when what the machine does not know is taken into account (see docs/decisions/0013). */
+  /**
+   * Returns the results, corrected by the calls in doubt that the machine does not know of (see docs/decisions/0013).
+   */
   corrected(results: readonly StepResult[]): StepResult[] {
     const open = new Set([...this.#untold].map(stepOf));
     if (open.size === 0) return [...results];
@@ -130,7 +132,7 @@ export class PerhapsSent {
     });
   }
 
-  /** Whether the step makes the same call for several items, each of which is in doubt for itself. */
+  /** Whether the step makes the same call for several items, each of which is in doubt separately. */
   #isMany({ step: name }: Call): boolean {
     const step = this.#steps.get(name);
     return step?.kind === 'list'

@@ -22,7 +22,7 @@ export async function planChunks(
     const stopped = (await ledger.forbids([])) === 'stopped';
     const forbidden = await sweepProblemNow(policy, sweep, { services, sweeps });
     const notAllowed = forbidden?.rule ?? (await fullDay(ledger, policy, counted));
-    // Who asks for no chunk wants the counts alone.
+    // Without a request for chunks only the counts are needed.
     const { ranges, nextSeq } =
       limit === 0 ? { ranges: [] } : await sweeps.readUnfinished({ sweepId, limit, ...query });
     return {
@@ -44,12 +44,12 @@ export async function planChunks(
   });
 }
 
-/** Users as the outside counts them: who has no outcome yet is pending, whatever the ledger knows beyond that. */
+/** Returns the users by outcome; those without one are pending, whatever else the ledger knows. */
 export function outcomeCounts({ pending, open, waitingForBulk, ...counts }: SweepCounts): OutcomeCounts {
   return { ...counts, pending: pending + open + waitingForBulk };
 }
 
-/** Returns the rule by which no new user may be begun today, if there is one who waits for that. */
+/** Returns the rule that forbids to start new users today, if any user waits for it. */
 async function fullDay(
   ledger: Pick<OpenedLedger, 'countUsersOfDay'>,
   policy: Governing,

@@ -12,17 +12,17 @@ import type { ChunkPlan } from './contract';
 import type { SweepSteps } from './sweep-steps';
 import type { RecordedProgress } from '../../ledger/sweeps/progress-types';
 
-/** What the ledger knows of a user from before. */
+/** What the ledger has about a user from before. */
 export interface UserHistory {
   /** What receipts of any run or sweep say about each of the user's IDs, by its keyed hash. */
   bySubject: ReadonlyMap<string, SubjectHistory>;
   /** What earlier rounds of this sweep removed; absent for nothing. */
   removals?: readonly Removal[] | undefined;
-  /** How far earlier rounds of this sweep came; absent for a user whose steps begin again. */
+  /** Progress of earlier rounds of this sweep; absent for a user whose steps start over. */
   progress?: RecordedProgress | undefined;
 }
 
-/** What all users of a sweep share. */
+/** What all users of a sweep have in common. */
 export interface SweepOfUser {
   sweepId: string;
   plan: ChunkPlan;
@@ -31,7 +31,7 @@ export interface SweepOfUser {
 
 export type UserDependencies = Pick<ChunkDependencies, 'hasher' | 'services' | 'providers'>;
 
-/** What the machine has to know about one user of a chunk before its first move. */
+/** Returns what the machine needs to know about one user of a chunk before its first move. */
 export function planFor(
   open: OpenUser,
   history: UserHistory,
@@ -77,7 +77,8 @@ function knownBefore(
   const serviceOf = (provider: string): string => providers.serviceNameAt(provider, user.user.account);
   const itemsAt = new Map<string, Set<string>>();
   const known = { steps: new Set<string>(), ids: new Set<string>(), entries: new Map<string, string[]>() };
-  // What is gone after an intent of our own was there: an earlier attempt may have removed it, and died before it could say so.
+  // What is deleted after an intent of our own existed: an earlier attempt may have removed it and died before it could
+  // record that.
   const perhapsGone = new Set(unsettled ? steps.plan.steps.flatMap(removedBy) : []);
   for (const identity of hashedIds(user, providers)) {
     const { provider, id, subject } = identity;
@@ -118,7 +119,7 @@ function note(
   },
 ): void {
   const { provider } = identity;
-  // An ID at one provider says nothing about the ID at another that came with it: that one may be mistyped now.
+  // An ID at one provider proves nothing about the ID at another in the same row: that one may be mistyped now.
   const own = steps.filter((step) => step.startsWith(`${provider}.`));
   for (const step of own) into.known.steps.add(step);
   if (items.length > 0) into.itemsAt.set(provider, new Set([...(into.itemsAt.get(provider) ?? []), ...items]));
@@ -133,13 +134,13 @@ function noteId({ provider, id, value }: Identity, known: { ids: Set<string>; en
   else known.entries.set(name, [value]);
 }
 
-/** IDs of which a step shows that they are gone, or removes what they stand for. */
+/** Returns the IDs that a step shows to be deleted, or whose subjects it removes. */
 function removedBy({ kind, plan, ...step }: CompiledStep): string[] {
   const shows = kind === 'once' && (plan.provesIds || ('look' in step && step.look !== undefined));
   return shows ? plan.ids.map((id) => `${plan.provider}.${id}`) : [];
 }
 
-/** What steps that begin again must not do again. */
+/** Returns what steps that start over must not do again. */
 function removedBefore(
   removals: readonly Removal[],
   { lists }: SweepSteps,
@@ -160,7 +161,7 @@ function removedBefore(
   };
 }
 
-/** Returns the IDs of a user, each with its keyed hash. Many receipts of one user ask for them. */
+/** Returns the IDs of a user, each with its keyed hash. Cached, since many receipts of one user need them. */
 export function hashedIds(
   row: TargetRow,
   { isThing }: Pick<ChunkDependencies['providers'], 'isThing'>,
@@ -182,12 +183,12 @@ export type HashedId = Identity & { subject: string };
 
 const HASHED = new WeakMap<TargetRow, readonly HashedId[]>();
 
-/** The environment under which the IDs at a service are hashed. */
+/** Returns the environment under which the IDs at a service are hashed. */
 export function environmentOf(services: ChunkDependencies['services'], service: string): string {
   return services.get(service)?.environment ?? ONLY_ENVIRONMENT;
 }
 
-/** The service of a user's account at each provider; undefined for a user of the default accounts. */
+/** Returns the service of a user's account at each provider; undefined for a user of the default accounts. */
 function servicesOfAccount(
   { user }: TargetRow,
   { providers }: Pick<UserDependencies, 'providers'>,
@@ -200,8 +201,8 @@ function servicesOfAccount(
 }
 
 /**
- * Returns the service at which this worker would call for an ID that was hashed for another one: the worker that read the
- * user had other accounts. Undefined when all is well.
+ * Returns the service at which this worker would call for an ID that was hashed for another one, because the worker
+ * that read the user had other accounts. Undefined if there is none.
  */
 export function strangeAccount(row: TargetRow, { hasher, services, providers }: UserDependencies): string | undefined {
   const { account } = row.user;

@@ -7,7 +7,7 @@ import type { TakeSnapshot } from './contract';
 import { environmentOf } from './plan-user';
 import type { SweepDependencies } from './sweep-dependencies';
 
-/** For the first run of a series, and a run that no Schedule started: everyone up to its own nominal time. */
+/** For the first run of a series, and a run that no Schedule started: all users up to its own nominal time. */
 const EVER = new Date(0).toISOString();
 
 /** The parts of a run that its series depends on. */
@@ -15,15 +15,16 @@ export interface SeriesRun extends Pick<TakeSnapshot, 'sweepId' | 'scheduleId' |
   source: SourceSpec;
   /** Steps that an earlier end must have done before a user is left out as done. */
   doneSteps: readonly DoneStep[];
-  /** Nothing is done, so that the sweep is part of a series of its own. */
+  /** A dry run, which is part of a series of its own. */
   dryRun: boolean;
 }
 
 /**
  * Returns the value of `:previousScheduledTime` for the source: the nominal time of the latest earlier run of the same
- * Schedule up to which everyone was done, so that a night that was missed, skipped, paused or failed is read again. Runs
- * count only if they could have done the same: over the same query (its text too) or custom source, in the same environment, with the
- * same steps. Dry runs count for dry runs. Undefined for a source that does not ask for the time.
+ * Schedule up to which all users were done, so that a night that was missed, skipped, paused or failed is read again.
+ * Runs count only if they could have done the same: over the same query (including its text) or custom source, in the
+ * same environment, with the same steps. Dry runs count for dry runs. Undefined for a source that does not use the
+ * time.
  */
 export async function previousTime(
   { ledger, services, providers, sourceSettings }: SweepDependencies,
@@ -36,7 +37,7 @@ export async function previousTime(
   const { namespace } = Context.current().info;
   const [first = '', ...more] = providers.names;
   const others = [...more, ...providers.accounts.listed];
-  // A provider with one environment only changes nothing.
+  // A provider with only one environment does not matter.
   const elsewhere = others.flatMap((name) => {
     const environment = environmentOf(services, name);
     return environment === ONLY_ENVIRONMENT ? [] : [[name, environment]];
@@ -50,7 +51,7 @@ export async function previousTime(
     dryRun,
     ...elsewhere,
   ];
-  // The options of a custom source may contain anything, and the ledger keeps this text as it is.
+  // The options of a custom source may contain anything, and the ledger would store this text unchanged.
   const series = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
   return (await ledger.sweeps.joinSeries({ sweepId, series, scheduledAt: scheduledTime })) ?? EVER;
 }

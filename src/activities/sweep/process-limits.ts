@@ -3,9 +3,11 @@ import type { WorkLimits } from '../../config/process-settings';
 import { KeySlot } from './key-slot';
 import { OpenUserBudget } from './open-user-budget';
 
-/** What all chunks of a process share, so that many of them together strain ledger and providers no more than one. */
+/**
+ * Limits that all chunks of a process share, so that many of them together load ledger and providers no more than one.
+ */
 export class ProcessLimits {
-  /** After a crash, the users with an open intent have to be looked at again. */
+  /** After a crash, the users with an open intent have to be checked again. */
   readonly openUsers: OpenUserBudget;
   readonly #callsPerKey: number;
   readonly #slots = new Map<string, KeySlot>();
@@ -15,7 +17,7 @@ export class ProcessLimits {
     this.#callsPerKey = callsPerKey;
   }
 
-  /** The gate of one key of a service; a service with one key has no slot. */
+  /** Returns the gate of one key of a service; a service with one key has no slot. */
   keySlot(service: string, slot?: string): KeySlot {
     const name = slot === undefined ? service : `${service} ${slot}`;
     let found = this.#slots.get(name);

@@ -10,7 +10,7 @@ interface Waiting {
 }
 
 /**
- * Records how far users have come before their next calls are sent, many users in one statement: what comes in while one
+ * Records the progress of users before their next calls are sent, many users in one statement: what arrives while one
  * statement is in progress is written by the next.
  */
 export class ProgressRecords {
@@ -26,7 +26,7 @@ export class ProgressRecords {
   write(user: SavedProgress): Promise<void> {
     return new Promise((written, failed) => {
       this.#waiting.push({ user, written, failed });
-      // Others of the same turn are written with it.
+      // Others of the same turn are written together with it.
       if (!this.#isWriting) setImmediate(() => void this.#writeAll());
     });
   }

@@ -4,13 +4,13 @@ import type { ChunkDependencies } from './chunk-dependencies';
 import { environmentOf, hashedIds } from './plan-user';
 import type { SweepSteps } from './sweep-steps';
 
-/** What was done by nobody but this package, as the sweep's last word on a user. */
+/** The service of what no provider did, as the final outcome of a user. */
 const OUR_OWN = 'http-tasks';
 
-/** What a receipt says of the provider. */
+/** What a receipt contains about the provider. */
 export type ReceiptContext = Pick<ChunkDependencies, 'services' | 'providers'> & { steps?: SweepSteps };
 
-/** The receipt of a step, under the hash of the ID that the step's provider knows. */
+/** Returns the receipt of a step, under the hash of the ID that the step's provider knows. */
 export function receiptOfStep(result: StepResult, user: TargetRow, context: ReceiptContext): StepReceipt {
   const { step, task, outcome, reason, requestId, token, failure } = result;
   const [provider = '', rest = ''] = splitAtDot(step);
@@ -35,7 +35,10 @@ export function receiptOfStep(result: StepResult, user: TargetRow, context: Rece
   };
 }
 
-/** The hash of the first ID that the step is about; of the user's first one at the provider where that is not known. */
+/**
+ * Returns the hash of the first ID that the step is about; of the user's first one at the provider if that is not
+ * known.
+ */
 function subjectOf(step: string, service: string, row: TargetRow, context: ReceiptContext): string {
   const own = hashedIds(row, context.providers).filter(({ provider }) => provider === service);
   const ids = context.steps?.find(step)?.plan.ids ?? [];

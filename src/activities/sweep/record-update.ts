@@ -9,7 +9,7 @@ import { refuseUnknownKey } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
-/** See `SweepActivities`. Where plain text is refused, it has been refused before this runs (codec/refuse-plaintext.ts). */
+/** See `SweepActivities`. Plain text was refused before this runs, if it has to be (codec/refuse-plaintext.ts). */
 export async function recordUpdate(
   { ledger, services, policy }: Pick<SweepDependencies, 'ledger' | 'services' | 'policy'>,
   sweep: SweepRow,
@@ -27,14 +27,14 @@ export async function recordUpdate(
   if (row.approvedBy !== undefined) return { approvedBy: row.approvedBy, ...(signedBy && { signedBy }) };
   throw refusal(
     'total',
-    `is ${approval.total}, and the ledger has ${row.total} users of this sweep; look at them again, then approve the number that you find`,
+    `is ${approval.total}, and the ledger has ${row.total} users of this sweep; check the users again, then approve that number`,
   );
 }
 
 /**
- * Verifies and stores a signature where the policy asks for it.
+ * Verifies and stores a signature if the policy requires one.
  *
- * @returns Everyone who has signed; undefined where an approval is a claim.
+ * @returns All who have signed; undefined if approvals are not verified.
  * @throws ApplicationFailure `Task.NotAllowed` for one that no approver of the policy made for this sweep.
  */
 async function signatures(
@@ -60,7 +60,7 @@ async function signatures(
   return signersOf(policy.rules, signed, await withSweep(() => sweeps.readApprovals(sweepId)));
 }
 
-/** Repeated, it finds no user who still waits, and changes nothing. */
+/** Repeating it finds no user who still waits, and changes nothing. */
 async function complete(
   { sweeps }: OpenedLedger,
   { sweepId }: SweepRow,
@@ -72,7 +72,7 @@ async function complete(
   return { completed: users, waitingForPerson };
 }
 
-/** A sweep that is resumed then would only pause again. */
+/** Refuses to resume a stopped sweep, which would only pause again. */
 async function refuseWhenStopped(ledger: OpenedLedger): Promise<void> {
   const inForce = (await withSweep(() => ledger.listStops())).find(({ liftedAt }) => liftedAt === undefined);
   if (inForce)

@@ -9,11 +9,10 @@ import { plannedOf } from './sweep-plan';
 import { beating, withSweep } from './sweep-work';
 
 /**
- * Makes the bulk calls of one step for all users who wait for it, one after the other. This cannot be
- * undone. It may be repeated at any time: users of a call whose answer was not recorded are sent again, which does no
- * harm.
+ * Makes the bulk calls of one step for all users who wait for it, one after the other. Irreversible, and may be
+ * repeated at any time: users of a call whose response was not recorded are sent again, which does no harm.
  *
- * Told to stop, it finishes the call in flight and answers. Who was not sent waits on as before.
+ * When it is cancelled, it finishes the call in flight and returns. Users who were not sent keep waiting.
  */
 export async function runBulk(dependencies: SweepDependencies, input: RunBulk, sweep: SweepRow): Promise<BulkResult> {
   let run: BulkRun | undefined;

@@ -18,26 +18,32 @@ import { UserRun } from './user-run';
 
 const NO_HISTORY: UserHistory = { bySubject: new Map() };
 
-/** So long after the time to begin users is over, those who still wait for their turn are handed back. */
+/**
+ * Time between the end of the time to start users and the moment when waiting users are handed back, in milliseconds.
+ */
 const HAND_BACK_AFTER_MS = 10_000;
 
 const HEARTBEAT_MS = 2_000;
 const FENCE_CHECK_MS = 500;
 
-/** Users of one wave; half of what a process may hold open, so that one half is under way while the other is written. */
+/**
+ * Number of users of one wave: half of what a process may have open, so that one half is in progress while the other is
+ * written.
+ */
 const WAVE = { most: 125, least: 60 };
 
 /**
- * Off-boards the users of one chunk, many at once: takes the chunk over from any earlier attempt, records the intent of
- * a wave of users in one statement, drives the machine of each, and writes what became of them in few statements.
+ * Offboards the users of one chunk concurrently: takes the chunk over from any earlier attempt, records the intent of a
+ * wave of users in one statement, drives the machine of each, and writes their outcomes in few statements.
  *
- * Most of it cannot be undone. It may be repeated at any time, also while an earlier attempt still runs or after its
- * process was killed or frozen: users with an intent and no outcome are looked at before anything is sent again, and an
- * attempt that is not the latest writes and sends nothing more.
+ * Most of it is irreversible. It may be repeated at any time, even while an earlier attempt runs or after its process
+ * was killed or suspended: users with an intent and no outcome are read before anything is sent again, and an attempt
+ * that is not the latest writes and sends nothing more.
  *
- * A ledger that is away is waited for; nothing is sent meanwhile. Told to stop, it finishes what is in flight and answers.
+ * Waits for an unavailable ledger and sends nothing meanwhile. When it is cancelled, it finishes the calls in flight
+ * and returns.
  *
- * @throws LedgerUnavailableError when the ledger is away at the start.
+ * @throws LedgerUnavailableError when the ledger is unavailable at the start.
  * @throws UnknownSweepError
  * @throws SweepReleasedError
  * @throws SweepNotYoursError
@@ -49,7 +55,7 @@ export async function runChunk(
   control: ChunkControl = {},
 ): Promise<ChunkResult> {
   const stop = new AbortController();
-  // Every user who waits listens to this one signal.
+  // Every user who waits listens to this signal.
   setMaxListeners(0, stop.signal);
   try {
     const chunk = { sweepId: input.sweepId, chunkId: `chunk-${input.fromSeq}`, claimedBy: input.claimedBy };
@@ -67,7 +73,7 @@ class ChunkAttempt {
   readonly #outcomes: OutcomeBuffer;
   readonly #underWay = new Set<Promise<void>>();
   #opened = 0;
-  /** Failed users of the whole sweep, and those of this attempt among them, when the ledger was last asked. */
+  /** Failed users of the whole sweep, and those of this attempt among them, at the last request to the ledger. */
   #lastFailed = { all: 0, own: 0 };
 
   constructor(run: ChunkRun, control: ChunkControl) {
@@ -106,7 +112,7 @@ class ChunkAttempt {
 
   async #work(): Promise<ChunkResult> {
     await this.#checkTolerance();
-    // Whatever kept waves from being opened is noted; who is under way comes to an end all the same.
+    // An error that prevented waves from being opened is recorded; users in progress finish nevertheless.
     const end = await this.#openWaves().catch(() => 'rangeDone' as const);
     if (end !== 'rangeDone') this.#run.timeIsOver();
     await this.#allEnded();
@@ -118,7 +124,10 @@ class ChunkAttempt {
     return { ...this.#progress, ...ended, ...reason, ...(nextTryAt !== undefined && { nextTryAt }) };
   }
 
-  /** Users who wait for a call while the provider asks everybody to wait are not waited for much longer than the time given. */
+  /**
+   * Waits for all users. Those who wait for a call while their provider requests a pause are handed back soon after the
+   * time is over.
+   */
   async #allEnded(): Promise<void> {
     const { beganAtMs, input } = this.#run;
     const leftMs = beganAtMs + input.beginForMs + HAND_BACK_AFTER_MS - performance.now();
@@ -160,7 +169,7 @@ class ChunkAttempt {
     }
   }
 
-  /** Only of users who were tried before can this sweep have removed anything. */
+  /** This sweep can only have removed something of users who were tried before. */
   async #historiesOf(users: readonly OpenUser[]): Promise<UserHistory[]> {
     const { ledger, steps } = this.#run;
     const again = users.filter(({ round, unsettled }) => round > 0 || unsettled);
@@ -175,14 +184,14 @@ class ChunkAttempt {
       const history = histories[index];
       if (history) bySubject.set(subject, history);
     });
-    // A user who continues needs no account of what was done before.
+    // A user who continues needs no record of what was done before.
     return users.map(({ seq }) => {
       const own = progress?.get(seq);
       return { bySubject, removals: own ? undefined : removals?.get(seq), progress: own };
     });
   }
 
-  /** What a receipt says of one ID says nothing of another that came with it: that one may be mistyped now. */
+  /** A receipt about one ID proves nothing about another in the same row: that one may be mistyped now. */
   #subjectsAsked(user: OpenUser): string[] {
     const { steps, dependencies } = this.#run;
     return hashedIds(user, dependencies.providers).flatMap(({ provider, subject }) =>
@@ -196,7 +205,7 @@ class ChunkAttempt {
     this.#underWay.add(underWay);
   }
 
-  /** A user whose drive cannot be brought to an outcome stays open in the ledger, for the next attempt to settle. */
+  /** Drives one user. One who gets no outcome stays open in the ledger, for the next attempt to settle. */
   async #drive(user: OpenUser, history: UserHistory, askedAtMs: number): Promise<void> {
     try {
       this.#outcomes.add(await this.#noting(() => new UserRun(this.#run, user, history, askedAtMs).drive()));
@@ -219,20 +228,20 @@ class ChunkAttempt {
     this.#stopBeyondTolerance();
   }
 
-  /** By its own failures it knows at once; of those of other chunks it hears when it asks the ledger. */
+  /** It notices its own failures immediately, and those of other chunks when it asks the ledger. */
   #stopBeyondTolerance(): void {
     const { mostFailed } = this.#run.input;
     const { all, own } = this.#lastFailed;
     if (mostFailed !== undefined && all + this.#outcomes.failed - own > mostFailed) this.#run.stopForTolerance();
   }
 
-  /** Keeps the fence confirmed also while nothing is written, so that calls may go on; and notices when it is lost. */
+  /** Keeps the fence confirmed while nothing is written, so that calls may continue; and notices when it is lost. */
   #confirmFence(): void {
     if (this.#run.ledger.fenced || !this.#run.ledger.needsConfirmation) return;
     this.#noting(() => this.#run.ledger.confirm()).catch(() => undefined);
   }
 
-  /** Stops the attempt when the ledger says something that it cannot go on with. */
+  /** Stops the attempt after an error of the ledger with which it cannot continue. */
   async #noting<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();

@@ -10,9 +10,9 @@ import { delayIn, failureOf } from './failure-of';
 import type { HoldWatch } from './hold-watch';
 import type { Admission, KeySlot } from './key-slot';
 
-/** What became of a call that a machine asked for. */
+/** The end of a call that a machine requested. */
 export type CallEnd =
-  /** For the machine to go on with; sent not before this time, in milliseconds since 1970. */
+  /** The machine continues with it; sent not before this time, in milliseconds since 1970. */
   | { kind: 'answered'; answer: CallAnswer; sentAtMs: number }
   /** It may be tried again; after so long, when the provider said it. */
   | { kind: 'later'; failure: TaskFailure; delayMs?: number }
@@ -22,19 +22,19 @@ export type CallEnd =
   | { kind: 'stopped' };
 
 /**
- * A call that was taken out of the rate may be made so much later than others; so little that no minute sees more calls
- * for it.
+ * Maximum time between taking a call out of the rate and making it, in milliseconds; short enough that no minute has
+ * more calls because of it.
  */
 const TOKEN_KEPT_MS = 250;
 
-/** Between tries to get a call from a ledger that is away. */
+/** Pause between attempts to get a call from an unavailable ledger, in milliseconds. */
 const RETRY_MS = 250;
 
 /**
- * Sends one call under the wave's intent: through its key's gate, within the rate, unless the user is held, and only
- * while the fence is known to hold.
+ * Sends one call under the wave's intent: through its key's gate, within the rate, unless the user is on hold, and only
+ * while the fence is confirmed.
  *
- * @param record Writes what has to be known of the call before it is sent.
+ * @param record Records what has to be known of the call before it is sent.
  */
 export async function sendCall(
   run: ChunkRun,
@@ -54,7 +54,7 @@ export async function sendCall(
   try {
     const obstacle = await obstacleTo(run, task, { slot, admission, holds });
     if (obstacle) return { kind: obstacle };
-    // The last thing before it is sent: a process that dies while the call waits for its turn leaves nothing in doubt.
+    // Immediately before sending: a process that dies while the call waits for its turn leaves nothing in doubt.
     await record?.();
     if (record && run.stopped.aborted) return { kind: 'stopped' };
     const end = await exchange(run, task, input, slot);
@@ -66,20 +66,20 @@ export async function sendCall(
   }
 }
 
-/** The gate of the key that the call uses. */
+/** Returns the gate of the key that the call uses. */
 function slotFor({ dependencies: { limits, services } }: ChunkRun, task: HttpTask, input: CallMove['input']): KeySlot {
   const { name } = task.service;
   return limits.keySlot(name, keySlotOf(task, input, services.get(name) ?? { keySlots: [] }));
 }
 
-/** Under which its calls are taken out of the rate. */
+/** Returns the budget from which its calls are taken. */
 function budgetOf({ key: { service, slot = '' } }: KeySlot): { service: string; keySlot: string } {
   return { service, keySlot: slot };
 }
 
 /**
- * What forbids an admitted call; undefined when it may be sent at once. Whatever has to be waited for, a token or the
- * ledger, makes what was found before too old, so all is looked at again.
+ * Returns what forbids an admitted call; undefined when it may be sent immediately. After any wait, for a token or the
+ * ledger, all checks are repeated, since their results are too old.
  */
 async function obstacleTo(
   run: ChunkRun,
@@ -88,7 +88,7 @@ async function obstacleTo(
 ): Promise<'held' | 'stopped' | undefined> {
   let takenAtMs = Number.NEGATIVE_INFINITY;
   for (;;) {
-    // Where a rate is low, waiting for another one would make the rest too old again.
+    // At a low rate, waiting for another token would make the other checks too old again.
     if (performance.now() > takenAtMs + TOKEN_KEPT_MS) {
       await paceDryRun(run);
       await takeToken(run, slot);
@@ -108,8 +108,8 @@ async function paceDryRun({ dependencies: { budgets }, input: { sweepId, plan },
 }
 
 /**
- * Takes one call out of the rate that all processes share; returns without one only when the chunk is to stop. The sweep's own
- * rate is kept in force first, since it lapses while the ledger is away.
+ * Takes one call out of the rate that all processes share; returns without one only when the chunk has to stop. First
+ * keeps the sweep's own rate in force, since it lapses while the ledger is unavailable.
  */
 async function takeToken(
   { dependencies: { budgets }, input: { sweepId }, stopped }: ChunkRun,
@@ -127,7 +127,7 @@ async function takeToken(
   }
 }
 
-/** One exchange with the provider, and what it says about the key: accepted, refused, or nothing. */
+/** Makes one exchange with the provider, and notes whether it shows that the key is accepted or refused. */
 async function exchange(
   run: ChunkRun,
   task: HttpTask,
@@ -155,7 +155,7 @@ async function exchange(
     if (failure.type === 'Task.RateLimited' || failure.type === 'Task.Unavailable') {
       return { end: { kind: 'later', failure, ...(delayMs !== undefined && { delayMs }) } };
     }
-    // What a provider refuses for another reason comes from somebody whose key it knows.
+    // A refusal for another reason shows that the provider knows the key.
     const accepted = failure.type === 'Task.Rejected' || undefined;
     if (accepted) budgets.answered(key, { refused: false });
     return { end: { kind: 'answered', answer: { ok: false, failure }, sentAtMs }, ...(accepted && { accepted }) };

@@ -7,7 +7,7 @@ import type { TaskFailure } from '../../tasks/failure';
 import { InvalidInputError } from '../../tasks/parse-input';
 import { refusal } from '../refusals';
 
-/** What the ledger says, which has nothing to do with the source. */
+/** Errors of the ledger, which do not concern the source. */
 const OF_THE_LEDGER = [
   LedgerUnavailableError,
   LedgerStatementError,
@@ -17,7 +17,7 @@ const OF_THE_LEDGER = [
 ] as const;
 
 /**
- * What may be said of a source that could not be read: a refusal naming the field, final; or a failure that Temporal
+ * Returns the failure of a source that could not be read: a final refusal naming the field, or a failure that Temporal
  * retries. The message of an error that a custom source throws is dropped, since it may contain IDs.
  *
  * @param kind For example `file`.
@@ -35,27 +35,27 @@ export function sourceFailure(error: unknown, kind: string): unknown {
       : '';
   const advice =
     kind === 'custom'
-      ? 'the source has to throw SourceError or SourceUnavailableError with a message for people'
+      ? 'the source has to throw SourceError or SourceUnavailableError with a message'
       : 'report it with this message';
   return unavailable(
-    `The ${kind} source failed unexpectedly (${name}${code}), and no user was deleted. It is read again from where it stood; ` +
+    `The ${kind} source failed unexpectedly (${name}${code}), and no user was deleted. It is retried from the same position; ` +
       `if it keeps failing, cancel the sweep: ${advice}.`,
   );
 }
 
-/** An input of the task that asks for pages which the task itself refuses. */
+/** Returns the refusal when the task that reads pages refuses its input. */
 function refusedInput(failure: ApplicationFailure): ApplicationFailure | undefined {
   const details = failure.details?.[0] as Partial<TaskFailure> | undefined;
   if (failure.type !== 'Task.InvalidInput' || details?.task === undefined) return undefined;
   return refusal(['source.pages.input', details.field].filter(Boolean).join('.'), problemIn(failure.message));
 }
 
-/** `The input of http.request is not valid: uri: …` → `uri: …`; the refusal says the rest itself. */
+/** `The input of http.request is not valid: uri: …` → `uri: …`; the refusal adds the rest. */
 function problemIn(message: string): string {
   return message.replace(/^The input of [\w. ]+ is not valid: /, '');
 }
 
-/** `file` → `source.file`; the name of a setting is no path in the input, and stands in the message. */
+/** `file` → `source.file`; the name of a setting is not a path in the input, and is in the message. */
 function pathOf(field: string): string {
   return field === '' || field === 'source' || field.startsWith('HTTP_TASKS_') ? 'source' : `source.${field}`;
 }

@@ -14,16 +14,18 @@ import { previousTime } from './previous-time';
 import type { SeriesRun } from './previous-time';
 import type { SweepDependencies } from './sweep-dependencies';
 
-/** Rows in one statement, which keeps the embedded ledger for some tens of milliseconds. */
+/** Number of rows in one statement, which locks the embedded ledger for tens of milliseconds. */
 const BLOCK_ROWS = 2_000;
 
-/** Ids may be long, and a statement is held in memory several times over. */
+/** Maximum number of characters in one statement: IDs may be long, and a statement is several times in memory. */
 const BLOCK_CHARACTERS = 4_000_000;
 
-/** A slow source is written so often, so that little has to be read again after a crash. */
+/**
+ * Maximum time between two writes of a slow source, in milliseconds, so that little has to be read again after a crash.
+ */
 const BLOCK_MS = 10_000;
 
-/** What is read, and for which plan. */
+/** What to read, and for which plan. */
 export type ReadSource = TakeSnapshot & SeriesRun;
 
 /** Reads a source into a sweep's targets, block by block. */
@@ -48,7 +50,9 @@ export class SourceReading {
     this.#onProgress = control.onProgress;
   }
 
-  /** Goes on behind what is read. When another attempt still reads, it goes on behind what that one wrote. */
+  /**
+   * Continues after the rows that were read. While another attempt still reads, it continues after what that one wrote.
+   */
   async readOn(begun: SnapshotState): Promise<SnapshotState> {
     const wrong = this.#dependencies.providers.problemOfAccount(this.#input.source.account);
     if (wrong !== undefined) throw refusal('source.account', wrong);
@@ -138,7 +142,7 @@ export class SourceReading {
     return { user, line, subjects: subjectsOf(identities, environment, hasher, serviceOf) };
   }
 
-  /** Without settings it is unknown which of several environments is meant. */
+  /** Without settings it is unknown which of several environments applies. */
   #environmentOf(provider: string, service: string): string {
     const { services, providers } = this.#dependencies;
     const { environments = {} } = providers.find(provider)?.service ?? {};
@@ -146,7 +150,7 @@ export class SourceReading {
     return environmentOf(services, service);
   }
 
-  /** Of all sources only a list stands in the history; tokens that come from elsewhere go into the ledger, encrypted. */
+  /** Only a list in the input is in the history; tokens from other sources go into the ledger, encrypted. */
   async #refuseTokens(): Promise<void> {
     const { inline = [] } = this.#input.source;
     const users = inline.map((user, index) => [`source.inline.${index}`, user] as const);

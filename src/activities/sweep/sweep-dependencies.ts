@@ -11,10 +11,10 @@ import type { CallBudgets } from '../call-budget';
 import type { Callers } from '../callers';
 import type { Governing } from '../governed';
 
-/** What the activities of sweeps work with. */
+/** The dependencies of the activities of sweeps. */
 export interface SweepDependencies {
   ledger: OpenedLedger;
-  /** Who calls. */
+  /** Verifies the caller. */
   callers: Callers;
   sender: TaskSender;
   /** The rates that all processes share. */
@@ -25,11 +25,11 @@ export interface SweepDependencies {
   providers: ProviderSet;
   /** By name; a service that is not configured is absent. */
   services: ReadonlyMap<string, ServiceSettings>;
-  /** Fields with a user's bearer token that may stand in a plain history. */
+  /** Fields with a user's bearer token that may be in a plain history. */
   allowSensitive: ReadonlySet<string>;
-  /** What the operator allows. @default everything */
+  /** The operator's policy. @default everything is allowed */
   policy?: Governing;
-  /** How much is done at a time. @default see DEFAULT_WORK_LIMITS */
+  /** Limits on concurrent work. @default see DEFAULT_WORK_LIMITS */
   workLimits?: WorkLimits;
   /** What sources may read. */
   sourceSettings: SourceSettings;

@@ -11,8 +11,8 @@ import { SweepSteps } from './sweep-steps';
 import { rejected, withSweep } from './sweep-work';
 
 /**
- * The plan that a sweep was opened with. One that 0.1.0 opened has none and takes the first that its own run gives; from
- * then on that one counts, whatever a caller says.
+ * Returns the plan with which a sweep was opened. A sweep that 0.1.0 opened has none and takes the first that its own
+ * run gives; from then on that one counts, whatever a caller gives.
  *
  * @throws ApplicationFailure `Task.Rejected`, final, when there is no plan at all.
  */
@@ -27,11 +27,11 @@ export async function planOfSweep(
   const { plan: adopted } = await withSweep(() =>
     sweeps.adoptPlan({ sweepId, by: claimedBy, plan: JSON.stringify(given) }),
   );
-  if (adopted === undefined) throw rejected(`The sweep ${sweepId} took no plan.`);
+  if (adopted === undefined) throw rejected(`The sweep ${sweepId} did not accept a plan.`);
   return JSON.parse(adopted) as ChunkPlan;
 }
 
-/** The plan of a sweep that 0.1.0 opened and whose chunks have not told it: nothing but its steps is used. */
+/** The plan of a sweep that 0.1.0 opened and whose chunks have not given theirs: only its steps are used. */
 const UNTOLD: ChunkPlan = {
   reason: { code: 'USER_OFFBOARDING' },
   removeUser: false,
@@ -41,7 +41,7 @@ const UNTOLD: ChunkPlan = {
   notFoundIsFine: false,
 };
 
-/** Returns the plan and the steps of a sweep for work that begins no user. */
+/** Returns the plan and the steps of a sweep for work that starts no user. */
 export function plannedOf(
   sweep: Pick<SweepRow, 'sweepId' | 'plan' | 'stepsPlan'>,
   dependencies: Pick<ChunkDependencies, 'services'>,
@@ -51,8 +51,8 @@ export function plannedOf(
 }
 
 /**
- * Returns the steps that all users of a sweep get, as they were decided when it was opened. One that an earlier version
- * opened has those of the providers that come with the package.
+ * Returns the steps of all users of a sweep, as decided when it was opened. A sweep that an earlier version opened has
+ * those of the providers that come with the package.
  *
  * @param plan From {@link planOfSweep}.
  */

@@ -7,29 +7,29 @@ import { SETTLE_MS } from '../../policy/steps/step';
 
 type Services = ChunkDependencies['services'];
 
-/** Between the name of a queue and the account of its users; no key and no step has it in its name. */
+/** Separates the name of a queue from the account of its users; no key and no step has it in its name. */
 const ACCOUNT_OF_QUEUE = '@';
 
-/** A step that a sweep does by a call for many users at once. */
+/** A step that a sweep does by a call for many users. */
 export interface BulkStep {
   step: CompiledOnce & { bulk: NonNullable<CompiledOnce['bulk']> };
   plan: CompiledOnce['plan'] & { bulk: NonNullable<CompiledOnce['plan']['bulk']> };
-  /** Where its users wait, see `queuesOf`. */
+  /** The queue of its users, see `queuesOf`. */
   queue: string;
 }
 
-/** The steps of a sweep's plan and how its chunks do them; made once for each attempt at a chunk. */
+/** The steps of a sweep's plan and how its chunks do them; created once for each attempt at a chunk. */
 export class SweepSteps {
-  /** With the bulk steps last: their calls are made when everything else is done. */
+  /** Bulk steps are last: their calls are made when everything else is done. */
   readonly plan: CompiledPlan;
   readonly lists: readonly CompiledList[];
   readonly bulk: readonly BulkStep[];
   /**
-   * Steps for which a user who is deferred continues where it stood. The others settle what they did by looking, or do
-   * no harm when they are repeated: they begin again, which costs nothing while no user is deferred.
+   * Steps in which a deferred user continues. The others resolve what they did by looking, or are harmless when
+   * repeated: they start over, which costs nothing while no user is deferred.
    */
   readonly continuing: readonly CompiledStep[];
-  /** Providers of which the ledger is asked what it knows of a user. */
+  /** Providers for which the ledger is asked what it has about a user. */
   readonly asked: ReadonlySet<string>;
   readonly #services: Services;
   /** Steps that need a service or key that this worker does not have, by the services of the accounts. */
@@ -50,7 +50,7 @@ export class SweepSteps {
     this.asked = new Set(own.filter((step) => !isPlaceholder(step)).map((step) => step.plan.provider));
   }
 
-  /** Whether a user of this plan continues after a deferral. */
+  /** Returns whether a user of this plan continues after a deferral. */
   continuesFor(plan: ConvergePlan): boolean {
     return this.continuing.some((step) => isOpenTo(step.plan, plan));
   }
@@ -76,26 +76,26 @@ export class SweepSteps {
     return this.#byName.get(name);
   }
 
-  /** The queue of a bulk step, for the users of an account: one call cannot have users of several. */
+  /** Returns the queue of a bulk step for the users of an account: one call cannot have users of several. */
   queueOf(name: string, accounts: ConvergePlan['accounts'] = {}): string {
     const queue = this.#queues.get(name) ?? name;
     const account = accountOf(accounts[this.find(name)?.plan.provider ?? ''] ?? '');
     return account === undefined ? queue : `${queue}${ACCOUNT_OF_QUEUE}${account}`;
   }
 
-  /** The bulk step whose users wait in this queue, and their account at its provider. */
+  /** Returns the bulk step of a queue, and the account of its users at the provider. */
   bulkOf(queue: string): { bulk: BulkStep; account: string | undefined } | undefined {
     const [own, account] = queue.split(ACCOUNT_OF_QUEUE);
     const bulk = this.bulk.find((one) => one.queue === own);
     return bulk && { bulk: { ...bulk, queue }, account };
   }
 
-  /** Whether this worker has the key of a bulk step in an account. */
+  /** Returns whether this worker has the key of a bulk step in an account. */
   canDo({ plan: { provider }, step }: BulkStep, account: string | undefined): boolean {
     return !this.missingAt(account === undefined ? {} : { [provider]: `${provider}/${account}` }).includes(step);
   }
 
-  /** Whether this is the call that a sweep makes for many users at once. */
+  /** Returns whether this is the call that a sweep makes for many users. */
   isBulkCall({ step: name, task }: { step: string; task: string }): boolean {
     const step = this.find(name);
     return step !== undefined && isBulk(step) && (task === step.act.name || task === step.bulk.name);
@@ -111,20 +111,20 @@ function isConfigured(
   return service !== undefined && (keySlot === undefined || service.keySlots.includes(keySlot));
 }
 
-/** Whether a sweep does the step by a call for many users. */
+/** Returns whether a sweep does the step by a call for many users. */
 export function isBulk(step: CompiledStep): step is BulkStep['step'] & { plan: BulkStep['plan'] } {
   return step.kind === 'once' && step.bulk !== undefined;
 }
 
-/** The calls of a step that change something, by task. */
+/** Returns the calls of a step that change something, by task. */
 export function actsOf(step: CompiledStep): string[] {
   if (step.kind === 'manual') return [];
   return [step.act.name, ...(step.kind === 'request' && step.proceed ? [step.proceed.name] : [])];
 }
 
 /**
- * Whether a call is recorded before it is sent, for this user alone: nothing could show later whether it was sent, or
- * the answer has to be known before anything else happens.
+ * Returns whether a call is recorded before it is sent, for this user alone: nothing could show later whether it was
+ * sent, or its response has to be known before anything else happens.
  */
 export function hasOwnIntent(step: CompiledStep, task: string): boolean {
   if (step.kind === 'once')
@@ -133,7 +133,7 @@ export function hasOwnIntent(step: CompiledStep, task: string): boolean {
 }
 
 /**
- * The names of the queues: that of the key where one step of the plan has it, as in sweeps of earlier versions;
+ * Returns the names of the queues: that of the key if one step of the plan has it, as in sweeps of earlier versions;
  * otherwise that of the step.
  */
 function queuesOf(steps: readonly CompiledOnce[]): Map<string, string> {
@@ -165,7 +165,7 @@ function lagOf({ plan: { look } }: CompiledOnce): number {
   return look?.lagMs ?? 0;
 }
 
-/** A step that only reports why nothing is done. */
+/** Returns whether a step only reports why nothing is done. */
 function isPlaceholder(step: CompiledStep): boolean {
   return step.kind === 'manual' && step.plan.title === '';
 }

@@ -12,10 +12,13 @@ import {
 import { retryable } from '../ledger-away';
 import { refusal } from '../refusals';
 
-/** Often enough for a heartbeat time-out of 15 seconds, and for a cancellation to arrive within some seconds. */
+/**
+ * Heartbeat interval, in milliseconds: short enough for a heartbeat timeout of 15 seconds and for cancellations to
+ * arrive within seconds.
+ */
 const HEARTBEAT_MS = 2_000;
 
-/** What no attempt can mend: the message says which sweep, and what to do. */
+/** Non-retryable errors; the message names the sweep and what to do. */
 const FINAL = [
   UnknownSweepError,
   SweepReleasedError,
@@ -26,10 +29,10 @@ const FINAL = [
 ] as const;
 
 /**
- * Does an activity's work with the ledger's side of a sweep.
+ * Does an activity's work and maps errors of the ledger to failures.
  *
- * @throws ApplicationFailure `Task.LedgerUnavailable`, retryable, when the ledger is away; final when the sweep is not
- *   there, released, sealed, or worked on by somebody else.
+ * @throws ApplicationFailure `Task.LedgerUnavailable`, retryable, when the ledger is unavailable; final when the sweep
+ *   does not exist, or is released, sealed, or processed by another run.
  */
 export async function withSweep<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -42,9 +45,9 @@ export async function withSweep<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Tells Temporal every two seconds that the work goes on, and how far it is, which also brings a cancellation.
+ * Heartbeats every two seconds with the progress, which also delivers cancellations.
  *
- * @param details Numbers only: they are kept by the server.
+ * @param details Numbers only: the server stores them.
  */
 export async function beating<T>(details: () => unknown, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const activity = Context.current();
@@ -56,7 +59,7 @@ export async function beating<T>(details: () => unknown, work: (signal: AbortSig
   }
 }
 
-/** What was asked cannot be done, now or later; final. */
+/** Returns a final failure: the request is impossible, now and later. */
 export function rejected(message: string): ApplicationFailure {
   return ApplicationFailure.create({
     type: 'Task.Rejected',

@@ -21,10 +21,10 @@ import type { SweepDependencies } from './sweep-dependencies';
 import { beating, withSweep } from './sweep-work';
 
 /**
- * See `SweepActivities`. Goes on where an earlier attempt left off.
+ * See `SweepActivities`. Continues where an earlier attempt stopped.
  *
- * Users who are refused as a whole are not kept: the sweep gets the status `failed` and its key is destroyed. Until then
- * nothing was sent to any provider.
+ * A refused source leaves no users: the sweep gets the status `failed` and its key is destroyed. Nothing was sent to
+ * any provider until then.
  */
 export async function takeSnapshot(
   dependencies: SweepDependencies,
@@ -58,7 +58,7 @@ function refuseForbiddenSource(
   refuseForbiddenCall(policy, task, source.pages?.input ?? {}, { environment });
 }
 
-/** How reading is stopped and watched. */
+/** How reading is stopped and observed. */
 interface Control {
   signal: AbortSignal;
   onProgress: (state: SnapshotState) => void;
@@ -73,12 +73,13 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
   if (!row.readable) {
     throw refusal(
       origin,
-      'was refused by an earlier attempt, whose worker ended before it could say why; start the sweep again to learn it',
+      'was refused by an earlier attempt, whose worker ended before it could report the reason; start the sweep again to see it',
     );
   }
   try {
     const { total, duplicates, rejected } = await read(dependencies, input, row, control);
-    // A source that worked and has no row is an answer, which `CheckedRows` decides; a redrive and a snapshot have users.
+    // A source without rows is a valid response, which `CheckedRows` decides about; a redrive and a snapshot have
+    // users.
     if (total === 0 && origin !== 'source')
       throw refusal(origin, 'must not be empty; an empty list never means all users');
     refuseOtherEnvironment(dependencies, await sweeps.read(input.sweepId), origin);
@@ -93,7 +94,7 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
   }
 }
 
-/** What has to be signed for a sweep whose users are known; nothing unless the policy asks for it. */
+/** Returns what has to be signed for a sweep whose users are known; nothing unless the policy requires it. */
 async function approvalTerms(
   { policy, ledger: { sweeps } }: SweepDependencies,
   sweepId: string,
@@ -118,13 +119,13 @@ async function read(
   control.onProgress(state);
   if (state.complete) return state;
   if (source === undefined)
-    throw refusal('snapshot', 'was not read to its end, so that users would be left out; read it again');
+    throw refusal('snapshot', 'was not read completely, so users would be left out; read it again');
   return new SourceReading(dependencies, { ...input, source, ...planOf(dependencies, input, row) }, control).readOn(
     state,
   );
 }
 
-/** A sweep that 0.1.0 opened has no plan yet, so that every step is asked for. */
+/** A sweep that 0.1.0 opened has no plan yet, so every step is required. */
 function planOf(
   { services }: SweepDependencies,
   { gdpr = false, both = false }: TakeSnapshot,
@@ -144,11 +145,11 @@ function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {
   if (total <= maxUsers) return;
   throw refusal(
     'maxUsers',
-    `there are at least ${total} users, and maxUsers allows ${maxUsers}; look whether it is the right source, and allow more if it is`,
+    `there are at least ${total} users, and maxUsers allows ${maxUsers}; check that it is the right source, then allow more`,
   );
 }
 
-/** `file`, `query` and so on, as the input names it. */
+/** Returns `file`, `query` and so on, as the input names it. */
 function kindOf(source: SourceSpec): string {
   return SOURCE_KINDS.find((kind) => source[kind] !== undefined) ?? 'source';
 }
@@ -163,7 +164,7 @@ function failureOf(
   if (redriveOf !== undefined && error instanceof SweepReleasedError && error.sweepId !== sweepId) {
     return refusal(
       'redriveOf',
-      'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep',
+      'the IDs of this sweep were released and can no longer be read; offboard its failed users from their source with a new sweep',
     );
   }
   return source === undefined ? error : sourceFailure(error, kindOf(source));

@@ -12,7 +12,7 @@ export interface SavedItems {
   requestId?: string | undefined;
 }
 
-/** Which items of a user the calls of one list step have met, for what receipts say of them. */
+/** The items of a user that the calls of one list step have met, for receipts. */
 export class UserItems {
   readonly #step: CompiledList;
   readonly #seen: Set<string>;
@@ -31,10 +31,10 @@ export class UserItems {
   }
 
   /**
-   * Notes what an answer says about the items.
+   * Records what a response shows about the items.
    *
    * @param step The step as it was when the call was made.
-   * @param nowMs As the step is told it.
+   * @param nowMs The time that the step gets.
    */
   note(step: Step, call: CallMove, answer: CallAnswer, nowMs: number): void {
     const { acting = [] } = step.items ?? {};
@@ -60,14 +60,14 @@ export class UserItems {
     return [...this.#seen];
   }
 
-  /** Answered as removed, or sent and no longer listed. */
+  /** Confirmed as removed, or sent and no longer listed. */
   get removed(): readonly string[] {
     if (this.#lost.size === 0) return [...this.#answered];
     const listed = new Set(this.#listed);
     return [...new Set([...this.#answered, ...[...this.#lost].filter((id) => !listed.has(id))])];
   }
 
-  /** Of the last removal that was answered well. */
+  /** Of the last removal with a good response. */
   get requestId(): string | undefined {
     return this.#requestId;
   }

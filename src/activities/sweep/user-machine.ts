@@ -33,9 +33,9 @@ import type { Known, Obstacle } from './user-receipts';
 /** A call to make now, with its task. */
 export interface UserCall extends CallMove {
   definition: HttpTask;
-  /** An earlier attempt may have sent it: it must be answered by `withhold`, and not by the provider. */
+  /** An earlier attempt may have sent it: it must be passed to `withhold`, and not to the provider. */
   perhapsSent: boolean;
-  /** What has to be recorded before it is sent; absent where the intent of the wave is enough. */
+  /** What has to be recorded before it is sent; absent if the intent of the wave is enough. */
   toRecord?: SavedUser;
 }
 
@@ -49,27 +49,27 @@ export type UserMove =
   | { kind: 'person'; step: string }
   | { kind: 'settled'; user: SettledUser };
 
-/** How far a user has come, as JSON. */
+/** Progress of a user as JSON. */
 export interface SavedUser {
   version: 1;
   run: SavedRun;
   /** By list step. */
   items: Readonly<Record<string, SavedItems>>;
   doubt: SavedDoubt;
-  /** How many results have receipts of earlier rounds. */
+  /** Number of results with receipts of earlier rounds. */
   written: number;
-  /** Bulk steps for which the user waits when everything else is done. */
+  /** Bulk steps that the user waits for when everything else is done. */
   queued: readonly string[];
   /** The call that is about to be sent. */
   intent?: { step: string; task: string };
 }
 
 /**
- * The one machine of offboarding for one user of a chunk, with what is special there. It begins again in each attempt,
- * and is told what earlier ones did or may have done; or, where that could not be learned by looking, it continues where
- * the last one recorded that it stood. It ends before the steps that are done in bulk.
+ * The offboarding machine for one user of a chunk, with what is special there. It starts over in each attempt and gets
+ * what earlier ones did or may have done; or, if that could not be learned by looking, it continues where the last one
+ * recorded its progress. It ends before the steps that are done in bulk.
  *
- * It decides and does nothing: time comes in as milliseconds since 1970, and calls are made by `UserRun`.
+ * Pure: time comes in as milliseconds since 1970, and `UserRun` makes the calls.
  */
 export class UserMachine {
   readonly #user: OpenUser;
@@ -79,9 +79,9 @@ export class UserMachine {
   readonly #perhapsSent: PerhapsSent;
   readonly #written: number;
   readonly #queued: string[];
-  /** How far the user has come is in the ledger. */
+  /** The user's progress is in the ledger. */
   #isRecorded: boolean;
-  /** Something has happened that the ledger has to have before anything else is sent. */
+  /** Something has happened that has to be recorded before anything else is sent. */
   #mustRecord = false;
   #state: ConvergeState;
   #obstacle: Obstacle | undefined;
@@ -111,7 +111,7 @@ export class UserMachine {
     if (report) this.#state = reported(this.#state, report.step, report, 0);
   }
 
-  /** The next call was put off. */
+  /** Whether the next call was deferred. */
   get isHindered(): boolean {
     return this.#obstacle !== undefined;
   }
@@ -142,14 +142,14 @@ export class UserMachine {
     return { kind: 'call', call: { ...move, definition, perhapsSent, ...(toRecord && { toRecord }) } };
   }
 
-  /** What was to be recorded is in the ledger. */
+  /** Notes that the progress was recorded. */
   recorded(saved: SavedUser): void {
     this.#isRecorded = true;
-    // The answer has to replace the intent.
+    // The response has to replace the intent.
     this.#mustRecord = saved.intent !== undefined;
   }
 
-  /** The key of a step of this user that the worker does not have; the step must not be left out unnoticed. */
+  /** The missing key of a step of this user; the step must not be left out without a notice. */
   get unreachable(): RefusedKey | undefined {
     const { steps, services } = this.#known;
     const strange = strangeAccount(this.#user, this.#known);
@@ -162,12 +162,12 @@ export class UserMachine {
     return { service, ...(slot !== undefined && services.has(service) && { slot }) };
   }
 
-  /** What has to be recorded immediately: a filed request is not looked at before its handle is safe. */
+  /** What has to be recorded immediately: a filed request is not followed before its handle is recorded. */
   get toRecord(): SavedUser | undefined {
     return this.#mustRecord && this.#followsRequest ? this.#saved(undefined) : undefined;
   }
 
-  /** @param times When the call was sent and when it was answered: a look tells how things stood when it was sent. */
+  /** @param times When the call was sent and when its response arrived: a look shows the state when it was sent. */
   answer(call: UserCall, answer: CallAnswer, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
     this.#obstacle = undefined;
     const atMs = call.definition.effect === 'read' ? sentAtMs : nowMs;
@@ -178,7 +178,10 @@ export class UserMachine {
     if (this.#perhapsSent.any) this.#perhapsSent.settledBy(this.#state.done);
   }
 
-  /** Answers a call that was perhaps sent before, as a task's own activity does: the outcome is unknown. So it looks first. */
+  /**
+   * Gives a call that may have been sent before the result unknown, as a task's own activity does, so that the step
+   * looks first.
+   */
   withhold(call: UserCall, nowMs: number): void {
     const { definition, input } = call;
     this.answer(
@@ -188,7 +191,7 @@ export class UserMachine {
     );
   }
 
-  /** A hold forbids the call. */
+  /** Records that a hold forbids the call. */
   hold(call: UserCall, nowMs: number): void {
     const { definition, input } = call;
     this.answer(
@@ -198,13 +201,13 @@ export class UserMachine {
     );
   }
 
-  /** The call has to be made again later; it may have been carried out if the failure says so. */
+  /** Defers the call; it may have been carried out if the failure says so. */
   putOff(call: UserCall, failure: TaskFailure): void {
     if (failure.perhapsDone) this.#perhapsSent.lost(call, call.definition);
     this.#obstacle = { step: call.step, task: call.definition.name, failure };
   }
 
-  /** The user as it stands, to be tried again. */
+  /** Returns the user as it is, to be tried again. */
   deferred(notBeforeMs: number, waitsFor?: string): DeferredUser {
     const { seq, round } = this.#user;
     const done = this.#perhapsSent.corrected(this.#state.done);
@@ -224,8 +227,8 @@ export class UserMachine {
   }
 
   /**
-   * The user as it stands when the sweep ends. What was not done is not called left out for a user of whom something was
-   * done, who would count as done otherwise (see docs/decisions/0021).
+   * Returns the user as it is when the sweep ends. Steps that were not done are not reported as skipped if another step
+   * was done, since the user would count as done otherwise (see docs/decisions/0021).
    */
   ended(reason: 'deadline' | 'cancelled'): SettledUser {
     const results = this.#perhapsSent.corrected(endEarly(this.#state, reason));
@@ -238,7 +241,7 @@ export class UserMachine {
     return this.#settledWith(ended, []);
   }
 
-  /** A request that was filed may remove the user although a hold forbids the rest. */
+  /** A filed request may remove the user although a hold forbids the rest. */
   get #followsRequest(): boolean {
     const { current } = this.#state;
     const step = current && this.#known.steps.find(current.name);

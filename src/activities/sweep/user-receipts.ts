@@ -12,14 +12,17 @@ export type Known = UserDependencies & { steps: SweepSteps };
 /** The items of each list step. */
 export type ItemsByStep = ReadonlyMap<string, UserItems>;
 
-/** What keeps a user from going on now. */
+/** Why the user was deferred. */
 export interface Obstacle {
   step: string;
   task: string;
   failure: TaskFailure;
 }
 
-/** The receipts of a user's steps. Of its items they have keyed hashes: removed ones first, the others where they stand. */
+/**
+ * Returns the receipts of a user's steps. They contain keyed hashes of its items: of removed ones first, then of the
+ * others.
+ */
 export function receiptsOf(
   user: OpenUser,
   results: readonly StepResult[],
@@ -45,9 +48,9 @@ export function receiptsOf(
 }
 
 /**
- * The receipts of a user who is tried again later: the steps that have ended, what is known of the items, and what stood
- * in the way. None of them is the last word on its step. A next round that begins again learns from them which items must
- * not be sent again.
+ * Returns the receipts of a user who is tried again later: the steps that have ended, what is known of the items, and
+ * the reason of the deferral. None of them is the final outcome of its step. A next round that starts over learns from
+ * them which items must not be sent again.
  */
 export function deferredReceipts(
   user: OpenUser,
@@ -84,7 +87,10 @@ function itemsSoFar(
   return receipts;
 }
 
-/** The outcome of a call whose answer was lost is unknown, whatever becomes of the next one (see docs/decisions/0013). */
+/**
+ * The outcome of a call whose response was lost is unknown, whatever the outcome of the next one (see
+ * docs/decisions/0013).
+ */
 function obstacleReceipt(user: OpenUser, obstacle: Obstacle, known: Known): StepReceipt {
   const { perhapsDone, requestId } = obstacle.failure;
   return receiptOfStep({ ...obstacle, outcome: perhapsDone ? 'unknown' : 'failed', requestId }, user, known);

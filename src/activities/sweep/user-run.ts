@@ -7,14 +7,20 @@ import { sendCall } from './send-call';
 import { UserMachine } from './user-machine';
 import type { SavedUser, UserCall } from './user-machine';
 
-/** A user who has to wait longer gives the place to another; long enough for a lost answer to be settled by looking. */
+/**
+ * Maximum time that a waiting user occupies a place, in milliseconds; long enough to resolve a lost response by
+ * looking.
+ */
 const LONGEST_WAIT_MS = 5_000;
 
-/** A machine that begins anew in each round never polls a lagging list to its end: from this round on it may wait. */
+/**
+ * Number of the round from which on a user may wait longer: a machine that starts over in each round never polls a
+ * lagging list to its end.
+ */
 const PATIENT_FROM_ROUND = 3;
 const LONGEST_PATIENT_WAIT_MS = 15_000;
 
-/** A call that was put off so often in a row is tried again in a later round. */
+/** Maximum number of consecutive deferrals of a call before it is left to a later round. */
 const MOST_TRIES = 5;
 const LONGEST_BACKOFF_MS = 600_000;
 
@@ -24,7 +30,7 @@ export class UserRun {
   readonly #user: OpenUser;
   readonly #machine: UserMachine;
   readonly #holds: HoldWatch;
-  /** How often in a row the next call was put off. */
+  /** Number of consecutive deferrals of the next call. */
   #tries = 0;
 
   /** @param askedAtMs The reading of `performance.now()` at which the ledger was asked for the user. */
@@ -36,7 +42,7 @@ export class UserRun {
     this.#holds = new HoldWatch(run.ledger, user.subjects, askedAtMs);
   }
 
-  /** @throws SweepFencedError, or LedgerUnavailableError some seconds after the chunk was told to stop. */
+  /** @throws SweepFencedError, or LedgerUnavailableError some seconds after the chunk was cancelled. */
   async drive(): Promise<SettledUser | DeferredUser> {
     const { unreachable } = this.#machine;
     if (unreachable) {
@@ -64,10 +70,10 @@ export class UserRun {
     return waitMs > (this.#user.round < PATIENT_FROM_ROUND ? LONGEST_WAIT_MS : LONGEST_PATIENT_WAIT_MS);
   }
 
-  /** Makes a call, or answers in its place; answers how long to wait before it is asked for again, if it is. */
+  /** Makes a call, or gives its result without one; returns how long to wait before it is made again, if it is. */
   async #call(call: UserCall): Promise<number | undefined> {
     if (call.perhapsSent) {
-      // Not while the earlier attempt may still send: what is seen then may change a moment later.
+      // Not while the earlier attempt may still send: the state may change just after it was read.
       const waitMs = this.#run.ledger.othersMaySendUntilMs - performance.now();
       if (waitMs > 0) return waitMs;
       this.#machine.withhold(call, Date.now());
@@ -96,10 +102,13 @@ export class UserRun {
   }
 }
 
-/** Waits that are longer than this end together, in milliseconds. */
+/** Waits longer than this end together, in milliseconds. */
 const LONG_WAIT_MS = 30_000;
 
-/** When a wait ends: users who wait long are looked at together, up to a quarter of the wait later, and not in a round each. */
+/**
+ * Returns when a wait ends: users with a long wait are tried together, up to a quarter of the wait later, instead of
+ * each in a round of its own.
+ */
 function togetherAt(nowMs: number, waitMs: number): number {
   if (waitMs <= LONG_WAIT_MS) return nowMs + waitMs;
   const stepMs = 2 ** Math.floor(Math.log2(waitMs / 4));

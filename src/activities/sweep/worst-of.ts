@@ -3,7 +3,7 @@ import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
 import { worstOutcome } from '../../policy/worst-outcome';
 
-/** The outcome under which a settled user is counted; undefined for one without any step. */
+/** Returns the outcome under which a settled user is counted; undefined for one without any step. */
 export function worstOf({ receipts }: Pick<SettledUser, 'receipts'>): Outcome | undefined {
   const outcomes = receipts.map(({ outcome }) => outcome);
   return worstOutcome(OUTCOMES.filter((outcome) => outcomes.includes(outcome)));

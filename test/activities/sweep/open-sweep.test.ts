@@ -107,8 +107,8 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
     });
 
     it.each<[string, (id: string) => Promise<unknown>, string]>([
-      ['is not there', async () => undefined, 'this ledger has no sweep of that id'],
-      ['was not read to its end', (sweepId) => place.ledger.sweeps.create({ sweepId }), 'was not read to its end'],
+      ['is not there', async () => undefined, 'this ledger has no sweep with this ID'],
+      ['was not read to its end', (sweepId) => place.ledger.sweeps.create({ sweepId }), 'was not read completely'],
       [
         'was released',
         async (id) => (await sweepOf(place.ledger.sweeps, id, canaries(id, 1)), place.ledger.sweeps.release(id)),
@@ -132,10 +132,10 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
     });
 
     it.each<[string, (id: string) => Promise<unknown>, string]>([
-      ['is not there', async () => undefined, 'this ledger has no sweep of that id'],
+      ['is not there', async () => undefined, 'this ledger has no sweep with this ID'],
       ['has not ended', (id) => sweepOf(place.ledger.sweeps, id, canaries(id, 1)), 'has not ended (running)'],
-      ['was given up', (id) => ended(id, ['failed'], { seal: false }), 'was given up before everybody had an outcome'],
-      ['has nobody to redrive', (id) => ended(id, ['removed']), 'nobody of that sweep failed or is unknown'],
+      ['was given up', (id) => ended(id, ['failed'], { seal: false }), 'was given up before every user had an outcome'],
+      ['has nobody to redrive', (id) => ended(id, ['removed']), 'this sweep has no failed or unknown users'],
       ['was released', async (id) => (await ended(id, ['failed']), place.ledger.sweeps.release(id)), 'were released'],
     ])('of a sweep that %s is refused, with what to do', async (name, make, message) => {
       await make(`undrivable: ${name}`);

@@ -307,7 +307,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       const failure = await failureOf(take('its error', { source: CUSTOM }));
       expect(failure).toMatchObject({ type: 'Task.Unavailable', retryable: true });
       expect(failure.message).toContain(
-        'The custom source failed unexpectedly (RangeError), and no user was deleted. It is read again from where it stood',
+        'The custom source failed unexpectedly (RangeError), and no user was deleted. It is retried from the same position',
       );
       expect(await place.ledger.sweeps.read('its error')).toMatchObject({ status: 'running', readable: true });
     });

@@ -41,7 +41,7 @@ async function loop({ url, clientId, secret, prefix, users, concurrency }: BareS
   const post = async (path: string, body: object): Promise<unknown> => {
     const response = await pool.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
     const answer = await response.body.json();
-    if (response.statusCode !== 200) throw new Error(`The simulator answered ${response.statusCode}.`);
+    if (response.statusCode !== 200) throw new Error(`The simulator returned ${response.statusCode}.`);
     return answer;
   };
   let nextUser = 0;

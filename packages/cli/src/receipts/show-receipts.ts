@@ -123,7 +123,7 @@ function sayWritten(io: Io, { file, json }: Wanted, document: object, sentence: 
 }
 
 function sayNone(io: Io): ExitCode {
-  say(io, 'The ledger has no receipt for this ID. Check that HTTP_TASKS_LEDGER_URL is the worker's ledger.');
+  say(io, 'The ledger has no receipt for this ID. Check that HTTP_TASKS_LEDGER_URL is the ledger of the worker.');
   return 1;
 }
 

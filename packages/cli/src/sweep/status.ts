@@ -58,7 +58,7 @@ export async function readStanding(io: Io, client: Client, sweepId: string): Pro
     return fromLedger(
       io,
       sweepId,
-      'Temporal has no run of this sweep, or no longer has it; this is the ledger's information.',
+      'Temporal has no run of this sweep, or no longer has it; this comes from the ledger.',
       unknownSweep(sweepId),
     );
   const handle = client.workflow.getHandle(sweepId, description.runId);
@@ -85,7 +85,7 @@ export async function readStanding(io: Io, client: Client, sweepId: string): Pro
     return fromLedger(
       io,
       sweepId,
-      `${nobody}; this is the ledger's information.`,
+      `${nobody}; this comes from the ledger.`,
       new CommandFailure('NoWorker', `${nobody}.`),
     );
   }
@@ -98,7 +98,7 @@ async function fromLedger(io: Io, sweepId: string, note: string, otherwise: unkn
 }
 
 function endedBadly(error: unknown): string {
-  return `${error instanceof Error ? error.message : String(error)} This is the ledger's information.`;
+  return `${error instanceof Error ? error.message : String(error)} This comes from the ledger.`;
 }
 
 /** Returns an earlier refusal as a failure: it is not a refusal of this command. */
