@@ -3,9 +3,9 @@ export type RateInForce = { callsPerMinute: number } & (
   | { by: 'sweep'; sweepId: string }
   | { by: 'standing' }
   | { by: 'documented' }
-  /** Half of what was accepted at the last refusals, rising. */
+  /** Half of what was accepted at the last 429s, rising. */
   | { by: 'learned' }
-  /** No limit is known: it rises until the first refusal. */
+  /** No limit is known: it rises until the first 429. */
   | { by: 'rising' }
 );
 

@@ -16,16 +16,16 @@ import type { BulkStep } from './sweep-steps';
 /** The result of a bulk call. */
 export type BulkAnswer =
   | { kind: 'accepted'; status: number; token?: string; requestId?: string }
-  /** One of the ids, or the size of all of them, had the whole call refused: nothing was deleted. */
+  /** The whole call was refused because of one of the IDs, or its size: nothing was deleted. */
   | { kind: 'malformed'; failure: TaskFailure }
   /** Refused for another reason. */
   | { kind: 'rejected'; failure: TaskFailure }
-  /** Answered, and nobody can tell with what. */
+  /** There was a response that cannot be parsed. */
   | { kind: 'unclear'; failure: TaskFailure }
-  /** It may be tried again; after so long, when the provider said it. */
+  /** It may be tried again, after `delayMs` if the provider gave it. */
   | { kind: 'later'; failure: TaskFailure; delayMs?: number }
   | { kind: 'keyRefused'; failure: TaskFailure }
-  /** It was told to stop before anything was sent. */
+  /** It was cancelled before anything was sent. */
   | { kind: 'stopped' };
 
 type Dependencies = Pick<SweepDependencies, 'sender' | 'budgets' | 'services' | 'providers'>;

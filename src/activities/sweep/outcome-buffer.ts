@@ -106,7 +106,7 @@ export class OutcomeBuffer {
       await this.#flush(users);
       for (const user of users) this.#count(user);
     } catch {
-      // Whoever writes has noted why; the users stay open in the ledger, for the next attempt to settle.
+      // The writer has recorded why; the users stay open in the ledger, for the next attempt to settle.
     }
     this.#written(users.length);
   }

@@ -250,7 +250,7 @@ class ChunkAttempt {
       else if (error instanceof SweepBarredError && error.obstacle === 'stopped') this.#run.stopStopped();
       // Users who were begun are finished.
       else if (error instanceof SweepBarredError && error.obstacle === 'dayIsFull') throw error;
-      // Waited for as long as there was time: whoever is still open is settled by the next attempt.
+      // Retried as long as there was time: the next attempt settles the users who are still open.
       else if (!(error instanceof LedgerUnavailableError))
         this.#run.stopFailed(error instanceof Error ? error : new Error(String(error)));
       throw error;

@@ -14,11 +14,11 @@ import type { Admission, KeySlot } from './key-slot';
 export type CallEnd =
   /** The machine continues with it; sent not before this time, in milliseconds since 1970. */
   | { kind: 'answered'; answer: CallAnswer; sentAtMs: number }
-  /** It may be tried again; after so long, when the provider said it. */
+  /** It may be tried again, after `delayMs` if the provider gave it. */
   | { kind: 'later'; failure: TaskFailure; delayMs?: number }
   /** A hold forbids it; nothing was sent. */
   | { kind: 'held' }
-  /** The chunk is to stop; nothing was sent, or it was a read. */
+  /** The chunk has to stop; nothing was sent, or it was a read. */
   | { kind: 'stopped' };
 
 /**

@@ -43,9 +43,9 @@ export interface UserCall extends CallMove {
 export type UserMove =
   | { kind: 'call'; call: UserCall }
   | { kind: 'wait'; delayMs: number }
-  /** The plan has a task that this worker does not have; a worker with it may go on. */
+  /** The plan has a task that this worker does not have; a worker that has it can continue. */
   | { kind: 'unknownTask'; service: string }
-  /** A person has to do the step. */
+  /** The step is manual. */
   | { kind: 'person'; step: string }
   | { kind: 'settled'; user: SettledUser };
 

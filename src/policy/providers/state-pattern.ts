@@ -5,9 +5,9 @@ type Scalar = string | number | boolean | null;
 /** A condition on the value at a path. Texts are compared without regard to case. */
 export type Condition =
   | Scalar
-  /** The text has this in it. */
+  /** The text contains this. */
   | { contains: string }
-  /** The whole text is this, apart from white space around it and a final period. */
+  /** The whole text equals this, apart from white space around it and a final period. */
   | { text: string }
   /** There is a value (`true`), or it is absent, null or empty (`false`). */
   | { exists: boolean };

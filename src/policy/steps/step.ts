@@ -103,8 +103,8 @@ export interface Sight {
 }
 
 /**
- * One step for one user. Immutable: `next` returns what to do, and `answered` returns the step after a response. Both
- * are pure; time comes in as milliseconds since 1970.
+ * One step for one user. Immutable: `next` returns what to do, and a response leads to a new step. Everything is pure;
+ * time comes in as milliseconds since 1970.
  */
 export interface Step {
   readonly name: string;

@@ -78,15 +78,15 @@ export async function readStanding(io: Io, client: Client, sweepId: string): Pro
     };
   } catch {
     const why = await failingTasks(client, handle).catch(() => undefined);
-    const nobody =
+    const problem =
       why === undefined
         ? `No worker responds for the sweep ${sweepId}; Temporal keeps it until a worker is available (http-tasks worker)`
         : printable(`The sweep ${sweepId} makes no progress: ${why}`);
     return fromLedger(
       io,
       sweepId,
-      `${nobody}; this comes from the ledger.`,
-      new CommandFailure('NoWorker', `${nobody}.`),
+      `${problem}; this comes from the ledger.`,
+      new CommandFailure('NoWorker', `${problem}.`),
     );
   }
 }

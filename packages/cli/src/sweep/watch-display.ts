@@ -117,7 +117,7 @@ class Lines implements WatchDisplay {
   }
 
   stop(): void {
-    // Each line stands by itself.
+    // Each line is complete by itself.
   }
 
   #say(what: string, phase: string, line: string): void {
