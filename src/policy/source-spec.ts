@@ -3,7 +3,10 @@ import { INSTANT_RULE, instantMs } from './instant';
 import { offboardUserInput, userIds } from './offboard-input';
 import { isPlaceholder } from './placeholders';
 
-/** The columns of a source of users; an empty cell means that the ID is not given. Others are ignored unless their names resemble an ID's. */
+/**
+ * The columns of a source of users; an empty cell means that the ID is not given. Others are ignored unless their names
+ * resemble an ID's.
+ */
 export const USER_COLUMNS = [
   'plaid_user_id',
   'plaid_user_token',

@@ -9,7 +9,10 @@ import { printTable } from '../terminal/table';
 
 interface ListOptions extends CommonOptions, OpenApiTasksOptions {}
 
-/** `http-tasks list [query]`: the tasks of the catalogue and of a document. Needs no settings and sends nothing, except to read a document at a URL. */
+/**
+ * `http-tasks list [query]`: lists the tasks of the catalogue and of a document. Needs no settings and sends nothing, except
+ * to read a document at a URL.
+ */
 export const listCommand = defineCommand<ListOptions>({
   description:
     'With a query only those whose name, summary, path or tags contain each of its words. Tasks are those of the catalogue and, with --openapi, of a document.',

@@ -13,7 +13,10 @@ import type { TemporalOptions } from './options';
 /** A refused connection is tried again until then. */
 const CONNECT_MS = 4_000;
 
-/** A call waits so long at most, in milliseconds, before it is tried again: nothing can end that wait, and a command may be ended meanwhile. */
+/**
+ * Maximum pause before a call is retried, in milliseconds: nothing can end the pause, and the command may be ended
+ * meanwhile.
+ */
 const RETRY_WAIT_MS = 1_000;
 
 /** With that wait, a server that is away is waited for about half a minute. */

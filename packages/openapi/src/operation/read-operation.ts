@@ -105,7 +105,10 @@ export interface ReadOperation {
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const MAX_SUMMARY = 120;
-/** Headers and fields by which servers take another method than the request's, made bare: `X-HTTP-Method-Override`. `_method` is another. */
+/**
+ * Headers and fields with which servers override a request's method, in lower case without separators:
+ * `X-HTTP-Method-Override`, `_method`.
+ */
 const METHOD_OVERRIDES = new Set([
   'xhttpmethodoverride',
   'xhttpmethod',
