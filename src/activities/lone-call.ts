@@ -69,7 +69,7 @@ export async function sendLoneCall(
   );
 }
 
-/** A call with the task that shows what became of it. */
+/** A call with the task that reads whether it was carried out. */
 interface SettledCall {
   task: HttpTask;
   input: unknown;

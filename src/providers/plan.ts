@@ -20,7 +20,7 @@ export interface PlanChoices {
   }[];
   /** From the input, by provider. */
   options: Readonly<Record<string, unknown>>;
-  /** Optional steps that run all the same, by their full names. */
+  /** Optional steps that are included, by their full names. */
   include?: readonly string[];
   /** Steps that are left out, by their full names. */
   exclude?: readonly string[];

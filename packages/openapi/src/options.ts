@@ -7,7 +7,7 @@ import type { SchemeChoice, SignInRule } from './operation/security';
 export interface OperationDecision {
   /** What a call does in the world. @default read for GET and HEAD, else irreversible */
   effect?: Effect;
-  /** How a lost response is resolved; `by: 'look'` names the task that reads what became of the call. */
+  /** How a lost response is resolved; `by: 'look'` names the task that reads whether the call was carried out. */
   settle?: Settle;
   /** What a person can do after the call was made and a later one failed. */
   remedy?: string;
@@ -95,7 +95,7 @@ export interface OpenApiOptions {
   docs?: string;
 }
 
-/** What became of a document's operations. */
+/** The results of a document's operations. */
 export interface OpenApiReport {
   /** Operations in the document, or among those that were chosen. */
   operations: number;

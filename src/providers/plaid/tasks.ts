@@ -103,7 +103,7 @@ export const userProductsTerminate = defineHttpTask({
 
 const accessToken = z.string().min(1, 'must not be empty').describe("The Item's access token; a secret.");
 
-/** Looks at one Item. Changes nothing; shows what became of a removal whose response was lost. */
+/** Reads one Item. Changes nothing; shows whether a removal with a lost response was carried out. */
 export const itemGet = defineHttpTask({
   service: plaidService,
   operation: 'itemGet',

@@ -91,7 +91,7 @@ async function callCurl(io: Io, command: string, name: string, options: CallOpti
   });
 }
 
-/** The task that reads what became of a call whose response is lost. */
+/** The task that reads whether a call with a lost response was carried out. */
 function lookOf({ settle }: HttpTask, imported: readonly HttpTask[]): HttpTask | undefined {
   return settle?.by === 'look' ? [...CATALOGUE, ...imported].find(({ name }) => name === settle.with) : undefined;
 }

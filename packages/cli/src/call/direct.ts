@@ -17,7 +17,7 @@ import { refuseUncounted } from '../policy/forbidden';
 export interface DirectCall {
   settings: SenderSettings;
   effect: Effect;
-  /** The task that reads what became of the call when its response is lost. */
+  /** The task that reads whether the call was carried out when its response is lost. */
   look?: HttpTask | undefined;
 }
 

@@ -32,7 +32,7 @@ export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTask
 export interface CallExtras {
   /** What was read from a cURL command. */
   curl?: Pick<PreparedCall, 'leftOut' | 'notes'>;
-  /** The task that reads what became of the call when its response is lost. */
+  /** The task that reads whether the call was carried out when its response is lost. */
   look?: HttpTask | undefined;
 }
 

@@ -15,7 +15,7 @@ import type { PreparedCall } from './task-call';
  * Turns a cURL command into a call: of the task among these that it stands for, or of `http.request`. Credentials in it
  * are left out, and neither they nor anything else of the command are in an error, except names of files.
  *
- * @throws Refusal when the command cannot be understood, or wants what is never done.
+ * @throws Refusal when the command cannot be parsed, or requests something that is never done.
  */
 export function callFromCurl(text: string, env: Env, tasks: readonly HttpTask[] = CATALOGUE): PreparedCall {
   const command = readCurlCommand(text);

@@ -215,7 +215,7 @@ class TaskReader {
   #json(whole: string | undefined, value: unknown): [name: string, value: unknown][] {
     if (whole !== undefined) return [[whole, value]];
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      refuseCurl(`has a body that is not a JSON object, as ${this.#task.name} wants`);
+      refuseCurl(`has a body that is not a JSON object, which ${this.#task.name} requires`);
     return Object.entries(value).filter(([name]) => {
       if (this.#credentials.has(name)) this.#leaveOut(name, false);
       return !this.#credentials.has(name);

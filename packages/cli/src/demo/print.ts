@@ -15,7 +15,7 @@ import type { Verdict } from './verdict';
 const MAX_WIDTH = 100;
 const FAULT_WIDTHS = [31, 10, 55];
 
-/** Prints what became of every user at every step. */
+/** Prints the outcome of every user at every step. */
 export function printOutcomes(io: Io, runs: readonly RunOfUser[]): void {
   heading(io, 'Outcome of each user');
   const rows = runs.map(({ member, result }) => [
@@ -30,7 +30,7 @@ export function printOutcomes(io: Io, runs: readonly RunOfUser[]): void {
   printTable(io, ['User', 'Status', 'Items', 'Products', 'Plaid user', 'Batch', 'Courier'], rows);
 }
 
-/** Prints, for every run that did not complete, what is done for good, what is not done, and what a person can do. */
+/** Prints, for every run that did not complete, what is done and irreversible, what is not done, and what can be done. */
 export function printCompensations(io: Io, runs: readonly RunOfUser[]): void {
   const unfinished = runs.flatMap(({ member, result }) =>
     result && result.compensations.length > 0 ? [{ member, result }] : [],

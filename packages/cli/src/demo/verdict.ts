@@ -60,7 +60,7 @@ export interface ProviderState {
   batch: BatchState;
 }
 
-/** What became of one user at the providers. */
+/** The state of one user at the providers. */
 export interface ProviderTruth {
   itemsRemoved: readonly string[];
   productsTerminated: boolean;

@@ -33,7 +33,7 @@ export function printOperations(io: Io, found: readonly ListedOperation[], { jso
     );
 }
 
-/** Prints what became of the operations, for people. Hundreds of open questions are grouped by what they are about. */
+/** Prints the results of the operations. Hundreds of open questions are grouped by what they are about. */
 export function printReport(
   io: Io,
   { operations, imported, skipped, decide }: OpenApiReport,

@@ -54,7 +54,7 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
     literalOption('--subject <hash>', 'the keyed hash of a user, as receipts show it'),
     literalOption('--user <id>', 'the id of a user at Plaid or Batch'),
     flag('--waiting', 'runs that wait for a person; report with the update completeStep'),
-    literalOption('--limit <number>', `at most so many (else ${DEFAULT_LIMIT})`),
+    literalOption('--limit <number>', `maximum number of runs (else ${DEFAULT_LIMIT})`),
     idOptions(),
     TEMPORAL_OPTIONS,
   ],

@@ -32,7 +32,7 @@ interface FoundRun {
   workflowType: string;
   /** State of the offboarding, as the run itself last reported it. */
   status?: string;
-  /** How the run stands for Temporal: a terminated one reported no end. */
+  /** The status of the run at Temporal: a terminated one reported no end. */
   temporalStatus: string;
   sweepId?: string;
   subject?: string;

@@ -20,12 +20,12 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'dev',
-    summary: 'bring up Temporal with its UI, both simulators and a worker on this machine',
+    summary: 'start Temporal with its UI, both simulators and a worker on this machine',
     load: async () => (await import('../dev/command.js')).devCommand,
   },
   {
     usage: 'faults',
-    summary: 'let every fault happen at every call, and judge what became of each user',
+    summary: 'run the fault-injection matrix and judge the result for each user',
     load: async () => (await import('../faults/command.js')).faultsCommand,
   },
   {
@@ -40,7 +40,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'simulate',
-    summary: 'run stand-ins for Plaid and Batch on this machine',
+    summary: 'run simulators of Plaid and Batch on this machine',
     load: async () => (await import('../simulate/command.js')).simulateCommand,
   },
   {
@@ -65,7 +65,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'snippet <task>',
-    summary: 'write a call down as code or as a command that runs as it is',
+    summary: 'generate code or a runnable command for a call',
     load: async () => (await import('../snippet/command.js')).snippetCommand,
   },
   {
@@ -75,7 +75,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'import <spec>',
-    summary: "list an OpenAPI document's operations, and make tasks of them",
+    summary: "list an OpenAPI document's operations, and create tasks from them",
     load: async () => (await import('../import/command.js')).importCommand,
   },
   {
@@ -91,18 +91,18 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'sweep',
-    summary: 'offboard all users of a file or a configured query; look at such a sweep and steer it',
+    summary: 'offboard all users of a file or a configured query; show and control such sweeps',
     load: async () => (await import('../sweep/command.js')).sweepCommand,
   },
   {
     usage: 'schedule',
-    summary: 'have sweeps started regularly: create, list, show, trigger, pause, resume, backfill, delete',
+    summary: 'manage recurring sweeps: create, list, show, trigger, pause, resume, backfill, delete',
     isGroup: true,
     load: async () => (await import('../schedule/command.js')).scheduleCommand,
   },
   {
     usage: 'list-runs',
-    summary: 'find runs by how they stand, by sweep or by user',
+    summary: 'list runs by status, sweep or user',
     load: async () => (await import('../list-runs/command.js')).listRunsCommand,
   },
   {
@@ -134,7 +134,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'approver',
-    summary: 'make keys with which people sign approvals of sweeps',
+    summary: 'create keys for signing approvals of sweeps',
     isGroup: true,
     load: async () => (await import('../approver/command.js')).approverCommand,
   },
@@ -146,7 +146,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'seal',
-    summary: 'the log of the ledger: make its key, print its latest checkpoint',
+    summary: 'create the key of the log of the ledger, print its latest checkpoint',
     isGroup: true,
     load: async () => (await import('../seal/command.js')).sealCommand,
   },

@@ -12,7 +12,7 @@ export interface Io {
   readonly stdin: ReadStream;
   /** For the result only; under `--json` exactly one document. */
   readonly stdout: WriteStream;
-  /** For everything a person may want to know meanwhile. */
+  /** For everything a user may need to know meanwhile. */
   readonly stderr: WriteStream;
   /** Set by the command that ran. */
   exitCode: ExitCode;

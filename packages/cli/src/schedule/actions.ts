@@ -88,7 +88,7 @@ interface ListLine {
   nextRun?: string;
   /** Its workflow id. */
   lastRun?: string;
-  /** How it stands, and why; see `RunStanding`. */
+  /** Its state, and why; see `RunStanding`. */
   lastStatus?: string;
   lastWhy?: string;
 }
@@ -197,7 +197,7 @@ async function setPaused(io: Io, name: string, options: ActionOptions, paused: b
         options,
       );
     }
-    // Temporal wants a note, and the one that is there may be of use.
+    // Temporal requires a note, and the existing one may be useful.
     const note = options.note ?? (description.state.note || `${paused ? 'Paused' : 'Resumed'} by http-tasks`);
     await (paused ? handle.pause(note) : handle.unpause(note));
     if (options.json) printJson(io, { name, paused, note });

@@ -60,7 +60,7 @@ export interface ScheduleDocument {
   underWay: string[];
   /** Runs that wait for the one before. */
   waiting: number;
-  /** How many were started so far. */
+  /** Number of runs that were started. */
   started: number;
   skippedByOverlap: number;
   missedCatchupWindow: number;
@@ -100,7 +100,7 @@ export async function toScheduleDocument(client: Client, description: ScheduleDe
   };
 }
 
-/** How a run stands. */
+/** The state of a run. */
 export interface RunStanding {
   /** A sweep's status; or `terminated`, `timedOut`, `ended` when its result cannot be read here, and `forgotten` when Temporal no longer has the run. */
   status: string;
@@ -108,7 +108,7 @@ export interface RunStanding {
   why?: string;
 }
 
-/** Returns how a run that a schedule started stands, and why. */
+/** Returns the state of a run that a schedule started, and why. */
 export async function standingOfRun(client: Client, workflowId: string): Promise<RunStanding> {
   const handle = client.workflow.getHandle(workflowId);
   try {

@@ -51,7 +51,7 @@ export const SCHEDULE_OPTIONS: readonly Option[] = [
   literalOption('--every <duration>', 'instead of --cron: for example 24h or 30 minutes'),
   literalOption('--source <source>', 'who: file:PATH or query:NAME of the worker (see above)'),
   literalOption('--timezone <name>', 'of --cron, for example Europe/Paris (else UTC)'),
-  literalOption('--jitter <duration>', 'start up to so much later, at random (else on time)'),
+  literalOption('--jitter <duration>', 'maximum random delay of each start (else none)'),
   literalOption(
     '--catchup-window <duration>',
     "make up for starts missed while Temporal was down, if no older than this (else Temporal's default, one year)",

@@ -19,7 +19,7 @@ const CONNECT_MS = 4_000;
  */
 const RETRY_WAIT_MS = 1_000;
 
-/** With that wait, a server that is away is waited for about half a minute. */
+/** With that pause, an unavailable server is retried for about half a minute. */
 const MOST_ATTEMPTS = 30;
 
 /** A connection that can be ended while calls are open or wait to be tried again. */

@@ -63,8 +63,8 @@ const NO_SUCH_TYPE = /no such function is exported by the workflow bundle/;
 const MOST_WORDS = 300;
 
 /**
- * Returns why a run does not come along although a worker takes its workflow tasks: they fail, because the worker does not
- * have the workflow or its code does not fit. Undefined if it does come along, or no worker takes them.
+ * Returns why a run makes no progress although a worker takes its workflow tasks: they fail, because the worker does not
+ * have the workflow or its code does not fit. Undefined if it does make progress, or no worker takes them.
  */
 export async function failingTasks(
   client: Client,
@@ -104,7 +104,7 @@ const FIRST_LOOK_MS = 150;
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Says, once, why a run does not come along, until the signal comes or the run has begun.
+ * Reports, once, why a run makes no progress, until the signal aborts or the run has begun.
  *
  * @param withinMs How long to look, in milliseconds.
  */

@@ -54,7 +54,7 @@ function totalOf(widths: readonly number[]): number {
 const BLANKS = 2;
 
 /**
- * Widths (with the blanks) in which a table fits into so many columns, taken from its widest ones; no column becomes
+ * Widths (including padding) with which a table fits into the available columns, taken from its widest ones; no column becomes
  * narrower than its longest word, since a cut id would be worthless. `undefined` when nothing has to change.
  */
 export function fitColumns(rows: readonly (readonly string[])[], columns: number): number[] | undefined {

@@ -102,7 +102,7 @@ export async function readServiceAt(io: Io, { account, providers: option }: IdOp
   return (service) => providers.accounts.serviceAt(service, account);
 }
 
-/** Returns the accounts at these providers that are not the one that is meant, as `courier/acme`. */
+/** Returns the other accounts at these providers, as `courier/acme`. */
 export function otherAccounts(io: Io, services: readonly string[], account: string | undefined): string[] {
   const problems = new ProblemList();
   const accounts = problems.finish(readAccounts(io.env, undefined, problems));

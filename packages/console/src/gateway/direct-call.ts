@@ -83,7 +83,7 @@ interface Sending {
   send: () => Promise<LoneAnswer>;
 }
 
-/** The task that reads what became of a call whose response is lost. */
+/** The task that reads whether a call with a lost response was carried out. */
 function lookOf({ catalogue }: GatewayParts, { settle }: HttpTask): HttpTask | undefined {
   return settle?.by === 'look' ? catalogue.find(settle.with) : undefined;
 }

@@ -17,7 +17,7 @@ export type Progress = SweepProgress | SweepResult | OffboardProgress | Offboard
 /** Query timeout in milliseconds, so that a worker that does not respond does not delay the page. */
 const QUERY_MS = 2_500;
 
-/** How a run stands, or what it ended with. */
+/** The state of a run, or its result. */
 export interface RunState {
   /** Progress or result; absent if unknown. */
   progress?: Progress;

@@ -22,7 +22,7 @@ export function parseText(text: string, maxBytes = MAX_BYTES): unknown {
   try {
     return parseJson(plain);
   } catch (error) {
-    // YAML has braces, too; what is neither is most likely meant as JSON.
+    // YAML has braces, too; what is neither was most likely intended as JSON.
     return orUndefined(() => parseYaml(plain)) ?? refuseJson(plain, error);
   }
 }

@@ -15,7 +15,7 @@ export interface Body {
 
 const FORM_STYLES: readonly WritingStyle[] = ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'];
 
-/** Unions in unions and names of names are followed so far; a recursive schema would never end. */
+/** Maximum depth to which unions in unions and names of names are followed; a recursive schema would never end. */
 const MOST_NESTING = 8;
 
 /** The body of an operation, in the media type that a task can check best; undefined for none. */

@@ -259,7 +259,7 @@ function sendable({ node, path }: FoundOperation): string {
 function sharedRoute(fragment: string | undefined, others: readonly string[]): string {
   const names = `${others.slice(0, 3).join(', ')}${others.length > 3 ? ` and ${others.length - 3} more` : ''}`;
   const why = fragment === undefined ? '' : `; ${JSON.stringify(fragment)} is never sent`;
-  return `path: it is sent to the same method and path as ${names}${why}, so that only the input says which of them is meant`;
+  return `path: it is sent to the same method and path as ${names}${why}, so that only the input distinguishes them`;
 }
 
 /** An operation as people choose it, before it is read. */
@@ -311,7 +311,7 @@ function textIn(node: DocumentNode | undefined, key: string): string | undefined
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }
 
-/** A call that changes something without a key, or that wants a header which nothing fills. */
+/** A call that changes something without a key, or that requires a header which nothing fills. */
 function unsigned(
   { node, pathItem }: FoundOperation,
   effect: Effect,
@@ -326,7 +326,7 @@ function unsigned(
   }
   if (effect === 'read' || why === undefined || rules.length > 0 || Object.keys(headers).length > 0) return [];
   return [
-    `security: it goes out without a key, since ${why}; name a key if the provider wants one (--sign-in bearer=SETTING, or signIn in code)`,
+    `security: it goes out without a key, since ${why}; name a key if the provider requires one (--sign-in bearer=SETTING, or signIn in code)`,
   ];
 }
 

@@ -26,7 +26,7 @@ export type ResponseSketch =
 /** The responses of an operation by status, such as `200`, `4XX` or `default`; undefined for one without a body. */
 export type OperationResponses = ReadonlyMap<string, ResponseSketch | undefined>;
 
-/** Schemas in schemas are followed so far; a recursive one would never end. */
+/** Maximum depth to which schemas in schemas are followed; a recursive one would never end. */
 const MOST_DEPTH = 12;
 
 const ANYTHING: ResponseSketch = { kind: 'any' };

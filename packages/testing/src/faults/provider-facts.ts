@@ -105,7 +105,7 @@ type Form = (n: number) => string;
 
 const plainText: Form = (n) => `id-${n}`;
 
-/** Forms that APIs want of IDs; the first one that fits is used. */
+/** Forms that APIs require of IDs; the first one that fits is used. */
 const FORMS: readonly Form[] = [
   plainText,
   (n) => String(5_000_000 + n),

@@ -16,7 +16,7 @@ import { doorOf, isShutDoor, sweepInput, userInput } from './trial';
 import type { Trial } from './trial';
 
 const POLL_MS = 250;
-/** A person looks after a key, and the sweep is resumed, so often; then it is cancelled. */
+/** Number of times that a key is fixed and the sweep is resumed; then it is cancelled. */
 const MOST_RESUMES = 3;
 
 /** A run that has ended, or should have. */

@@ -6,7 +6,7 @@ import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledg
 import type { Recorded, Report } from '../oracle/observed';
 import type { Place } from './places';
 
-/** Nothing that is right takes so long. */
+/** Maximum time of a correct run, in milliseconds. */
 const GIVE_UP_MS = 300_000;
 
 /** What its caller sees of a run. */

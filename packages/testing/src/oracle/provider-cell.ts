@@ -105,7 +105,7 @@ export const GOOD: readonly string[] = ['removed', 'accepted', 'alreadyGone'];
 
 /**
  * Returns the outcomes that a step may have in a cell. A single fault that passes leaves every step done, except where the
- * provider file gives no way to learn what became of a lost call: that one may be unknown.
+ * provider file gives no way to learn whether a lost call was carried out: that one may be unknown.
  */
 export function allowedOutcomes(
   step: StepFacts,
@@ -121,7 +121,7 @@ export function allowedOutcomes(
   return unsettled ? [...GOOD, 'unknown'] : GOOD;
 }
 
-/** Whether it can be learned what became of a lost call. */
+/** Whether it can be learned if a lost call was carried out. */
 function isSettled({ kind, calls }: StepFacts, operation: string): boolean {
   const { act, look, find, proceed } = calls;
   if (proceed?.operation === operation && !proceed.resent) return false;

@@ -88,7 +88,7 @@ export function describedPaths(sketch: Sketch, depth = 0): string[] {
   });
 }
 
-/** Returns the value in the form that the place wants: a number where the document says so. */
+/** Returns the value in the form that the position requires: a number where the document says so. */
 export function asWanted(sketch: Sketch | undefined, value: Scalar): Scalar {
   if (sketch?.kind !== 'scalar' || typeof value === 'boolean' || value === null) return value;
   if (sketch.type === 'number' && Number.isSafeInteger(Number(value)) && value !== '') return Number(value);
