@@ -116,11 +116,11 @@ function whyNotKeys(setting: string): string | undefined {
   for (const [index, { id, text }] of entriesOf(setting).entries()) {
     const place = index + 1;
     if (!KEY_ID.test(id))
-      return `entry ${place} has no usable id (1 to 32 letters, digits, ".", "_" or "-", then a colon); ${form}`;
+      return `entry ${place} has no usable ID (1 to 32 letters, digits, ".", "_" or "-", then a colon); ${form}`;
     if (!KEY.test(text))
       return `the key of entry ${place} is not 32 bytes in base64, which are 43 or 44 characters; it has ${text.length} characters; ${form}`;
     const other = places.get(id);
-    if (other !== undefined) return `entries ${other} and ${place} have the same id; ${form}`;
+    if (other !== undefined) return `entries ${other} and ${place} have the same ID; ${form}`;
     places.set(id, place);
   }
   return undefined;

@@ -59,7 +59,7 @@ const FAILURE: Json = {
     task: { type: 'string' },
     status: { type: 'integer', description: 'The HTTP status, when a response arrived.' },
     code: { type: 'string', description: "The provider's own code." },
-    requestId: { type: 'string', description: "The provider's id of the request." },
+    requestId: { type: 'string', description: "The provider's ID of the request." },
     field: { type: 'string', description: 'The path of the first wrong field of the input.' },
     perhapsDone: {
       type: 'boolean',

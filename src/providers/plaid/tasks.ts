@@ -206,7 +206,7 @@ export const userRemove = defineHttpTask({
   operation: 'userRemove',
   summary: 'Remove a user',
   description:
-    'Deletes the user together with its Items. This cannot be undone. Terminate the products first: afterwards the user id is unknown. Asset Reports stay.',
+    'Deletes the user together with its Items. This cannot be undone. Terminate the products first: afterwards the user ID is unknown. Asset Reports stay.',
   docs: 'https://plaid.com/docs/api/users/#userremove',
   tags: ['plaid', 'users', 'removal'],
   method: 'POST',

@@ -118,7 +118,7 @@ function printCall(io: Io, result: CallResult, { json }: CallOptions): ExitCode 
   else {
     print(
       io,
-      `${ok ? 'Answered' : 'Failed'}${status === undefined ? '' : ` ${status}`}${requestId === undefined ? '' : `, request id ${requestId}`}`,
+      `${ok ? 'Response' : 'Failed'}${status === undefined ? '' : ` ${status}`}${requestId === undefined ? '' : `, request ID ${requestId}`}`,
     );
     if (settledBy !== undefined)
       print(

@@ -136,7 +136,7 @@ function refuseTwins(rows: readonly UserRow[]): void {
       if (id.startsWith(BYSTANDER))
         throw new Refusal(
           'Usage',
-          `--users: line ${line}: ${column}: ids that begin with ${BYSTANDER} are the demo's own; choose another.`,
+          `--users: line ${line}: ${column}: IDs that begin with ${BYSTANDER} are the demo's own; choose another.`,
         );
       const key = JSON.stringify([column, id]);
       const earlier = lines.get(key);

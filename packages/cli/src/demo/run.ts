@@ -43,7 +43,7 @@ export function sayKept(
     `Everything is still up. The Temporal UI: ${uiUrl ?? ''}`,
     '  Workflows → any offboardUser: its history, the call that each step made, its result.',
     '  In one of them: User Metadata shows how it went; Queries returns progress and compensations.',
-    '  To start something there, open one of these, give it an id and press Start; as they stand they change nothing:',
+    '  To start something there, open one of these, enter an ID and press Start; unchanged, they delete nothing:',
     ...startLines(starts).map((line) => `    ${line}`),
     `  What the providers hold: ${simulators.plaid.url}/__sim/state and ${simulators.batch.url}/__sim/state`,
     `  The worker's log: ${workerLog}`,

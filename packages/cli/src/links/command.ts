@@ -6,7 +6,7 @@ import type { LinksOptions } from './run';
 export const linksCommand = defineCommand<LinksOptions>({
   description: [
     'A link for each workflow, with its type, the task queue and an example input that changes nothing; you edit it, give the',
-    'run an id and press Start. The UI copies the input from a run that the command starts with a long delay and terminates at',
+    'run an ID and press Start. The UI copies the input from a run that the command starts with a long delay and terminates at',
     'once, so that nothing is called. Retention removes those runs, and then the links show an empty input: print them again.',
   ].join(' '),
   examples: [

@@ -38,9 +38,9 @@ const MOST_RUNS = 10_000;
 /** `http-tasks list-runs`: finds runs of the offboarding workflows by their search attributes. Changes nothing. */
 export const listRunsCommand = defineCommand<ListRunsOptions>({
   description: [
-    'Asks the Temporal server, newest first. A run of one user is found under the first of its ids: plaidUserId,',
-    'plaidUserToken, batchUserId, then by the names of the providers. --user, and --id for any provider, turns an id into its keyed hashes for every environment with HTTP_TASKS_SUBJECT_KEY,',
-    'and the result says in which environment a run was; the id itself is sent nowhere. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
+    'Asks the Temporal server, newest first. A run of one user is found under the first of its IDs: plaidUserId,',
+    'plaidUserToken, batchUserId, then by the names of the providers. --user, and --id for any provider, turns an ID into its keyed hashes for every environment with HTTP_TASKS_SUBJECT_KEY,',
+    'and the result says in which environment a run was; the ID itself is not sent. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
   ].join(' '),
   examples: [
     'http-tasks list-runs --status partial',
@@ -52,7 +52,7 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
     literalOption('--status <status>', `${STATUSES.join(', ')}`),
     literalOption('--sweep <id>', 'the sweep itself, and the runs of its users'),
     literalOption('--subject <hash>', 'the keyed hash of a user, as receipts show it'),
-    literalOption('--user <id>', 'the id of a user at Plaid or Batch'),
+    literalOption('--user <id>', 'the ID of a user at Plaid or Batch'),
     flag('--waiting', 'runs that wait for a person; report with the update completeStep'),
     literalOption('--limit <number>', `maximum number of runs (else ${DEFAULT_LIMIT})`),
     idOptions(),
@@ -86,7 +86,7 @@ async function wantedSubjects(io: Io, options: ListRunsOptions): Promise<WantedS
     if (isKeyedHash(subject)) return [{ subject }];
     throw new Refusal(
       'Usage',
-      '--subject is not a keyed hash; those have 24 characters. For the id of a user there is --user.',
+      '--subject is not a keyed hash; those have 24 characters. For the ID of a user use --user.',
       'subject',
     );
   }

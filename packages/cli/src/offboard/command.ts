@@ -6,7 +6,7 @@ import { TEMPORAL_OPTIONS } from '../temporal/options';
 /** `http-tasks offboard`: starts (or joins) the run that offboards one user, and follows it to its end. */
 export const offboardCommand = defineCommand<OffboardOptions>({
   description: [
-    'Needs a Temporal server, a worker (http-tasks worker) and HTTP_TASKS_SUBJECT_KEY, from which the workflow id is made;',
+    'Needs a Temporal server, a worker (http-tasks worker) and HTTP_TASKS_SUBJECT_KEY, from which the workflow ID is made;',
     'no keys of a provider. A run for the same user with the same input that is still in progress is joined, not repeated.',
     'In a terminal it shows what will be deleted and asks for the ID of the user. Without one it starts immediately, except',
     'in production, or where HTTP_TASKS_LEDGER_URL does not lead to the ledger in which the workers record their',

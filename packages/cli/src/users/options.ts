@@ -42,9 +42,9 @@ export function idOptions(more = ''): readonly Option[] {
 
 /** The options that name one user at the first providers. */
 export const USER_OPTIONS: readonly Option[] = [
-  literalOption('--plaid-user-id <id>', "the user's id at Plaid (usr_…)"),
+  literalOption('--plaid-user-id <id>', "the user's ID at Plaid (usr_…)"),
   literalOption('--plaid-user-token <token>', 'the user token of an older Plaid integration; a secret'),
-  literalOption('--batch-user-id <id>', "the user's custom id at Batch, exactly as your app gave it"),
+  literalOption('--batch-user-id <id>', "the user's custom ID at Batch, exactly as your app gave it"),
 ];
 
 /** The ids that were given, each as it stands. */
