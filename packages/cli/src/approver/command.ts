@@ -16,7 +16,7 @@ const KEYGEN = subcommand<KeygenOptions>('keygen', {
   run: async (io, options) => (await import('./keygen.js')).makeApproverKey(io, options),
 });
 
-/** `http-tasks approver …`: keys with which people sign approvals of sweeps. */
+/** `http-tasks approver …`: keys for signing approvals of sweeps. */
 export const approverCommand = defineGroup(
   'A policy (HTTP_TASKS_POLICY) may name approvers, who sign what a sweep will do before it begins.',
   [KEYGEN],

@@ -4,7 +4,7 @@ import type { ExitCode, Io } from '../program/io';
 import { print, printJson, say } from '../terminal/output';
 import { writePrivateKey } from '../terminal/output-file';
 
-/** Makes an approver's key, writes the private part and prints the public one. */
+/** Creates an approver's key, writes the private key and prints the public one. */
 export async function makeApproverKey(io: Io, { out = '', json }: { out?: string; json?: boolean }): Promise<ExitCode> {
   if (out === '') throw new Refusal('Usage', '--out is required: name the file for the private key.', 'out');
   const { pem, key } = createApproverKey();

@@ -13,7 +13,7 @@ import { say } from '../terminal/output';
 import { readPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
 import { refuseUncounted } from '../policy/forbidden';
 
-/** With what a call is sent from here. */
+/** What a call from this process needs. */
 export interface DirectCall {
   settings: SenderSettings;
   effect: Effect;
@@ -22,9 +22,9 @@ export interface DirectCall {
 }
 
 /**
- * Sends a call from this process. One that changes something is kept in the ledger, if there is a subject key for it,
- * and keeps to the rate that it shares with the workers there; a read goes without.
- * Ctrl-C stops it before it is sent; a destructive call that is on its way is awaited.
+ * Sends a call from this process. A call that changes something is recorded in the ledger, if there is a subject key
+ * for it, and is subject to the rate that it shares with the workers there; a read needs no ledger. Ctrl-C stops it
+ * before it is sent; a destructive call that was sent is awaited.
  *
  * @throws ApplicationFailure with a `Task.*` type, CancelledFailure.
  */

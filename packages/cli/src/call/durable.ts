@@ -13,9 +13,9 @@ import { withInterruption } from '../terminal/interruption';
 import { say } from '../terminal/output';
 
 /**
- * Runs a call as the workflow `runHttpTask` and waits for its end. The worker's keys and environment count.
+ * Runs a call as the workflow `runHttpTask` and waits for its end. The worker's keys and environment apply.
  *
- * @throws what the workflow failed with; CommandFailure when no worker polls or the person stops waiting.
+ * @throws the workflow's failure; CommandFailure when no worker polls or the command is interrupted.
  */
 export async function callDurably(
   io: Io,
@@ -48,7 +48,7 @@ export async function callDurably(
   });
 }
 
-/** Where the workers send a task's calls, for the question before an irreversible one. */
+/** Returns where the workers send a task's calls, for the question before an irreversible one. */
 export async function durableEnvironment(io: Io, { service }: HttpTask, options: TemporalOptions): Promise<string> {
   const { taskQueue } = readQueueSettings(io.env);
   return withTemporal(io, options, async (client) => {

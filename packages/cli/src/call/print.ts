@@ -24,7 +24,7 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
   for (const line of lines) say(io, `  ${printable(line)}`);
 }
 
-/** Says on stderr which call a cURL command became, and what of it was left out; users' tokens are masked. */
+/** Prints on stderr which call a cURL command became, and what was left out of it; users' tokens are masked. */
 export function showCurlCall(
   io: Io,
   { task, input, leftOut, notes }: PreparedCall,
@@ -47,7 +47,7 @@ export function showCurlCall(
   say(io, printable(`Left out: ${leftOut.join(', ')}. ${instead}.`));
 }
 
-/** A call's input as it may be shown. */
+/** Returns a call's input in the form that may be shown. */
 export function withoutTokens(task: HttpTask, input: unknown): unknown {
   return sensitiveFieldsIn(task, input).reduce((shown, field) => withMaskAt(shown, field, MASK), input);
 }

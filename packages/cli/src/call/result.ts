@@ -4,7 +4,7 @@ import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
 import { CommandFailure, Refusal } from '../program/errors';
 
-/** What a call came to, as `--json` prints it. */
+/** The result of a call, as `--json` prints it. */
 export interface CallResult {
   ok: boolean;
   status?: number;
@@ -17,7 +17,7 @@ export interface CallResult {
 
 type Answer = Pick<CallResult, 'status' | 'output' | 'requestId' | 'settledBy'>;
 
-/** Makes a call and returns what it came to; an input that was refused and a call that was stopped are thrown. */
+/** Makes a call and returns its result; throws for an input that was refused and a call that was stopped. */
 export async function attempt(task: HttpTask, call: () => Promise<Answer>): Promise<CallResult> {
   try {
     const { status, output, requestId, settledBy } = await call();

@@ -18,7 +18,7 @@ import type { TemporalOptions } from '../temporal/options';
 import { print, printable, printJson, printLines, say } from '../terminal/output';
 import { refuseForbiddenCall } from '../policy/forbidden';
 
-/** What `http-tasks call` takes. */
+/** The options of `http-tasks call`. */
 export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
   input?: string;
   curl?: string;
@@ -28,7 +28,7 @@ export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTask
   durable?: boolean;
 }
 
-/** What belongs to a call besides its input. */
+/** The parts of a call besides its input. */
 export interface CallExtras {
   /** What was read from a cURL command. */
   curl?: Pick<PreparedCall, 'leftOut' | 'notes'>;
@@ -73,7 +73,7 @@ export async function runCall(
   return printCall(io, result, options);
 }
 
-/** Where a call goes: with `--durable`, to the environment of the workers and not to that of the settings here. */
+/** Returns where a call is sent: with `--durable`, to the environment of the workers and not to that of the settings here. */
 async function environmentOf(
   io: Io,
   task: HttpTask,
@@ -84,7 +84,7 @@ async function environmentOf(
   return (await import('./durable.js')).durableEnvironment(io, task, options);
 }
 
-/** A durable call is sent by the worker with the worker's keys; here they only serve to show it beforehand. */
+/** A durable call is sent by the worker with its own keys; here keys are needed only to show it beforehand. */
 function senderSettings(
   io: Io,
   tasks: readonly HttpTask[],

@@ -9,13 +9,13 @@ import { readTemporalConfig } from '../temporal/config';
 import { asCommandFailure } from '../temporal/failure';
 import type { TemporalOptions } from '../temporal/options';
 
-/** Who may decrypt, as options say it. */
+/** The options about who may decrypt. */
 export interface AccessOptions extends TemporalOptions {
   tokenFile?: string;
   askTemporal?: boolean;
 }
 
-/** The check of callers, and what it holds open. */
+/** The check of callers, and what has to be closed after it. */
 export interface Access {
   authorize?: Authorize;
   close(): Promise<void>;

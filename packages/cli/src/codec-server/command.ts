@@ -23,7 +23,7 @@ const DEFAULT_LISTEN = '127.0.0.1';
 const DEFAULT_UI_ORIGIN = 'http://localhost:8233';
 const MAX_PORT = 65_535;
 
-/** `http-tasks codec-server`: lets the Temporal UI and command line read and make encrypted payloads. */
+/** `http-tasks codec-server`: lets the Temporal UI and command line decrypt and encrypt payloads. */
 export const codecServerCommand = defineCommand<CodecCommandOptions>({
   description: [
     'Serves /encode and /decode with the keys of HTTP_TASKS_ENCRYPTION_KEY until it is stopped, on this machine only unless',
@@ -103,7 +103,7 @@ function originOf(text: string): string {
   return origin.origin;
 }
 
-/** As a URL has it: an address of IPv6 in brackets. */
+/** Returns a host as in a URL: an IPv6 address in brackets. */
 function hostOfAddress(address: string): string {
   const url = `http://${address.includes(':') ? `[${address}]` : address}`;
   if (/^[A-Za-z0-9.:-]+$/.test(address) && URL.canParse(url)) return new URL(url).hostname;

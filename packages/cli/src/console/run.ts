@@ -18,7 +18,7 @@ import type { TemporalOptions } from '../temporal/options';
 import { withInterruption } from '../terminal/interruption';
 import { print, printJson, say } from '../terminal/output';
 
-/** What `http-tasks console` takes. */
+/** The options of `http-tasks console`. */
 export interface ConsoleOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
   port?: string;
   host?: string;
@@ -104,8 +104,8 @@ function isEncrypted(publicUrl: string | undefined): boolean {
 }
 
 /**
- * Prints where the page is: with the token that was made for this run, behind `#`, which reaches no server and no log. A
- * token of the settings is not printed.
+ * Prints the page's URL, with the token that was created for this run after `#`, so that it reaches no server and no
+ * log. A token from the settings is not printed.
  */
 function announce(io: Io, { url, made, json }: { url: string; made?: string; json: boolean }): void {
   if (json) printJson(io, { url, ...(made !== undefined && { token: made }) });

@@ -12,8 +12,8 @@ import { parseJsonBody, taskCall, utf8 } from './task-call';
 import type { PreparedCall } from './task-call';
 
 /**
- * Turns a cURL command into a call: of the task among these that it stands for, or of `http.request`. Credentials in it
- * are left out, and neither they nor anything else of the command are in an error, except names of files.
+ * Turns a cURL command into a call of the matching task, or of `http.request`. Credentials in it are left out. Errors
+ * repeat nothing of the command, except names of files.
  *
  * @throws Refusal when the command cannot be parsed, or requests something that is never done.
  */
@@ -90,7 +90,7 @@ function multipart(form: readonly FormPart[]): { contentType: string; body: stri
   return { contentType: `multipart/form-data; boundary=${boundary}`, body: `${parts.join('')}--${boundary}--\r\n` };
 }
 
-/** As HTML escapes a name, so that no quote and no line break of it ends the header. */
+/** Escapes a name as HTML does, so that no quote and no line break in it ends the header. */
 function inHeader(text: string): string {
   return text.replace(/"/g, '%22').replace(/\r/g, '%0D').replace(/\n/g, '%0A');
 }

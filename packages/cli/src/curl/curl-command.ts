@@ -4,16 +4,16 @@ import type { FormPart, ReadFile } from './curl-data';
 import { APPLIED, DATA, FLAGS, hasUnusedArgument, REFUSED, SHORT, whyLeftOut } from './curl-options';
 import { shellWords } from './shell-words';
 
-/** What a cURL command would send. It may hold credentials: show nothing of it before they are taken out. */
+/** What a cURL command would send. It may contain credentials, so nothing of it is shown before they are removed. */
 export interface CurlCommand {
   method: HttpMethod;
   /** With the query that `-G` and `--url-query` make; without user name, password and fragment. */
   url: URL;
   /** The query as it is written, without its `?`; empty for none. */
   query: string;
-  /** Names in small letters, in order; a name may occur several times. Cookies are not among them. */
+  /** Lower-case names, in order; a name may occur several times. Cookies are not among them. */
   headers: readonly Header[];
-  /** Headers that cURL would add and the command takes away. */
+  /** Headers that cURL would add and the command removes. */
   removed: ReadonlySet<string>;
   /** `name=value` pairs of `-b` or of the header. */
   cookies: readonly string[];
@@ -26,13 +26,13 @@ export interface CurlCommand {
   variables: ReadonlySet<string>;
 }
 
-/** A header's name in small letters, and its value. */
+/** A header's name in lower case, and its value. */
 export type Header = readonly [name: string, value: string];
 
 /** An option that has no effect here. */
 export interface UnusedOption {
   name: string;
-  /** Empty where there is nothing to say. */
+  /** Empty if there is nothing to report. */
   why: string;
 }
 
@@ -130,7 +130,7 @@ interface DataPiece {
 interface Options {
   urls: string[];
   query: string[];
-  /** As they are written: `Name: value`, `Name:` or `Name;`. */
+  /** As written: `Name: value`, `Name:` or `Name;`. */
   headers: string[];
   /** Values that options give to a header, which one of `--header` replaces. */
   defaults: [name: string, value: string][];
@@ -286,7 +286,7 @@ class Headers {
     const lower = name?.toLowerCase() ?? '';
     if (name === undefined || (sign === ';' && value !== ''))
       refuseCurl('has a header that is none; write -H "name: value"');
-    // `-H "accept:"` takes a header of cURL's own away, and `-H "accept;"` sends it empty.
+    // `-H "accept:"` removes a header of cURL's own, and `-H "accept;"` sends it empty.
     if (sign === ':' && value === '') this.removed.add(lower);
     else if (lower === 'cookie') this.#cookies.push(value);
     else this.#given.push([lower, value]);

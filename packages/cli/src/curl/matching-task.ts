@@ -12,7 +12,7 @@ import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/servi
 import type { CurlCommand } from './curl-command';
 import { refuseCurl } from './curl-data';
 
-/** Unions of unions end somewhere; a reference that leads back to itself does not. */
+/** Maximum depth of nested unions: a reference that leads back to itself has no end. */
 const MOST_DEPTH = 8;
 
 /** Looks through unions, intersections and references of a JSON Schema. */
@@ -28,7 +28,7 @@ export class SchemaView {
     return [...new Set(this.kinds(node).flatMap(({ properties = {} }) => Object.keys(properties)))];
   }
 
-  /** The field of the input that has this name. */
+  /** The field of the input with this name. */
   field(name: string): SchemaNode {
     return this.property(this.#root, name) ?? {};
   }
@@ -81,7 +81,7 @@ export class SchemaView {
     return open;
   }
 
-  /** A text as the value it stands for; one that is none of the node's kinds stays a text: the task's schema says what is wrong. */
+  /** Returns the value of a text; one that is not of the node's kinds stays a text, which the task's schema refuses. */
   scalar(node: SchemaNode, text: string): unknown {
     const kinds = this.kinds(node);
     const literals = kinds.flatMap((kind) => [...(kind.enum ?? []), ...(kind.const === undefined ? [] : [kind.const])]);
@@ -109,7 +109,7 @@ export function jsonOr(text: string): unknown {
   }
 }
 
-/** The task that a cURL command stands for, with the texts in the places of its `{placeholders}`, percent-encoded. */
+/** The task of a cURL command, with the values of its `{placeholders}`, percent-encoded. */
 export interface MatchingTask {
   task: HttpTask;
   segments: ReadonlyMap<string, string>;
@@ -138,7 +138,7 @@ function matchesOf(command: CurlCommand, task: HttpTask, env: Env): (MatchingTas
   });
 }
 
-/** Where a service may be called: at the address that the settings put in place of an environment's, and at those of all. */
+/** Returns the addresses of a service: the configured base URL, and those of all environments. */
 function basesOf(service: ServiceDefinition, env: Env): [environment: string, base: BaseUrl][] {
   const own = service.baseUrlSetting === undefined ? undefined : readText(env, service.baseUrlSetting);
   const bases = Object.entries(service.environments);
@@ -153,7 +153,7 @@ function environmentOf(service: ServiceDefinition, env: Env): string {
   return servicePlace(env, service).environment ?? '';
 }
 
-/** Sent as it is prepared here, the call would reach other users than the command means. */
+/** With the settings here, the call would reach other users than the command does. */
 function refuseOtherEnvironment(service: ServiceDefinition, environment: string, env: Env): void {
   const configured = environmentOf(service, env);
   if (environment === configured) return;
@@ -168,7 +168,7 @@ function howTo({ environmentSetting, name }: ServiceDefinition, environment: str
     : `set ${environmentSetting}=${environment}`;
 }
 
-/** The texts in the places of `{placeholders}`, percent-encoded; undefined when the path is another. */
+/** Returns the values of `{placeholders}`, percent-encoded; undefined for another path. */
 function segmentsOf(task: HttpTask, basePath: string, path: string): ReadonlyMap<string, string> | undefined {
   const template = `${basePath}${task.path}`.split('/');
   const given = path.split('/');
@@ -182,7 +182,7 @@ function segmentsOf(task: HttpTask, basePath: string, path: string): ReadonlyMap
   return segments;
 }
 
-/** What stands at the placeholders of one part of a path, say `{id}.json`; undefined when the part is another. */
+/** Returns the values of the placeholders in one segment of a path, such as `{id}.json`; undefined for another segment. */
 function placesIn(part: string, text: string): [name: string, text: string][] | undefined {
   const pieces = part.split(/\{([^{}]+)\}/);
   const names = pieces.filter((_, index) => index % 2 === 1);

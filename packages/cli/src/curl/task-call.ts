@@ -31,14 +31,14 @@ import type { Decode, RawPair, WrittenField } from './written-values';
 export interface PreparedCall {
   task: HttpTask;
   input: unknown;
-  /** What was in the command and is not in the input, by name only. */
+  /** What the command has and the input does not, by name only. */
   leftOut: readonly string[];
   /** What else differs from the command, in sentences without an end. */
   notes: readonly string[];
 }
 
 /**
- * The call of a task that a cURL command makes. Its credentials are left out: the settings have them.
+ * Returns the call of a task that a cURL command makes. Its credentials are left out, since the settings have them.
  *
  * @throws Refusal when its body is not the task's.
  */
@@ -58,7 +58,7 @@ export function taskCall({ task, segments }: MatchingTask, command: CurlCommand,
   return { task, input, leftOut: reader.leftOut, notes: reader.notes() };
 }
 
-/** Headers that say nothing of their own, and that the sender writes anyway. */
+/** Headers that the sender writes anyway. */
 const OF_EVERY_REQUEST: ReadonlySet<string> = new Set([
   'accept',
   'content-type',
@@ -281,7 +281,7 @@ function slotField(task: HttpTask, segments: ReadonlyMap<string, string>, env: E
   return slot === undefined ? {} : { [rule.slotField]: slot };
 }
 
-/** Without keys here there are no names for them either; what is missing is reported when the call is prepared. */
+/** Without keys there are no key names either; missing keys are reported when the call is prepared. */
 function serviceSettings(service: ServiceDefinition, env: Env): ServiceSettings | undefined {
   try {
     return readSenderSettings(env, [service]).services.get(service.name);

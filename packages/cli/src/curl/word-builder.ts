@@ -1,6 +1,6 @@
 import { refuseCurl } from './curl-data';
 
-/** A command as a shell would take it apart. Nothing is run, and no variable is filled in. */
+/** A command, split into words as a shell does. Nothing is run, and no variable is expanded. */
 export interface ShellWords {
   words: string[];
   /** Variables where a shell would fill them in, as written in the words: `$NAME`, `${NAME}`, `%NAME%`. */

@@ -9,12 +9,12 @@ import type { UserRow } from '../users/read-file';
 export const BYSTANDER = 'bystander-';
 export const BYSTANDER_ITEM = `item-${BYSTANDER}`;
 
-/** What a row's reference can ask the demo to arrange before the run, as words among others. */
+/** Words in a row's reference that make the demo arrange something before the run. */
 export const CIRCUMSTANCES = ['legal-hold', 'no-items', 'unknown-to-plaid', 'remove-user'] as const;
 type Circumstance = (typeof CIRCUMSTANCES)[number];
 
 /**
- * What has to be true of one user at the providers afterwards. It follows from the row and from what was seeded, never
+ * The required state of one user at the providers afterwards. It follows from the row and from what was seeded, never
  * from what a run says about itself.
  */
 export interface Expectation {
@@ -150,14 +150,14 @@ function refuseTwins(rows: readonly UserRow[]): void {
   }
 }
 
-/** How many people are known to both providers and are none of the run's business. */
+/** Number of bystanders whom both providers know. */
 export const BYSTANDERS = 1_000;
 
-/** Who is known where before the run: the users of the file, and all users who must not be touched. */
+/** The users whom the providers know before the run: those of the file, and all who must not be touched. */
 export interface Seeds {
   plaid: PlaidSeedInput;
   batch: BatchSeedInput;
-  /** How many people must not be touched. */
+  /** Number of users who must not be touched. */
   bystanders: number;
 }
 
@@ -207,18 +207,18 @@ function decoded(id: string): string {
 /**
  * Why a verdict is not ok.
  *
- * - `left`: something that had to go is still there.
- * - `tooMuch`: something of a user of the file is gone that had to stay (a hold, an Item that was not asked for).
+ * - `left`: something that had to be deleted still exists.
+ * - `tooMuch`: something of a user of the file was deleted that had to stay (a hold, an Item that was not asked for).
  * - `bystander`: a user outside the file was touched.
  * - `repeated`: an irreversible call was carried out again.
- * - `report`: a run says something else than the providers.
+ * - `report`: a run's report differs from the providers' state.
  */
 export type ProblemKind = 'left' | 'tooMuch' | 'bystander' | 'repeated' | 'report';
 
 /** One reason why a verdict is not ok, as a sentence about a user. */
 export interface Problem {
   kind: ProblemKind;
-  /** The user's label, or the id of a bystander. */
+  /** The user's label, or the ID of a bystander. */
   who: string;
   problem: string;
 }

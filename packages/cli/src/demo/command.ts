@@ -17,7 +17,7 @@ const DEFAULT_CONCURRENCY = '8';
 const MAX_SEED = 2 ** 31 - 1;
 const MAX_CONCURRENCY = 100;
 
-/** `http-tasks demo`: the whole of it on this machine, under faults, with a verdict from the providers' side. */
+/** `http-tasks demo`: offboards invented users on this machine, under faults, and judges the result by the providers' state. */
 export const demoCommand = defineCommand<DemoCommandOptions>({
   description: [
     'Brings up a Temporal server, the simulators of Plaid and Batch and a worker of its own, offboards every user of the',

@@ -14,7 +14,7 @@ export const COURIER_FILE = join(__dirname, '..', '..', 'examples', 'courier.pro
 const PROVIDER = 'courier';
 const BYSTANDERS = 1_000;
 
-/** Makes every user known to the third provider as well, with devices of their own. */
+/** Adds every user to the third provider, with devices. */
 export function withCourier(cast: readonly CastMember[]): CastMember[] {
   return cast.map((member, index) => {
     const contactId = `contact-${index + 1}`;
@@ -45,7 +45,7 @@ export function courierFaults(cast: readonly CastMember[]): FaultRuleInput[] {
   return faults.slice(0, users.length).map((fault, index) => ({ ...fault, user: users[index] ?? '', nth: 1 }));
 }
 
-/** Whether a user had to go at the third provider. */
+/** Returns whether a user had to be deleted at the third provider. */
 export function leavesCourier({ contactId, onHold }: CastMember, state: ProviderState | undefined): boolean {
   return state !== undefined && contactId !== undefined && !onHold;
 }
@@ -56,7 +56,7 @@ export function leftAtCourier(member: CastMember, state: ProviderState | undefin
   return state.steps.filter(({ user, gone }) => user === member.contactId && !gone).map(({ step }) => step);
 }
 
-/** Judges the third provider as the others: what is left, what is gone and had to stay, and what the runs say of it. */
+/** Judges the third provider like the others: what is left, what was deleted by mistake, and what the runs report. */
 export function courierProblems(runs: readonly RunOfUser[], state: ProviderState | undefined): Problem[] {
   if (!state) return [];
   const labels = new Map(runs.map(({ member }) => [member.contactId, member.label]));

@@ -9,7 +9,7 @@ export interface FaultPlan {
 }
 
 type Endpoint = FaultRuleInput['endpoint'];
-/** A fault without whom and when. */
+/** A fault without its user and call. */
 type Fault = FaultRuleInput extends infer Rule
   ? Rule extends FaultRuleInput
     ? Omit<Rule, 'endpoint' | 'user' | 'nth'>
@@ -32,7 +32,7 @@ const LOOKING: readonly Fault[] = [
   { kind: 'resetMidBody' },
 ];
 
-/** Mostly lost responses: a client that sends again without looking removes twice. */
+/** Mostly lost responses: a client that sends again without reading removes twice. */
 const REMOVING_ITEMS: readonly Fault[] = [
   { kind: 'dropAfter' },
   { kind: 'serverError', processed: true },
@@ -80,7 +80,7 @@ const DELETING: readonly Fault[] = [
 
 const BULK: readonly Fault[] = [{ kind: 'dropAfter' }];
 
-/** Deals the faults out over the users whose runs make the call in question; one user meets at most one per endpoint. */
+/** Distributes the faults over the users whose runs make the call; one user meets at most one per endpoint. */
 export function planFaults(cast: readonly CastMember[], seed: number): FaultPlan {
   const random = seededRandom(seed);
   const active = cast.filter(({ onHold }) => !onHold);

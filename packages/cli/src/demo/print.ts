@@ -92,7 +92,7 @@ function colourOf(outcome: Outcome): 'green' | 'red' | 'yellow' {
   return outcome === 'failed' || outcome === 'unknown' ? 'red' : 'yellow';
 }
 
-/** Lines that say the same about several steps, together. */
+/** Combines equal lines about several steps. */
 function groups(lines: readonly CompensationLine[]): CompensationLine[][] {
   const byText = new Map<string, CompensationLine[]>();
   for (const line of lines) {
@@ -102,7 +102,7 @@ function groups(lines: readonly CompensationLine[]): CompensationLine[][] {
   return [...byText.values()];
 }
 
-/** Broken at blanks and set in by two. */
+/** Wraps at spaces, indented by two. */
 function wrapped(text: string): string {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
@@ -152,13 +152,13 @@ const REFRESH_MS = 150;
 /** A simulator that counts its calls. */
 type CountingSimulator = Pick<RunningSimulator, 'faults'> & { figures(): Pick<StateFigures, 'calls'> };
 
-/** Shows how far the demo has come. */
+/** Shows the progress of the demo. */
 export interface DemoProgress {
   ended(run: RunOfUser): void;
   stop(): void;
 }
 
-/** A bar where a person looks on, else one line for each run that ended; both on stderr. */
+/** A bar in a terminal, else one line for each run that ended; both on stderr. */
 export function showProgress(io: Io, total: number, simulators: readonly CountingSimulator[]): DemoProgress {
   return io.stderr.isTTY ? showBar(io, total, simulators) : sayEnds(io, total);
 }

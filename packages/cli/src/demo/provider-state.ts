@@ -6,11 +6,11 @@ import type {
 } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
 import type { ProviderState } from './verdict';
 
-/** Batch accepts first and deletes later; after this long whatever is still pending counts as left. */
+/** How long the demo waits for accepted deletions at Batch, in milliseconds; what is still pending then counts as left. */
 const PENDING_MS = 5_000;
 const PAUSE_MS = 100;
 
-/** Reads what both simulators hold over their control API, once nothing is pending any more. */
+/** Reads the state of both simulators over their control API, when nothing is pending any more. */
 export async function readProviderState(urls: { plaid: string; batch: string }): Promise<ProviderState> {
   const deadline = Date.now() + PENDING_MS;
   for (;;) {
@@ -21,7 +21,7 @@ export async function readProviderState(urls: { plaid: string; batch: string }):
   }
 }
 
-/** How often faults of one kind were to happen to one call, and how often they did. */
+/** The planned and the actual number of faults of one kind at one call. */
 export interface FaultSummary {
   provider: string;
   endpoint: string;

@@ -29,10 +29,10 @@ import { printCompensations, printFaults, printOutcomes, printVerdict, showProgr
 import { readControl, readFaults, readProviderState } from './provider-state';
 import { judge } from './verdict';
 
-/** Stands below the settings for another terminal: a key of the person's own is not printed. */
+/** Shown below the settings for another terminal: your own key is not printed. */
 export const KEY_AS_HERE = '# and HTTP_TASKS_ENCRYPTION_KEY as it is set in this one: payloads are encrypted under it';
 
-/** Says where to look while everything is still up, and what to click. On stderr, since it is not part of the result. */
+/** Prints where to look while everything is running, and what to click. On stderr, since it is not part of the result. */
 export function sayKept(
   io: Io,
   { uiUrl, encrypted, settings, simulators, workerLog }: LocalStack,
@@ -59,7 +59,7 @@ export function exportLines(settings: Readonly<Record<string, string>>): string[
   return Object.entries(settings).map(([name, value]) => `export ${name}=${quoted(value)}`);
 }
 
-/** Links to the UI's forms, with one of the cast whom the simulators know in their examples. */
+/** Returns links to the UI's forms, whose examples name a user whom the simulators know. */
 export async function startsIn(
   { client, uiUrl = '', taskQueue }: LocalStack,
   cast: readonly CastMember[],
@@ -76,10 +76,10 @@ export async function startsIn(
 /** The environment that the demo's worker calls at Plaid. */
 const PLAID_ENVIRONMENT = 'sandbox';
 
-/** Far more than any run takes; it keeps a demo whose worker died from waiting forever. */
+/** Maximum time of a run, so that a demo whose worker died does not wait forever. */
 const LONGEST_RUN = '3 minutes';
 
-/** How to run the users. */
+/** Options of the users' runs. */
 export interface RunUsersOptions {
   client: Client;
   taskQueue: string;
@@ -119,7 +119,7 @@ async function runUser(member: CastMember, { client, taskQueue, subjectKey }: Ru
   try {
     return { member, result: await resultOf(client, handle) };
   } catch (error) {
-    // A run that was refused or ended without a result is the verdict's business, not the end of the demo.
+    // A run that was refused or ended without a result is judged by the verdict and does not end the demo.
     if (error instanceof CommandFailure || error instanceof Refusal) return { member };
     throw error;
   }
@@ -129,7 +129,7 @@ function workflowIdFor({ user }: OffboardUserInput, subjectKey: string): string 
   return `offboard-${userSubjects(user, PLAID_ENVIRONMENT, createSubjectHasher(subjectKey))[0]}`;
 }
 
-/** What the demo was asked for. */
+/** The options of the demo. */
 export interface DemoOptions {
   users: string;
   seed: number;
@@ -138,7 +138,7 @@ export interface DemoOptions {
   json: boolean;
 }
 
-/** Longer than any response takes here, and short, so that a stalled one costs little. */
+/** Timeout of a response, in milliseconds: longer than any takes here, and short, so that a stalled one costs little. */
 const TOTAL_TIMEOUT_MS = '2500';
 const READ_LAG_MS = 400;
 const BATCH_DELAY_MS = 500;
@@ -156,7 +156,7 @@ export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
       faults: faults.plaid,
       latencyMs: LATENCY_MS,
       readLag: { ms: READ_LAG_MS },
-      // Plaid refuses a second removal. Here it is carried out and counted, so that a blind repetition would be seen.
+      // Plaid refuses a second removal. Here it is carried out and counted, so that a blind repetition is detected.
       repeatedRemovals: 'process',
     },
     batch: { users: seeds.batch, faults: faults.batch, latencyMs: LATENCY_MS, processingDelayMs: BATCH_DELAY_MS },
@@ -258,7 +258,7 @@ async function followRuns(io: Io, concurrency: number, { cast, stack, interrupti
   );
 }
 
-/** Holds have to stand before anything is sent. */
+/** Holds have to be set before anything is sent. */
 async function putOnHold(
   io: Io,
   settings: Readonly<Record<string, string>>,

@@ -8,7 +8,7 @@ import { courierProblems, leavesCourier, leftAtCourier } from './courier';
 const ITEMS = 'plaid.items';
 const BATCH = 'batch.';
 
-/** Where the result of a user's run says something else than the providers' state. */
+/** Differences between the result of a user's run and the providers' state. */
 export function disagreements(member: CastMember, result: OffboardResult | undefined, state: ProviderState): string[] {
   if (!result) return ['the run gave no result'];
   const truth = truthAbout(member, state);
@@ -28,7 +28,7 @@ export function disagreements(member: CastMember, result: OffboardResult | undef
 
 /** The removal of a user takes the Items along; the step before it has removed them by then. */
 function disagreementsOverItems(steps: readonly StepResult[], { itemsRemoved }: ProviderTruth): string[] {
-  // "Unknown" says that it may be either way, so nothing contradicts it.
+  // "Unknown" allows both, so nothing contradicts it.
   if (steps.some(({ outcome }) => outcome === 'unknown')) return [];
   const said = steps.filter(({ outcome }) => isGood(outcome)).reduce((sum, { items = 0 }) => sum + items, 0);
   return said === itemsRemoved.length
@@ -54,7 +54,7 @@ function unsaid(step: string, happened: boolean, said: readonly StepResult[]): s
     : [];
 }
 
-/** What both providers hold, in their own words. */
+/** The state of both providers. */
 export interface ProviderState {
   plaid: PlaidState;
   batch: BatchState;
@@ -65,11 +65,11 @@ export interface ProviderTruth {
   itemsRemoved: readonly string[];
   productsTerminated: boolean;
   plaidUserRemoved: boolean;
-  /** By app: whether a deletion was accepted, and whether the data is gone. */
+  /** By app: whether a deletion was accepted, and whether the data is deleted. */
   batch: Readonly<Record<string, { accepted: boolean; gone: boolean }>>;
 }
 
-/** Looks one user up in the providers' state. */
+/** Returns one user's part of the providers' state. */
 export function truthAbout({ plaid: known, batchUserId }: CastMember, { plaid, batch }: ProviderState): ProviderTruth {
   const userId = known?.userId;
   const apps = Object.entries(batch.apps).map(([app, { touched, gone: done }]) => {
@@ -84,7 +84,7 @@ export function truthAbout({ plaid: known, batchUserId }: CastMember, { plaid, b
   };
 }
 
-/** What of this user is left that had to go. */
+/** Returns what is left of this user that had to be deleted. */
 export function notGone(member: CastMember, state: ProviderState): string[] {
   const { expected } = member;
   const truth = truthAbout(member, state);
@@ -98,7 +98,7 @@ export function notGone(member: CastMember, state: ProviderState): string[] {
   ];
 }
 
-/** What was done to this user that was not to be done: a hold ignored, or an Item that was not asked for. */
+/** Returns what was done to this user by mistake: a hold was ignored, or an Item was removed that was not requested. */
 export function takenTooMuch(member: CastMember, state: ProviderState): string[] {
   const { expected } = member;
   const truth = truthAbout(member, state);
@@ -112,24 +112,24 @@ export function takenTooMuch(member: CastMember, state: ProviderState): string[]
   ];
 }
 
-/** The demo's judgement over what the providers hold afterwards. */
+/** The demo's verdict on the providers' state afterwards. */
 export interface Verdict {
   ok: boolean;
-  /** Users of the file of whom everything that had to go is gone. */
+  /** Users of the file of whom everything that had to be deleted is deleted. */
   usersGone: number;
-  /** Users of the file of whom something is left that had to go. */
+  /** Users of the file of whom something is left that had to be deleted. */
   usersLeft: number;
-  /** Ids outside the file for which the providers carried out any destructive call. */
+  /** IDs outside the file for which the providers carried out any destructive call. */
   bystandersTouched: number;
   /** Removals at Plaid of something that had been removed before; a call that repeats two Items counts twice. */
   irreversibleCallsRepeated: number;
-  /** Calls that asked for something a second time of which a repetition changes nothing. */
+  /** Repeated calls whose repetition changes nothing. */
   repeatSafeCallsRepeated: number;
 }
 
 /**
- * Judges a whole demo. What had to happen follows from the users' file and the seeds, what did happen from the
- * simulators' own state; what the runs say is only compared with both, and counts for nothing by itself.
+ * Judges a whole demo. What had to happen follows from the users' file and the seeds, and what did happen from the
+ * simulators' own state; the runs' results are only compared with both.
  */
 export function judge(
   runs: readonly RunOfUser[],
@@ -181,7 +181,7 @@ function hasToLose({ itemsGone, productsTerminated, plaidUserRemoved, batchGone 
   return itemsGone.length > 0 || productsTerminated || plaidUserRemoved || batchGone;
 }
 
-/** Users who are not in the file, at either provider, known there or not. */
+/** Returns users who are not in the file, at either provider, known there or not. */
 function touchedStrangers(cast: readonly CastMember[], { plaid, batch }: ProviderState): string[] {
   const plaidIds = new Set(cast.flatMap((member) => member.plaid?.userId ?? []));
   const batchIds = new Set(cast.flatMap(({ batchUserId }) => batchUserId ?? []));

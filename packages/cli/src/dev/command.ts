@@ -10,7 +10,7 @@ interface DevCommandOptions extends CommonOptions {
 
 const PORTS = { min: 1, max: 65_535 };
 
-/** `http-tasks dev`: everything up on this machine, to try things out, until it is stopped. */
+/** `http-tasks dev`: runs everything on this machine, to try things out, until it is stopped. */
 export const devCommand = defineCommand<DevCommandOptions>({
   description: [
     'For trying things out. Starts a Temporal server with its UI, simulators of Plaid and Batch, and a worker, and prints',

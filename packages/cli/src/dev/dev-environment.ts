@@ -7,7 +7,7 @@ import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 /** Written by `http-tasks dev` into the folder where it was started; the other commands read it there. */
 export const DEV_ENVIRONMENT_FILE = '.http-tasks-dev.env';
 
-/** Commands that bring up their own servers and use no setting from outside. */
+/** Commands that start their own servers and use no setting from outside. */
 const WITHOUT: ReadonlySet<string | undefined> = new Set(['dev', 'demo', 'faults', 'simulate']);
 
 const OWNER = /^# Written by http-tasks dev, process (\d{1,10})\b/;
@@ -17,7 +17,7 @@ const OURS_ONLY = 0o600;
 export interface DevEnvironment {
   /** The environment of the command, with the settings of a running `http-tasks dev`. */
   env: Readonly<Record<string, string | undefined>>;
-  /** A sentence about the file for the person; absent where there is no file. */
+  /** A sentence about the file for the user; absent if there is no file. */
   note?: string;
 }
 

@@ -9,9 +9,9 @@ import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin
 
 const SETTINGS = ['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE', 'HTTP_TASKS_ENCRYPTION_PLAINTEXT'];
 
-/** How a local stack encrypts: with the person's own keys, or not at all. */
+/** How a local stack encrypts: with the user's own keys, or not at all. */
 export interface LocalEncryption {
-  /** The settings for the worker. They hold a key: never print them. */
+  /** The settings for the worker. They contain a key: never print them. */
   env: Readonly<Record<string, string>>;
   /** For the client. */
   plugins: EncryptionPlugin[];
@@ -41,7 +41,7 @@ export async function serveCodecForUi({
   return {
     ...server,
     allow: (uiUrl) => {
-      // People open it under either name.
+      // It is opened under either name.
       uiOrigins.push(uiUrl, uiUrl.replace('127.0.0.1', 'localhost'));
     },
   };

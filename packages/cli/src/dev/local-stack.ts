@@ -22,7 +22,7 @@ import { CommandFailure } from '../program/errors';
 import { describedApi } from '../providers/described-api';
 import { endableConnection } from '../temporal/client';
 
-/** How to bring up everything that offboarding needs on this machine. */
+/** Options of a local stack with everything that offboarding needs. */
 export interface LocalStackOptions {
   /** The environment to inherit; what it says about Temporal, the providers, us or where traces go is left out, but for a key for encryption. */
   env: Readonly<Record<string, string | undefined>>;
@@ -30,7 +30,7 @@ export interface LocalStackOptions {
   /** Providers of files, with their simulators. @default none */
   providers?: readonly { file: ProviderFile; options: ProviderSimulatorOptions }[];
   withUi: boolean;
-  /** Ports that a person named. @default free ones, or the usual ones where these are free */
+  /** Ports that were named. @default free ones, or the usual ones where these are free */
   ports?: { temporal?: number; ui?: number };
   /** Uses the usual ports where they are free, so that bookmarks and settings outlive a restart. @default false */
   usualPorts?: boolean;
@@ -45,7 +45,7 @@ export interface LocalStackOptions {
   report: (line: string) => void;
   /** Runs after the simulators are there and before the worker is started. */
   beforeWorker?(settings: Readonly<Record<string, string>>): Promise<void>;
-  /** Gives up between two things that are brought up. */
+  /** Aborts between the starts of two parts. */
   signal: AbortSignal;
 }
 
@@ -53,20 +53,20 @@ export interface LocalStackOptions {
 export interface LocalStack {
   address: string;
   uiUrl?: string;
-  /** Payloads are encrypted, under the person's own key. */
+  /** Payloads are encrypted, under the user's own key. */
   encrypted: boolean;
-  /** Where the UI has them decrypted. */
+  /** The codec server for the UI. */
   codecUrl?: string;
   simulators: Simulators;
   /** The simulators of provider files. */
   others: readonly ProviderSimulator[];
   client: Client;
   taskQueue: string;
-  /** What another terminal has to export in order to use all of this, but for the person's own encryption key. */
+  /** What another terminal has to export in order to use it, except the user's own encryption key. */
   settings: Readonly<Record<string, string>>;
   workerLog: string;
   workerPid: number;
-  /** Starts one more worker; resolves once it polls, to what ends it. Workers that are left end with the stack. */
+  /** Starts one more worker; resolves, when it polls, with a function that ends it. The other workers end with the stack. */
   addWorker: () => Promise<() => Promise<void>>;
   /** From the start of the worker's process until it asked for tasks, in milliseconds. */
   workerStartMs: number;
@@ -79,7 +79,7 @@ const WORKER_READY_MS = 90_000;
 const POLL_MS = 50;
 
 /**
- * Brings a whole stack up, uses it, and ends it in the order worker, simulators, server, whatever happens. It ignores
+ * Starts a whole stack, uses it, and always ends it in the order worker, simulators, server. It ignores
  * the environment's settings for Temporal, the providers and the ledger: nothing outside this machine is called, and
  * the ledger lives in a temporary folder that is removed at the end. A key for encryption is used as it is set.
  */
@@ -221,7 +221,7 @@ async function rejectWhenStopped(signal: AbortSignal): Promise<never> {
   throw new Error('unreachable');
 }
 
-/** A profile of the person's would bring its own TLS and keys to our server. */
+/** A profile of the user would use its own TLS and keys for our server. */
 async function emptyProfile(folder: string): Promise<string> {
   const file = join(folder, 'temporal.toml');
   await writeFile(file, '[profile.default]\n');

@@ -14,11 +14,11 @@ import { readUserFile } from '../users/read-file';
 import { isPortFree } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { DEV_ENVIRONMENT_FILE, writeDevEnvironment } from './dev-environment';
 
-/** What `http-tasks dev` was asked for. */
+/** The options of `http-tasks dev`. */
 export interface DevOptions {
   users: string;
   json: boolean;
-  /** Ports that the person named. */
+  /** Ports that were named. */
   ports: { temporal?: number; ui?: number };
 }
 

@@ -2,7 +2,7 @@
 export interface Finding {
   /** What was checked: `node`, `packages`, `settings`, `ledger`, `holds`, `rates`, `temporal`, `searchAttributes`, … */
   check: string;
-  /** `fail` for what stops a worker or loses its protection; `warn` for what a person should know. */
+  /** `fail` for what stops a worker or loses its protection; `warn` for what an operator should know. */
   state: 'ok' | 'warn' | 'fail';
   message: string;
   /** What to do; absent where there is nothing to do. */

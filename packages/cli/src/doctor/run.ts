@@ -8,7 +8,7 @@ import { checkLedger } from './ledger-checks';
 import { checkInstallation, checkSettings } from './local-checks';
 import { checkTemporal } from './temporal-checks';
 
-/** What `doctor` was asked for. */
+/** The options of `doctor`. */
 export type DoctorOptions = ProvidersOptions & TemporalOptions & { json?: boolean };
 
 const MARKS = { ok: ['green', '✓'], warn: ['yellow', '!'], fail: ['red', '✗'] } as const;

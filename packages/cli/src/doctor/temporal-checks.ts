@@ -13,7 +13,7 @@ import type { TemporalOptions } from '../temporal/options';
 import { messageOf } from './finding';
 import type { Finding } from './finding';
 
-/** Statuses of a schedule's last run that need a person. */
+/** Statuses of a schedule's last run that need attention. */
 const BAD_ENDS: readonly string[] = ['failed', 'partial', 'timedOut', 'terminated'];
 
 /** Checks the Temporal server, its namespace, the workers and the schedules of sweeps. */

@@ -20,7 +20,7 @@ const MAX_SEED = 2 ** 31 - 1;
 const DEFAULT_RANDOM = '200';
 const MAX_RANDOM = 100_000;
 
-/** `http-tasks faults`: every fault at every call, judged by an oracle that shares no code with what it judges. */
+/** `http-tasks faults`: injects every fault at every call; an oracle that shares no code with the product judges the result. */
 export const faultsCommand = defineCommand<FaultsCommandOptions>({
   description: [
     'Brings up a Temporal server, the simulators and workers of its own, and offboards a user for each cell of the matrix:',

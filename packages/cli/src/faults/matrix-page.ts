@@ -30,7 +30,7 @@ const MATRIX_STYLE = `
 .matrix svg{display:block}
 `;
 
-/** The matrix as one HTML page that needs nothing but itself: a square for each cell. */
+/** Returns the matrix as one self-contained HTML page with a square for each cell. */
 export function matrixPage(results: FaultResults): string {
   const { cells, combinations, failed, seed } = results;
   return page(

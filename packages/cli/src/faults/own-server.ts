@@ -8,7 +8,7 @@ import { readPrebuiltWorkflows } from '../worker-process/prebuilt-workflows';
 import { QUIET } from '@temporal-http-tasks/testing/internal/faults/places';
 import type { Stage, StageOptions } from '@temporal-http-tasks/testing/internal/faults/places';
 
-/** Starts a Temporal server and opens a stage at it, uses the stage, and ends both, whatever happens. */
+/** Starts a Temporal server and a stage, uses the stage, and always ends both. */
 export async function withOwnStage<S extends Stage, T>(
   io: Io,
   { signal, wished }: Interruption,

@@ -7,7 +7,7 @@ import type { Io } from '../program/io';
 import { paint, print, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 
-/** Prints the matrix, the numbers that have to be zero, and every cell that is not as it must be. */
+/** Prints the matrix, the numbers that have to be zero, and every wrong cell. */
 export function printMatrix(io: Io, results: FaultResults): void {
   for (const flow of FLOWS)
     printFlow(
@@ -53,7 +53,7 @@ function printFlow(io: Io, flow: Flow, rows: readonly MatrixRow[]): void {
   );
 }
 
-/** As many marks as there are cells: `●` gone, `○` not gone and truly reported, `✗` wrong. */
+/** Returns a mark for each cell: `●` deleted, `○` not deleted and reported so, `✗` wrong. */
 function inWords(io: Io, marks: string): string {
   const shown = [...marks]
     .filter((mark) => mark !== MARKS.none)
@@ -79,13 +79,13 @@ function zeros(io: Io, { numbers, failed }: FaultResults): string[][] {
 
 const LINE_EVERY_MS = 10_000;
 
-/** Shows how far a long command has come. */
+/** Shows the progress of a long command. */
 export interface Progress {
   step(): void;
   stop(): void;
 }
 
-/** A bar where a person looks on, else a line now and then; both on stderr. */
+/** A bar in a terminal, else a line from time to time; both on stderr. */
 export function showProgress(io: Io, total: number, unit: string): Progress {
   return io.stderr.isTTY ? bar(io, total, unit) : lines(io, total, unit);
 }

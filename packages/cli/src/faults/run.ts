@@ -17,14 +17,14 @@ import { matrixPage } from './matrix-page';
 import { withOwnStage } from './own-server';
 import { printMatrix, showProgress } from './print';
 
-/** Which part of the matrix is run; everything where nothing is said. */
+/** The part of the matrix to run; everything when empty. */
 export interface Selection {
   only?: Flow;
   calls?: readonly string[];
   faults?: readonly string[];
 }
 
-/** The cells of a part of the matrix. @throws Refusal for a call or fault that there is not. */
+/** The cells of a part of the matrix. @throws Refusal for an unknown call or fault. */
 export function selectCells({ only, calls, faults }: Selection = {}): Cell[] {
   const flows = only ? [only] : FLOWS;
   refuseUnknown('--calls', calls, [...new Set(flows.flatMap((flow): readonly Call[] => CALLS[flow]))]);
@@ -51,7 +51,7 @@ function refuseUnknown(option: string, given: readonly string[] = [], known: rea
   throw new Refusal('Usage', `${option}: there is no "${unknown}"; there are: ${known.join('; ')}.`, option.slice(2));
 }
 
-/** What the matrix was asked for. */
+/** The options of the matrix. */
 export interface FaultsOptions {
   /** The part of the matrix; none without. */
   selection?: Selection;
@@ -61,7 +61,7 @@ export interface FaultsOptions {
   page?: OutputFile;
 }
 
-/** Runs the matrix, prints it, and returns 0 only if all of it is as it must be. */
+/** Runs the matrix, prints it, and returns 0 only if no cell is wrong. */
 export async function runFaults(io: Io, options: FaultsOptions): Promise<ExitCode> {
   const { selection, combinations, seed, json, page } = options;
   if (page) await checkOutputFile(page);

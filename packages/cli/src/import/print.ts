@@ -6,7 +6,7 @@ import type { Io } from '../program/io';
 import { print, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 
-/** An operation as it is listed. */
+/** An operation in the list. */
 export interface ListedOperation extends OperationSummary {
   name: string;
   description: string;

@@ -25,7 +25,7 @@ import { printOperations, printReport } from './print';
 import type { ListedOperation } from './print';
 import { importSuffixFor, writeSourceFiles } from './write-files';
 
-/** What `http-tasks import` is given. */
+/** The options of `http-tasks import`. */
 export interface ImportOptions extends CommonOptions, ImportDecisions {
   search?: string;
   operation?: string[];
@@ -79,7 +79,7 @@ function refuseContradictions({ all, operation, search, out, force, service }: I
   if (wrong !== undefined) throw new Refusal('Usage', `--service ${wrong}.`, 'service');
 }
 
-/** Makes every task, as a worker would at its start, and reports the outcome. */
+/** Creates every task, as a worker does at startup, and reports the outcome. */
 function loadAll(io: Io, document: OpenApiDocument, decisions: OpenApiOptions, { json }: ImportOptions): ExitCode {
   const { report, services } = refusingOptions(() => tasksFromOpenApi(document, decisions));
   if (report.imported === 0) refuseSkipped(report.skipped);
@@ -97,7 +97,7 @@ async function defineChosen(
 ): Promise<ExitCode> {
   const operations = options.operation?.map((wanted) => nameOf(wanted, listed));
   const api = refusingOptions(() => readApi(document, { ...decisions, ...(operations && { operations }) }));
-  // What was asked for by name is made whole or not at all.
+  // What was requested by name is created completely or not at all.
   if (operations ? api.report.skipped.length > 0 : api.report.imported === 0) refuseSkipped(api.report.skipped);
   if (options.out === undefined) return printSource(io, api, options);
   const files = sourceFiles(api, await importSuffixFor(options.out));
@@ -123,7 +123,7 @@ function printSource(io: Io, api: ReadApi, { json }: ImportOptions): ExitCode {
   return 0;
 }
 
-/** The operation that a person names: by its own name, the document's ID, method and path, or as the task will be called. */
+/** Returns the operation with a given name: its own name, the document's ID, method and path, or the name of the task. */
 function nameOf(wanted: string, listed: readonly ListedOperation[]): string {
   const found = listed.filter((one) => [one.name, ...namesOf(one)].includes(asRoute(wanted)));
   if (found.length > 1)

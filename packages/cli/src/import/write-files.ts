@@ -4,15 +4,15 @@ import { dirname, join, resolve } from 'node:path';
 import type { ImportSuffix, SourceFile } from '@temporal-http-tasks/openapi/internal/source/task-source';
 import { CommandFailure, Refusal } from '../program/errors';
 
-/** What was written, and what was left as it is. */
+/** The files that were written, and those that were kept. */
 export interface WrittenFiles {
   written: string[];
   kept: string[];
 }
 
 /**
- * Writes all of the files or none. A file that is there is overwritten only with `force`; a service's file that is there
- * is kept otherwise, since other tasks may stand on it.
+ * Writes all of the files or none. An existing file is overwritten only with `force`; an existing file of a service is
+ * kept otherwise, since other tasks may use it.
  *
  * @throws Refusal naming every file that is in the way.
  */

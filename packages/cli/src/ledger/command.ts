@@ -21,7 +21,7 @@ const MIGRATE = subcommand<CommonOptions>('migrate', {
     }),
 });
 
-/** `http-tasks ledger …`: what is done to the ledger itself. */
+/** `http-tasks ledger …`: maintenance of the ledger itself. */
 export const ledgerCommand = defineGroup(
   'The ledger that HTTP_TASKS_LEDGER_URL names. Workers and other commands migrate it too when their database user may.',
   [MIGRATE, PURGE],

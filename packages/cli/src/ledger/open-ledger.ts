@@ -21,7 +21,7 @@ interface JustOpened extends OpenedLedger {
  * Opens the worker's ledger, for commands that make no sense with another one: a hold in a ledger that no worker
  * reads has no effect.
  *
- * @throws SettingsError also when no ledger is named and there is none here.
+ * @throws SettingsError also when no ledger is configured and none exists here.
  */
 export async function withWorkersLedger<T>(io: Io, use: (opened: JustOpened) => Promise<T>): Promise<T> {
   const { url } = readLedgerSettings(io.env);
@@ -43,7 +43,7 @@ export async function withWorkersLedger<T>(io: Io, use: (opened: JustOpened) => 
  */
 export async function withLedger<T>(io: Io, use: (opened: JustOpened) => Promise<T>): Promise<T> {
   const { url, subjectKey, plaintextAllowed, sealKey } = readLedgerSettings(io.env);
-  // Only commands that use the ledger pay for loading the databases' drivers.
+  // Only commands that use the ledger load the databases' drivers.
   const [{ openLedger }, { createSubjectHasher }] = await Promise.all([
     import('temporal-http-tasks/internal/ledger/open-ledger'),
     import('temporal-http-tasks/internal/ledger/subject'),

@@ -2,7 +2,7 @@ import { defineCommand, literalOption } from '../program/command';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { LinksOptions } from './run';
 
-/** `http-tasks links`: links to the Temporal UI's forms, with everything filled in but the id. */
+/** `http-tasks links`: links to the Temporal UI's forms, with everything filled in but the workflow ID. */
 export const linksCommand = defineCommand<LinksOptions>({
   description: [
     'A link for each workflow, with its type, the task queue and an example input that changes nothing; you edit it, give the',

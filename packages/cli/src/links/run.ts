@@ -11,7 +11,7 @@ import { readTemporalConfig } from '../temporal/config';
 import type { TemporalOptions } from '../temporal/options';
 import { print, printJson, say } from '../terminal/output';
 
-/** The links as lines for a person. */
+/** Returns the links as lines. */
 export function startLines({ workflows, task }: PreparedStarts): string[] {
   return [
     ...workflows.flatMap(({ workflowType, url }) => [`${workflowType}:`, `  ${url}`]),
@@ -20,12 +20,12 @@ export function startLines({ workflows, task }: PreparedStarts): string[] {
   ];
 }
 
-/** What `http-tasks links` takes. */
+/** The options of `http-tasks links`. */
 export interface LinksOptions extends CommonOptions, TemporalOptions {
   uiUrl?: string;
 }
 
-/** Makes the examples and prints the links. */
+/** Creates the examples and prints the links. */
 export async function printLinks(io: Io, options: LinksOptions): Promise<ExitCode> {
   const { taskQueue } = readQueueSettings(io.env);
   const uiUrl = wantedUi(io, options);

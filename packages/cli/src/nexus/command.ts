@@ -8,10 +8,10 @@ interface SetupOptions extends CommonOptions, TemporalOptions {
   endpoint?: string;
 }
 
-/** The endpoint of who names no other. */
+/** The default endpoint. */
 const DEFAULT_ENDPOINT = 'offboarding';
 
-/** What Temporal takes. */
+/** Names that Temporal accepts. */
 const ENDPOINT_NAME = /^[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]$/;
 
 const SETUP = subcommand<SetupOptions>('setup', {
@@ -34,7 +34,7 @@ const SETUP = subcommand<SetupOptions>('setup', {
   },
 });
 
-/** `http-tasks nexus setup`: what callers in other namespaces need. */
+/** `http-tasks nexus setup`: sets up what callers in other namespaces need. */
 export const nexusCommand = defineGroup(
   'The Nexus service "offboarding" is served by every worker; callers need an endpoint that leads to it.',
   [SETUP],

@@ -7,7 +7,7 @@ import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { print, printable, printJson, say } from '../terminal/output';
 
-/** Creates the endpoint, or compares the one that is there, and prints where it leads. */
+/** Creates the endpoint, or compares the existing one, and prints its target. */
 export async function setUpNexus(
   io: Io,
   name: string,

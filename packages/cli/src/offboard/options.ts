@@ -13,7 +13,7 @@ import type { IdOptions, UserOptions } from '../users/options';
 import { HOW_NAMES, howFields, howOptions } from './how-options';
 import type { HowOptions } from './how-options';
 
-/** What `http-tasks offboard` takes; every value as it was typed. */
+/** The options of `http-tasks offboard`; every value as typed. */
 export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOptions, IdOptions, HowOptions {
   reference?: string;
   itemIds?: string;
@@ -22,7 +22,7 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
   input?: string;
 }
 
-/** Options from which the input is made; none of them goes together with `--input`. */
+/** Options of the input; none of them can be combined with `--input`. */
 const INPUT_OPTIONS = [
   'id',
   'account',
@@ -53,9 +53,9 @@ export const OFFBOARD_OPTIONS: readonly Option[] = [
 ];
 
 /**
- * The checked input that these options make.
+ * Returns the checked input of these options.
  *
- * @param ids What `--id` gives.
+ * @param ids The IDs of `--id`.
  * @throws InvalidInputError naming the path of the field, for example `user.batchUserId`.
  * @throws Refusal when `--input` is not JSON, or is given with other options.
  */

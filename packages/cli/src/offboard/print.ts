@@ -10,7 +10,7 @@ import { printTable } from '../terminal/table';
 
 const PAUSE_MS = 500;
 
-/** Prints each step that ended, until the signal comes. A worker that is down for a while only delays it. */
+/** Prints each step that ended, until the signal aborts. A worker that is down for a while only delays it. */
 export async function followProgress(io: Io, handle: WorkflowHandle, ended: AbortSignal): Promise<void> {
   let told = 0;
   while (!ended.aborted) {
@@ -31,7 +31,7 @@ function stepText({ step, outcome, reason }: StepResult): string {
   return `${step}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
-/** Prints how an offboarding ended: a row for each step, then what a person has to know or do. */
+/** Prints how an offboarding ended: a row for each step, then what needs attention. */
 export function printOffboarding(io: Io, result: OffboardResult): void {
   printTable(
     io,

@@ -7,7 +7,7 @@ import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboar
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import { CommandFailure, Refusal } from '../program/errors';
 
-/** How often and how patiently a cancelled run is asked for its log. */
+/** Number of attempts to read the log of a cancelled run, and the time between them. */
 const TRIES = 5;
 const QUERY_MS = 5_000;
 const PAUSE_MS = 500;

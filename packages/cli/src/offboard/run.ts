@@ -129,7 +129,7 @@ function otherProviders(user: OffboardUserInput['user']): [provider: string, ids
     .map((name) => [name, ids[name] ?? {}]);
 }
 
-/** `Courier Mail contactId c_1`; of a list the number of its entries, and nothing of a secret but its end. */
+/** `Courier Mail contactId c_1`; for a list the number of its entries, and only the end of a secret. */
 function idText(
   known: ProviderSet,
   { provider, id, value }: { provider: string; id: string; value: string | readonly string[] },
@@ -170,7 +170,7 @@ function typedFor(
   return { name: 'the ID of the workflow', typed: workflowId };
 }
 
-/** Whether a text can be read in a terminal and typed into it. */
+/** Returns whether a text can be read in a terminal and typed into it. */
 function isTypeable(text: string): boolean {
   return text.trim() !== '' && /^[\p{L}\p{N}\p{P}\p{S} ]{1,200}$/u.test(text) && printable(text) === text;
 }

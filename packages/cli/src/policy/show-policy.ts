@@ -50,7 +50,7 @@ function printPolicy(io: Io, { file, digest, rules }: OperatorPolicy): void {
   else printTable(io, ['Rule', 'Allowed'], rows);
 }
 
-/** Returns a rule's value for people: lists with commas, mappings with a line for each key. */
+/** Returns a rule's value as text: lists with commas, mappings with a line for each key. */
 function wordsOf(value: unknown): string {
   if (Array.isArray(value)) return value.map((entry) => inLine(entry)).join(', ') || 'none';
   if (typeof value !== 'object' || value === null)

@@ -1,12 +1,12 @@
 import type { DefineCommand } from './command';
 
-/** A command as `http-tasks --help` lists it; its options and what it does are loaded when a command line names it. */
+/** A command as `http-tasks --help` lists it; its options and action are loaded when a command line names it. */
 export interface ListedCommand {
   /** With its arguments: `show <task>`. */
   usage: string;
   /** One line, for the list of commands. */
   summary: string;
-  /** Whether it does nothing without one of its sub-commands. */
+  /** Whether it does nothing without one of its subcommands. */
   isGroup?: true;
   load: () => Promise<DefineCommand>;
 }

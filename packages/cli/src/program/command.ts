@@ -20,7 +20,7 @@ export type OptionList = readonly (Option | readonly Option[])[];
 
 /** A command: how `--help` explains it, its options, and what it does. */
 export interface CommandDefinition<Options extends CommonOptions> {
-  /** Everything that a person should know before running it, below its summary. */
+  /** Everything to know before running it, below its summary. */
   description?: string;
   /** Command lines that work as they are. */
   examples: readonly string[];
@@ -100,7 +100,7 @@ export function addJsonOption(command: Command): Command {
 }
 
 /**
- * A misspelt setting is off without a word: no encryption, no limit.
+ * Refuses misspelt settings, which would be ignored silently: no encryption, no limit.
  *
  * @throws SettingsError for every variable HTTP_TASKS_… that is not a setting.
  */
@@ -112,8 +112,8 @@ function checkNames(io: Io): void {
 }
 
 /**
- * An option whose argument is taken as it stands: empty, padded, a digit, or beginning with `-`.
- * Given twice it is refused, because the first one would be dropped without a word.
+ * An option whose argument is taken literally: empty, padded, a digit, or beginning with `-`. A repeated option is
+ * refused, because the first one would be ignored silently.
  */
 export function literalOption(flags: string, description: string): Option {
   const option = new Option(flags, description);

@@ -18,7 +18,7 @@ import type { ExitCode } from './io';
 
 /** What went wrong, as `--json` prints it under `error`. */
 export interface ErrorReport {
-  /** `Usage`, `Settings`, `Task.InvalidInput`, `Task.NotAllowed`, `Document`, `Provider`, `Policy`, or what else kept the command from its work, for example `NoWorker`. */
+  /** `Usage`, `Settings`, `Task.InvalidInput`, `Task.NotAllowed`, `Document`, `Provider`, `Policy`, or what else prevented the command, for example `NoWorker`. */
   type: string;
   /** The path in the input (`user.batchUserId`), the setting (`PLAID_SECRET`), or the place in a document (`#/paths`). */
   field?: string;
@@ -40,7 +40,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What can keep a command from its work. */
+/** What can prevent a command. */
 export type CommandFailureType =
   | 'NoWorker'
   | 'TemporalUnavailable'
@@ -55,7 +55,7 @@ export type CommandFailureType =
   | 'Released'
   | 'Failed';
 
-/** Something outside the command line kept a command from its work: exit 1. */
+/** Something outside the command line prevented a command: exit 1. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
 

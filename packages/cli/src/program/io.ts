@@ -2,11 +2,11 @@ import type { ReadStream, WriteStream } from 'node:tty';
 
 /**
  * 0: done. 1: failed, partial, held, paused or cancelled. 2: the command line or an input was refused. 3: not verifiable,
- * because nothing outside the evidence says what was sealed.
+ * because nothing outside the evidence confirms what was sealed.
  */
 export type ExitCode = 0 | 1 | 2 | 3;
 
-/** What a command sees of the process it runs in. */
+/** The parts of its process that a command uses. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: ReadStream;

@@ -9,7 +9,7 @@ import type { ExitCode, Io } from './io';
 import { printJson, say, sayLines } from '../terminal/output';
 import { readDevEnvironment } from '../dev/dev-environment';
 
-/** A program of commands: what its help calls it, and which it has. */
+/** A program of commands: its name in the help, and its commands. */
 export interface ProgramDefinition {
   name: string;
   description: string;
@@ -44,7 +44,7 @@ export async function runCommandLine(
   }
 }
 
-/** Takes the settings of an `http-tasks dev` that runs in this folder, and says so. */
+/** Uses the settings of an `http-tasks dev` that runs in this folder, and reports it. */
 function useDevEnvironment(io: { -readonly [Key in keyof Io]: Io[Key] }, argv: readonly string[]): void {
   const [command] = argv.filter((word) => !word.startsWith('-'));
   if (command === undefined || command === 'help' || argv.includes('--help')) return;
@@ -62,7 +62,7 @@ function buildProgram(io: Io, { name, description }: ProgramDefinition): Command
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(printableLines(text)),
-      // Help that was not asked for goes to stderr; errors are printed once, by us.
+      // Help that was not requested goes to stderr; errors are printed once, by us.
       writeErr: (text) => io.stderr.write(printableLines(text)),
       outputError: () => undefined,
     });
@@ -87,14 +87,14 @@ async function addCommands(
 
 function usageRefusal(error: CommanderError, { name }: ProgramDefinition): Refusal {
   if (error.code === 'commander.help') return new Refusal('Usage', `Name a command; see ${name} --help.`);
-  // `--opton=value`: the value may be an id or a token.
+  // `--opton=value`: the value may be an ID or a token.
   const message = error.message.replace(/^error: /, '').replace(/'(--[^'=]+)=.*'/s, "'$1'");
   return new Refusal('Usage', `${message.charAt(0).toUpperCase()}${message.slice(1)}`);
 }
 
 /**
- * Whether `--json` was asked for, also on a command line that could not be read to its end. A `--json` that is the
- * argument of an option is not asked for.
+ * Returns whether `--json` was given, also on a command line that could not be parsed to its end. A `--json` that is
+ * the argument of an option does not count.
  */
 export function wantsJson(program: Command, argv: readonly string[]): boolean {
   let command = program;

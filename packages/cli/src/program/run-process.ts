@@ -1,7 +1,7 @@
 import { processIo } from './io';
 import type { ExitCode, Io } from './io';
 
-/** How long what a command left open (a connection, a thread of the SDK) may keep the process after the command has ended. */
+/** How long open resources of a command (a connection, a thread of the SDK) may keep the process after its end, in milliseconds. */
 const LINGER_MS = 10_000;
 
 /** Ends the process when something that the command left open keeps it, but not before all output was read. */

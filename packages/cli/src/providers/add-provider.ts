@@ -12,11 +12,11 @@ const READY = join(__dirname, '..', 'ready-providers');
 
 const FILE_NAME = /^(.+)\.provider\.yaml$/;
 
-/** What `http-tasks providers add` takes. */
+/** The options of `http-tasks providers add`. */
 export interface AddOptions extends CommonOptions {
   /** The folder that the files are copied into. @default the current one */
   to?: string;
-  /** Overwrite files that are there. */
+  /** Overwrite existing files. */
   force?: boolean;
 }
 

@@ -17,13 +17,13 @@ import { paint, print, printJson, printable, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { describedApi } from './described-api';
 
-/** What `http-tasks providers check --faults` was asked for. */
+/** The options of `http-tasks providers check --faults`. */
 export interface CheckFaultsOptions {
   seed: number;
   json: boolean;
 }
 
-/** A cell of which something is wrong. */
+/** A wrong cell. */
 export interface FailedProviderCell {
   step: string;
   call: string;

@@ -36,7 +36,7 @@ export function settingStates(env: Env, service: ServiceDefinition): SettingStat
   ];
 }
 
-/** Returns what people and scripts are shown of a provider. */
+/** Returns the description of a provider for output. */
 export function describeProvider(env: Env, { provider, file, skipped }: ProviderFile, accounts: Accounts) {
   const { name, title, docs, service, ids } = provider;
   const { environment, production } = servicePlace(env, service);

@@ -2,7 +2,7 @@ import { Refusal } from '../program/errors';
 
 const PER_MINUTE = { '': 1, '/min': 1, '/s': 60 } as const;
 
-/** Reads a rate as people write it: `600` and `600/min` are calls a minute, `10/s` calls a second. */
+/** Parses a rate: `600` and `600/min` are calls a minute, `10/s` calls a second. */
 export function callsPerMinute(
   text: string,
   { name, field, or = '' }: { name: string; field: string; or?: string },

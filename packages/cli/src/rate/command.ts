@@ -90,7 +90,7 @@ const CLEAR = subcommand<CommonOptions>('clear <key>', {
     const key = parseKey(name);
     return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
       const row = await rowOf(ledger, key);
-      // One for a key that no worker has any more can be cleared too.
+      // The limit of a key that no worker has any more can be cleared too.
       if (!row) await requireKnown(ledger, key);
       if (row?.standingPerMinute === undefined) {
         if (!json) say(io, `${printable(keyName(key))} had no standing limit.`);

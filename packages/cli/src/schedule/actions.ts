@@ -23,10 +23,10 @@ interface ActionOptions extends TemporalOptions {
   yes?: boolean;
 }
 
-/** The server keeps no more runs that wait for the one before. */
+/** Maximum number of runs that the server keeps waiting. */
 const MOST_BACKFILLED = 1_000;
 
-/** Temporal takes a moment from the wish for a run to its start. */
+/** How long a requested run may take to start, in milliseconds. */
 const TRIGGER_MS = 15_000;
 const PAUSE_MS = 250;
 
@@ -86,7 +86,7 @@ interface ListLine {
   paused: boolean;
   note?: string;
   nextRun?: string;
-  /** Its workflow id. */
+  /** Its workflow ID. */
   lastRun?: string;
   /** Its state, and why; see `RunStanding`. */
   lastStatus?: string;
@@ -150,7 +150,7 @@ function skipped(name: string, workflowId: string): CommandFailure {
   );
 }
 
-/** The workflow id of the run that was just asked for; undefined when it waits for another. */
+/** The workflow ID of the run that was just requested; undefined when it waits for another. */
 async function startedRun(client: Client, name: string, before: ScheduleDescription): Promise<string | undefined> {
   const known = new Set(before.info.recentActions.map(({ action }) => action.workflow.firstExecutionRunId));
   const untilMs = Date.now() + TRIGGER_MS;
@@ -206,7 +206,7 @@ async function setPaused(io: Io, name: string, options: ActionOptions, paused: b
   });
 }
 
-/** Starts the runs of a time that is over. */
+/** Starts the runs of a past period. */
 export async function backfillSchedule(
   io: Io,
   { name, from, to }: Period & { name: string },

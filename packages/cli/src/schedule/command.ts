@@ -13,7 +13,7 @@ interface NamedOptions extends CommonOptions, TemporalOptions {
   yes?: boolean;
 }
 
-/** Loaded only by a command that runs: they bring Temporal's client along. */
+/** Loaded only by a command that runs, since they load Temporal's client. */
 const actions = () => import('./actions.js');
 
 const NOTE_OPTION = literalOption('--note <text>', 'why; it replaces the note of the schedule');

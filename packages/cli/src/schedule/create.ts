@@ -24,22 +24,22 @@ import { findSchedule, toScheduleDocument } from './document';
 import { clockChangeWarnings, durationText } from './times';
 import type { WantedSchedule } from './options';
 
-/** A schedule, or runs of it, that a person is asked about. */
+/** A schedule, or runs of it, that need a confirmation. */
 export interface AskedSchedule {
   name: string;
   taskQueue: string;
   /** As Temporal has it: the schedule of another program may contain anything. */
   input: unknown;
-  /** What happens and that it cannot be undone, as a sentence. */
+  /** What happens and that it is irreversible, as a sentence. */
   title: string;
   /** When the runs are. */
   when: string;
-  /** What a no left as it was. */
+  /** What is unchanged after a no. */
   otherwise: string;
 }
 
 /**
- * Asks for the name of a schedule before its runs delete anything, where that has to be asked.
+ * Asks for the name of a schedule before its runs delete anything, if a confirmation is needed.
  *
  * @throws Refusal without a terminal, when `--yes` is needed and absent.
  * @throws CommandFailure `Interrupted` when it was not confirmed.
@@ -72,10 +72,10 @@ function factsOf(input: CheckedSweepInput, place: WorkerPlace): Fact[] {
 }
 
 /**
- * Checks that the live workers of the task queue know the query that a schedule names, by what they recorded in the
- * ledger. What cannot be checked, and what only some of them know, is said.
+ * Checks that the live workers of the task queue have the query of a schedule, by what they recorded in the ledger.
+ * Reports what cannot be checked, and what only some of them have.
  *
- * @throws Refusal when there are such workers and none of them knows it.
+ * @throws Refusal when there are such workers and none of them has it.
  */
 export async function checkQuery(
   io: Io,
@@ -137,14 +137,14 @@ function isLive({ state, queries }: RecordedEnvironment): boolean {
   return state === 'live' && queries !== undefined;
 }
 
-/** A schedule that was asked for. */
+/** A requested schedule. */
 export interface NewSchedule {
   name: string;
   wanted: WantedSchedule;
   input: OffboardUsersInput;
 }
 
-/** Asks where it has to, creates a schedule and prints it. Nothing is started before its time. */
+/** Creates a schedule, after a confirmation if needed, and prints it. Nothing is started before its time. */
 export async function createSchedule(
   io: Io,
   { name, wanted, input }: NewSchedule,
@@ -212,7 +212,7 @@ async function create(client: Client, { name, wanted, input }: NewSchedule, task
         `There is a schedule ${name} already, so nothing was created. Look at it with: http-tasks schedule show ${name}`,
       );
     }
-    // What the client makes of the server's refusal of the times.
+    // The client's error for times that the server refuses.
     if (error instanceof TypeError) {
       const field = /time ?zone/i.test(error.message) ? 'timezone' : 'cron';
       throw new Refusal('Usage', `--${field}: Temporal refuses it: ${error.message}.`, field);

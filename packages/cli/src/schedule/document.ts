@@ -15,7 +15,7 @@ export interface FoundSchedule {
 /**
  * Finds a schedule by its name.
  *
- * @throws CommandFailure `NotFound` when there is none, or one of another workflow, which is none of our business.
+ * @throws CommandFailure `NotFound` when there is none, or it starts another workflow.
  */
 export async function findSchedule(client: Client, name: string): Promise<FoundSchedule> {
   if (name === '') throw new Refusal('Usage', 'The name of a schedule must not be empty.', 'name');
@@ -54,9 +54,9 @@ export interface ScheduleDocument {
   paused: boolean;
   note?: string;
   nextRuns: string[];
-  /** The latest last. */
+  /** Latest last. */
   lastRuns: ScheduledRun[];
-  /** Workflow ids. */
+  /** Workflow IDs. */
   underWay: string[];
   /** Runs that wait for the one before. */
   waiting: number;
@@ -68,7 +68,7 @@ export interface ScheduleDocument {
   input: unknown;
 }
 
-/** Everything there is to know about a schedule; the statuses of its last runs are asked for. */
+/** Returns everything about a schedule; requests the statuses of its last runs. */
 export async function toScheduleDocument(client: Client, description: ScheduleDescription): Promise<ScheduleDocument> {
   const { scheduleId, spec, action, policies, state, info, raw } = description;
   return {
@@ -151,7 +151,7 @@ async function whyFailed(handle: WorkflowHandle): Promise<Pick<RunStanding, 'why
   return line === '' ? {} : { why: line.slice(0, LONGEST_REASON) };
 }
 
-/** The outcomes of a sweep that need a person come first; those that none has are left out. */
+/** Outcomes that need attention come first; those without users are left out. */
 function countsText({ counts, rejected }: SweepResult): string {
   const users = `${counts.total} ${counts.total === 1 ? 'user' : 'users'}`;
   const outcomes = (['failed', 'unknown', 'notFound', 'held', 'skipped'] as const).flatMap((outcome) =>

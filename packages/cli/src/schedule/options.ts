@@ -11,7 +11,7 @@ import { checked, fieldsFrom, readSourceArgument, SOURCE_OPTIONS, sourceRules } 
 import type { SourceOptions } from '../sweep/sweep-options';
 import type { TemporalOptions } from '../temporal/options';
 
-/** What `http-tasks schedule create` takes; every value as it was typed. */
+/** The options of `http-tasks schedule create`; every value as typed. */
 export interface CreateOptions
   extends CommonOptions, TemporalOptions, Omit<PlanOptions, 'note'>, Omit<SourceOptions, 'skipDone'> {
   cron?: string;
@@ -29,7 +29,7 @@ export interface CreateOptions
   skipDone: boolean;
 }
 
-/** How Temporal calls what a person writes. */
+/** Temporal's names of the options' values. */
 const OVERLAPS = {
   skip: 'SKIP',
   'buffer-one': 'BUFFER_ONE',
@@ -75,7 +75,7 @@ export const SCHEDULE_OPTIONS: readonly Option[] = [
   ...SOURCE_OPTIONS,
 ];
 
-/** The part of a schedule that these options make. */
+/** The part of a schedule from these options. */
 export type WantedSchedule = Pick<ScheduleOptions, 'spec' | 'policies' | 'state'>;
 
 /**
@@ -118,7 +118,7 @@ function times({ cron, every }: CreateOptions): WantedSchedule['spec'] {
   return { cronExpressions: [withComment(checkedCron(cron ?? ''))] };
 }
 
-/** @throws Refusal for an expression that Temporal reads as something else than its writer means. */
+/** @throws Refusal for an expression that Temporal interprets differently than cron does. */
 function checkedCron(cron: string): string {
   const refuse = (why: string): never => {
     throw new Refusal('Usage', `--cron: ${why}`, 'cron');
@@ -132,7 +132,7 @@ function checkedCron(cron: string): string {
     .trim()
     .split(/\s+/)
     .filter((field) => !/^(CRON_)?TZ=/.test(field));
-  // As a year no field of one to two digits makes sense.
+  // A year has more than two digits.
   if (fields.length === 6 && !/\d{4}/.test(fields[5] ?? '')) {
     return refuse(
       `has six fields, of which Temporal reads the last as the year and the first as minutes. Without seconds it is "${fields.slice(1).join(' ')}"; with seconds, add a year: "${fields.join(' ')} *".`,
@@ -158,7 +158,7 @@ function duration(flag: string, text: string, leastMs: number): number {
 }
 
 /**
- * The input of each run. Users who were done before are left out unless the person said otherwise.
+ * The input of each run. Users who were done before are left out unless the options say otherwise.
  *
  * @throws InvalidInputError
  * @throws Refusal for a file on this machine, and for an input that names no source.

@@ -3,7 +3,7 @@ import type { CalendarSpecDescription, Range, ScheduleSpecDescription } from '@t
 import { z } from 'zod';
 import { Refusal } from '../program/errors';
 
-/** A time that is over or to come. */
+/** A time in the past or future. */
 export interface Period {
   from: Date;
   to: Date;
@@ -79,7 +79,7 @@ function field(ranges: readonly Range<number>[], first: number, last: number): s
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** A year and a bit, so that a change that comes once a year is among the days. */
+/** Number of days to search: more than a year, so that a yearly change is found. */
 const DAYS_AHEAD = 400;
 
 /** A change of a time zone's offset from UTC. */

@@ -1,15 +1,15 @@
 import type { BatchSeedInput, PlaidSeedInput } from '@temporal-http-tasks/testing/internal/simulators/control-api';
 import { readUserFile } from '../users/read-file';
 
-/** The users of a file, as each simulator takes them; absent where no row has an id for it. */
+/** The users of a file, as each simulator takes them; absent if no row has an ID for it. */
 export interface SeededUsers {
   plaid?: PlaidSeedInput;
   batch?: BatchSeedInput;
 }
 
 /**
- * Reads the users who are to be known at the simulators from the start. Each user at Plaid is made with the Items that
- * its row names; one without a user id is a user of an older integration, known by its token only.
+ * Reads the users whom the simulators know from the start. Each user at Plaid has the Items of its row; one without a
+ * user ID is a user of an older integration, known by its token only.
  *
  * @throws Refusal when the file cannot be read or is not a user file.
  */

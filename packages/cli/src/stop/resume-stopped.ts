@@ -9,7 +9,7 @@ export interface ResumedSweeps {
   paused: string[];
 }
 
-/** Sweeps that are looked through, newest first. */
+/** Maximum number of sweeps that are checked, newest first. */
 const LATEST_SWEEPS = 1_000;
 const RESUME_WITHIN_MS = 30_000;
 

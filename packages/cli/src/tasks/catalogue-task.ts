@@ -3,11 +3,11 @@ import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { Refusal } from '../program/errors';
 
-/** A document may have hundreds. */
+/** Maximum number of names in a message: a document may have hundreds. */
 const MOST_SHOWN = 12;
 
 /**
- * The task of this name, or with this method and path, among those of the catalogue and these of a document.
+ * Returns the task with this name, or this method and path, from the catalogue or a document.
  *
  * @throws Refusal that names similar tasks, or else some that exist, those of the document first.
  */

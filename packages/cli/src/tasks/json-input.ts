@@ -43,7 +43,7 @@ async function readText(option: string, file: string): Promise<string> {
   }
 }
 
-/** Without the keys that were not given: an input says only what the person said. */
+/** Returns only the keys that were given. */
 export function defined(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -79,7 +79,7 @@ function wordsOf(decisions: ImportDecisions): string[] {
 }
 
 /**
- * The tasks of the OpenAPI document that the options name; none when they name none. Says which settings go to which origin.
+ * Returns the tasks of the OpenAPI document that the options name, if any. Reports which settings go to which origin.
  *
  * @throws Refusal when the document cannot be read, or its service has the name or a setting of one in the catalogue.
  */
@@ -107,7 +107,7 @@ export async function openApiTasks(
   return tasks;
 }
 
-/** Says on stderr which settings of imported services go to which origin. */
+/** Prints on stderr which settings of imported services go to which origin. */
 export function sayKeys(io: Io, services: readonly ServiceDefinition[]): void {
   const bindings = keyBindings(io.env, services);
   if (bindings.length > 0)
@@ -152,7 +152,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   allowUnknown: 'allow-field',
 };
 
-/** Runs what throws a TypeError for a wrong option, and refuses the command line then. */
+/** Runs code that throws a TypeError for a wrong option, and refuses the command line then. */
 export function refusingOptions<T>(read: () => T): T {
   try {
     return read();

@@ -25,7 +25,7 @@ const MOST_ATTEMPTS = 30;
 /** A connection that can be ended while calls are open or wait to be tried again. */
 export interface EndableConnection {
   connection: Connection;
-  /** What every call has to listen to: `client.withAbortSignal`. */
+  /** The signal of every call: `client.withAbortSignal`. */
   signal: AbortSignal;
   /** Ends what is open, lets nothing be tried again, and disconnects. */
   end: () => Promise<void>;
@@ -89,8 +89,8 @@ const CANCELLED_CALL: ConstructorParameters<typeof InterceptingCall>[0] = {
  * Payloads are encrypted where the environment has a key.
  *
  * @throws SettingsError when the key cannot be used.
- * @throws CommandFailure `TemporalUnavailable`, saying where it looked and what can be done, when the server gives no
- * respond, refuses the login or has no such namespace.
+ * @throws CommandFailure `TemporalUnavailable`, saying where it looked and what can be done, when the server does
+ * not respond, refuses the login or has no such namespace.
  */
 export async function withTemporal<T>(
   io: Io,
