@@ -76,7 +76,7 @@ describe('a user file', () => {
 
   it.each([
     ['that is not there', async () => '/nowhere/users.csv', 'ENOENT'],
-    ['without a row', () => userFile(), 'holds no user'],
+    ['without a row', () => userFile(), 'has no user'],
     ['with a row that names nobody', () => userFile('usr_1,,,,', ',,,a case,'), 'line 3'],
     ['with a row that is too short', () => userFile('usr_1,,,,', 'usr_2'), 'line 3'],
     ['with both ids of Plaid in one row', () => userFile('usr_1,user-sandbox-x,,,'), 'line 2: user.plaidUserToken'],

@@ -68,8 +68,8 @@ itInWhole(
 );
 
 it.each([
-  [['--faults', 'no such fault'], 'faults', '--faults: there is no "no such fault"; there are: connection refused; '],
-  [['--only', 'sweep', '--calls', 'gdprRequestGet'], 'calls', '--calls: there is no "gdprRequestGet"'],
+  [['--faults', 'no such fault'], 'faults', '--faults: unknown "no such fault"; allowed: connection refused; '],
+  [['--only', 'sweep', '--calls', 'gdprRequestGet'], 'calls', '--calls: unknown "gdprRequestGet"'],
 ])('http-tasks faults %j is refused', async (args, field, message) => {
   const { code, stdout } = await runCli(['faults', ...args, '--json']);
   const { error } = JSON.parse(stdout) as Refused;

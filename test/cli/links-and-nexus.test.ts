@@ -62,7 +62,7 @@ describe('http-tasks links', () => {
     });
     expect({ code, message: document.error.message }).toEqual({
       code: 2,
-      message: '--ui-url is required: say where the Temporal UI is, or set HTTP_TASKS_TEMPORAL_UI.',
+      message: '--ui-url is required: the address of the Temporal UI; or set HTTP_TASKS_TEMPORAL_UI.',
     });
   });
 });

@@ -27,7 +27,7 @@ it('check and show print a policy, and check every problem of a broken one', asy
   expect(checked).toMatchObject({ code: 0, document: { ok: true, file: GOOD, rules: { users: { perDay: 10 } } } });
   const shown = await runJson<{ digest: string }>(['policy', 'show'], { HTTP_TASKS_POLICY: GOOD });
   expect(shown).toMatchObject({ code: 0, document: { set: true, digest: checked.document.digest } });
-  expect((await runCli(['policy', 'show'])).stdout).toContain('no policy limits anything');
+  expect((await runCli(['policy', 'show'])).stdout).toContain('no policy applies');
   const broken = await runJson<Refused>(['policy', 'check', BAD]);
   expect(broken.code).toBe(2);
   expect(broken.document.error.type).toBe('Policy');

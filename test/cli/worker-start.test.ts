@@ -177,7 +177,7 @@ describe('a worker ends with exit 1 and names what it could not use', () => {
     [
       'a namespace that does not exist',
       () => ({ TEMPORAL_NAMESPACE: 'nosuch' }),
-      /no such namespace at .*TEMPORAL_NAMESPACE/,
+      /namespace does not exist at .*TEMPORAL_NAMESPACE/,
     ],
     [
       'a Temporal server without TLS',
@@ -281,7 +281,7 @@ describe('SIGTERM during startup', () => {
     async (afterMs) => {
       const end = await ended({ HTTP_TASKS_HEALTH_ADDRESS: String(await freePort()) }, afterMs);
       expect(end.code).toBe(0);
-      expect(end.stderr).not.toMatch(/^\s+at |hold a reference|ended before everything was finished/m);
+      expect(end.stderr).not.toMatch(/^\s+at |hold a reference|ended before all work was finished/m);
     },
   );
 });

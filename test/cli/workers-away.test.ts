@@ -52,7 +52,7 @@ const sweepArgs = (...more: string[]): string[] => [
 
 describe('a worker that has the task queue and not the workflows', () => {
   const LINE =
-    /It does not begin: a worker has the task queue and not the workflow (\w+): its workflows file must say "export \* from 'temporal-http-tasks\/workflow'"/;
+    /It does not start: a worker polls the task queue without the workflow (\w+): its workflows file must contain "export \* from 'temporal-http-tasks\/workflow'"/;
 
   it.each([
     ['offboard', () => offboardArgs()],
@@ -71,7 +71,7 @@ describe('a worker that has the task queue and not the workflows', () => {
     expect(stderr).toMatch(LINE);
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Started not-begun.\n' });
     const status = await runCli(['sweep', 'status', 'not-begun'], lacking);
-    expect(status.stdout + status.stderr).toContain('a worker has the task queue and not the workflow offboardUsers');
+    expect(status.stdout + status.stderr).toContain('a worker polls the task queue without the workflow offboardUsers');
   });
 });
 

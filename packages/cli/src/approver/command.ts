@@ -6,10 +6,10 @@ interface KeygenOptions extends CommonOptions {
 }
 
 const KEYGEN = subcommand<KeygenOptions>('keygen', {
-  summary: "make an approver's key, and print the public part for the policy",
+  summary: "create an approver's key, and print the public key for the policy",
   description: [
     'Writes an Ed25519 private key as PKCS#8 PEM, readable by you only, and never over an existing file.',
-    'Keep it to yourself; only the public part goes into the policy.',
+    'Keep it secret; only the public key goes into the policy.',
   ].join(' '),
   examples: ['http-tasks approver keygen --out alice.pem', 'http-tasks approver keygen --out alice.pem --json'],
   options: [literalOption('--out <file>', 'where the private key is written')],

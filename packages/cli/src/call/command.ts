@@ -17,7 +17,7 @@ export const callCommand = defineCommand<CallOptions>({
   description: [
     'Needs the keys of the service that the task calls, and no others. Asks before anything irreversible, unless --yes',
     'says so; goes to production only when PLAID_ENV=production is set. With HTTP_TASKS_SUBJECT_KEY set, a call that',
-    'changes something obeys holds and leaves receipts in the ledger. With --curl, a cURL command says what to call: the',
+    'changes something obeys holds and leaves receipts in the ledger. With --curl, a cURL command describes the call: the',
     'task with that address, or http.request. Its credentials are left out; those of the settings are used. Tasks are those',
     'of the catalogue and, with --openapi, of a document.',
   ].join(' '),

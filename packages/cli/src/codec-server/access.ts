@@ -37,7 +37,7 @@ export async function openAccess(io: Io, options: AccessOptions, { onlyHere }: {
   if (onlyHere) return { close: async () => undefined };
   throw new Refusal(
     'Usage',
-    'With this --listen others than this machine could decrypt: say who may, with --token-file or --ask-temporal.',
+    'With this --listen other machines could decrypt; restrict access with --token-file or --ask-temporal.',
   );
 }
 

@@ -27,9 +27,9 @@ const MAX_PORT = 65_535;
 export const codecServerCommand = defineCommand<CodecCommandOptions>({
   description: [
     'Serves /encode and /decode with the keys of HTTP_TASKS_ENCRYPTION_KEY until it is stopped, on this machine only unless',
-    '--listen says otherwise. Of web pages only the Temporal UI may call it. With --token-file only who sends "Authorization:',
-    'Bearer TOKEN" may, with --ask-temporal only whom the Temporal server lets read the namespace; without either, every',
-    'program on this machine. A port of 0 takes any free one.',
+    '--listen says otherwise. Of web pages only the Temporal UI may call it. With --token-file callers have to send "Authorization:',
+    'Bearer TOKEN"; with --ask-temporal the Temporal server has to let them read the namespace; without either, every',
+    'program on this machine may call it. Port 0 selects any free port.',
   ].join(' '),
   examples: [
     'http-tasks codec-server',
@@ -51,7 +51,7 @@ export const codecServerCommand = defineCommand<CodecCommandOptions>({
     literalOption('--token-file <file>', 'a file with the token that callers have to send'),
     flag(
       '--ask-temporal',
-      'show the login that a caller sends to the Temporal server, and let in whom it lets read the namespace',
+      'forward the login of a caller to the Temporal server, and accept it if it may read the namespace',
     ),
     TEMPORAL_OPTIONS,
   ],
@@ -144,6 +144,6 @@ function announce(
     print(io, `Temporal CLI: --codec-endpoint ${url}${isChecked ? ' --codec-auth "Bearer TOKEN"' : ''}`);
     print(io, `Web pages of ${uiOrigins.join(', ')} may call it.`);
   }
-  if (!isChecked) say(io, 'Every program on this machine can decrypt with it; --token-file asks for a token.');
+  if (!isChecked) say(io, 'Every program on this machine can decrypt with it; --token-file requires a token.');
   say(io, 'Ctrl-C stops it.');
 }

@@ -10,9 +10,9 @@ const DEFAULT_PORT = '4040';
 export const consoleCommand = defineCommand<ConsoleOptions>({
   description: [
     'Listens on this machine only, unless --host says otherwise. Every request needs the token in HTTP_TASKS_CONSOLE_TOKEN,',
-    'or the one that is made for this run: open the printed link, which carries it. It calls only tasks of the catalogue',
+    'or the one that is created for this run: open the printed link, which contains it. It calls only tasks of the catalogue',
     '(and those of --openapi), with the keys of its own environment or those entered on the page, which stay in its memory.',
-    'Before what cannot be undone, its name has to be typed. Durable runs go to the workers of the task queue. Also serves',
+    'Irreversible calls require their name to be typed. Durable runs go to the workers of the task queue. Also serves',
     '/openapi.json and a UTCP manual at /utcp.',
   ].join(' '),
   examples: [
@@ -25,7 +25,7 @@ export const consoleCommand = defineCommand<ConsoleOptions>({
   options: [
     literalOption('--port <port>', `where it listens (else ${DEFAULT_PORT}); 0 takes any free one`),
     literalOption('--host <address>', 'on which address (else 127.0.0.1)'),
-    literalOption('--public-url <url>', 'where people reach it, when a proxy is in front of it'),
+    literalOption('--public-url <url>', 'its public address, when a proxy is in front of it'),
     new Option('--allow-origin <origin...>', 'origins of other gateways whose pages may use this one'),
     new Option('--other-gateway <url...>', "gateways that this one's page may be pointed at, each with its own token"),
     OPENAPI_OPTIONS,

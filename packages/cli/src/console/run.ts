@@ -114,7 +114,7 @@ function announce(io: Io, { url, made, json }: { url: string; made?: string; jso
     io,
     made === undefined
       ? 'The page asks for the token in HTTP_TASKS_CONSOLE_TOKEN.'
-      : 'The link carries the token of this run.',
+      : 'The link contains the token of this run.',
   );
   say(io, 'Ctrl-C stops it.');
 }

@@ -60,7 +60,7 @@ function requestCall({ method, url, headers, cookies, removed, body, form }: Cur
   const contentType = headers.find(([name]) => name === 'content-type')?.[1];
   if (body && (removed.has('content-type') || contentType === ''))
     refuseCurl(
-      'takes the header content-type away, and http.request sends one with every body; name the type that the body has',
+      'removes the header content-type, but http.request sends one with every body; give the type of the body',
     );
   const sent = form ? multipart(form) : { contentType, body: body && bodyOf(contentType, utf8(body)) };
   const input = {
@@ -112,6 +112,6 @@ function refuseVariables({ variables }: CurlCommand, { input }: PreparedCall): v
   const variable = [...variables].find((name) => text.includes(name));
   if (variable === undefined) return;
   refuseCurl(
-    `holds the variable ${variable}, which only a shell fills in; write its value, or put the command in double quotes`,
+    `contains the variable ${variable}, which only a shell expands; write its value, or put the command in double quotes`,
   );
 }

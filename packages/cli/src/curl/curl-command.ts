@@ -194,7 +194,7 @@ function readShortOptions(options: Options, letters: string, left: string[], rea
 /** Of `--user=me:password`, which cURL does not know either, only the name may be repeated. */
 function longName(word: string): string {
   const name = /^--[a-z0-9.-]{1,40}/.exec(word)?.[0] ?? '--';
-  return name === word ? name : refuseCurl(`has the option ${name} in a way that cURL does not know`);
+  return name === word ? name : refuseCurl(`has the option ${name} in a form that cURL does not accept`);
 }
 
 function apply(options: Options, name: string, argument: string, read: ReadFile): void {
@@ -285,7 +285,7 @@ class Headers {
     const value = written.trim();
     const lower = name?.toLowerCase() ?? '';
     if (name === undefined || (sign === ';' && value !== ''))
-      refuseCurl('has a header that is none; write -H "name: value"');
+      refuseCurl('has an invalid header; write -H "name: value"');
     // `-H "accept:"` removes a header of cURL's own, and `-H "accept;"` sends it empty.
     if (sign === ':' && value === '') this.removed.add(lower);
     else if (lower === 'cookie') this.#cookies.push(value);
@@ -297,5 +297,5 @@ function methodOf(text: string): HttpMethod {
   const method = text.toUpperCase();
   return METHODS.has(method)
     ? (method as HttpMethod)
-    : refuseCurl(`has a method that is none of ${[...METHODS].join(', ')}`);
+    : refuseCurl(`has an unknown method; allowed: ${[...METHODS].join(', ')}`);
 }

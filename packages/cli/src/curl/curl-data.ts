@@ -24,7 +24,7 @@ export interface CurlUrl {
 export function readCurlUrl(text: string, { globoff, pathAsIs }: { globoff: boolean; pathAsIs: boolean }): CurlUrl {
   const whole = globoff ? text : expanded(text);
   if (!/^https?:\/\//i.test(whole) || !URL.canParse(whole))
-    refuseCurl('has a URL that is none, or that does not begin with https://');
+    refuseCurl('has an invalid URL, or one that does not begin with https://');
   if (/[\s\p{Cc}]/u.test(whole))
     refuseCurl('has a space or a control character in its URL, which cURL refuses too; percent-encode it');
   const [sent = ''] = whole.split('#', 1);
@@ -134,7 +134,7 @@ export function queryData(argument: string, read: ReadFile): string {
 /** The parts that the arguments of `-F` and `--form-string` write; the latter takes its text literally. */
 export function formPart(option: '--form' | '--form-string', argument: string, read: ReadFile): FormPart {
   const [, name, text = ''] = /^([^=]+)=(.*)$/s.exec(argument) ?? [];
-  if (name === undefined) refuseCurl(`has a part of a form that is none; write ${option} "name=value"`);
+  if (name === undefined) refuseCurl(`has an invalid part of a form; write ${option} "name=value"`);
   if (option === '--form-string') return { name, value: Buffer.from(text) };
   const [, sign = ''] = /^([@<(]?)/.exec(text) ?? [];
   if (sign === '(') refuseCurl('has a part of a form with parts of its own, which is not supported');
@@ -167,7 +167,7 @@ function settingsOfPart(text: string): Pick<FormPart, 'type' | 'filename'> {
     const [all, key, quoted, plain = ''] = /^;\s*(type|filename)=(?:"((?:[^"\\]|\\.)*)"|([^;"]*))/.exec(rest) ?? [];
     if (all === undefined)
       refuseCurl(
-        'has a part of a form with more in it than its text, type= and filename=; a text with a semicolon belongs into --form-string',
+        'has a part of a form with more in it than its text, type= and filename=; use --form-string for a text with a semicolon',
       );
     found[key as 'type' | 'filename'] = quoted === undefined ? plain.trimEnd() : unescaped(quoted);
     rest = rest.slice(all.length);

@@ -74,8 +74,8 @@ export class PosixReader implements ShellWords {
     if (character === '\\') return this.#escaped();
     if (character === '$') return this.#dollar(true);
     if (/[\r\n|;&<>()`]/.test(character))
-      refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
-    if (character === '#' && this.#word.isBetweenWords) refuseCurl('holds a comment; leave it out');
+      refuseCurl('contains more than one command; give one cURL command, with its URL in quotes');
+    if (character === '#' && this.#word.isBetweenWords) refuseCurl('contains a comment; leave it out');
     this.#take(character, 1, false);
   }
 
@@ -99,7 +99,7 @@ export class PosixReader implements ShellWords {
       if (character === '"') return this.#take('', 1);
       const next = this.#text.charAt(this.#at + 1);
       if (character === '`') {
-        if (!this.#isPowerShell()) refuseCurl('holds a command within the command');
+        if (!this.#isPowerShell()) refuseCurl('contains a command within the command');
         this.#other = 'powershell';
         this.#at = this.#text.length;
         return;
@@ -114,7 +114,7 @@ export class PosixReader implements ShellWords {
   #dollar(outsideQuotes: boolean): void {
     const rest = this.#text.slice(this.#at);
     if (outsideQuotes && rest.startsWith("$'")) return this.#ansiQuoted();
-    if (rest.startsWith('$(') || rest.startsWith('$[')) refuseCurl('holds a command within the command');
+    if (rest.startsWith('$(') || rest.startsWith('$[')) refuseCurl('contains a command within the command');
     // Quotes whose text is translated, which it is not here.
     if (outsideQuotes && rest.startsWith('$"')) {
       this.#at += 1;

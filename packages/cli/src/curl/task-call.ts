@@ -141,7 +141,7 @@ class TaskReader {
     const { as } = this.#task.bodyForm ?? JSON_BODY;
     const contentType = this.#command.headers.find(([name]) => name === 'content-type')?.[1];
     if ((body !== undefined || form) && (removed.has('content-type') || contentType === '') && as !== 'none') {
-      refuseCurl(`takes the header content-type away, and ${this.#task.name} sends one with its body`);
+      refuseCurl(`removes the header content-type, but ${this.#task.name} sends one with its body`);
     }
     if (form)
       return as === 'multipart'

@@ -41,7 +41,7 @@ function withoutCarets(text: string): { line: string; variables: Set<string> } {
     }
     if (character === '"') isQuoted = !isQuoted;
     if (!isQuoted && /[\r\n|&<>()]/.test(character))
-      refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
+      refuseCurl('contains more than one command; give one cURL command, with its URL in quotes');
     line += character;
   }
   return { line, variables };
@@ -105,7 +105,7 @@ export function powerShellWords(text: string): ShellWords {
   };
   const variable = (): void => {
     const [name] = /^\$(?:[A-Za-z_][\w:]*|\{[^}]*\})/.exec(text.slice(at, at + MAX_NAME)) ?? [];
-    if (text.startsWith('$(', at)) refuseCurl('holds a command within the command');
+    if (text.startsWith('$(', at)) refuseCurl('contains a command within the command');
     if (name !== undefined) variables.add(name);
     word.add(name ?? '$');
     at += (name ?? '$').length;
@@ -137,7 +137,7 @@ export function powerShellWords(text: string): ShellWords {
       word.end();
       at += 1;
     } else if (/[\r\n|;&<>(){}@]/.test(character) && (character !== '@' || word.isBetweenWords))
-      refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
+      refuseCurl('contains more than one command; give one cURL command, with its URL in quotes');
     else {
       word.add(character);
       at += 1;

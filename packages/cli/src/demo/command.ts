@@ -20,11 +20,11 @@ const MAX_CONCURRENCY = 100;
 /** `http-tasks demo`: offboards invented users on this machine, under faults, and judges the result by the providers' state. */
 export const demoCommand = defineCommand<DemoCommandOptions>({
   description: [
-    'Brings up a Temporal server, the simulators of Plaid and Batch and a worker of its own, offboards every user of the',
-    'file while the simulators lose responses, stall, refuse and slow down, and judges the outcome by what the simulators',
-    'hold. Settings for Temporal, Plaid and Batch in the environment are ignored; nothing outside this machine is called.',
+    'Starts a Temporal server, the simulators of Plaid and Batch and a worker of its own, offboards every user of the',
+    'file while the simulators lose responses, stall, refuse and slow down, and judges the outcome by the state of the',
+    'simulators. Settings for Temporal, Plaid and Batch in the environment are ignored; nothing outside this machine is called.',
     "\n\nWords in a row's reference set the scene: legal-hold, no-items, unknown-to-plaid, remove-user. In item_ids,",
-    "item-bystander-7-0 is somebody else's Item.\n\nExits 0 only if the verdict holds.",
+    "item-bystander-7-0 is somebody else's Item.\n\nExits 0 only if the verdict is ok.",
   ].join(' '),
   examples: ['http-tasks demo', 'http-tasks demo --seed 7 --json', 'http-tasks demo --users users.csv --keep'],
   options: [

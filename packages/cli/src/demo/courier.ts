@@ -71,7 +71,7 @@ export function courierProblems(runs: readonly RunOfUser[], state: ProviderState
     ...strangers.map((who): Problem => ({
       kind: 'bystander',
       who,
-      problem: `Courier was asked to remove something of theirs`,
+      problem: `Courier was asked to remove something of this bystander`,
     })),
     ...state.repeats.irreversible.map(({ endpoint, user, times }): Problem => {
       const problem = `${endpoint} was carried out ${times + 1} times`;
@@ -95,7 +95,7 @@ function problemsOf({ member, result }: RunOfUser, state: ProviderState): Proble
           ? [{ kind: 'tooMuch' as const, who: label, problem: `${step} was not to be done` }]
           : []),
         ...(isFalse
-          ? [{ kind: 'report' as const, who: label, problem: `the run's report on ${step} is not true` }]
+          ? [{ kind: 'report' as const, who: label, problem: `the run's report on ${step} is wrong` }]
           : []),
       ];
     });

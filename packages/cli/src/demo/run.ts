@@ -40,12 +40,12 @@ export function sayKept(
 ): void {
   const lines = [
     '',
-    `Everything is still up. The Temporal UI: ${uiUrl ?? ''}`,
+    `Everything is still running. The Temporal UI: ${uiUrl ?? ''}`,
     '  Workflows → any offboardUser: its history, the call that each step made, its result.',
     '  In one of them: User Metadata shows how it went; Queries returns progress and compensations.',
     '  To start something there, open one of these, enter an ID and press Start; unchanged, they delete nothing:',
     ...startLines(starts).map((line) => `    ${line}`),
-    `  What the providers hold: ${simulators.plaid.url}/__sim/state and ${simulators.batch.url}/__sim/state`,
+    `  State of the providers: ${simulators.plaid.url}/__sim/state and ${simulators.batch.url}/__sim/state`,
     `  The worker's log: ${workerLog}`,
     '  To use the command line with it, paste into another terminal:',
     ...[...exportLines(settings), ...(encrypted ? [KEY_AS_HERE] : [])].map((line) => `    ${line}`),
@@ -200,7 +200,7 @@ async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scen
   const { cast, bystanders, stack, interruption } = scene;
   say(
     io,
-    `Offboarding ${cast.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ${bystanders.toLocaleString('en')} bystanders look on`,
+    `Offboarding ${cast.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ${bystanders.toLocaleString('en')} bystanders must stay untouched`,
   );
   const runs = await followRuns(io, concurrency, scene);
   const { plaid, batch } = stack.simulators;

@@ -50,7 +50,7 @@ function happenedAt(step: string, truth: ProviderTruth): boolean | undefined {
 
 function unsaid(step: string, happened: boolean, said: readonly StepResult[]): string[] {
   return happened && !said.some((one) => one.step === step)
-    ? [`${step} was done, and the run does not mention it`]
+    ? [`${step} was done, and the run does not report it`]
     : [];
 }
 

@@ -27,7 +27,7 @@ export async function runDev(io: Io, { users, json, ports }: DevOptions): Promis
   const cast = castFrom(await readUserFile(users, '--users'));
   const seeds = seedsFor(cast);
   const [first] = cast;
-  if (!first) throw new CommandFailure('Failed', 'There is no user to try anything with.');
+  if (!first) throw new CommandFailure('Failed', 'The file has no user to try anything with.');
   await refuseTakenPorts(ports);
   return withInterruption<ExitCode>(async ({ signal, wished }) =>
     withLocalStack<ExitCode>(

@@ -23,11 +23,11 @@ const MAX_RANDOM = 100_000;
 /** `http-tasks faults`: injects every fault at every call; an oracle that shares no code with the product judges the result. */
 export const faultsCommand = defineCommand<FaultsCommandOptions>({
   description: [
-    'Brings up a Temporal server, the simulators and workers of its own, and offboards a user for each cell of the matrix:',
+    'Starts a Temporal server, the simulators and workers of its own, and offboards a user for each cell of the matrix:',
     'every call of a single run and of a sweep, every fault, the first time, twice and always, with onFailure "continue"',
     'and "stop". Then combinations of faults are drawn from a seed. An oracle that reads the providers\' side and the ledger,',
-    'and shares no code with the product, says what must have come of each. The whole takes half an hour; name calls or',
-    'faults for a part. Settings in the environment are ignored. Exits 1 when anything is not as it must be.',
+    'and shares no code with the product, judges each outcome. The whole matrix takes half an hour; name calls or',
+    'faults for a part. Settings in the environment are ignored. Exits 1 when a cell is wrong.',
   ].join(' '),
   examples: [
     'http-tasks faults --only offboardUser --calls userItemsRemove',
@@ -36,12 +36,12 @@ export const faultsCommand = defineCommand<FaultsCommandOptions>({
   options: [
     new Option('--only <flow>', 'only single runs, or only sweeps').choices([...FLOWS]),
     literalOption('--calls <names>', 'only these calls: userItemsGet,userRemove'),
-    literalOption('--faults <names>', 'only these faults, by their names in the table, with commas between them'),
+    literalOption('--faults <names>', 'only these faults, by their names in the table, separated by commas'),
     literalOption(
       '--random <count>',
       `number of random combinations of faults (else ${DEFAULT_RANDOM}; none with a part of the matrix; alone, no matrix)`,
     ),
-    literalOption('--seed <number>', `of everything that is drawn (else ${DEFAULT_SEED})`),
+    literalOption('--seed <number>', `seed of everything that is random (else ${DEFAULT_SEED})`),
     literalOption('--out <file>', 'write the matrix as an HTML page'),
     flag('--force', 'replace the file of --out'),
   ],

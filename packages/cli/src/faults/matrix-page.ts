@@ -17,8 +17,8 @@ const FILLS: Readonly<Record<string, string>> = {
 };
 
 const WORDS: Readonly<Record<string, string>> = {
-  [MARKS.gone]: 'the user is gone',
-  [MARKS.reported]: 'the user is not gone, and the report says truly what is and what is not',
+  [MARKS.gone]: 'the user is deleted',
+  [MARKS.reported]: 'the user is not deleted, and the report is correct',
   [MARKS.wrong]: 'something is wrong',
   [MARKS.none]: 'there is no such cell',
 };
@@ -39,8 +39,8 @@ export function matrixPage(results: FaultResults): string {
       html`<header>
 <p class="eyebrow">temporal-http-tasks · reliability</p>
 <h1>Every fault at every call</h1>
-<p class="sentence">${failed.length === 0 ? 'All' : `${count(cells + combinations - failed.length)} of ${count(cells + combinations)}`} off-boardings ended as they must.</p>
-<p class="further">${count(cells)} cells, and ${count(combinations)} combinations of faults drawn from seed ${seed}, judged by what the providers hold.</p>
+<p class="sentence">${failed.length === 0 ? 'All' : `${count(cells + combinations - failed.length)} of ${count(cells + combinations)}`} offboardings ended correctly.</p>
+<p class="further">${count(cells)} cells, and ${count(combinations)} combinations of faults drawn from seed ${seed}, judged by the state of the providers.</p>
 ${tiles(results)}
 ${legend()}</header>
 `,
@@ -63,7 +63,7 @@ function tiles({ numbers, failed }: FaultResults): Markup {
   ): Markup => html`<div class="tile ${number > 0 ? 'bad' : 'good'}"><dt>${name}</dt><dd>${count(number)}</dd></div>
 `;
   return html`<dl class="tiles">
-${tile('users lost', numbers.usersLost)}${tile('wrongly deleted', numbers.wronglyDeleted + numbers.bystandersTouched)}${tile('calls unrecorded', numbers.unrecordedCalls)}${tile('not as they must be', failed.length)}</dl>`;
+${tile('users lost', numbers.usersLost)}${tile('wrongly deleted', numbers.wronglyDeleted + numbers.bystandersTouched)}${tile('calls unrecorded', numbers.unrecordedCalls)}${tile('wrong', failed.length)}</dl>`;
 }
 
 function legend(): Markup {

@@ -28,7 +28,7 @@ export async function withOwnStage<S extends Stage, T>(
       if (end === 'interrupted')
         throw new CommandFailure(
           'Interrupted',
-          'Stopped before everything was tried. Workers, simulators and server are ended.',
+          'Stopped before everything was tried. Workers, simulators and server have ended.',
         );
       return end;
     } finally {

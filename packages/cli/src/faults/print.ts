@@ -34,7 +34,7 @@ export function printMatrix(io: Io, results: FaultResults): void {
   }
   print(
     io,
-    `${cells} cells and ${combinations} combinations of seed ${seed} in ${seconds} s: ${results.failed.length === 0 ? 'all as they must be' : `${results.failed.length} not as they must be`}.`,
+    `${cells} cells and ${combinations} combinations of seed ${seed} in ${seconds} s: ${results.failed.length === 0 ? 'all correct' : `${results.failed.length} wrong`}.`,
   );
 }
 
@@ -73,7 +73,7 @@ function zeros(io: Io, { numbers, failed }: FaultResults): string[][] {
     row('bystanders touched', numbers.bystandersTouched),
     row('calls unrecorded', numbers.unrecordedCalls),
     row('wrong compensation logs', numbers.wrongCompensations),
-    row('not as they must be', failed.length),
+    row('wrong', failed.length),
   ];
 }
 

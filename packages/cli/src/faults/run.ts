@@ -48,7 +48,7 @@ export function selectCells({ only, calls, faults }: Selection = {}): Cell[] {
 function refuseUnknown(option: string, given: readonly string[] = [], known: readonly string[]): void {
   const unknown = given.find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  throw new Refusal('Usage', `${option}: there is no "${unknown}"; there are: ${known.join('; ')}.`, option.slice(2));
+  throw new Refusal('Usage', `${option}: unknown "${unknown}"; allowed: ${known.join('; ')}.`, option.slice(2));
 }
 
 /** The options of the matrix. */

@@ -107,7 +107,7 @@ async function defineChosen(
     return 0;
   }
   for (const file of written) print(io, `Wrote ${file}`);
-  for (const file of kept) say(io, `Kept ${file}, which was there already.`);
+  for (const file of kept) say(io, `Kept ${file}, which already exists.`);
   printReport(
     io,
     api.report,
@@ -147,12 +147,12 @@ function nameOf(wanted: string, listed: readonly ListedOperation[]): string {
 
 function refuseSkipped(skipped: ReadApi['report']['skipped']): never {
   const [first] = skipped;
-  const others = skipped.length > 1 ? ` ${skipped.length - 1} more cannot be made one either.` : '';
+  const others = skipped.length > 1 ? ` ${skipped.length - 1} more cannot be tasks either.` : '';
   if (!first) throw new CommandFailure('Failed', 'Nothing was imported.');
   const place = /^The document at (\S+):/.exec(first.why)?.[1];
   throw new Refusal(
     'Document',
-    `${first.operation} cannot be made a task. ${first.why}${others} Nothing was written.`,
+    `${first.operation} cannot be a task. ${first.why}${others} Nothing was written.`,
     place,
   );
 }

@@ -34,7 +34,7 @@ export async function writeSourceFiles(
   if (inTheWay.length > 0) {
     throw new Refusal(
       'Usage',
-      `These files are there already: ${inTheWay.join(', ')}. Nothing was written; give --force to overwrite them.`,
+      `These files already exist: ${inTheWay.join(', ')}. Nothing was written; give --force to overwrite them.`,
       'out',
     );
   }
@@ -58,8 +58,8 @@ async function textOf(path: string): Promise<string | undefined> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') return undefined;
     if (code === 'ENOTDIR')
-      throw new Refusal('Usage', `--out: a part of ${dirname(path)} is a file and no folder.`, 'out');
-    throw new Refusal('Usage', `--out: ${path} cannot be looked at (${code ?? 'unknown error'}).`, 'out');
+      throw new Refusal('Usage', `--out: a part of ${dirname(path)} is a file and not a folder.`, 'out');
+    throw new Refusal('Usage', `--out: ${path} cannot be read (${code ?? 'unknown error'}).`, 'out');
   }
 }
 

@@ -50,7 +50,7 @@ function wantedUi(io: Io, options: LinksOptions): string {
   if (ui !== undefined) return ui;
   throw new Refusal(
     'Usage',
-    '--ui-url is required: say where the Temporal UI is, or set HTTP_TASKS_TEMPORAL_UI.',
+    '--ui-url is required: the address of the Temporal UI; or set HTTP_TASKS_TEMPORAL_UI.',
     'uiUrl',
   );
 }

@@ -15,13 +15,13 @@ const DEFAULT_ENDPOINT = 'offboarding';
 const ENDPOINT_NAME = /^[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]$/;
 
 const SETUP = subcommand<SetupOptions>('setup', {
-  summary: 'create the Nexus endpoint that leads to the workers, or compare the one that is there',
+  summary: 'create the Nexus endpoint that leads to the workers, or compare the existing one',
   description: [
     'The endpoint leads to the namespace of --namespace and the task queue of HTTP_TASKS_TASK_QUEUE. One that leads elsewhere',
-    'is left as it is, and reported with exit 1. On Temporal Cloud, endpoints are made in its own console.',
+    'is not changed, and reported with exit 1. On Temporal Cloud, endpoints are created in its own console.',
   ].join(' '),
   examples: ['http-tasks nexus setup', 'http-tasks nexus setup --endpoint offboarding-eu --namespace people-eu --json'],
-  options: [literalOption('--endpoint <name>', `as callers name it (else ${DEFAULT_ENDPOINT})`), TEMPORAL_OPTIONS],
+  options: [literalOption('--endpoint <name>', `name of the endpoint (else ${DEFAULT_ENDPOINT})`), TEMPORAL_OPTIONS],
   run: async (io, { endpoint = DEFAULT_ENDPOINT, ...options }) => {
     if (!ENDPOINT_NAME.test(endpoint))
       throw new Refusal(

@@ -11,7 +11,7 @@ export const offboardCommand = defineCommand<OffboardOptions>({
     'In a terminal it shows what will be deleted and asks for the ID of the user. Without one it starts immediately, except',
     'in production, or where HTTP_TASKS_LEDGER_URL does not lead to the ledger in which the workers record their',
     'environment: there --yes is required.',
-    'Ctrl-C leaves the run alone. Exits 0 when it completed, 1 when it ended otherwise, 2 when the input is refused.',
+    'Ctrl-C does not stop the run. Exits 0 when it completed, 1 when it ended otherwise, 2 when the input is refused.',
   ].join(' '),
   examples: [
     'http-tasks offboard --plaid-user-id usr_1 --batch-user-id 1001 --reason USER_OFFBOARDING',

@@ -60,10 +60,10 @@ export function howOptions(words: HowWords): readonly Option[] {
     flag('--not-found-is-fine', words.notFoundIsFine),
     literalOption(
       '--verify-removals <which>',
-      'all, or unsure: do not look again at lists whose removals all had a good response (else all)',
+      'all, or unsure: do not read lists again whose removals all had a good response (else all)',
     ),
     literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'),
-    flag('--dry-run', 'only look, change nothing'),
+    flag('--dry-run', 'read only; change nothing'),
   ];
 }
 

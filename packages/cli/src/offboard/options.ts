@@ -39,8 +39,8 @@ const INPUT_OPTIONS = [
 export const OFFBOARD_OPTIONS: readonly Option[] = [
   ...USER_OPTIONS,
   ...idOptions(),
-  literalOption('--reference <text>', 'your own name for the case; no personal data'),
-  literalOption('--item-ids <ids>', 'only these Items, with commas between them (else all)'),
+  literalOption('--reference <text>', 'your own reference for the case; no personal data'),
+  literalOption('--item-ids <ids>', 'only these Items, separated by commas (else all)'),
   ...howOptions({
     noteFlag: '--note',
     onFailure: 'continue with the other steps, or stop (else continue)',
@@ -68,7 +68,7 @@ export async function readOffboardInput(options: OffboardOptions, ids?: Provider
 async function inputFromJson(text: string, options: OffboardOptions): Promise<unknown> {
   const beside = INPUT_OPTIONS.find((name) => options[name] !== undefined);
   if (beside !== undefined) {
-    throw new Refusal('Usage', `Give --input or ${flagOf(beside)}, not both: write it into the input.`);
+    throw new Refusal('Usage', `Give --input or ${flagOf(beside)}, not both: write it in the input.`);
   }
   return readJsonInput('--input', text);
 }

@@ -2,7 +2,7 @@ import { defineGroup, subcommand } from '../program/command';
 import type { CommonOptions } from '../program/command';
 
 const SHOW = subcommand<CommonOptions>('show', {
-  summary: 'show the policy that a process with these settings obeys',
+  summary: 'show the policy that applies to a process with these settings',
   description: 'Reads the file that HTTP_TASKS_POLICY names. Its digest is the SHA-256 of the file.',
   examples: ['HTTP_TASKS_POLICY=policy.yaml http-tasks policy show', 'http-tasks policy show --json'],
   run: async (io, options) => (await import('./show-policy.js')).showPolicy(io, options),
@@ -17,6 +17,6 @@ const CHECK = subcommand<CommonOptions>('check <file>', {
 
 /** `http-tasks policy …`: the operator's policy, which no input of a run overrides. */
 export const policyCommand = defineGroup(
-  'The policy file that HTTP_TASKS_POLICY names limits what a worker may do, whatever a run asks for. Each process reads its own at startup.',
+  'The policy file that HTTP_TASKS_POLICY names limits what a worker may do, whatever a run requests. Each process reads its own at startup.',
   [SHOW, CHECK],
 );

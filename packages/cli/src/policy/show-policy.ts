@@ -12,7 +12,7 @@ export function showPolicy(io: Io, { json }: CommonOptions): ExitCode {
   const policy = readPolicy(io.env);
   if (json) printJson(io, policy ? { set: true, ...policy } : { set: false });
   else if (policy) printPolicy(io, policy);
-  else print(io, 'HTTP_TASKS_POLICY is not set, so that no policy limits anything.');
+  else print(io, 'HTTP_TASKS_POLICY is not set, so no policy applies.');
   return 0;
 }
 
@@ -46,7 +46,7 @@ function printPolicy(io: Io, { file, digest, rules }: OperatorPolicy): void {
   const rows = Object.entries(rules).flatMap(([name, value]) =>
     name === 'version' || value === undefined ? [] : [[name, wordsOf(value)]],
   );
-  if (rows.length === 0) print(io, 'It has no rules, so that it limits nothing.');
+  if (rows.length === 0) print(io, 'It has no rules and limits nothing.');
   else printTable(io, ['Rule', 'Allowed'], rows);
 }
 

@@ -85,7 +85,7 @@ function refuseStrayOptions(command: Command, below: Command): void {
   const name = command.name();
   throw new Refusal(
     'Usage',
-    `${flagOf(stray)} belongs to ${name} itself, not to ${name} ${below.name()}; leave it out or write it behind.`,
+    `${flagOf(stray)} belongs to ${name} itself, not to ${name} ${below.name()}; leave it out or write it after the subcommand.`,
   );
 }
 

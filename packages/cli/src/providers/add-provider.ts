@@ -60,5 +60,5 @@ async function refuseIfThere(file: string, force: boolean): Promise<void> {
   const found = await lstat(file).catch(() => undefined);
   if (found === undefined || (force && found.isFile())) return;
   const advice = found.isFile() ? '--force replaces it, and --to names another folder' : '--to names another folder';
-  throw new Refusal('Usage', `${printable(file)} is there already; ${advice}.`, 'to');
+  throw new Refusal('Usage', `${printable(file)} already exists; ${advice}.`, 'to');
 }

@@ -83,14 +83,14 @@ function printCheck(io: Io, judged: readonly JudgedCell[], failed: readonly Fail
       ]),
     );
   }
-  print(io, '● done   ○ not done, and truly reported   ✗ wrong');
+  print(io, '● done   ○ not done, and reported so   ✗ wrong');
   for (const { step, call, fault, flow, why } of failed) {
     const name = flow === 'sweep' ? 'sweep' : 'single run';
     print(io, paint(io, 'red', [name, step, call, fault === 'none' ? 'no fault' : fault].filter(Boolean).join(' · ')));
     print(io, `  ${printable(why)}`);
   }
   const all = `${judged.length} cells`;
-  print(io, failed.length === 0 ? `${all}: all as they must be.` : `${all}: ${failed.length} not as they must be.`);
+  print(io, failed.length === 0 ? `${all}: all correct.` : `${all}: ${failed.length} wrong.`);
 }
 
 function rowOf({ step, role, call, afterLost }: ProviderCell): string {

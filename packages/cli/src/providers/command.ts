@@ -39,7 +39,7 @@ const CHECK = subcommand<CheckOptions>('check <file>', {
     'Reads the file and the OpenAPI document that it names. Needs no setting and sends nothing. Exits 2 when anything is wrong.',
     'With --faults, a Temporal server, a worker with this provider and a simulator of it are started, and users are',
     'offboarded while each call of each step meets each fault: lost before and after it is processed, processed and then',
-    '500, 503, 429, truncated; in a single run and in a sweep. Exits 1 when a step is not reported truly, is left undone',
+    '500, 503, 429, truncated; in a single run and in a sweep. Exits 1 when a step is reported wrongly, is left undone',
     'although it could be settled, or is carried out twice.',
   ].join(' '),
   examples: [
@@ -49,7 +49,7 @@ const CHECK = subcommand<CheckOptions>('check <file>', {
   ],
   options: [
     flag('--faults', 'try the provider at a simulator of it, under faults'),
-    literalOption('--seed <number>', `with --faults: of everything that is drawn (else ${DEFAULT_SEED})`),
+    literalOption('--seed <number>', `with --faults: seed of everything that is random (else ${DEFAULT_SEED})`),
   ],
   run: async (io, { json = false, faults, seed }, [file = '']) => {
     const { checkProvider } = await import('./check-provider.js');
@@ -63,14 +63,14 @@ const CHECK = subcommand<CheckOptions>('check <file>', {
 const ADD = subcommand<AddOptions>('add <name>', {
   summary: 'copy a provider file that comes with the package',
   description:
-    'Copies the provider file, the OpenAPI document that it names, and a page with what is known of the API. The copy is yours to change. An unknown name lists those that there are.',
+    'Copies the provider file, the OpenAPI document that it names, and a page with what is known of the API. The copy is yours to change. An unknown name lists the existing ones.',
   examples: [
     'http-tasks providers add hubspot --to ./providers',
     'http-tasks providers add hubspot --to ./providers --force --json',
   ],
   options: [
-    literalOption('--to <folder>', 'where the files are put; created if need be (default: here)'),
-    flag('--force', 'replace files that are there already'),
+    literalOption('--to <folder>', 'the folder for the files; created if needed (default: here)'),
+    flag('--force', 'replace existing files'),
   ],
   run: async (io, options, [name = '']) => (await import('./add-provider.js')).addProvider(io, name, options),
 });

@@ -39,7 +39,7 @@ async function namedProvider(io: Io, name: string, option: string | undefined): 
   const listed = names.length === 0 ? 'none is listed; use --providers or a path' : `allowed: ${names.join(', ')}`;
   throw new Refusal(
     'Usage',
-    `There is no provider file with this name; ${listed}${didYouMean(name, names)}`,
+    `No provider file has this name; ${listed}${didYouMean(name, names)}`,
     'provider',
   );
 }

@@ -13,7 +13,7 @@ import { printTable } from '../terminal/table';
 const MOST_CALLS = 60_000_000;
 
 const SHOW = subcommand<CommonOptions>('show [key]', {
-  summary: 'show which limit counts for each key, and why',
+  summary: 'show the limit in force for each key, and why',
   description:
     'KEY is a service, or a service and one of its keys: plaid, batch.ios; of an account plaid/acme, batch/acme.ios. Without it, every key that was ever called.',
   examples: ['http-tasks rate show', 'http-tasks rate show plaid --json'],
@@ -61,7 +61,7 @@ const WHY = {
 const SET = subcommand<CommonOptions>('set <key> <calls>', {
   summary: 'set the standing limit of a key, in calls a minute or a second',
   description:
-    'It replaces the limit that the provider documents, counts from the next call on, and stays until rate clear.',
+    'It replaces the limit that the provider documents, applies from the next call on, and stays until rate clear.',
   examples: ['http-tasks rate set plaid 600', 'http-tasks rate set batch.ios 10/s'],
   run: async (io, { json }, [name = '', calls = '']) => {
     const key = parseKey(name);
@@ -82,9 +82,9 @@ const SET = subcommand<CommonOptions>('set <key> <calls>', {
 });
 
 const CLEAR = subcommand<CommonOptions>('clear <key>', {
-  summary: 'take the standing limit of a key back',
+  summary: 'remove the standing limit of a key',
   description:
-    'The limit that the provider documents counts again; without one, sweeps start at 600 calls a minute and rise until they are refused.',
+    'The limit that the provider documents applies again; without one, sweeps start at 600 calls a minute and rise until they are refused.',
   examples: ['http-tasks rate clear plaid'],
   run: async (io, { json }, [name = '']) => {
     const key = parseKey(name);
@@ -154,7 +154,7 @@ async function requireKnown(ledger: OpenedLedger, { service, keySlot }: RateKey)
 
 /** `http-tasks rate …`: the standing limits on calls, for all workers of a ledger. */
 export const rateCommand = defineGroup(
-  'A standing limit holds for all calls under one key, of sweeps and of single runs, of all workers of this ledger, until it is ' +
+  'A standing limit applies to all calls under one key, of sweeps and of single runs, of all workers of this ledger, until it is ' +
     'cleared. The rate of a sweep (sweep --rate, sweep rate) limits sweeps only and ends with its sweep; the lowest counts.',
   [SHOW, SET, CLEAR],
 );

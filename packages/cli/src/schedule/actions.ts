@@ -166,7 +166,7 @@ async function startedRun(client: Client, name: string, before: ScheduleDescript
   }
   throw new CommandFailure(
     'Failed',
-    `Temporal has taken the wish for a run of ${name}, but started none within ${TRIGGER_MS / 1_000} s. See: http-tasks schedule show ${name}`,
+    `Temporal accepted the request for a run of ${name}, but started none within ${TRIGGER_MS / 1_000} s. See: http-tasks schedule show ${name}`,
   );
 }
 
@@ -192,7 +192,7 @@ async function setPaused(io: Io, name: string, options: ActionOptions, paused: b
         {
           title: "This resumes sweeps that delete users' data, which cannot be undone.",
           when,
-          otherwise: 'The schedule stays as it was.',
+          otherwise: 'The schedule was not changed.',
         },
         options,
       );
@@ -224,7 +224,7 @@ export async function backfillSchedule(
     if (runs > MOST_BACKFILLED)
       throw new CommandFailure(
         'Conflict',
-        `${runs} runs are more than Temporal lets wait at a time (${MOST_BACKFILLED}), so nothing was started. Take a shorter time.`,
+        `${runs} runs are more than Temporal keeps waiting (${MOST_BACKFILLED}), so nothing was started. Choose a shorter period.`,
       );
     const when = `${runs}, of the time from ${from.toISOString()} to ${to.toISOString()}`;
     await askAboutRuns(

@@ -48,7 +48,7 @@ function unreachable(where: string): CommandFailure {
 }
 
 function noNamespace(where: string): CommandFailure {
-  return unavailable(`There is no such namespace at ${where}. Make it, or set TEMPORAL_NAMESPACE.`);
+  return unavailable(`The namespace does not exist at ${where}. Create it, or set TEMPORAL_NAMESPACE.`);
 }
 
 /** Some of the server's texts end with a full stop. */

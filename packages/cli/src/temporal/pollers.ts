@@ -90,7 +90,7 @@ export async function failingTasks(
   const message = failed?.failure?.message ?? '';
   const type = workflowExecutionInfo?.type?.name ?? 'the workflow';
   if (NO_SUCH_TYPE.test(message)) {
-    return `a worker has the task queue and not the workflow ${type}: its workflows file must say "export * from 'temporal-http-tasks/workflow'"`;
+    return `a worker polls the task queue without the workflow ${type}: its workflows file must contain "export * from 'temporal-http-tasks/workflow'"`;
   }
   if (failed) return `the worker's workflow task failed ${attempt - 1} times: ${message.slice(0, MOST_WORDS)}`;
   return undefined;
@@ -124,7 +124,7 @@ export async function sayWhyNotBegun(
     if (ended.aborted) return;
     const why = await failingTasks(client, handle, runId).catch(() => undefined);
     if (ended.aborted) return;
-    if (why !== undefined) return say(io, printable(`It does not begin: ${why}. It begins once a worker can run it.`));
+    if (why !== undefined) return say(io, printable(`It does not start: ${why}. It starts when a worker can run it.`));
     if (await hasBegun(client, handle, runId).catch(() => false)) return;
   }
 }

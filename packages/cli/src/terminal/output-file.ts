@@ -24,7 +24,7 @@ export async function checkOutputFile({ path, force }: OutputFile): Promise<void
     if (error.code === 'ENOENT') return undefined;
     throw new Refusal(
       'Usage',
-      `--out: ${printable(path)} cannot be looked at (${error.code ?? 'unknown error'}).`,
+      `--out: ${printable(path)} cannot be read (${error.code ?? 'unknown error'}).`,
       'out',
     );
   });
@@ -102,7 +102,7 @@ async function takeName(partial: string, file: OutputFile): Promise<void> {
 function existsAlready(path: string): Refusal {
   return new Refusal(
     'Usage',
-    `--out: ${printable(path)} is there already; name another file, or add --force to replace it.`,
+    `--out: ${printable(path)} already exists; name another file, or add --force to replace it.`,
     'out',
   );
 }

@@ -36,7 +36,7 @@ export async function readUserFile(file: string, option: string): Promise<UserRo
     throw error;
   }
   if (rows.length === 0)
-    throw new Refusal('Usage', `${option}: the file ${file} holds no user: there is no row below the column names.`);
+    throw new Refusal('Usage', `${option}: the file ${file} has no user: there is no row below the column names.`);
   return rows;
 }
 

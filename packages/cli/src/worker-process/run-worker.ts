@@ -254,7 +254,7 @@ class Stopping {
     for (const each of SHUTDOWN_SIGNALS) process.off(each, this.#begin);
     this.#log.info({ signal, shutdownMs }, 'stopping');
     this.#timer = setTimeout(() => {
-      this.#log.error({ shutdownMs }, 'ended before everything was finished');
+      this.#log.error({ shutdownMs }, 'ended before all work was finished');
       process.exit(1);
     }, shutdownMs + CLOSING_MS);
     this.#giveUp(new StoppedEarlyError(`Stopped by ${signal}.`));
