@@ -219,20 +219,6 @@ const NO_EXPORT_ALL = {
   message: 'List the exported names: what is public is decided by hand.',
 };
 
-/** Rooms, and folders of rooms, whose comments and messages are plain English; see scripts/plain-english.cjs. */
-const PLAIN_ENGLISH = [
-  ...['activities/budget', 'activities/observed', 'codec', 'config', 'gateway', 'host-checks', 'http', 'ledger'],
-  ...['nexus-handlers', 'observability', 'operator', 'oracle', 'reference', 'simulators', 'sources', 'starts'],
-  ...['providers', 'temporal-server', 'transport'],
-  ...['document', 'operation', 'provider', 'schema', 'source'].map((folder) => `openapi/${folder}`),
-];
-
-/** The folder of a room, or of a folder in a room. */
-function placeOf(name) {
-  const [room, ...rest] = name.split('/');
-  return [folderOf(room), ...rest].join('/');
-}
-
 export default defineConfig(
   { ignores: ['**/dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
   // An exception to a rule belongs into this file, where it is seen and argued, not beside the line.
@@ -304,7 +290,7 @@ export default defineConfig(
   },
   { files: ['packages/cli/src/**', 'lab/src/**', 'examples/**', 'test/support/**'], rules: { 'no-console': 'off' } },
   {
-    files: [...PLAIN_ENGLISH.map((name) => `${placeOf(name)}/**/*.{ts,js}`), 'src/*.ts', 'src/activities/*.ts'],
+    files: ['src/**/*.{ts,js}', 'packages/*/src/**/*.{ts,js}', 'lab/src/**/*.ts'],
     plugins: { language: plainEnglish },
     rules: {
       // The name of a fault, which recorded matrices contain.
