@@ -25,7 +25,10 @@ import { printable, printJson, say } from '../terminal/output';
 import { environmentsFrom, refuseUnknownAccount, unknownProvider } from '../users/provider-ids';
 import { refuseForbiddenInput } from '../policy/forbidden';
 
-/** Asks where it has to, starts or joins the run for this (checked) input, follows it to its end and prints what became of each step. */
+/**
+ * Starts or joins the run for this (checked) input, after a confirmation if needed, follows it to its end and prints the
+ * outcome of each step.
+ */
 export async function runOffboarding(
   io: Io,
   input: OffboardUserInput,
