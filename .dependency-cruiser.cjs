@@ -1,7 +1,7 @@
 /** The rooms whose code is bundled into the workflow sandbox. */
 const SANDBOX = '^src/(tasks|policy|providers|workflows)/|^src/(workflow|nexus)\\.ts$';
 
-/** Which other packages each may import. What is not here is upstream of it, or beside it. */
+/** Which other packages each may import. What is not here is upstream of it, or next to it. */
 const DOWNSTREAM = {
   src: [],
   'packages/openapi': ['src'],

@@ -60,7 +60,7 @@ const ROOMS = {
   page: { of: 'console', rooms: [], types: ['gateway'] },
   report: { of: 'evidence', rooms: ['tasks', 'policy', 'providers', 'http', 'attention'], types: ['ledger'] },
   simulators: { of: 'testing', rooms: [] },
-  // It judges the product, so it shares none of its code; of the simulators it knows what they tell of themselves.
+  // It judges the product, so it shares none of its code; of the simulators it knows what they report.
   oracle: { of: 'testing', rooms: [], types: ['simulators'] },
   'temporal-server': { of: 'testing', rooms: [] },
 };
@@ -68,7 +68,7 @@ const ROOMS = {
 /** The packages that are one room each. */
 const WHOLE_PACKAGES = ['openapi'];
 
-/** The entry files beside the rooms. `workflow.ts` is bundled into workflows, so it is as strict as they are. */
+/** The entry files next to the rooms. `workflow.ts` is bundled into workflows, so it is as strict as they are. */
 const ENTRIES = {
   'index.ts': 'everything',
   'worker.ts': 'everything',
@@ -221,7 +221,7 @@ const NO_EXPORT_ALL = {
 
 export default defineConfig(
   { ignores: ['**/dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
-  // An exception to a rule belongs into this file, where it is seen and argued, not beside the line.
+  // Exceptions to rules are in this file, where they are seen and argued, not at the line.
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts', 'src/**/*.js', 'packages/*/src/**/*.js'],

@@ -3,7 +3,7 @@ import type { OffboardUserInput } from 'temporal-http-tasks';
 import type { offboardUser } from 'temporal-http-tasks/workflow';
 
 /**
- * Starts an off-boarding and waits for its end. A run in which nothing could be done throws, with the result in the
+ * Starts an offboarding and waits for its end. A run in which nothing could be done throws, with the result in the
  * details of its failure.
  */
 export async function offboardFromClient(

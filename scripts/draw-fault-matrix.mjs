@@ -1,5 +1,5 @@
-// `node scripts/draw-fault-matrix.mjs`: draws docs/fault-matrix.html anew from the recorded docs/fault-matrix.json, for
-// whoever has changed how pages look. What was recorded stays; `npm run faults` records.
+// `node scripts/draw-fault-matrix.mjs`: draws docs/fault-matrix.html again from the recorded docs/fault-matrix.json, after
+// a change of the pages' look. The record stays; `npm run faults` records.
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ROOT, npmCommand, run } from './commands.mjs';
 
 /**
- * Installs what package-lock.json names, unless it is installed already, by whomever. Works on a fresh clone; an
+ * Installs what package-lock.json names, unless it is installed already. Works on a fresh clone; an
  * install that was interrupted is done again.
  */
 export async function ensureInstalled() {

@@ -1,5 +1,5 @@
 // `npm run fuzz`: starts the gateway against the simulators, all on the loopback interface, and lets schemathesis make
-// calls of its OpenAPI document, good ones and bad ones. Exits 1 at a server error, a crash, or an answer that the document
+// calls of its OpenAPI document, good ones and bad ones. Exits 1 at a server error, a crash, or a response that the document
 // does not describe. Further arguments go to schemathesis (`npm run fuzz -- --max-examples 1000 --seed 7`).
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
@@ -42,7 +42,7 @@ async function ensureSchemathesis() {
   await writeFile(mark, wanted);
 }
 
-/** In this process, so that whatever nobody catches ends it. */
+/** In this process, so that an uncaught error ends it. */
 async function start(folder) {
   const require = createRequire(import.meta.url);
   const { startGateway } = require('@temporal-http-tasks/console');

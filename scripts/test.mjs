@@ -62,7 +62,7 @@ async function readJson(file) {
   }
 }
 
-/** Runs jest; resolves to its exit code, or to 1 after ending it because it did not come to an end by itself. */
+/** Runs jest; resolves to its exit code, or to 1 after ending it because it did not end by itself. */
 async function runJest() {
   const tooLong = new AbortController();
   let ended = false;
@@ -91,7 +91,7 @@ async function jestPasses() {
   const results = await readJson(RESULTS);
   if (results === undefined) {
     const underWay = (await readJson(UnfinishedReporter.FILE)) ?? [];
-    fail(1, `jest ended with code ${code} and without results; under way: ${underWay.join(', ') || 'no test file'}`);
+    fail(1, `jest ended with code ${code} and without results; in progress: ${underWay.join(', ') || 'no test file'}`);
     return;
   }
   passed += results.numPassedTests;

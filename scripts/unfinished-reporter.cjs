@@ -1,5 +1,5 @@
 'use strict';
-// Keeps the names of the test files that are under way in a file, so that `npm test` can name them when jest has to be ended.
+// Keeps the names of the test files that are in progress in a file, so that `npm test` can name them when jest has to be ended.
 const { mkdirSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 

@@ -22,7 +22,7 @@ ALTER ROLE http_tasks_worker NOSUPERUSER NOCREATEDB NOCREATEROLE;
 ALTER ROLE http_tasks_auditor NOSUPERUSER NOCREATEDB NOCREATEROLE;
 ALTER ROLE http_tasks_auditor SET default_transaction_read_only = on;
 
--- Nothing for everybody. Only the owner may make, change and drop tables, functions and triggers.
+-- No rights for PUBLIC. Only the owner may make, change and drop tables, functions and triggers.
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO http_tasks_migrate;
 GRANT USAGE ON SCHEMA public TO http_tasks_worker, http_tasks_auditor;

@@ -17,7 +17,7 @@ export async function disconnectBank(request: { plaidUserId: string; itemId: str
   return request_id;
 }
 
-/** Off-boards the user as a child workflow, then goes on with what your own system has to do. */
+/** Offboards the user as a child workflow, then continues with the steps of your own system. */
 export async function closeAccount(account: {
   accountId: string;
   plaidUserId: string;

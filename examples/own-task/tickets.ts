@@ -18,7 +18,7 @@ export const ticketDesk = defineService({
   },
 });
 
-/** Opens a ticket. The desk answers the same ticket for the same reference, so a lost answer may be asked for again. */
+/** Opens a ticket. The desk returns the same ticket for the same reference, so a call with a lost response may be repeated. */
 export const ticketCreate = defineHttpTask({
   service: ticketDesk,
   operation: 'ticketCreate',

@@ -3,7 +3,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { HttpTasksPlugin } from 'temporal-http-tasks';
 import { ticketCreate, ticketGet } from './tickets';
 
-/** A worker that runs the tasks of the ticket desk beside the catalogue's. It needs `DESK_API_KEY` too, and says so. */
+/** A worker that runs the tasks of the ticket desk besides the catalogue's. It needs `DESK_API_KEY` too, and reports it if it is missing. */
 export async function createDeskWorker(
   connection: NativeConnection,
   {

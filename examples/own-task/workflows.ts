@@ -3,7 +3,7 @@ import { ticketCreate, ticketGet } from './tickets';
 
 export * from 'temporal-http-tasks/workflow';
 
-/** Opens a ticket and tells how it stands. */
+/** Opens a ticket and returns its state. */
 export async function askForHelp(request: {
   reference: string;
   title: string;
