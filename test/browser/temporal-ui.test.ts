@@ -131,7 +131,7 @@ it('off-boards somebody, and tells a person in words what was done, with no id i
 
   await openTab(page, 'user-metadata');
   const told = details(page);
-  await told.getByRole('heading', { name: 'Off-boarding completed' }).waitFor();
+  await told.getByRole('heading', { name: 'Offboarding completed' }).waitFor();
   await told
     .getByRole('listitem')
     .filter({ hasText: 'plaid.items' })

@@ -296,7 +296,7 @@ it('is a search that finds what was planted, in every form and in every place', 
   expect(findAll(haystack, { queue: place.taskQueue })).toEqual(
     expect.arrayContaining(['histories: queue', 'log: queue']),
   );
-  expect(haystack.shown).toContain('Off-boarding failed');
+  expect(haystack.shown).toContain('Offboarding failed');
   expect(haystack.shown).toContain("plaid.items: List a user's Items");
   expect(haystack.inProgress).toContain('plaid.userItemsGet');
   expect(haystack.metrics).toContain('task="plaid.userItemsRemove"');

@@ -40,7 +40,7 @@ it('http-tasks faults runs a part of the matrix, prints one document, and draws 
     ]);
     expect(code).toBe(0);
     const page = parsePage(await readFile(out, 'utf8'));
-    expect(page.text()).toContain('All off-boardings ended as they must.');
+    expect(page.text()).toContain('All offboardings ended correctly.');
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -41,7 +41,7 @@ it("a workflow of the host off-boards a user as a child and goes on with the hos
   place.simulators.plaid.seed({ users: [{ userId: 'usr_closing', items: [{ itemId: 'item_closing' }] }] });
   place.simulators.batch.seed({ users: ['carol'] });
   const said = await run('closeAccount', { accountId: freshId('7'), plaidUserId: 'usr_closing', batchUserId: 'carol' });
-  expect(said).toMatch(/^account 7-\S+ closed, off-boarding completed$/);
+  expect(said).toMatch(/^account 7-\S+ closed, offboarding completed$/);
   expect(place.simulators.plaid.state().items.left.map(({ user }) => user)).not.toContain('usr_closing');
 });
 

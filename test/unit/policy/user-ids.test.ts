@@ -60,8 +60,8 @@ describe('the IDs of a user', () => {
       'one ID in both forms',
       { plaidUserId: 'u', batchUserId: 'b', ids: { plaid: { userId: 'u' }, batch: { userId: 'b' } } },
       [
-        'plaidUserId: must be left out: ids.plaid.userId says the same',
-        'batchUserId: must be left out: ids.batch.userId says the same',
+        'plaidUserId: must be left out: ids.plaid.userId names the same ID',
+        'batchUserId: must be left out: ids.batch.userId names the same ID',
       ],
     ],
     [
@@ -77,7 +77,7 @@ describe('the IDs of a user', () => {
     [
       'Items in both forms',
       { ids: { plaid: { userId: 'u', itemIds: ['i'] } } },
-      ['itemIds: must be left out: user.ids.plaid.itemIds says the same'],
+      ['itemIds: must be left out: user.ids.plaid.itemIds names the same IDs'],
       { itemIds: ['i'] },
     ],
     ['Items of a user by provider', { ids: { plaid: { userId: 'u' } } }, [], { itemIds: ['i'] }],
