@@ -84,7 +84,11 @@ const user = z
     }
     for (const field of Object.keys(ids)) {
       if (field in given)
-        context.addIssue({ code: 'custom', path: [field], message: 'must be left out: sweepId and seq already name the user' });
+        context.addIssue({
+          code: 'custom',
+          path: [field],
+          message: 'must be left out: sweepId and seq already name the user',
+        });
     }
   })
   .describe(SOME_ID);
@@ -175,7 +179,11 @@ export const offboardUserInput = z
     if (!hasPlaidUser(input.user))
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs user.plaidUserId or user.plaidUserToken' });
     for (const { place } of namedTwice({ ids: input.user.ids, itemIds: input.itemIds }))
-      context.addIssue({ code: 'custom', path: ['itemIds'], message: `must be left out: user.${place} names the same IDs` });
+      context.addIssue({
+        code: 'custom',
+        path: ['itemIds'],
+        message: `must be left out: user.${place} names the same IDs`,
+      });
   });
 
 /** What a caller passes to `offboardUser`. */

@@ -222,8 +222,7 @@ class OffboardingRun {
       this.#state = state;
       this.#show({ ...this.#progress, steps: [...state.done] });
       // A cancelled run also stops here after it waited for its last call to end.
-      if (CancellationScope.current().consideredCancelled)
-        throw new CancelledFailure('The offboarding was cancelled.');
+      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The offboarding was cancelled.');
       const nowMs = Date.now();
       const move = next(state, nowMs);
       if (move.kind === 'done') return move.steps;

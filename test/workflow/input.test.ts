@@ -229,12 +229,7 @@ it('names every wrong field at once and repeats no value', async () => {
 const BAD_TASKS: [what: string, input: unknown, field: string, says: RegExp][] = [
   ['nothing', undefined, '', /expected object/],
   ['no task', { input: {} }, 'task', /task: is required/],
-  [
-    'an unknown field',
-    { task: 'plaid.userItemsGet', input: { user_id: 'u' }, retries: 3 },
-    'retries',
-    /unknown field/,
-  ],
+  ['an unknown field', { task: 'plaid.userItemsGet', input: { user_id: 'u' }, retries: 3 }, 'retries', /unknown field/],
   [
     'a task that nobody has',
     { task: 'plaid.userItemsGone', input: {} },

@@ -236,8 +236,5 @@ function printResults(io: Io, results: ProcessResults): void {
     io,
     `Repeated: ${repeatedCalls.irreversible} irreversible and ${repeatedCalls.repeatSafe} repeat-safe calls. Bystanders touched: ${results.bystandersTouched}. The seal ${results.sealHolds ? 'is valid' : 'is not valid'}.`,
   );
-  print(
-    io,
-    results.ok ? paint(io, 'green', 'Both have the same result.') : paint(io, 'red', 'The results differ.'),
-  );
+  print(io, results.ok ? paint(io, 'green', 'Both have the same result.') : paint(io, 'red', 'The results differ.'));
 }

@@ -106,9 +106,7 @@ function doing(progress: SweepProgress): string {
       return 'Recording the last outcomes and sealing the receipts';
     case 'paused':
     case 'ended':
-      return cancelledBecause === 'notApproved'
-        ? 'Ended: not approved in time; no user was offboarded'
-        : 'Ended';
+      return cancelledBecause === 'notApproved' ? 'Ended: not approved in time; no user was offboarded' : 'Ended';
   }
 }
 

@@ -231,7 +231,11 @@ describe('a cURL command', () => {
     ['a space in its query', 'curl -G "https://a.example/" -d "a=b canary"', /--data-urlencode/],
     ['--url-query beside --get', 'curl -G "https://a.example/" -d a=b --url-query c=d', /--url-query besides --get/],
     ['a body without a type', "curl https://a.example -H 'Content-Type:' -d canary", /removes the header content-type/],
-    ['a body with an empty type', "curl https://a.example -H 'Content-Type;' -d canary", /removes the header content-type/],
+    [
+      'a body with an empty type',
+      "curl https://a.example -H 'Content-Type;' -d canary",
+      /removes the header content-type/,
+    ],
     [
       'a body of a task without a type',
       `curl ${PLAID}/user/items/get -H 'Content-Type:' -d '{"user_id":"canary"}'`,

@@ -33,9 +33,7 @@ export function readCurlUrl(text: string, { globoff, pathAsIs }: { globoff: bool
     refuseCurl('has a backslash in its URL, which would be sent as a slash; percent-encode it');
   const path = beforeQuery.replace(/^https?:\/\/[^/]*/i, '');
   if (/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path) && (pathAsIs || /%2e/i.test(path)))
-    refuseCurl(
-      'has dots as a part of its path, which would be resolved before it is sent; write the intended path',
-    );
+    refuseCurl('has dots as a part of its path, which would be resolved before it is sent; write the intended path');
   const url = new URL(sent);
   const signsIn = url.username !== '' || url.password !== '';
   url.username = '';

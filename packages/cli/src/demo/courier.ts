@@ -94,9 +94,7 @@ function problemsOf({ member, result }: RunOfUser, state: ProviderState): Proble
         ...(onHold && isTouched
           ? [{ kind: 'tooMuch' as const, who: label, problem: `${step} was not to be done` }]
           : []),
-        ...(isFalse
-          ? [{ kind: 'report' as const, who: label, problem: `the run's report on ${step} is wrong` }]
-          : []),
+        ...(isFalse ? [{ kind: 'report' as const, who: label, problem: `the run's report on ${step} is wrong` }] : []),
       ];
     });
 }

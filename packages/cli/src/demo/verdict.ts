@@ -49,9 +49,7 @@ function happenedAt(step: string, truth: ProviderTruth): boolean | undefined {
 }
 
 function unsaid(step: string, happened: boolean, said: readonly StepResult[]): string[] {
-  return happened && !said.some((one) => one.step === step)
-    ? [`${step} was done, and the run does not report it`]
-    : [];
+  return happened && !said.some((one) => one.step === step) ? [`${step} was done, and the run does not report it`] : [];
 }
 
 /** The state of both providers. */

@@ -37,11 +37,7 @@ async function namedProvider(io: Io, name: string, option: string | undefined): 
     );
   const names = found.map(({ provider }) => provider.name);
   const listed = names.length === 0 ? 'none is listed; use --providers or a path' : `allowed: ${names.join(', ')}`;
-  throw new Refusal(
-    'Usage',
-    `No provider file has this name; ${listed}${didYouMean(name, names)}`,
-    'provider',
-  );
+  throw new Refusal('Usage', `No provider file has this name; ${listed}${didYouMean(name, names)}`, 'provider');
 }
 
 type Description = ReturnType<typeof describeProvider>;

@@ -132,10 +132,7 @@ export async function cancelSweep(
     }
     if (json) printJson(io, { sweepId, cancelRequested: true });
     else
-      print(
-        io,
-        `The sweep ${printable(sweepId)} is being cancelled: work in progress finishes and is recorded first.`,
-      );
+      print(io, `The sweep ${printable(sweepId)} is being cancelled: work in progress finishes and is recorded first.`);
     say(io, `Watch its end with: http-tasks sweep watch ${printable(sweepId)}`);
     return 0;
   });
@@ -184,8 +181,7 @@ async function confirm(io: Io, { sweepId }: SweepRow, failed: number): Promise<v
       ? 'It has no failed or unknown users.'
       : `${counted(failed, 'failed or unknown user', 'failed and unknown users')} can then never be redriven, only found in the source again.`;
   const what = `Releasing the IDs of sweep ${printable(sweepId)} cannot be undone. ${loss}`;
-  if (!isTerminal(io))
-    throw new Refusal('Usage', `${what} Give --yes to confirm. Nothing was changed.`, 'yes');
+  if (!isTerminal(io)) throw new Refusal('Usage', `${what} Give --yes to confirm. Nothing was changed.`, 'yes');
   if (await agrees(io, `${what} Release them? [y/N] `)) return;
   throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was changed.');
 }

@@ -93,7 +93,10 @@ export function printSweep(
   const left = counts.pending - waiting - persons.reduce((sum, { users }) => sum + users, 0);
   const pending = [
     ...(waiting > 0 ? [[`${words.done}, ${words.waiting}`, count(waiting)]] : []),
-    ...persons.map(({ step, title, users }) => [printable(`waiting for a manual step: ${title} (${step})`), count(users)]),
+    ...persons.map(({ step, title, users }) => [
+      printable(`waiting for a manual step: ${title} (${step})`),
+      count(users),
+    ]),
     ...(left > 0 ? [['pending', count(left)]] : []),
   ];
   printTable(io, ['Outcome', 'Users'], [...rows, ...pending, ['total', count(counts.total)]]);

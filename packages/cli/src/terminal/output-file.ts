@@ -22,11 +22,7 @@ const NO_LINKS: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'
 export async function checkOutputFile({ path, force }: OutputFile): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new Refusal(
-      'Usage',
-      `--out: ${printable(path)} cannot be read (${error.code ?? 'unknown error'}).`,
-      'out',
-    );
+    throw new Refusal('Usage', `--out: ${printable(path)} cannot be read (${error.code ?? 'unknown error'}).`, 'out');
   });
   if (found === undefined) return;
   if (!found.isFile())

@@ -52,9 +52,7 @@ export async function readAnchor(client: Client, row: Pick<SweepRow, 'sweepId' |
         );
         if (isSealOf(result, row.sweepId)) claims.push({ firstRunId, result });
         else if (isNamed)
-          notes.push(
-            `Run ${run.runId}, which the ledger names, ended (${run.status.name}) without a readable result.`,
-          );
+          notes.push(`Run ${run.runId}, which the ledger names, ended (${run.status.name}) without a readable result.`);
       }
     }
   }

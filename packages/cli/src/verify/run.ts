@@ -177,7 +177,8 @@ function printVerification(io: Io, verification: SweepVerification): void {
   print(io, `Computed root:  ${root}`);
   print(io, `Expected root:  ${expectedRoot} (${SOURCES[comparedWith]})`);
   if (sealedRoot !== expectedRoot) print(io, `Root in the ledger: ${sealedRoot}`);
-  if (keptRoot !== sealedRoot) print(io, `Root of the leaves stored at the sealing: ${keptRoot}; they were changed too.`);
+  if (keptRoot !== sealedRoot)
+    print(io, `Root of the leaves stored at the sealing: ${keptRoot}; they were changed too.`);
   print(io, `Not proven:     ${notProven.join(', ')}`);
   printVerdict(
     io,
