@@ -211,7 +211,7 @@ describe('a cURL command', () => {
     ['a second call', 'curl https://a.example --next https://b.example', /--next/],
     ['an upload', 'curl -T canary https://a.example', /--upload-file: write --request PUT/],
     ['an unknown option', 'curl --unknown-x canary https://a.example', /--unknown-x: it is not supported/],
-    ['an option with an equals sign', 'curl --user=me:canary https://a.example', /--user in a way/],
+    ['an option with an equals sign', 'curl --user=me:canary https://a.example', /--user in a form/],
     ['an unknown letter', 'curl -Pcanary https://a.example', /-P: it is not supported/],
     [
       'a file as a part that is not there',

@@ -109,7 +109,7 @@ it.each([
   ['version: 1\nsources: [ftp]', /sources\[0\]: must be inline/],
   ['version: 1\n__proto__: {}', /__proto__: unknown key/],
   ['version: 1\nconstructor: {}', /constructor: unknown key/],
-  [`version: 1\napproval: {signatures: 2, approvers: [{name: a, key: "${KEY}"}]}`, /asks for 2 signatures/],
+  [`version: 1\napproval: {signatures: 2, approvers: [{name: a, key: "${KEY}"}]}`, /requires 2 signatures/],
   [`version: 1\napproval: {approvers: [{name: a, key: "${KEY}"}, {name: b, key: "${KEY}"}]}`, /key: is a duplicate/],
   ['version: 1\na: &x [1]\ntasks: *x', /not valid YAML|a: unknown key/],
   [Buffer.from([0xff, 0xfe, 0x00]), /not UTF-8/],

@@ -49,10 +49,10 @@ describe('the compensation log', () => {
     [result('held'), 'Not done: a legal hold forbids it'],
     [result('notFound'), 'Check the ID and the environment'],
     [result('unknown'), 'Check with the provider, quoting the request ID'],
-    [result('failed', { reason: 'deadline' }), 'The deadline passed. Run again'],
+    [result('failed', { reason: 'deadline' }), 'The deadline passed. Fix the cause, then run again'],
     [
       result('failed', { failure: { type: 'Task.Rejected', service: 'plaid', message: 'Plaid refused it.' } }),
-      'Not done. Plaid refused it. Run again',
+      'Not done. Plaid refused it. Fix the cause, then run again',
     ],
     [result('skipped', { reason: 'stopped' }), 'Not done (stopped). Run again to do it.'],
     [result('skipped', { reason: 'cancelled' }), 'Not done (cancelled). Run again to do it.'],
