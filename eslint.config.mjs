@@ -291,6 +291,7 @@ export default defineConfig(
   { files: ['packages/cli/src/**', 'lab/src/**', 'examples/**', 'test/support/**'], rules: { 'no-console': 'off' } },
   {
     files: ['src/**/*.{ts,js}', 'packages/*/src/**/*.{ts,js}', 'lab/src/**/*.ts'],
+    ignores: ['packages/evidence/src/report/**'],
     plugins: { language: plainEnglish },
     rules: {
       // The name of a fault, which recorded matrices contain.
