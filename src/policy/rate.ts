@@ -10,9 +10,7 @@ export const LIVE_RESERVE = 0.1;
 
 /** Initial rate of live runs when no limit is known, in calls a second. */
 const START_PER_SECOND = 200;
-/**
- * Initial rate of sweeps when no limit is known, in calls a second, and the time at one rate after which it is doubled.
- */
+/** Initial rate of sweeps without a known limit, in calls a second, and the time at one rate before it is doubled. */
 const RAMP_START_PER_SECOND = 10;
 const RAMP_DOUBLES_AFTER_MS = 10_000;
 /** Maximum rate, in calls a second: far above what a provider accepts, and far below where numbers become inexact. */
@@ -20,16 +18,11 @@ const MOST_PER_SECOND = 1_000_000;
 const SLOW_DOWN_EVERY_MS = 1_000;
 const RISE_OF_LIMIT = 0.1;
 const RISE_OF_LEARNED = 0.2;
-/**
- * More than twice a reserve of one call: a sweep that takes all but the reserve has to leave it less than half full.
- */
+/** More than twice a reserve of one call: a sweep that takes all but the reserve leaves it less than half full. */
 const SMALLEST_LEARNING_BUCKET = 4;
 const RECENT_ANSWERS = 20;
 const REFUSALS_THAT_TEACH = 2;
-/**
- * Below this share of the rate of all calls, 429s prove nothing about that rate when only a sweep's own rate was used
- * up.
- */
+/** Below this share of the rate of all calls, 429s prove nothing about it if only a sweep's own rate was used up. */
 const NEAR_THE_RATE = 0.75;
 const LEARN_FROM_MS = 2_000;
 const SHORTEST_LESSON_MS = 250;
@@ -196,10 +189,7 @@ export function report(state: RateState, answers: AnswerReport): RateState {
   return slowDownSweeps(slowed);
 }
 
-/**
- * Returns bucket and refill under a limit. The bucket has at least two calls if the limit allows it, so that a reserve
- * can be kept.
- */
+/** Returns bucket and refill under a limit. The bucket has room for a reserve if the limit allows it: two calls. */
 function shape(limitPerMinute: number): { perSecond: number; bucket: number } {
   const bucket = Math.max(limitPerMinute / 60, Math.min(2, Math.max(1, limitPerMinute / 8)));
   const inAnyMinute = limitPerMinute + 1 - (limitPerMinute < 8 ? 1 : 2) * bucket;
@@ -254,9 +244,7 @@ function advanceSweeps(pace: SweepPace, seconds: number): SweepPace {
   return { limitPerMinute, rate, tokens: filled(pace, rate, shape(limitPerMinute).bucket, seconds) };
 }
 
-/**
- * Rises in steps, so that a rate is used long enough to see whether the provider accepts it; evenly once it is learned.
- */
+/** Rises in steps, so that a rate is used long enough to see whether it is accepted; evenly once it is learned. */
 function advanceRamp(ramp: Ramp, seconds: number): Ramp {
   const tokens = filled(ramp, ramp.rate, learningBucket(ramp.rate), seconds);
   const used = usedFor(ramp.tokens, learningBucket(ramp.rate), seconds);
@@ -356,10 +344,7 @@ function slowDownSweeps(state: RateState): RateState {
   };
 }
 
-/**
- * Takes what was accepted just now as the limit; the rate continues at half of it. A ramp ends, since all callers have
- * learned.
- */
+/** Takes what was accepted just now as the limit and continues at half of it. A ramp ends, since all have learned. */
 function slowDownLearning(given: RateState): RateState {
   const accepted = acceptedPerSecond(given);
   if (!teachesAll(given, accepted)) return slowDownRamp(given, accepted);

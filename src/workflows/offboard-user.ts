@@ -154,9 +154,7 @@ class OffboardingRun {
     return result;
   }
 
-  /**
-   * Looks up the steps also after a cancellation: a cancelled run reports what it did not do. The lookup sends nothing.
-   */
+  /** Also looks up the steps after a cancellation, to report what was not done. The lookup sends nothing. */
   async #prepareAlsoWhenCancelled(): Promise<Preparation> {
     try {
       // A run whose deadline has passed still reports what it did not do.
@@ -376,10 +374,7 @@ function entryOf(ids: ProviderIds, name: string, at: number): string[] {
   return entry === undefined ? [] : [entry];
 }
 
-/**
- * A plan may come from a worker of a later version. This worker fails the workflow task, so that such a worker takes it
- * over.
- */
+/** The plan may be of a later version. This worker then fails the workflow task, so that a newer one takes it over. */
 function recordedPlan(plan: StepPlan): CompiledPlan {
   const version: number = plan.version;
   if (version === STEP_PLAN_VERSION) return compilePlan(plan);
