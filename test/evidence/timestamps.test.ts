@@ -39,7 +39,7 @@ describe('a timestamp of a checkpoint', () => {
       () => timestampOf(NOTE, { cert: stamper.cert, key: authority.key }),
       'its signature is wrong',
     ],
-    ['that was cut off', () => timestampOf(NOTE, stamper).subarray(0, -1), 'it cannot be read: it is cut off'],
+    ['that was cut off', () => timestampOf(NOTE, stamper).subarray(0, -1), 'it cannot be read: it is truncated'],
     [
       'with more after it',
       () => Buffer.concat([timestampOf(NOTE, stamper), Buffer.from([0])]),

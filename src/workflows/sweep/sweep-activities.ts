@@ -73,13 +73,13 @@ export const recordChildren = internalActivity('httpTasks.recordChildren', {
   summary: 'Record the outcomes of users',
 });
 
-/** The patch since which a sweep that was told to stop outlives the worker that it told. */
+/** The patch since which a sweep that has to stop survives the loss of the worker that it cancelled. */
 const STOP_OUTLIVES_WORKER = 'stop-outlives-worker';
 
 /**
  * Whether an activity ended because its scope was cancelled: by a pause, a refused key, or the cancellation of the sweep.
  *
- * A worker that dies after it was told to stop cannot confirm it. The server then times the activity out and does not
+ * A worker that dies after its cancellation cannot confirm it. The server then times the activity out and does not
  * retry it, so that it looks like a failure. Whatever that worker had begun is open in the ledger and is settled as after
  * any lost worker.
  */

@@ -27,7 +27,7 @@ export class Der {
   static #at(bytes: Buffer, offset: number, depth: number): Der {
     const [tag, first] = [bytes[offset], bytes[offset + 1]];
     if (tag === undefined || first === undefined || depth > MOST_DEPTH)
-      throw new DerError('is cut off or nested too deep');
+      throw new DerError('is truncated or nested too deep');
     // Tags above 30 and lengths that are not known beforehand do not occur.
     const lengthBytes = first < 0x80 ? 0 : first & 0x7f;
     if ((tag & 0x1f) === 0x1f || first === 0x80 || lengthBytes > 4) throw new DerError('is not DER');
@@ -35,7 +35,7 @@ export class Der {
     const length =
       lengthBytes === 0 ? first : bytes.subarray(offset + 2, start).reduce((sum, byte) => sum * 256 + byte, 0);
     if (lengthBytes > 0 && (length < 0x80 || bytes[offset + 2] === 0)) throw new DerError('is not DER');
-    if (start + length > bytes.length) throw new DerError('is cut off');
+    if (start + length > bytes.length) throw new DerError('is truncated');
     return new Der(tag, bytes.subarray(start, start + length), bytes.subarray(offset, start + length), depth);
   }
 

@@ -51,7 +51,7 @@ const CHECK = subcommand<GivenHoldOptions>('check', {
   description: [
     'Asks the ledger what a worker asks it, for each environment that a worker can have, and names the holds. "held" is',
     'true when a worker stops in every one of them. Exits 0 whether the user is held or not, and otherwise only when it',
-    'could not tell; scripts read "held" of --json. With --file, checks each row of a CSV file (see hold add).',
+    'failed; scripts read "held" of --json. With --file, checks each row of a CSV file (see hold add).',
   ].join(' '),
   examples: [
     'http-tasks hold check --plaid-user-id usr_1 --json',
