@@ -219,6 +219,15 @@ const NO_EXPORT_ALL = {
   message: 'List the exported names: what is public is decided by hand.',
 };
 
+const DATABASE_NAME = '[value=/^(postgres|libsql)$/]';
+const NO_BRANCH_ON_DATABASE = [
+  `BinaryExpression[operator=/^[!=]==?$/] > Literal${DATABASE_NAME}`,
+  `SwitchCase > Literal${DATABASE_NAME}`,
+].map((selector) => ({
+  selector,
+  message: 'Add a method to the interface of databases (Store, SqlReader), which each folder implements.',
+}));
+
 export default defineConfig(
   { ignores: ['**/dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
   // Exceptions to rules are in this file, where they are seen and argued, not at the line.
@@ -236,7 +245,7 @@ export default defineConfig(
       eqeqeq: 'error',
       'max-lines': ['error', { max: 400 }],
       'no-console': 'error',
-      'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT, NO_EXPORT_ALL],
+      'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT, NO_EXPORT_ALL, ...NO_BRANCH_ON_DATABASE],
       'object-shorthand': 'error',
       'prefer-const': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
@@ -278,6 +287,11 @@ export default defineConfig(
   },
   // It takes apart a query that the operator wrote, and comments and texts that are never closed end it.
   { files: ['src/config/query-text.ts'], rules: { 'regexp/no-super-linear-move': 'off' } },
+  // A migration written in code never changes again.
+  {
+    files: ['src/ledger/migrations/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT, NO_EXPORT_ALL] },
+  },
   // The one plain-JS file runs as a worker thread straight from src/ in tests and from dist/ when built: CommonJS.
   // What arrives there over a message port has no type that JSDoc could state shorter than the code itself.
   {

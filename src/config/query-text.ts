@@ -18,6 +18,12 @@ export const QUERY_PARAMETERS = ['scheduledTime', 'previousScheduledTime'] as co
 /** One of {@link QUERY_PARAMETERS}; written with a leading colon in the query. */
 export type QueryParameter = (typeof QUERY_PARAMETERS)[number];
 
+/** Placeholders of the database itself, which are not parameters of a query. */
+const FOREIGN: Readonly<Record<QueryDialect, RegExp>> = {
+  postgres: /(?<foreign>\$\d+)/,
+  libsql: /(?<foreign>[$@#][A-Za-z_]\w*|\?\d*)/,
+};
+
 /**
  * Matches first what makes a colon, semicolon or placeholder meaningless (comments, strings, casts), then these by
  * name.
@@ -32,7 +38,7 @@ function tokens(dialect: QueryDialect): RegExp {
     /\$(?<tag>[A-Za-z_]\w*)?\$[^]*?\$\k<tag>\$/, // Postgres: a text in dollars
     /::/, // Postgres: a cast
     /(?<named>:[A-Za-z_]\w*)/,
-    dialect === 'postgres' ? /(?<foreign>\$\d+)/ : /(?<foreign>[$@#][A-Za-z_]\w*|\?\d*)/,
+    FOREIGN[dialect],
     /(?<end>;)/,
   ];
   return new RegExp(patterns.map(({ source }) => source).join('|'), 'g');

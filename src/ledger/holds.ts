@@ -3,8 +3,8 @@ import type { Selectable, Transaction } from 'kysely';
 import { HoldConflictError } from './hold-ledger';
 import type { HoldChange, HoldLogEntry, HoldsToLift } from './hold-ledger';
 import type { Hold, HoldEnvironments, NewHold } from './ledger';
-import { HOLD_LOCK } from './postgres-locks';
-import type { LedgerDatabase, LedgerDialect, Tables } from './tables';
+import type { LedgerDatabase, Store } from './store';
+import type { Tables } from './tables';
 import { requireHashes, storable, storableOrNull, valuesOf } from './values';
 
 /** Maximum number of rows per INSERT; each has up to nine parameters, and SQLite allows 32,766. */
@@ -19,13 +19,13 @@ export async function addHold(database: LedgerDatabase, hold: NewHold): Promise<
 
 /**
  * See `HoldLedger.set`. After it has returned, no intent for the subjects is recorded: libSQL runs one write at a time,
- * and in Postgres the lock waits for intents in progress (see migrations/0002-holds.ts).
+ * and in Postgres the lock waits for intents in progress (see postgres/migrations/0002-holds.sql).
  */
-export async function setHolds({ db, dialect }: LedgerDatabase, holds: readonly NewHold[]): Promise<HoldChange[]> {
+export async function setHolds({ db, store }: LedgerDatabase, holds: readonly NewHold[]): Promise<HoldChange[]> {
   refuseUnusable(holds);
   return db.transaction().execute(async (transaction) => {
-    if (dialect === 'postgres') await HOLD_LOCK.take(transaction);
-    const planned = await plan(transaction, dialect, holds);
+    await store.lock(transaction, 'holds');
+    const planned = await plan(transaction, store, holds);
     const conflicts = planned.filter(({ change }) => change === 'conflict').map(({ holdId }) => holdId);
     if (conflicts.length > 0) throw new HoldConflictError(conflicts);
     await write(
@@ -39,11 +39,11 @@ export async function setHolds({ db, dialect }: LedgerDatabase, holds: readonly 
 
 /** See `HoldLedger.compare`. */
 export async function compareHolds(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   holds: readonly NewHold[],
 ): Promise<(HoldChange | 'conflict')[]> {
   refuseUnusable(holds);
-  return (await plan(db, dialect, holds)).map(({ change }) => change);
+  return (await plan(db, store, holds)).map(({ change }) => change);
 }
 
 function refuseUnusable(holds: readonly NewHold[]): void {
@@ -67,14 +67,14 @@ interface PlannedHold {
 /** Plans the holds in order, so that several with the same ID build on each other. */
 async function plan(
   db: Transaction<Tables> | LedgerDatabase['db'],
-  dialect: LedgerDialect,
+  store: Store,
   holds: readonly NewHold[],
 ): Promise<PlannedHold[]> {
   const ids = [...new Set(holds.map(({ holdId }) => storable(holdId)))];
   const rows = await db
     .selectFrom('holds')
     .selectAll()
-    .where('hold_id', 'in', valuesOf(dialect, ids))
+    .where('hold_id', 'in', valuesOf(store, ids))
     .orderBy('subject')
     .execute();
   const known = new Map<string, PlannedHold['whole']>(wholeHolds(rows).map((hold) => [hold.holdId, hold]));
@@ -185,9 +185,9 @@ export async function holdsNaming(
   return rows.map(({ hold_id: holdId, subject }) => ({ holdId, subject }));
 }
 
-function rowsNaming({ db, dialect }: LedgerDatabase, subjects: readonly string[]) {
+function rowsNaming({ db, store }: LedgerDatabase, subjects: readonly string[]) {
   requireHashes('subjects', subjects);
-  return db.selectFrom('holds').where('subject', 'in', valuesOf(dialect, subjects));
+  return db.selectFrom('holds').where('subject', 'in', valuesOf(store, subjects));
 }
 
 /** See `Ledger.listHolds`. */
@@ -199,11 +199,11 @@ export async function listHolds({ db }: LedgerDatabase): Promise<Hold[]> {
 
 /** See `HoldLedger.list`. */
 export async function readHolds(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   which: { holdIds: readonly string[] } | { afterHoldId?: string; limit: number },
 ): Promise<Hold[]> {
   const holdIds = 'holdIds' in which ? which.holdIds.map(storable) : await pageOfIds(db, which);
-  const rows = db.selectFrom('holds').selectAll().where('hold_id', 'in', valuesOf(dialect, holdIds));
+  const rows = db.selectFrom('holds').selectAll().where('hold_id', 'in', valuesOf(store, holdIds));
   return wholeHolds(await rows.orderBy('hold_id').orderBy('subject').execute());
 }
 
@@ -244,16 +244,16 @@ export async function removeHolds(database: LedgerDatabase, which: HoldsToLift):
 
 /** See `HoldLedger.lift`. */
 export async function liftHolds(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   which: HoldsToLift,
   { by, why }: { by?: string; why?: string } = {},
 ): Promise<number> {
   if ('subjects' in which) requireHashes('subjects', which.subjects);
   return db.transaction().execute(async (transaction) => {
     // Without the lock, two processes lifting the same hold would both log it.
-    if (dialect === 'postgres') await HOLD_LOCK.take(transaction);
-    const holdIds = 'holdId' in which ? [storable(which.holdId)] : await naming(transaction, dialect, which.subjects);
-    const ofThem = valuesOf(dialect, holdIds);
+    await store.lock(transaction, 'holds');
+    const holdIds = 'holdId' in which ? [storable(which.holdId)] : await naming(transaction, store, which.subjects);
+    const ofThem = valuesOf(store, holdIds);
     const holds = wholeHolds(
       await transaction.selectFrom('holds').selectAll().where('hold_id', 'in', ofThem).orderBy('hold_id').execute(),
     );
@@ -276,16 +276,12 @@ export async function liftHolds(
   });
 }
 
-async function naming(
-  transaction: Transaction<Tables>,
-  dialect: LedgerDialect,
-  subjects: readonly string[],
-): Promise<string[]> {
+async function naming(transaction: Transaction<Tables>, store: Store, subjects: readonly string[]): Promise<string[]> {
   const rows = await transaction
     .selectFrom('holds')
     .select('hold_id')
     .distinct()
-    .where('subject', 'in', valuesOf(dialect, subjects))
+    .where('subject', 'in', valuesOf(store, subjects))
     .execute();
   return rows.map((row) => row.hold_id);
 }

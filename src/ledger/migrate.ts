@@ -1,15 +1,10 @@
-import { sql } from 'kysely';
 import type { Kysely, Transaction } from 'kysely';
 import { migrations } from './migrations';
-import { MIGRATION_LOCK } from './postgres-locks';
 import { LedgerSettingError } from './setting-error';
-import { databaseCode } from './sql-failure';
-import type { LedgerDatabase, LedgerDialect, Tables } from './tables';
+import type { LedgerDatabase, Store } from './store';
+import type { Tables } from './tables';
 
 const FINGERPRINT = 'subject-key-fingerprint';
-
-/** SQLSTATEs of a Postgres user that may not create tables: insufficient privilege, or no usable schema. */
-const MAY_NOT_CREATE = new Set(['42501', '3F000']);
 
 /**
  * Brings the schema up to date and binds the ledger to its subject key, in one transaction that excludes other
@@ -23,14 +18,13 @@ const MAY_NOT_CREATE = new Set(['42501', '3F000']);
  * database user may not run missing migrations. Nothing is changed then.
  */
 export async function prepareLedger(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   fingerprint: string,
   wanted = migrations,
 ): Promise<string[]> {
   return db.transaction().execute(async (transaction) => {
-    // libSQL's transactions begin as `immediate` and already have the write lock.
-    if (dialect === 'postgres') await MIGRATION_LOCK.take(transaction);
-    const ran = await migrate(transaction, dialect, wanted);
+    await store.lock(transaction, 'migration');
+    const ran = await migrate(transaction, store, wanted);
     await bindToKey(transaction, fingerprint);
     return ran;
   });
@@ -51,12 +45,9 @@ export async function readSchemaState(
   };
 }
 
-async function migrate(
-  transaction: Transaction<Tables>,
-  dialect: LedgerDialect,
-  wanted: typeof migrations,
-): Promise<string[]> {
-  const begun = await hasMigrationsTable(transaction, dialect);
+async function migrate(transaction: Transaction<Tables>, store: Store, wanted: typeof migrations): Promise<string[]> {
+  // Not CREATE … IF NOT EXISTS, which requires the permission to create tables even if the table exists.
+  const begun = await store.hasTable(transaction, 'ledger_migrations');
   const done = begun ? await appliedMigrations(transaction) : [];
   const unknown = done.filter((name) => !wanted.some((migration) => migration.name === name));
   if (unknown.length > 0) {
@@ -69,17 +60,17 @@ async function migrate(
   const missing = wanted.filter((migration) => !done.includes(migration.name));
   const names = missing.map((migration) => migration.name);
   try {
-    if (!begun) await createMigrationsTable(transaction, dialect);
+    if (!begun) await createMigrationsTable(transaction, store);
     for (const migration of missing) {
-      await migration.up(transaction, dialect);
+      await migration.up(transaction, store.name);
       await transaction
         .insertInto('ledger_migrations')
         .values({ name: migration.name, at: new Date().toISOString() })
         .execute();
     }
   } catch (error) {
-    const code = databaseCode(error);
-    if (code === undefined || !MAY_NOT_CREATE.has(code)) throw error;
+    const code = store.failures.codeOf(error);
+    if (code === undefined || !store.failures.mayNotCreate(code)) throw error;
     throw new LedgerSettingError(
       'HTTP_TASKS_LEDGER_URL',
       `this database user may not run the missing migrations: ${names.join(', ')} (${code}). Nothing was changed. ` +
@@ -89,29 +80,17 @@ async function migrate(
   return names;
 }
 
-async function createMigrationsTable(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
+async function createMigrationsTable(transaction: Transaction<Tables>, store: Store): Promise<void> {
   await transaction.schema
     .createTable('ledger_migrations')
     .addColumn('name', 'text', (column) => column.notNull().primaryKey())
-    .addColumn('at', dialect === 'postgres' ? 'timestamptz' : 'text', (column) => column.notNull())
+    .addColumn('at', store.instantType, (column) => column.notNull())
     .execute();
 }
 
 async function appliedMigrations(transaction: Kysely<Tables>): Promise<string[]> {
   const rows = await transaction.selectFrom('ledger_migrations').select('name').orderBy('name').execute();
   return rows.map((row) => row.name);
-}
-
-/** Used instead of CREATE … IF NOT EXISTS, which requires the permission to create tables even if the table exists. */
-async function hasMigrationsTable(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<boolean> {
-  const found =
-    dialect === 'postgres'
-      ? sql<{ name: string | null }>`select to_regclass('ledger_migrations')::text as name`
-      : sql<{
-          name: string | null;
-        }>`select name from sqlite_master where type = 'table' and name = 'ledger_migrations'`;
-  const { rows } = await found.execute(transaction);
-  return rows.some((row) => row.name !== null);
 }
 
 async function bindToKey(transaction: Transaction<Tables>, fingerprint: string): Promise<void> {

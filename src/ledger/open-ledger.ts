@@ -1,30 +1,22 @@
-import { existsSync } from 'node:fs';
-import { Kysely, PostgresDialect } from 'kysely';
 import type { HoldLedger } from './hold-ledger';
 import type { LogLedger } from './log/log-ledger';
 import { SealKeys } from './log/seal-key';
 import { createSqlLogLedger } from './log/sql-log-ledger';
 import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
-import { tightenLedgerFiles } from './ledger-file';
-import type { WideFile } from './ledger-file';
-import { IN_MEMORY, parseLedgerUrl } from './ledger-url';
-import type { LedgerAddress } from './ledger-url';
-import { LibsqlDialect } from './libsql-dialect';
+import { parseLedgerUrl } from './ledger-url';
 import { prepareLedger, readSchemaState } from './migrate';
-import { PostgresRefusedError } from './postgres-client';
-import { createPostgresPool } from './postgres-pool';
 import { LedgerSettingError } from './setting-error';
-import { LedgerStatementError, databaseCode, protocolRefusal } from './sql-failure';
+import { LedgerStatementError } from './sql-failure';
 import { createSqlHoldLedger } from './sql-hold-ledger';
 import { createSqlLedger, withinDeadline } from './sql-ledger';
+import type { LedgerDatabase, StoreAddress, StoreEvent } from './store';
 import { createSubjectHasher } from './subject';
 import type { RateLedger, RateRow, SweepRate } from './sweeps/rate-ledger';
 import { createSqlRateLedger, readRates } from './sweeps/sql-rate-ledger';
 import { createSqlSweepLedger } from './sweeps/sql-sweep-ledger';
 import { readSweepRates } from './sweeps/sweep-rates';
 import type { SweepLedger } from './sweeps/sweep-ledger';
-import type { LedgerDatabase, Tables } from './tables';
 import { createSqlWorkerLedger, readWorkers } from './worker-environments';
 import type { RecordedEnvironment, WorkerLedger, WorkerQueue } from './worker-environments';
 
@@ -43,14 +35,11 @@ const OPENING_LOCK_WAIT_MS = 6_000;
 /** An event that an operator may want in a log. It contains no user data. */
 export type LedgerEvent =
   | { kind: 'migrated'; migrations: readonly string[] }
-  /** libSQL only: other users could read this file of the ledger; `tightened` unless another user owns it. */
-  | ({ kind: 'wideFile' } & WideFile)
   /** A checkpoint could not be exported; the worker tries again. */
   | { kind: 'notExported'; message: string }
   /** Receipts that have been kept long enough could not be deleted; the worker tries again in an hour. */
   | { kind: 'notPurged'; message: string }
-  /** libSQL only: the database thread ended; the next call starts a new one. */
-  | { kind: 'threadLost'; reason: string };
+  | StoreEvent;
 
 /** Options for opening a ledger. */
 export interface LedgerOptions {
@@ -97,14 +86,13 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
   const keys = new SealKeys(options.sealKey);
   const address = parseLedgerUrl(options.url, options.plaintextAllowed);
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  const onEvent = (event: StoreEvent): void => options.onEvent?.(event);
+  address.protect(onEvent);
   // An in-memory ledger is lost with its connection, so it is prepared over the connection that it keeps.
-  const keep = address.kind === 'libsql' && address.path === IN_MEMORY;
-  if (address.kind === 'libsql' && !keep)
-    for (const wide of tightenLedgerFiles(address.path)) options.onEvent?.({ kind: 'wideFile', ...wide });
-  const opening = connect(
-    address,
+  const keep = address.inMemory;
+  const opening = address.connect(
     keep ? { deadlineMs } : { deadlineMs: OPENING_DEADLINE_MS, lockWaitMs: OPENING_LOCK_WAIT_MS },
-    options,
+    onEvent,
   );
   try {
     const ran = await withinDeadline(() => prepare(opening, fingerprint, address), OPENING_DEADLINE_MS);
@@ -116,7 +104,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
   }
   if (keep) return overDatabase(opening, deadlineMs, { ...options, keys });
   await opening.db.destroy();
-  return overDatabase(connect(address, { deadlineMs }, options), deadlineMs, { ...options, keys });
+  return overDatabase(address.connect({ deadlineMs }, onEvent), deadlineMs, { ...options, keys });
 }
 
 /**
@@ -172,7 +160,7 @@ export async function readLedgerState(
 ): Promise<LedgerState | undefined> {
   const { fingerprint } = createSubjectHasher(options.subjectKey);
   const address = parseLedgerUrl(options.url, options.plaintextAllowed);
-  if (address.kind === 'libsql' && !existsSync(address.path)) return undefined;
+  if (!address.mayExist()) return undefined;
   const found = await readOnly(options, (database) => readSchemaState(database, fingerprint));
   if (!found) return undefined;
   const oldHolds = await readOnly(options, countOldHolds);
@@ -205,21 +193,17 @@ async function readOnly<T>(
   read: (database: LedgerDatabase) => Promise<T>,
 ): Promise<T | undefined> {
   const address = parseLedgerUrl(url, plaintextAllowed);
-  if (address.kind === 'libsql' && !existsSync(address.path))
-    throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: file not found.`);
-  const database = connect(address, { deadlineMs }, {});
+  if (!address.mayExist()) throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: file not found.`);
+  const database = address.connect({ deadlineMs }, () => undefined);
   try {
     return await withinDeadline(() => read(database), deadlineMs);
   } catch (error) {
-    if (error instanceof LedgerStatementError && NO_SUCH_TABLE.has(error.code)) return undefined;
+    if (error instanceof LedgerStatementError && database.store.failures.isMissingTable(error.code)) return undefined;
     throw error;
   } finally {
     await database.db.destroy();
   }
 }
-
-/** Database codes for a statement about a missing table or column, as in an older ledger. */
-const NO_SUCH_TABLE = new Set(['SQLITE_ERROR', '42P01', '42703']);
 
 function overDatabase(
   database: LedgerDatabase,
@@ -243,57 +227,18 @@ function overDatabase(
   };
 }
 
-function connect(
-  address: LedgerAddress,
-  limits: { deadlineMs: number; lockWaitMs?: number },
-  options: Pick<LedgerOptions, 'onEvent'>,
-): LedgerDatabase {
-  if (address.kind === 'postgres') {
-    const pool = createPostgresPool({ target: address.target, ...limits });
-    return { dialect: 'postgres', db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }) };
-  }
-  const dialect = new LibsqlDialect({
-    path: address.path,
-    ...limits,
-    onThreadLost: (reason) => options.onEvent?.({ kind: 'threadLost', reason }),
-  });
-  return { dialect: 'libsql', db: new Kysely<Tables>({ dialect }) };
-}
-
-async function prepare(database: LedgerDatabase, fingerprint: string, address: LedgerAddress): Promise<string[]> {
+async function prepare(database: LedgerDatabase, fingerprint: string, address: StoreAddress): Promise<string[]> {
+  const { failures } = database.store;
   try {
     return await prepareLedger(database, fingerprint);
   } catch (error) {
-    const code = databaseCode(error) ?? '';
-    if (LOCKED.has(code))
+    const code = failures.codeOf(error);
+    if (code !== undefined && failures.isLocked(code))
       throw new LedgerUnavailableError(
         `another process has locked it for ${OPENING_LOCK_WAIT_MS / 1_000} s (${code}). If that process is migrating the ledger, start this one again afterwards.`,
       );
-    const advice = error instanceof PostgresRefusedError ? error.message : (ADVICE[code] ?? poolerAdvice(error));
+    const advice = failures.adviceFor(error);
     if (advice === undefined) throw error;
     throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: ${advice}`);
   }
 }
-
-/** Database codes for a lock that was not available in time. */
-const LOCKED = new Set(['SQLITE_BUSY', '55P03']);
-
-function poolerAdvice(error: unknown): string | undefined {
-  const refusal = protocolRefusal(error);
-  return (
-    refusal &&
-    `the server, or a pooler in front of it, refused the connection (${refusal}). See "Behind a pooler" in docs/deployment.md.`
-  );
-}
-
-/** Advice by database code, for errors caused by a wrong setting rather than a temporary problem. */
-const ADVICE: Readonly<Record<string, string>> = {
-  SQLITE_CANTOPEN: 'the file cannot be opened or created. Its folder must exist and be writable for this user.',
-  SQLITE_NOTADB: 'the file is not a database. Nothing was changed; name another file.',
-  SQLITE_READONLY: 'the file is not writable for this user.',
-  '28P01': 'the database refused the user or the password (28P01).',
-  '28000': 'the database refused the login (28000); check the user and whether TLS is required.',
-  '3D000': 'the database does not exist on the server (3D000); create it first.',
-  '42501':
-    'this database user may not read or write the tables of the ledger (42501). Grant it the permissions of a worker: deploy/postgres/roles.sql.',
-};

@@ -1,7 +1,7 @@
 import { digestOfRules } from './log/contents';
 import { enqueue } from './log/queue';
 import type { PolicyChange, WorkersPolicy } from './ledger';
-import type { LedgerDatabase } from './tables';
+import type { LedgerDatabase } from './store';
 import { storable, storableOrNull } from './values';
 
 /** See `Ledger.countUsersOfDay`. */

@@ -1,11 +1,31 @@
 import { sql } from 'kysely';
 import type { Selectable } from 'kysely';
-import type { CallOutcome, Receipt, ReceiptFilter, SubjectHistory } from './ledger';
-import type { LedgerDatabase, Tables } from './tables';
-import { isOneOf, requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
+import type { CallOutcome, Intent, IntentResult, Receipt, ReceiptFilter, SubjectHistory } from './ledger';
+import type { LedgerDatabase } from './store';
+import type { Tables } from './tables';
+import { requireHashes, storable, storableOrNull, valuesOf } from './values';
+
+/** See `Ledger.recordIntent`. */
+export async function recordIntent({ db, store }: LedgerDatabase, intent: Intent): Promise<IntentResult> {
+  requireHashes('subjects', intent.subjects);
+  requireHashes('holdSubjects', intent.holdSubjects);
+  const kind = await store.recordIntent(db, {
+    ...intent,
+    workflowId: storable(intent.workflowId),
+    runId: storable(intent.runId),
+    activityId: storable(intent.activityId),
+    step: storable(intent.step),
+    task: storable(intent.task),
+    service: storable(intent.service),
+    environment: storable(intent.environment),
+    ...(intent.keySlot !== undefined && { keySlot: storable(intent.keySlot) }),
+    subjects: intent.subjects.length > 0 ? intent.subjects : [''],
+  });
+  return { kind };
+}
 
 /** See `Ledger.recordOutcome`. */
-export async function recordOutcome({ db, dialect }: LedgerDatabase, outcome: CallOutcome): Promise<void> {
+export async function recordOutcome({ db, store }: LedgerDatabase, outcome: CallOutcome): Promise<void> {
   requireHashes('subjects', outcome.subjects);
   requireHashes('items', outcome.items ?? []);
   const subjects = outcome.subjects.length > 0 ? outcome.subjects : [''];
@@ -19,8 +39,8 @@ export async function recordOutcome({ db, dialect }: LedgerDatabase, outcome: Ca
       ${storable(outcome.service)}, ${storable(outcome.environment)}, ${storableOrNull(outcome.keySlot)},
       ${outcome.outcome}, ${outcome.failureType ?? null}, cast(${outcome.status ?? null} as integer),
       ${storableOrNull(outcome.code)}, ${storableOrNull(outcome.requestId)}, ${storableOrNull(outcome.token)}, ${items},
-      ${dialect === 'postgres' ? sql`cast(${new Date().toISOString()} as timestamptz)` : new Date().toISOString()}
-    from ${rowsOf(dialect, subjects)} as list
+      ${store.instant(new Date().toISOString())}
+    from ${store.rowsOf(subjects)} as list
     where true
     on conflict do nothing`.execute(db);
 }
@@ -47,9 +67,9 @@ export type ReceiptRow = Selectable<Tables['receipts']>;
  * Returns the receipts about users, each reached by the key of its run or of its user in a sweep. A sweep's receipts
  * have no run, so the user's number takes the run's place.
  */
-async function readAbout({ db, dialect }: LedgerDatabase, subjects: readonly string[]): Promise<ReceiptRow[]> {
+async function readAbout({ db, store }: LedgerDatabase, subjects: readonly string[]): Promise<ReceiptRow[]> {
   requireHashes('subjects', subjects);
-  const named = isOneOf(dialect, 'subject', subjects);
+  const named = store.isOneOf('subject', subjects);
   const { rows } = await sql<ReceiptRow>`
     select r.* from (select distinct workflow_id, run_id from receipts where ${named} and run_id <> '') as o
       cross join receipts as r where r.workflow_id = o.workflow_id and r.run_id = o.run_id
@@ -61,16 +81,13 @@ async function readAbout({ db, dialect }: LedgerDatabase, subjects: readonly str
 }
 
 /** See `Ledger.readHistory`. */
-export async function readHistory(
-  { db, dialect }: LedgerDatabase,
-  subjects: readonly string[],
-): Promise<SubjectHistory> {
+export async function readHistory({ db, store }: LedgerDatabase, subjects: readonly string[]): Promise<SubjectHistory> {
   requireHashes('subjects', subjects);
   const rows = await db
     .selectFrom('receipts')
     .select(['step', 'items'])
     .distinct()
-    .where('subject', 'in', valuesOf(dialect, subjects))
+    .where('subject', 'in', valuesOf(store, subjects))
     .where('phase', 'in', ['outcome', 'settled'])
     // A receipt with items, even an empty list, is a successful read: the provider knew the user.
     .where((eb) => eb.or([eb('outcome', 'in', ['removed', 'alreadyGone', 'accepted']), eb('items', 'is not', null)]))

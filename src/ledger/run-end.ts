@@ -1,7 +1,8 @@
 import type { Insertable } from 'kysely';
 import type { CompensationLine } from '../policy/offboard-result';
 import type { RunEnd } from './ledger';
-import type { LedgerDatabase, Tables } from './tables';
+import type { LedgerDatabase } from './store';
+import type { Tables } from './tables';
 import { requireHashes, storable, storableOrNull } from './values';
 
 /** A run ends once, so its settled receipts have no activity and no attempts. */

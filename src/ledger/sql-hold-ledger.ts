@@ -2,7 +2,7 @@ import { compareHolds, countUnknownHolds, holdsNaming, liftHolds, readHoldLog, r
 import type { HoldLedger } from './hold-ledger';
 import { LedgerUnavailableError } from './ledger';
 import { withinDeadline } from './sql-ledger';
-import type { LedgerDatabase } from './tables';
+import type { LedgerDatabase } from './store';
 
 /**
  * Creates the holds part of a ledger over an open database whose schema is up to date. Each call ends within

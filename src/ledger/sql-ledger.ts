@@ -1,13 +1,12 @@
 import { addHold, isHeld, listHolds, removeHolds } from './holds';
-import { recordIntent } from './intent';
 import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
 import { countUsersOfDay, listPolicies, recordPolicy } from './policy-ledger';
-import { readHistory, readReceipts, recordOutcome } from './receipts';
+import { readHistory, readReceipts, recordIntent, recordOutcome } from './receipts';
 import { readCompensations, recordEnd } from './run-end';
 import { toLedgerError } from './sql-failure';
 import { forbids, listStops, start, stop } from './stops';
-import type { LedgerDatabase } from './tables';
+import type { LedgerDatabase } from './store';
 
 /** Creates a ledger over an open database whose schema is up to date. Each call ends within `deadlineMs`. */
 export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): Ledger {

@@ -1,20 +1,20 @@
 import { sql } from 'kysely';
 import type { Selectable } from 'kysely';
 import type { Stop } from './ledger';
-import { HOLD_LOCK } from './postgres-locks';
-import type { LedgerDatabase, Tables } from './tables';
-import { isOneOf, requireHashes, storable } from './values';
+import type { LedgerDatabase } from './store';
+import type { Tables } from './tables';
+import { requireHashes, storable } from './values';
 
 /**
  * See `Ledger.stop`. As when setting a hold, the lock waits for intents in progress in Postgres; libSQL runs one write
  * at a time.
  */
 export async function stop(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   { reason, by }: { reason: string; by: string },
 ): Promise<Stop> {
   return db.transaction().execute(async (transaction) => {
-    if (dialect === 'postgres') await HOLD_LOCK.take(transaction);
+    await store.lock(transaction, 'holds');
     const inForce = () => transaction.selectFrom('stops').selectAll().where('lifted_at', 'is', null).executeTakeFirst();
     const earlier = await inForce();
     if (earlier) return toStop(earlier);
@@ -46,13 +46,13 @@ export async function listStops({ db }: LedgerDatabase): Promise<Stop[]> {
 
 /** See `Ledger.forbids`. */
 export async function forbids(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   subjects: readonly string[],
 ): Promise<'held' | 'stopped' | undefined> {
   requireHashes('subjects', subjects);
   const { rows } = await sql<{ what: 'held' | 'stopped' | null }>`
     select case
-      when exists (select 1 from holds where ${isOneOf(dialect, 'subject', subjects)}) then 'held'
+      when exists (select 1 from holds where ${store.isOneOf('subject', subjects)}) then 'held'
       when exists (select 1 from stops where lifted_at is null) then 'stopped'
     end as what`.execute(db);
   return rows[0]?.what ?? undefined;

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, GeneratedAlways, Kysely } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { Outcome } from '../policy/outcome';
 import type { TaskFailureType } from '../tasks/failure';
 import type { LeafKind } from './log/leaf-kind';
@@ -387,11 +387,5 @@ export interface Tables {
   ledger_migrations: LedgerMigrationsTable;
 }
 
-/** The database's SQL dialect. */
+/** The names of the databases in which a ledger can be. Only migrations depend on it; see `Store`. */
 export type LedgerDialect = 'libsql' | 'postgres';
-
-/** An open database. */
-export interface LedgerDatabase {
-  db: Kysely<Tables>;
-  dialect: LedgerDialect;
-}

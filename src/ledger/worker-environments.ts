@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { LedgerUnavailableError } from './ledger';
 import { withinDeadline } from './sql-ledger';
-import type { LedgerDatabase } from './tables';
-import { databaseClockMs, storable } from './values';
+import type { LedgerDatabase } from './store';
+import { storable } from './values';
 
 /** Time without a beat after which a worker counts as silent, in milliseconds: six beats. */
 export const LIVE_MS = 60_000;
@@ -81,8 +81,8 @@ export function createSqlWorkerLedger(
 }
 
 /** Uses the database's clock, so that the clocks of the workers' machines do not matter. */
-async function beat({ db, dialect }: LedgerDatabase, recorded: RecordedWorker): Promise<void> {
-  const now = databaseClockMs(dialect);
+async function beat({ db, store }: LedgerDatabase, recorded: RecordedWorker): Promise<void> {
+  const now = store.clockMs();
   const { worker, identity, namespace, taskQueue, environments, queries } = recorded;
   if (environments.length === 0) return;
   await db
@@ -116,10 +116,10 @@ async function end({ db }: LedgerDatabase, worker: string): Promise<void> {
 
 /** See `WorkerLedger.readWorkers`; also for commands that only read. */
 export async function readWorkers(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   { namespace, taskQueue }: WorkerQueue,
 ): Promise<RecordedEnvironment[]> {
-  const now = databaseClockMs(dialect);
+  const now = store.clockMs();
   const rows = await db
     .selectFrom('worker_environments')
     .select(['worker', 'identity', 'service', 'environment', 'production', 'key_slots', 'ended', 'queries'])
@@ -145,13 +145,13 @@ export async function readWorkers(
 
 async function readServices({
   db,
-  dialect,
+  store,
 }: LedgerDatabase): Promise<Pick<ServiceEnvironment, 'service' | 'keySlots'>[]> {
   const rows = await db
     .selectFrom('worker_environments')
     .select(['service', 'key_slots'])
     .distinct()
-    .where(sql<boolean>`seen_ms >= ${databaseClockMs(dialect)} - ${sql.lit(KEPT_MS)}`)
+    .where(sql<boolean>`seen_ms >= ${store.clockMs()} - ${sql.lit(KEPT_MS)}`)
     .orderBy('service')
     .orderBy('key_slots')
     .execute();

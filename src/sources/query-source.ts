@@ -1,11 +1,6 @@
-import path from 'node:path';
-import { once } from 'node:events';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { databaseFile } from '../config/database-settings';
 import type { NamedQuery } from '../config/database-settings';
 import { QUERY_PARAMETERS } from '../config/query-text';
-import type { QueryParameter } from '../config/query-text';
+import type { QueryDialect, QueryParameter } from '../config/query-text';
 import type { SourceColumns } from '../policy/snapshot-report';
 import type { SourceSpec } from '../policy/source-spec';
 import { JsonNumber } from './exact-json';
@@ -13,12 +8,12 @@ import { rulesOf } from './file-records';
 import { Header } from './header';
 import type { Cells } from './header';
 import { allowedPlaceholders } from './id-rules';
-import { postgresRows } from './postgres-rows';
+import { libsqlReader } from './libsql/reader';
+import { postgresReader } from './postgres/reader';
 import { Progress } from './progress';
-import { SourceError, SourceUnavailableError } from './source';
+import { SourceError } from './source';
 import type { RowsOptions, Source, SourceRow } from './source';
-import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from './sql-rows';
-import type { SqlPage, SqlRun, SqlType } from './sql-rows';
+import type { SqlReader, SqlRun, SqlType } from './sql-rows';
 import { toUser } from './to-user';
 import { UserColumns } from './user-columns';
 import type { ColumnKind } from './user-columns';
@@ -86,82 +81,8 @@ function withoutPadding(cell: unknown): unknown {
   return cell.slice(0, end);
 }
 
-/** Data that the main thread passes to the reader thread at its start. */
-export interface ReaderData {
-  /** A `file:` URI in read-only mode. */
-  file: string;
-  sql: string;
-  values: readonly string[];
-  rowsPerPage: number;
-  busyMs: number;
-}
-
-/** One message of the reader thread. `about` describes only the query. */
-export type ReaderResponse =
-  { columns: string[]; rows: unknown[][]; done: boolean; failure?: never } | { failure: string; about: string };
-
-/** Maximum wait for another process's lock, in milliseconds. */
-const BUSY_MS = 10_000;
-/** Maximum wait for a thread to close its database, in milliseconds. */
-const CLOSE_MS = 1_000;
-
-/** Streams the rows of a query from a libSQL or SQLite file opened read-only, page by page in a separate thread. */
-export async function* libsqlRows({ url, sql, values, signal }: SqlRun): AsyncGenerator<SqlPage, void, undefined> {
-  signal?.throwIfAborted();
-  const file = `${pathToFileURL(databaseFile(url) ?? '').href}?mode=ro`;
-  const data: ReaderData = { file, sql, values, rowsPerPage: ROWS_PER_PAGE, busyMs: BUSY_MS };
-  const worker = new Worker(path.join(__dirname, 'libsql-reader-thread.js'), { workerData: data });
-  // A pending `nextPage` also gets the error. Between two pages there is no other listener, and the process would end.
-  worker.on('error', () => undefined);
-  try {
-    for (;;) {
-      const response = await nextPage(worker, signal);
-      if (response.failure !== undefined) throw explained(response);
-      yield response;
-      if (response.done) return;
-    }
-  } finally {
-    await close(worker);
-  }
-}
-
-async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promise<ReaderResponse> {
-  const deadline = AbortSignal.timeout(PAGE_DEADLINE_MS);
-  const received = once(worker, 'message', { signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
-  worker.postMessage('next');
-  try {
-    const [response] = (await received) as [ReaderResponse];
-    return response;
-  } catch {
-    signal?.throwIfAborted();
-    throw new SourceUnavailableError(
-      deadline.aborted
-        ? 'The database of the query did not respond in time.'
-        : 'The thread that reads the query failed.',
-    );
-  }
-}
-
-async function close(worker: Worker): Promise<void> {
-  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  worker.postMessage('close');
-  // A thread in a database call gets the message only after the statement, and holds no lock that blocks others. It is
-  // left to end by itself, because terminating it would end the whole process.
-  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
-  worker.unref();
-}
-
-const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|IOERR|FULL|INTERRUPT|PROTOCOL|NOMEM)(_|$)/;
-
-function explained({ failure, about }: Extract<ReaderResponse, { failure: string }>): Error {
-  if (UNAVAILABLE.test(failure))
-    return new SourceUnavailableError(`The database of the query is locked or cannot be read right now (${failure}).`);
-  if (failure.startsWith('SQLITE_CANTOPEN'))
-    return new SourceError('query', 'its database file does not exist, or this process may not read it.');
-  if (failure.startsWith('SQLITE_READONLY'))
-    return new SourceError('query', `the database refused it because it would change something (${failure}).`);
-  return new SourceError('query', `the database refused it (${failure})${about === '' ? '' : `: ${about}`}.`);
-}
+/** The reader of each database. */
+const READERS: Readonly<Record<QueryDialect, SqlReader>> = { libsql: libsqlReader, postgres: postgresReader };
 
 /** What is special to one source. */
 type QueryOptions = Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> & { known?: UserColumns | undefined };
@@ -221,7 +142,7 @@ export class QuerySource implements Source {
     const rules = { items: 'either', allowed: allowedPlaceholders(allowPlaceholders), columns: known } as const;
     let header: Header<string> | undefined;
     let types: ColumnTypes | undefined;
-    for await (const page of this.#query.dialect === 'postgres' ? postgresRows(run) : libsqlRows(run)) {
+    for await (const page of READERS[this.#query.dialect].rows(run)) {
       header ??= new Header(page.columns, { ...rulesOf(known, {}), ignore, field: 'query' });
       types ??= new ColumnTypes(header, page.types, known);
       this.#columns = header.report;
@@ -241,11 +162,7 @@ export class QuerySource implements Source {
 }
 
 function withPlaceholders({ dialect, text }: NamedQuery, used: readonly QueryParameter[]): string {
-  const placeholder = (name: QueryParameter): string => {
-    const number = used.indexOf(name) + 1;
-    // Without the cast Postgres infers the type, and reads "$1 - interval" as a subtraction of intervals.
-    return dialect === 'postgres' ? `($${number}::timestamptz)` : `?${number}`;
-  };
+  const placeholder = (name: QueryParameter): string => READERS[dialect].placeholder(used.indexOf(name) + 1);
   return text.parts.reduce((sql, part, index) => {
     const name = text.parameters[index - 1];
     return `${sql}${name === undefined ? '' : placeholder(name)}${part}`;

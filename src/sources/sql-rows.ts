@@ -29,6 +29,13 @@ export interface SqlRun {
   signal?: AbortSignal | undefined;
 }
 
+/** Reads the rows of queries from one database. */
+export interface SqlReader {
+  rows(run: SqlRun): AsyncGenerator<SqlPage, void, undefined>;
+  /** Returns the placeholder of a time, the `number`-th value from 1. */
+  placeholder(number: number): string;
+}
+
 /** Number of rows fetched per page. */
 export const ROWS_PER_PAGE = 500;
 

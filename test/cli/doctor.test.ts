@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import type { Client } from '@temporalio/client';
-import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql/dialect';
+import { libsqlStore } from 'temporal-http-tasks/internal/ledger/libsql/store';
 import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
 import { prepareLedger } from 'temporal-http-tasks/internal/ledger/migrate';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
@@ -53,7 +54,7 @@ afterAll(async () => {
 /** A ledger as an early version left it, with a hold that names no environment. */
 async function writeOldLedger(path: string): Promise<void> {
   const dialect = new LibsqlDialect({ path, deadlineMs: 5_000, onThreadLost: () => undefined });
-  const database = { dialect: 'libsql' as const, db: new Kysely<Tables>({ dialect }) };
+  const database = { store: libsqlStore, db: new Kysely<Tables>({ dialect }) };
   const early = migrations.filter(({ name }) => name < '0010');
   await prepareLedger(database, createSubjectHasher(SUBJECT_KEY).fingerprint, early);
   await database.db

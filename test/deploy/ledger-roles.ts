@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
 import { prepareLedger } from 'temporal-http-tasks/internal/ledger/migrate';
 import type { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
+import { postgresStore } from 'temporal-http-tasks/internal/ledger/postgres/store';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
 import { SUBJECT_KEY, runRaw } from '../ledger/databases';
@@ -42,7 +43,7 @@ export function urlOfRole(url: string, role: LedgerRole): string {
 export async function leaveOlderLedger(url: string, applied: typeof migrations): Promise<void> {
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) });
   try {
-    await prepareLedger({ dialect: 'postgres', db }, createSubjectHasher(SUBJECT_KEY).fingerprint, applied);
+    await prepareLedger({ store: postgresStore, db }, createSubjectHasher(SUBJECT_KEY).fingerprint, applied);
   } finally {
     await db.destroy();
   }

@@ -3,10 +3,10 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client } from 'pg';
 import { HoldConflictError } from 'temporal-http-tasks/internal/ledger/hold-ledger';
 import type { NewHold } from 'temporal-http-tasks/internal/ledger/ledger';
-import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql/dialect';
 import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import { createPostgresPool } from 'temporal-http-tasks/internal/ledger/postgres-pool';
+import { createPostgresPool } from 'temporal-http-tasks/internal/ledger/postgres/pool';
 import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from './databases';
 

@@ -6,9 +6,10 @@ import { Worker } from 'node:worker_threads';
 import { Kysely } from 'kysely';
 import Database from 'libsql';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
-import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql/dialect';
 import { prepareLedger } from 'temporal-http-tasks/internal/ledger/migrate';
-import { LibsqlFailure } from 'temporal-http-tasks/internal/ledger/sql-failure';
+import { LibsqlFailure } from 'temporal-http-tasks/internal/ledger/libsql/failures';
+import { libsqlStore } from 'temporal-http-tasks/internal/ledger/libsql/store';
 import { createSqlLedger } from 'temporal-http-tasks/internal/ledger/sql-ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
@@ -16,7 +17,7 @@ import { startChild } from './children/start';
 import { SUBJECT_KEY, cleanUp, intentOf, open, subject, temporaryFolder } from './databases';
 import { unhurriedMs } from '../support/unhurried';
 
-const THREAD = path.join(__dirname, '../../src/ledger/libsql-thread.js');
+const THREAD = path.join(__dirname, '../../src/ledger/libsql/thread.js');
 
 function freshFile(): string {
   return path.join(temporaryFolder(), 'ledger.db');
@@ -37,8 +38,8 @@ async function ledgerWithThreads(deadlineMs = 5_000) {
     },
   });
   const db = new Kysely<Tables>({ dialect });
-  await prepareLedger({ db, dialect: 'libsql' }, createSubjectHasher(SUBJECT_KEY).fingerprint);
-  return { db, threads, lost, ledger: createSqlLedger({ db, dialect: 'libsql' }, deadlineMs) };
+  await prepareLedger({ db, store: libsqlStore }, createSubjectHasher(SUBJECT_KEY).fingerprint);
+  return { db, threads, lost, ledger: createSqlLedger({ db, store: libsqlStore }, deadlineMs) };
 }
 
 /** What the ledger answers once it does: on a busy machine the next thread may take longer to start than a call may last. */
@@ -125,7 +126,7 @@ describe('an embedded ledger', () => {
       onThreadLost: (reason) => lost.push(reason),
       startThread: (data) => (hung ? deaf() : new Worker(THREAD, { workerData: data })),
     });
-    const database = { db: new Kysely<Tables>({ dialect }), dialect: 'libsql' } as const;
+    const database = { db: new Kysely<Tables>({ dialect }), store: libsqlStore };
     const ledger = createSqlLedger(database, 10_000);
     const started = performance.now();
     const answers = await Promise.allSettled([ledger.listHolds(), ledger.listHolds(), ledger.listHolds()]);

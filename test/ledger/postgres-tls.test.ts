@@ -3,10 +3,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clientConfig, GuardedClient } from 'temporal-http-tasks/internal/ledger/postgres-client';
+import { clientConfig, GuardedClient } from 'temporal-http-tasks/internal/ledger/postgres/client';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { parsePostgresUrl } from 'temporal-http-tasks/internal/transport/postgres-url';
-import { postgresRows } from 'temporal-http-tasks/internal/sources/postgres-rows';
+import { postgresReader } from 'temporal-http-tasks/internal/sources/postgres/reader';
 import { createAuthority } from '../support/certificates';
 import { startPostgres } from '../support/postgres-server';
 import type { PostgresServer } from '../support/postgres-server';
@@ -70,7 +70,7 @@ const opened = (url: string, plaintextAllowed = false): Promise<unknown> =>
   openLedger({ url, subjectKey: SUBJECT_KEY, plaintextAllowed }).then((ledger) => ledger.close());
 
 async function readFirst(url: string): Promise<unknown> {
-  for await (const page of postgresRows({ url, plaintextAllowed: false, sql: 'select 1 as one', values: [] }))
+  for await (const page of postgresReader.rows({ url, plaintextAllowed: false, sql: 'select 1 as one', values: [] }))
     return page.rows[0];
   return undefined;
 }

@@ -5,14 +5,17 @@ import { compareLedger } from '@temporal-http-tasks/cli/internal/bundle/verify-l
 import type { LogVerification } from '@temporal-http-tasks/cli/internal/bundle/verify-log';
 import { parseCheckpoint } from '@temporal-http-tasks/evidence/internal/verifier/checkpoint';
 import type { ParsedCheckpoint } from '@temporal-http-tasks/evidence/internal/verifier/checkpoint';
-import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql/dialect';
+import { libsqlStore } from 'temporal-http-tasks/internal/ledger/libsql/store';
 import { rawPublicKey } from 'temporal-http-tasks/internal/ledger/log/seal-key';
 import { prepareLedger } from 'temporal-http-tasks/internal/ledger/migrate';
 import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { purgeEvidence } from 'temporal-http-tasks/internal/ledger/purge-evidence';
+import { postgresStore } from 'temporal-http-tasks/internal/ledger/postgres/store';
+import type { LedgerDatabase } from 'temporal-http-tasks/internal/ledger/store';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
-import type { LedgerDatabase, Tables } from 'temporal-http-tasks/internal/ledger/tables';
+import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
 import { BundleStage, newSealKey } from '../evidence/bundle-stage';
 import { DATABASES, SUBJECT_KEY, cleanUp, copyOf, intentOf, open, runPastGuards, runRaw, subject } from './databases';
 import { CHANGES, copied } from './rewriting';
@@ -238,7 +241,7 @@ async function leaveWithoutLog(url: string): Promise<void> {
     : new PostgresDialect({ pool: new Pool({ connectionString: url }) });
   const db = new Kysely<Tables>({ dialect });
   const before = migrations.filter((migration) => migration.name < '0017');
-  const database: LedgerDatabase = { dialect: url.startsWith('file:') ? 'libsql' : 'postgres', db };
+  const database: LedgerDatabase = { store: url.startsWith('file:') ? libsqlStore : postgresStore, db };
   await prepareLedger(database, createSubjectHasher(SUBJECT_KEY).fingerprint, before);
   await db.destroy();
 }

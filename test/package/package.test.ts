@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { findTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { checkApiReports, checkPackages, installInto, packTarballs, withoutFile } from './consumer';
 import type { Consumer, Tarball } from './consumer';
@@ -76,6 +78,10 @@ it('packs what is needed and nothing else', () => {
       ...bundles,
     ]),
   );
+  const ledger = readdirSync(join(__dirname, '../../src/ledger'), { recursive: true, encoding: 'utf8' });
+  const sql = ledger.filter((file) => file.endsWith('.sql')).map((file) => `dist/ledger/${file}`);
+  expect(sql).toContain('dist/ledger/postgres/migrations/0001-receipts.sql');
+  expect(tarballOf('temporal-http-tasks').files).toEqual(expect.arrayContaining(sql));
 });
 
 it(

@@ -1,8 +1,8 @@
 import type { Selectable } from 'kysely';
 import { rootOfPeaks } from '../../policy/merkle-peaks';
-import { LOG_LOCK } from '../postgres-locks';
 import { sha256 } from '../sweeps/leaf';
-import type { LedgerDatabase, Tables } from '../tables';
+import type { LedgerDatabase } from '../store';
+import type { Tables } from '../tables';
 import type { Checkpoint } from './log-ledger';
 import { readLogState } from './sealer';
 import type { LogState } from './sealer';
@@ -16,7 +16,7 @@ const SIGNATURE = '\u2014 ';
 
 /** Writes a checkpoint if the log has grown, the keys have changed, or the last one is too old. */
 export async function writeCheckpoint(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   keys: SealKeys,
 ): Promise<{ checkpoint: Checkpoint; written: boolean }> {
   // Usually there is nothing to do, which needs no lock.
@@ -24,7 +24,7 @@ export async function writeCheckpoint(
   if (current !== undefined && isCurrent(current, await readLogState({ db }), keys))
     return { checkpoint: current, written: false };
   return db.transaction().execute(async (transaction) => {
-    if (dialect === 'postgres') await LOG_LOCK.take(transaction);
+    await store.lock(transaction, 'log');
     const state = await readLogState({ db: transaction });
     const last = await latestCheckpoint({ db: transaction });
     if (last !== undefined && isCurrent(last, state, keys)) return { checkpoint: last, written: false };

@@ -6,7 +6,7 @@ import type { CanonicalValue } from '../../policy/canonical-json';
 import { MerkleTree } from '../../policy/merkle';
 import { leafOf, sealedColumns, sealedFields, sha256 } from '../sweeps/leaf';
 import type { SealableRow, SealedField } from '../sweeps/leaf';
-import type { LedgerDatabase } from '../tables';
+import type { LedgerDatabase } from '../store';
 import type { LeafKind } from './leaf-kind';
 
 /** What a leaf names as the log that it is in, and the keys that sign the log's checkpoints. */
@@ -19,7 +19,7 @@ export interface LogIdentity {
 /**
  * Returns the content of a leaf about a row of the ledger, or undefined if there is no such row.
  *
- * @param ref As the triggers of migrations/0017-log.ts write it.
+ * @param ref As the triggers of migrations/0017-log.sql write it.
  */
 export async function contentOf(
   database: LedgerDatabase,
@@ -41,9 +41,9 @@ export interface RunReceipt {
 }
 
 /** Reads the receipts of a run, or of one of its calls, in the order in which they were written. */
-export async function readRunReceipts({ db, dialect }: LedgerDatabase, ref: string): Promise<RunReceipt[]> {
+export async function readRunReceipts({ db, store }: LedgerDatabase, ref: string): Promise<RunReceipt[]> {
   const { rows } = await sql<SealableRow>`
-    select ${sealedColumns(dialect)} from receipts where ${isOf(ref)} order by id`.execute(db);
+    select ${sealedColumns(store)} from receipts where ${isOf(ref)} order by id`.execute(db);
   return rows.map(toRunReceipt);
 }
 
@@ -57,13 +57,13 @@ function toRunReceipt(row: SealableRow): RunReceipt {
  *
  * @param content The content of the leaf.
  */
-export async function readCoveredReceipts({ db, dialect }: LedgerDatabase, content: string): Promise<RunReceipt[]> {
+export async function readCoveredReceipts({ db, store }: LedgerDatabase, content: string): Promise<RunReceipt[]> {
   const { rows = '' } = JSON.parse(content) as { rows?: string };
   const receipts: RunReceipt[] = [];
   for (const range of rows.split(',')) {
     const [from = 0, to = from] = range.split('-').map(Number);
     const found = await sql<SealableRow>`
-      select ${sealedColumns(dialect)} from receipts where id between ${from} and ${to} order by id`.execute(db);
+      select ${sealedColumns(store)} from receipts where id between ${from} and ${to} order by id`.execute(db);
     receipts.push(...found.rows.map(toRunReceipt));
   }
   return receipts;

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import { digestOfSubjects } from '../holds';
-import type { LedgerDatabase } from '../tables';
+import type { LedgerDatabase } from '../store';
 import type { LeafKind } from './leaf-kind';
 import { partsOfRef } from './contents';
 import { readPurged } from './purge-runs';

@@ -2,10 +2,9 @@ import { sql } from 'kysely';
 import { canonicalJson } from '../../policy/canonical-json';
 import type { CanonicalValue } from '../../policy/canonical-json';
 import { MerkleTree } from '../../policy/merkle';
-import { LOG_LOCK } from '../postgres-locks';
 import { leafOf, sealedColumns, sealedFields, sha256 } from '../sweeps/leaf';
 import type { SealableRow } from '../sweeps/leaf';
-import type { LedgerDatabase } from '../tables';
+import type { LedgerDatabase } from '../store';
 import { rangesOf } from './contents';
 
 /** How often running sweeps get a leaf for what they have recorded since, in milliseconds. */
@@ -87,12 +86,12 @@ async function read(
 
 /** Receipts of sweeps, by row ID. */
 async function readWindow(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   { after, upTo, inTime }: { after: number; upTo: number; inTime: InTime },
 ): Promise<SealableRow[]> {
   const { rows } = await inTime(() =>
     sql<SealableRow>`
-      select ${sealedColumns(dialect)} from receipts
+      select ${sealedColumns(store)} from receipts
       where id > ${after} and id <= ${upTo} and run_id = '' and activity_id = '' order by id`.execute(db),
   );
   return rows;
@@ -127,7 +126,7 @@ export async function partNow(
 
 /** Does nothing, and returns false, if another process has queued parts meanwhile. */
 async function queue(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   { from, upTo, open }: { from: number; upTo: number; open: ReadonlyMap<string, OpenPart> },
 ): Promise<boolean> {
   const at = new Date().toISOString();
@@ -145,7 +144,7 @@ async function queue(
     }),
   }));
   return db.transaction().execute(async (transaction) => {
-    if (dialect === 'postgres') await LOG_LOCK.take(transaction);
+    await store.lock(transaction, 'log');
     const { numUpdatedRows } = await transaction
       .updateTable('log_state')
       .set({ parts_id: upTo, parts_at: at })

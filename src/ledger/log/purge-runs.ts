@@ -1,4 +1,4 @@
-import type { LedgerDatabase } from '../tables';
+import type { LedgerDatabase } from '../store';
 import { partsOfRef, rangesOf, readCoveredReceipts } from './contents';
 import { whilePurging } from './purging';
 import { enqueue } from './queue';

@@ -2,9 +2,9 @@ import type { Transaction } from 'kysely';
 import { leafHash } from '../../policy/merkle';
 import { withLeaf } from '../../policy/merkle-peaks';
 import type { Peaks } from '../../policy/merkle-peaks';
-import { LOG_LOCK } from '../postgres-locks';
 import { sha256 } from '../sweeps/leaf';
-import type { LedgerDatabase, Tables } from '../tables';
+import type { LedgerDatabase } from '../store';
+import type { Tables } from '../tables';
 import { contentOf, partsOfRef } from './contents';
 import type { LogIdentity } from './contents';
 import type { LeafKind } from './leaf-kind';
@@ -96,12 +96,12 @@ function runOf(ref: string): string {
 }
 
 async function append(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   leaves: readonly NewLeaf[],
   queued: readonly number[],
 ): Promise<number> {
   return db.transaction().execute(async (transaction) => {
-    if (dialect === 'postgres') await LOG_LOCK.take(transaction);
+    await store.lock(transaction, 'log');
     const rows = await transaction.selectFrom('log_queue').select('id').where('id', 'in', queued).execute();
     const left = new Set(rows.map(({ id }) => Number(id)));
     const fresh = leaves.filter(({ ids }) => ids.some((id) => left.has(id)));

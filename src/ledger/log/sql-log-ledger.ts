@@ -4,7 +4,7 @@ import { rootOfPeaks } from '../../policy/merkle-peaks';
 import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import { sha256 } from '../sweeps/leaf';
-import type { LedgerDatabase } from '../tables';
+import type { LedgerDatabase } from '../store';
 import { coveringCheckpoint, latestCheckpoint, writeCheckpoint } from './checkpoints';
 import { contentNow, readCoveredReceipts } from './contents';
 import type { LogLeaf, LogLedger } from './log-ledger';

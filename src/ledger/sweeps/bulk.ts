@@ -9,13 +9,6 @@ import { MOST_USERS_IN_A_BULK_CALL } from './sweep-types';
 import type { BulkUser, OpenBulk, OpenedForBulk, RecordBulk } from './sweep-types';
 import { requireAtMost } from './waves';
 
-interface BulkRow {
-  seq: number;
-  ids: string;
-  subjects: string;
-  unsettled: number;
-}
-
 /** See `SweepLedger.readyForBulk`. */
 export async function readyForBulk(context: SweepContext, sweepId: string): Promise<Record<string, number>> {
   const rows = await context.db
@@ -33,8 +26,18 @@ export async function openBulk(context: SweepContext, bulk: OpenBulk): Promise<B
   requireAtMost('limit', bulk.limit, MOST_USERS_IN_A_BULK_CALL);
   const key = await keyOf(context, bulk.sweepId);
   const sweep = await numberOf(context, bulk.sweepId);
-  const opening =
-    context.dialect === 'postgres' ? openInPostgres(context, sweep, bulk) : openInLibsql(context, sweep, bulk);
+  const opening = context.store.openBulk(context.db, {
+    sweep,
+    sweep_id: storable(bulk.sweepId),
+    chunk_id: storable(bulk.chunkId),
+    fence: bulk.fence,
+    wave: bulk.wave,
+    app: storable(bulk.app),
+    step: storable(bulk.step),
+    most: bulk.limit,
+    at: new Date().toISOString(),
+    ...openerValues(bulk),
+  });
   const rows = await openedOrRefused(context, opening, bulk);
   return rows
     .sort((a, b) => a.seq - b.seq)
@@ -44,29 +47,6 @@ export async function openBulk(context: SweepContext, bulk: OpenBulk): Promise<B
       subjects: JSON.parse(subjects) as string[],
       unsettled: unsettled === 1,
     }));
-}
-
-async function openInPostgres({ db }: SweepContext, sweep: number, bulk: OpenBulk): Promise<BulkRow[]> {
-  const { rows } = await sql<BulkRow>`
-    select * from ledger_bulk_wave(${sweep}, ${storable(bulk.sweepId)}, ${storable(bulk.chunkId)}, ${bulk.fence},
-      ${bulk.wave}, ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()},
-      ${openerValues(bulk)})`.execute(db);
-  return rows;
-}
-
-async function openInLibsql({ db }: SweepContext, sweep: number, bulk: OpenBulk): Promise<BulkRow[]> {
-  await sql`
-    insert into write_bulk_wave (sweep, sweep_id, chunk_id, fence, wave, app, step, most, at, claimed_by, sends)
-    values (${sweep}, ${storable(bulk.sweepId)}, ${storable(bulk.chunkId)}, ${bulk.fence}, ${bulk.wave},
-      ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()}, ${openerValues(bulk)})`.execute(
-    db,
-  );
-  const { rows } = await sql<BulkRow>`
-    select q.seq, i.ids, i.subjects, q.unsettled
-    from bulk_queue as q join target_ids as i on i.sweep = q.sweep and i.seq = q.seq
-    where q.sweep = ${sweep} and q.app = ${storable(bulk.app)} and q.fence = ${bulk.fence} and q.wave = ${bulk.wave}
-  `.execute(db);
-  return rows;
 }
 
 /** See `SweepLedger.recordBulk`. */
@@ -80,22 +60,18 @@ export async function recordBulk(context: SweepContext, bulk: RecordBulk): Promi
   const call = [bulk.step, bulk.task, bulk.service, bulk.environment].map(storable);
   const found = [bulk.outcome, bulk.failureType ?? null, bulk.status ?? null, storableOrNull(bulk.code)];
   const proof = [storableOrNull(bulk.requestId), storableOrNull(bulk.token)];
-  const list = sql.join([
+  const writing = context.store.run(context.db, 'bulk_outcomes', {
     sweep,
-    storable(bulk.sweepId),
-    storable(bulk.chunkId),
-    bulk.fence,
-    storable(bulk.app),
-    JSON.stringify([...call, storableOrNull(bulk.keySlot), ...found, ...proof, storableOrNull(bulk.reason)]),
-    JSON.stringify(bulk.users.map(({ seq, subject }) => [seq, subject])),
-    rankOf(bulk.outcome),
-    new Date().toISOString(),
-  ]);
-  const write =
-    context.dialect === 'postgres'
-      ? sql`select ledger_bulk_outcomes(${list})`
-      : sql`insert into write_bulk_outcomes (sweep, sweep_id, chunk_id, fence, app, receipt, users, worst, at) values (${list})`;
-  await orRefused(write.execute(context.db), () => new SweepFencedError(bulk.chunkId));
+    sweep_id: storable(bulk.sweepId),
+    chunk_id: storable(bulk.chunkId),
+    fence: bulk.fence,
+    app: storable(bulk.app),
+    receipt: JSON.stringify([...call, storableOrNull(bulk.keySlot), ...found, ...proof, storableOrNull(bulk.reason)]),
+    users: JSON.stringify(bulk.users.map(({ seq, subject }) => [seq, subject])),
+    worst: rankOf(bulk.outcome),
+    at: new Date().toISOString(),
+  });
+  await orRefused(writing, () => new SweepFencedError(bulk.chunkId));
 }
 
 /** See `SweepLedger.handBackBulk`. */
@@ -115,11 +91,7 @@ export async function notePerhapsSent(context: SweepContext, bulk: OpenedForBulk
 /** Returns the condition for the rows that still have the caller's fence. */
 async function stillOpened(context: SweepContext, bulk: OpenedForBulk): Promise<RawBuilder<SqlBool>> {
   requireAtMost('seqs', bulk.seqs.length, MOST_USERS_IN_A_BULK_CALL);
-  const json = JSON.stringify(bulk.seqs);
-  const seqs =
-    context.dialect === 'postgres'
-      ? sql`(select value::integer from jsonb_array_elements_text(${json}::jsonb) as list (value))`
-      : sql`(select value from json_each(${json}))`;
+  const seqs = context.store.integersOf(bulk.seqs);
   const sweep = await numberOf(context, bulk.sweepId);
   return sql`sweep = ${sweep} and app = ${storable(bulk.app)} and fence = ${bulk.fence} and seq in ${seqs}`;
 }

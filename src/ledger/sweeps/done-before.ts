@@ -6,7 +6,6 @@ import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
 import { pairSubjects } from '../user-subjects';
 import type { IsThing } from '../user-subjects';
-import { isOneOf, rowsOf } from '../values';
 import { thingsOf } from './duplicate-keys';
 import type { SweepContext } from './sweep-context';
 import type { TargetRow } from './sweep-types';
@@ -170,13 +169,13 @@ function isOutcome(outcome: string | null): outcome is Outcome {
  * Returns all receipts of every end that concerns one of these subjects: all receipts of a run, or those of one target
  * of a sweep. Targets that concerned only some Items are left out.
  */
-async function readEnds({ db, dialect }: SweepContext, subjects: readonly string[]): Promise<End[]> {
+async function readEnds({ db, store }: SweepContext, subjects: readonly string[]): Promise<End[]> {
   const ends = await db
     .selectFrom('receipts as r')
     .leftJoin('sweeps as s', 's.sweep_id', 'r.sweep_id')
     .leftJoin('targets as t', (join) => join.onRef('t.sweep', '=', 's.number').onRef('t.seq', '=', 'r.seq'))
     .select(['r.workflow_id', 'r.run_id', 'r.sweep_id', 'r.seq', 's.created_at'])
-    .where(isOneOf(dialect, 'r.subject', subjects))
+    .where(store.isOneOf('r.subject', subjects))
     .where('r.phase', '=', 'settled')
     .where((eb) => eb.or([eb('t.some_items', 'is', null), eb('t.some_items', '=', 0)]))
     .execute();
@@ -187,12 +186,11 @@ async function readEnds({ db, dialect }: SweepContext, subjects: readonly string
     ]),
   );
   const keys = [...createdAt.keys()];
-  const column = (index: number) =>
-    dialect === 'postgres' ? sql`value::jsonb->>${sql.lit(index)}` : sql`value->>${sql.lit(index)}`;
+  const column = (index: number) => store.textAt('list.value', index);
   const { rows } = await sql<EndReceipt & { ending: number; at: Date | string }>`
     select list.seq as ending, r.workflow_id, r.run_id, r.seq, r.phase, r.step, r.task, r.subject, r.service, r.outcome, r.reason,
       r.failure_type, r.status, r.items, r.at
-    from ${rowsOf(dialect, keys)} as list
+    from ${store.rowsOf(keys)} as list
     join receipts as r on r.workflow_id = ${column(0)} and r.run_id = ${column(1)}
     where ${column(2)} is null or (r.activity_id = '' and r.seq = cast(${column(2)} as integer))
     order by r.id`.execute(db);

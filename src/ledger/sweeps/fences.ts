@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'kysely';
 import { storable } from '../values';
 import { numberOf, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -11,32 +10,10 @@ export async function takeFence(context: SweepContext, chunk: { sweepId: string;
   const sweep = await numberOf(context, chunk.sweepId);
   const chunkId = storable(chunk.chunkId);
   const takenBy = randomUUID();
-  const sealed = () => new SweepSealedError(chunk.sweepId);
-  if (context.dialect === 'postgres') {
-    const { rows } = await orRefused(
-      sql<{ fence: number }>`select ledger_sweep_fence(${sweep}, ${chunkId}, ${takenBy}) as fence`.execute(context.db),
-      sealed,
-    );
-    const [taken] = rows;
-    if (taken === undefined) throw new Error('ledger_sweep_fence returned no row.');
-    return taken.fence;
-  }
-  await orRefused(
-    sql`insert into write_sweep_fence (sweep, chunk_id, taken_by) values (${sweep}, ${chunkId}, ${takenBy})`.execute(
-      context.db,
-    ),
-    sealed,
-  );
-  const mine = await context.db
-    .selectFrom('sweep_chunks')
-    .select('fence')
-    .where('sweep', '=', sweep)
-    .where('chunk_id', '=', chunkId)
-    .where('taken_by', '=', takenBy)
-    .executeTakeFirst();
-  // Another process took the next fence before this one was read.
-  if (mine === undefined) throw new SweepFencedError(chunk.chunkId);
-  return mine.fence;
+  const taking = context.store.takeFence(context.db, { sweep, chunkId, takenBy });
+  const fence = await orRefused(taking, () => new SweepSealedError(chunk.sweepId));
+  if (fence === undefined) throw new SweepFencedError(chunk.chunkId);
+  return fence;
 }
 
 /** See `SweepLedger.voidOtherFences`: all other chunks get the caller's number, which no process holds for them. */

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import { leafHash } from '../../policy/merkle';
 import type { Hash } from '../../policy/merkle';
-import type { LedgerDialect } from '../tables';
+import type { Store } from '../store';
 
 /** The hash function of seals. */
 export const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest();
@@ -45,11 +45,8 @@ export type SealedField = string | number | null;
 export type SealableRow = { id: number | string } & Record<(typeof SEALED_COLUMNS)[number], SealedField>;
 
 /** Returns the columns to select. Times are read as text, because a Date would hide a change of microseconds. */
-export function sealedColumns(dialect: LedgerDialect): RawBuilder<SealableRow> {
-  const columns = SEALED_COLUMNS.map((column) => {
-    if (column !== 'at' || dialect === 'libsql') return sql.ref(column);
-    return sql`to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`;
-  });
+export function sealedColumns(store: Store): RawBuilder<SealableRow> {
+  const columns = SEALED_COLUMNS.map((column) => (column === 'at' ? store.exactInstant(column) : sql.ref(column)));
   return sql`id, ${sql.join(columns)}`;
 }
 

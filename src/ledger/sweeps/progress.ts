@@ -3,7 +3,7 @@ import { WORST_FIRST, outcomeOfRank, rankOf } from '../../policy/worst-outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { OutcomeCounts } from '../../policy/sweep-result';
 import type { SubjectHistory } from '../ledger';
-import { isOneOf, requireHashes } from '../values';
+import { requireHashes } from '../values';
 import { numberOf, withKey } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import type { SweepCounts, TargetRow, UnfinishedQuery, UnfinishedRanges } from './sweep-types';
@@ -156,7 +156,7 @@ export async function makeDue(
 
 /** See `SweepLedger.readHistories`: what `Ledger.readHistory` returns for one user, for a whole wave. */
 export async function readHistories(
-  { db, dialect }: SweepContext,
+  { db, store }: SweepContext,
   users: readonly { subjects: readonly string[] }[],
 ): Promise<SubjectHistory[]> {
   const subjects = users.flatMap((user) => user.subjects);
@@ -165,7 +165,7 @@ export async function readHistories(
     .selectFrom('receipts')
     .select(['subject', 'step', 'items'])
     .distinct()
-    .where(isOneOf(dialect, 'subject', subjects))
+    .where(store.isOneOf('subject', subjects))
     .where('phase', 'in', ['outcome', 'settled'])
     .where((eb) => eb.or([eb('outcome', 'in', ['removed', 'alreadyGone', 'accepted']), eb('items', 'is not', null)]))
     .execute();

@@ -3,7 +3,6 @@ import type { Transaction } from 'kysely';
 import { enqueue } from '../log/queue';
 import { whilePurging } from '../log/purging';
 import type { Tables } from '../tables';
-import { overwriteLog } from './purge';
 import { notAsSealed, requireSeal } from './seal';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -60,7 +59,7 @@ export async function purgeReceipts(
     await context.inTime(() => purgeUsers(context, { sweep, sweepId: row.sweep_id, from, to }));
     onProgress?.(Math.min(row.total, to));
   }
-  await context.inTime(() => overwriteLog(context));
+  await context.inTime(() => context.store.eraseOldVersions(context.db));
 }
 
 /** The log says that a sweep is purged before the first of its receipts is deleted. */

@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { sql } from 'kysely';
 import type { ExpressionBuilder } from 'kysely';
 import { rankOf } from '../../policy/worst-outcome';
 import type { Tables } from '../tables';
@@ -47,7 +45,7 @@ export async function purge(
   }
   await deleteKeys(context, sweep);
   await dropAllProgress(context, sweep);
-  await context.inTime(() => overwriteLog(context));
+  await context.inTime(() => context.store.eraseOldVersions(context.db));
   return purged;
 }
 
@@ -105,28 +103,7 @@ async function destroyKey(context: SweepContext, sweep: number): Promise<void> {
     .set({ wrapped_key: null, next_wrapped_key: null })
     .where('number', '=', sweep)
     .execute();
-  await overwriteLog(context);
-}
-
-/**
- * Maximum number of attempts to truncate libSQL's log while another process reads it, and the delay between them in
- * milliseconds.
- */
-const LOG_TRIES = 20;
-const LOG_RETRY_MS = 50;
-
-/**
- * Truncates libSQL's log, which contains older versions of pages; in the pages themselves, deleted data is overwritten
- * (`secure_delete`, see libsql-thread.js). If another process reads permanently, the log stays until a later call.
- * Postgres keeps old rows until it vacuums, and its log for as long as configured: see docs/deployment.md.
- */
-export async function overwriteLog({ db, dialect }: SweepContext): Promise<void> {
-  if (dialect === 'postgres') return;
-  for (let tries = 1; tries <= LOG_TRIES; tries += 1) {
-    const { rows } = await sql<{ busy: number }>`pragma wal_checkpoint(truncate)`.execute(db);
-    if (rows[0]?.busy !== 1) return;
-    await delay(LOG_RETRY_MS);
-  }
+  await context.store.eraseOldVersions(context.db);
 }
 
 /** Deletes the keys that were needed to find duplicates while the snapshot was taken. */

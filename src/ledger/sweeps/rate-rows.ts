@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
-import type { LedgerDatabase } from '../tables';
-import { databaseClockMs } from '../values';
+import type { LedgerDatabase } from '../store';
 
 /**
  * Duration of a turn, during which only one process may change a rate, in milliseconds by the database's clock. Enough
@@ -34,14 +33,11 @@ export interface RowChange {
   turn: string | undefined;
 }
 
-export async function readRateRow(
-  { db, dialect }: LedgerDatabase,
-  { service, keySlot }: RateRowKey,
-): Promise<FoundRow> {
+export async function readRateRow({ db, store }: LedgerDatabase, { service, keySlot }: RateRowKey): Promise<FoundRow> {
   const { rows } = await sql<FoundRow>`
-    select r.version, r.set_limit, r.state, ${databaseClockMs(dialect)} as now_ms, (
+    select r.version, r.set_limit, r.state, ${store.clockMs()} as now_ms, (
       select min(s.limit_per_minute) from sweep_rates as s
-      where s.service = ${service} and s.key_slot = ${keySlot} and s.counts_until_ms > ${databaseClockMs(dialect)}
+      where s.service = ${service} and s.key_slot = ${keySlot} and s.counts_until_ms > ${store.clockMs()}
     ) as sweep_limit
     from (select 1 as one) as always left join rates as r on r.service = ${service} and r.key_slot = ${keySlot}
   `.execute(db);
@@ -55,7 +51,7 @@ export async function readRateRow(
  * read.
  */
 export async function writeRateRow(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   key: RateRowKey,
   change: RowChange,
 ): Promise<boolean> {
@@ -75,7 +71,7 @@ export async function writeRateRow(
     .where('service', '=', service)
     .where('key_slot', '=', keySlot)
     .where('version', '=', version)
-    .where(isFreeFor(turn, dialect))
+    .where(isFreeFor(turn, store))
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }
@@ -85,16 +81,16 @@ export async function writeRateRow(
  * reads nothing first, so a slow connection to the database is not a disadvantage.
  */
 export async function claimTurn(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   { service, keySlot }: RateRowKey,
   turn: string,
 ): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('rates')
-    .set({ turn, turn_until_ms: sql<number>`${databaseClockMs(dialect)} + ${sql.lit(TURN_MS)}` })
+    .set({ turn, turn_until_ms: sql<number>`${store.clockMs()} + ${sql.lit(TURN_MS)}` })
     .where('service', '=', service)
     .where('key_slot', '=', keySlot)
-    .where(isFreeFor(turn, dialect))
+    .where(isFreeFor(turn, store))
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }
@@ -103,8 +99,8 @@ export async function claimTurn(
  * Returns the condition that the row may be changed. A turn that ends later than possible dates from before the
  * database's clock was set back.
  */
-function isFreeFor(turn: string | undefined, dialect: LedgerDatabase['dialect']): RawBuilder<boolean> {
-  const now = databaseClockMs(dialect);
+function isFreeFor(turn: string | undefined, store: LedgerDatabase['store']): RawBuilder<boolean> {
+  const now = store.clockMs();
   const over = sql<boolean>`turn is null or turn_until_ms <= ${now} or turn_until_ms > ${now} + ${sql.lit(TURN_MS)}`;
   return turn === undefined ? sql`(${over})` : sql`(${over} or turn = ${turn})`;
 }

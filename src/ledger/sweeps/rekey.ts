@@ -1,6 +1,4 @@
-import { sql } from 'kysely';
 import { storable } from '../values';
-import { overwriteLog } from './purge';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepReleasedError, UnknownSweepError } from './sweep-errors';
@@ -39,8 +37,8 @@ export async function rekey(
     const last = rows.at(-1);
     if (last === undefined) break;
     await context.inTime(() =>
-      writeIds(
-        context,
+      context.store.replaceIds(
+        context.db,
         sweep,
         rows.flatMap(({ seq, ids }) => encrypted(both, next, seq, ids)),
       ),
@@ -121,24 +119,6 @@ function positionUnder(both: SweepKey, next: SweepKey, position: string | null):
   }
 }
 
-/** In libSQL uses an INSERT whose rows all exist: see `flushWave` in migrations/0004-sweep-writes-libsql.ts. */
-async function writeIds(
-  { db, dialect }: SweepContext,
-  sweep: number,
-  rows: readonly [number, string][],
-): Promise<void> {
-  const json = JSON.stringify(rows);
-  await (
-    dialect === 'postgres'
-      ? sql`update target_ids as t set ids = u->>1 from jsonb_array_elements(${json}::jsonb) as u
-        where t.sweep = ${sweep} and t.seq = (u->>0)::integer`
-      : sql`insert into target_ids (sweep, seq, ids, subjects)
-        select t.sweep, t.seq, u.value->>1, t.subjects
-        from json_each(${json}) as u cross join target_ids as t on t.sweep = ${sweep} and t.seq = u.value->>0
-        where true on conflict (sweep, seq) do update set ids = excluded.ids`
-  ).execute(db);
-}
-
 async function replaceKey(
   context: SweepContext,
   sweep: number,
@@ -157,5 +137,5 @@ async function replaceKey(
     .where('wrapped_key', '=', first)
     .where('next_wrapped_key', '=', next)
     .execute();
-  await overwriteLog(context);
+  await context.store.eraseOldVersions(context.db);
 }

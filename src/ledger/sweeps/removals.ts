@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { RawBuilder } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
 import type { Outcome } from '../../policy/outcome';
 import { storable } from '../values';
 import type { SweepContext } from './sweep-context';
@@ -51,16 +51,11 @@ export async function readPartlyDone(context: SweepContext, of: UsersOfSweep): P
  * Selects receipts with these outcomes, reaching each user through the index `receipts_key` even without statistics.
  */
 function receiptsSaying(
-  { dialect }: SweepContext,
+  { store }: SweepContext,
   { sweepId, seqs }: UsersOfSweep,
   outcomes: readonly Outcome[],
 ): RawBuilder<unknown> {
-  const json = JSON.stringify(seqs);
-  const ofUser = sql`r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = ''
+  const ofUser = sql<SqlBool>`r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = ''
     and r.seq = cast(list.value as integer) and r.phase in ('outcome', 'settled') and r.outcome in (${sql.join(outcomes)})`;
-  // The offset keeps Postgres from converting the look-ups to one join, for which it would scan the whole table.
-  return dialect === 'postgres'
-    ? sql`jsonb_array_elements_text(${json}::jsonb) as list (value)
-        cross join lateral (select * from receipts as r where ${ofUser} offset 0) as r`
-    : sql`json_each(${json}) as list cross join receipts as r on ${ofUser}`;
+  return store.receiptsOfEach(seqs, ofUser);
 }

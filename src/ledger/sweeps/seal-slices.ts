@@ -123,13 +123,9 @@ async function endOfSlice(
   return rows.length === 0 ? null : Math.min(...rows.map(({ seq }) => seq));
 }
 
-async function readReceipts(
-  { db, dialect }: SweepContext,
-  sweepId: string,
-  range: SeqRange,
-): Promise<SealableReceipt[]> {
+async function readReceipts({ db, store }: SweepContext, sweepId: string, range: SeqRange): Promise<SealableReceipt[]> {
   const { rows } = await sql<SealableRow>`
-    select ${sealedColumns(dialect)} from receipts where ${ofSweep(sweepId)} and ${within(range)}`.execute(db);
+    select ${sealedColumns(store)} from receipts where ${ofSweep(sweepId)} and ${within(range)}`.execute(db);
   const receipts = rows.map((row) => {
     const fields = sealedFields(row);
     return { id: Number(row.id), seq: Number(row.seq), step: String(row.step), fields, leaf: leafOf(fields) };

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import { MerkleTree, isIncluded } from '../../policy/merkle';
 import { storable } from '../values';
 import { headOf, headWithReceipts, rootOfHead } from './head';
@@ -115,32 +114,15 @@ async function readSeal({ db }: SweepContext, sweepId: string): Promise<Seal | u
 }
 
 /** Voids every fence and grants no new ones, so that no more receipts can be added. */
-async function close({ db, dialect }: SweepContext, sweep: number): Promise<void> {
-  const at = new Date().toISOString();
-  await (
-    dialect === 'postgres'
-      ? sql`select ledger_sweep_close(${sweep}, ${at})`
-      : sql`insert into write_sweep_close (sweep, at) values (${sweep}, ${at})`
-  ).execute(db);
+function close({ db, store }: SweepContext, sweep: number): Promise<void> {
+  return store.run(db, 'sweep_close', { sweep, at: new Date().toISOString() });
 }
 
-async function keepLeaves(
-  { db, dialect }: SweepContext,
-  sweep: number,
-  receipts: readonly SealableReceipt[],
-): Promise<void> {
-  const json = JSON.stringify(
-    receipts.map(({ seq, id, step, leaf }) => [seq, id, step, Buffer.from(leaf).toString('base64url')]),
+function keepLeaves({ db, store }: SweepContext, sweep: number, receipts: readonly SealableReceipt[]): Promise<void> {
+  const leaves = receipts.map(
+    ({ seq, id, step, leaf }) => [seq, id, step, Buffer.from(leaf).toString('base64url')] as const,
   );
-  await (
-    dialect === 'postgres'
-      ? sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
-          select ${sweep}, (r->>0)::integer, (r->>1)::bigint, r->>2, r->>3 from jsonb_array_elements(${json}::jsonb) as r
-          on conflict do nothing`
-      : sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
-          select ${sweep}, r.value->>0, r.value->>1, r.value->>2, r.value->>3 from json_each(${json}) as r
-          where true on conflict do nothing`
-  ).execute(db);
+  return store.keepLeaves(db, sweep, leaves);
 }
 
 function hex(bytes: Uint8Array): string {

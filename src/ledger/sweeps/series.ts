@@ -21,12 +21,10 @@ const CLOCK_MS = 300_000;
  * See `SweepLedger.joinSeries`. The first result is kept, because a source whose reading resumes must stay the same.
  */
 export async function joinSeries(
-  { db, dialect }: SweepContext,
+  { db, store }: SweepContext,
   { sweepId, series, scheduledAt }: ScheduledSweep,
 ): Promise<string | undefined> {
-  const instant = (time: string) =>
-    dialect === 'postgres' ? sql<string>`cast(${time} as timestamptz)` : sql<string>`${time}`;
-  const at = instant(scheduledAt);
+  const at = store.instant(scheduledAt);
   const before = sql<string | null>`(select max(earlier.scheduled_at) from sweeps as earlier
     where earlier.series = ${storable(series)} and earlier.series_done = 1 and earlier.scheduled_at < ${at})`;
   await db

@@ -1,10 +1,9 @@
-import { sql } from 'kysely';
 import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { TargetUser } from '../../policy/target-user';
 import { rankOf } from '../../policy/worst-outcome';
 import { idsOf, NAMED_FIELDS } from '../../policy/user-ids';
 import type { IsThing } from '../user-subjects';
-import { isOneOf, requireHashes, storable } from '../values';
+import { requireHashes, storable } from '../values';
 import { findDone } from './done-before';
 import { duplicateKeys, thingsOf } from './duplicate-keys';
 import { environmentsOf, noteEnvironments } from './environments';
@@ -73,7 +72,7 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
     rejected,
     report: report === undefined ? null : storable(JSON.stringify(report)),
   };
-  await orRefused(write(context, sweep, values), () => new SnapshotMovedError());
+  await orRefused(context.store.run(context.db, 'sweep_rows', { sweep, ...values }), () => new SnapshotMovedError());
   return {
     version: append.version + 1,
     position: append.position,
@@ -208,7 +207,7 @@ function unknownEnvironments(
  * duplicates, because a later row of the same user may state a later closure.
  */
 async function withoutDuplicates(
-  { db, dialect }: SweepContext,
+  { db, store }: SweepContext,
   {
     sweep,
     key,
@@ -229,8 +228,7 @@ async function withoutDuplicates(
     .select('key')
     .where('sweep', '=', sweep)
     .where(
-      isOneOf(
-        dialect,
+      store.isOneOf(
         'key',
         keyed.flatMap(({ askedFor, shared }) => [...askedFor, ...shared]),
       ),
@@ -259,25 +257,3 @@ function literal(user: TargetUser): TargetUser {
 
 /** The fields of a user that are stored. */
 const STORED_FIELDS = [...NAMED_FIELDS.map(({ field }) => field), 'reference', 'account', 'ids'] as const;
-
-interface WrittenRows {
-  version: number;
-  rows: string;
-  keys: string;
-  position: string;
-  complete: number;
-  duplicates: number;
-  rejected: number;
-  report: string | null;
-}
-
-async function write({ db, dialect }: SweepContext, sweep: number, values: WrittenRows): Promise<void> {
-  const { version, rows, keys, position, complete, duplicates, rejected, report } = values;
-  const list = sql.join([sweep, version, rows, keys, position, complete, duplicates, rejected, report]);
-  await (
-    dialect === 'postgres'
-      ? sql`select ledger_sweep_rows(${list})`
-      : sql`insert into write_sweep_rows (sweep, version, rows, keys, position, complete, duplicates, rejected, report)
-        values (${list})`
-  ).execute(db);
-}

@@ -5,7 +5,7 @@ import type { Limits, RateState } from '../../policy/rate';
 import { DeadlineMutex } from '../deadline-mutex';
 import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
-import type { LedgerDatabase } from '../tables';
+import type { LedgerDatabase } from '../store';
 import { storable } from '../values';
 import { claimTurn, readRateRow, writeRateRow } from './rate-rows';
 import { keepSweepRates, readCountingRates, readSweepRates, requireLimit, setSweepRate } from './sweep-rates';

@@ -1,7 +1,7 @@
 import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import type { SealKeys } from '../log/seal-key';
-import type { LedgerDatabase } from '../tables';
+import type { LedgerDatabase } from '../store';
 import { addApproval, readApprovals, requireApproval } from './approvals';
 import { handBackBulk, notePerhapsSent, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';

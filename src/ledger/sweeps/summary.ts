@@ -118,18 +118,11 @@ async function settledOf(
   const atService = service === undefined ? sql`true` : sql`service = ${service}`;
   const { rows } = await sql<BucketRow>`
     select bucket, count(*) as users from (
-      select seq, max(${bucketOf(context, buckets)}) as bucket
+      select seq, max(${context.store.intervalOf('at', buckets)}) as bucket
       from receipts where ${ofSweep(sweepId)} and ${inSlice(from)} and phase = 'settled' and ${atService} group by seq
     ) as r join targets as t on t.sweep = ${sweep} and t.seq = r.seq and t.state in (${sql.join(states)})
     group by bucket`.execute(context.db);
   return rows;
-}
-
-/** Returns the number of the interval in which a receipt was written. */
-function bucketOf({ dialect }: SweepContext, { start, length }: Buckets): RawBuilder<number> {
-  return dialect === 'postgres'
-    ? sql`floor((extract(epoch from at) * 1000 - ${sql.lit(start)}) / ${sql.lit(length)})::bigint`
-    : sql`(cast(round(unixepoch(at, 'subsec') * 1000) as integer) - ${sql.lit(start)}) / ${sql.lit(length)}`;
 }
 
 function inSlice(from: number): RawBuilder<boolean> {

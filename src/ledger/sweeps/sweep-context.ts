@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
-import { databaseCode } from '../sql-failure';
-import type { LedgerDatabase } from '../tables';
+import { isRefusal } from '../sql-failure';
+import type { LedgerDatabase } from '../store';
 import { storable, storableOrNull } from '../values';
 import {
   SweepBarredError,
@@ -71,17 +71,12 @@ export async function withKey<T>(
   }
 }
 
-/**
- * Codes with which the writes of migrations/0004-sweep-writes.ts refuse: one for all in libSQL, one each in Postgres.
- */
-const REFUSALS = ['SQLITE_CONSTRAINT_TRIGGER', 'HT001', 'HT002', 'HT003', 'HT004', 'HT005', 'HT006', 'HT007'];
-
-/** Runs one of those writes and converts its refusal to the given error. */
+/** Runs one of the stored writes and converts its refusal to the given error. */
 export async function orRefused<T>(write: Promise<T>, refusal: () => Error): Promise<T> {
   try {
     return await write;
   } catch (error) {
-    throw REFUSALS.includes(databaseCode(error) ?? '') ? refusal() : error;
+    throw isRefusal(error) ? refusal() : error;
   }
 }
 
@@ -102,13 +97,13 @@ export async function openedOrRefused<T>(
   try {
     return await write;
   } catch (error) {
-    throw REFUSALS.includes(databaseCode(error) ?? '') ? await refusalOf(context, opened) : error;
+    throw isRefusal(error) ? await refusalOf(context, opened) : error;
   }
 }
 
-/** Returns who opens users, as the last values of the writes of migrations/0008-guards.ts. */
-export function openerValues({ claimedBy, sends = true }: Opener): RawBuilder<unknown> {
-  return sql.join([sql`cast(${storableOrNull(claimedBy)} as text)`, sends ? 1 : 0]);
+/** Returns who opens users, as values of the writes of migrations/0008-guards.sql. */
+export function openerValues({ claimedBy, sends = true }: Opener): { claimed_by: RawBuilder<unknown>; sends: number } {
+  return { claimed_by: sql`cast(${storableOrNull(claimedBy)} as text)`, sends: sends ? 1 : 0 };
 }
 
 async function refusalOf(

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { LedgerDatabase } from '../tables';
-import { databaseClockMs, storable } from '../values';
+import type { LedgerDatabase } from '../store';
+import { storable } from '../values';
 import { SWEEP_RATE_COUNTS_MS } from './rate-ledger';
 import type { RateKey, SweepRate } from './rate-ledger';
 
@@ -11,7 +11,7 @@ import type { RateKey, SweepRate } from './rate-ledger';
 
 /** See `RateLedger.setSweepRate`. One statement, so that a late writer cannot give an ended sweep a rate. */
 export async function setSweepRate(
-  { db, dialect }: LedgerDatabase,
+  { db, store }: LedgerDatabase,
   rate: RateKey & { sweepId: string; limitPerMinute?: number },
 ): Promise<void> {
   const { limitPerMinute } = rate;
@@ -26,20 +26,20 @@ export async function setSweepRate(
       .execute();
     return;
   }
-  const countsUntilMs = sql<number>`${databaseClockMs(dialect)} + ${sql.lit(SWEEP_RATE_COUNTS_MS)}`;
+  const countsUntilMs = sql<number>`${store.clockMs()} + ${sql.lit(SWEEP_RATE_COUNTS_MS)}`;
   await sql`
     insert into sweep_rates (sweep_id, service, key_slot, limit_per_minute, counts_until_ms)
-    select s.sweep_id, ${service}, ${keySlot}, ${dialect === 'postgres' ? sql`cast(${limitPerMinute} as double precision)` : sql`${limitPerMinute}`}, ${countsUntilMs}
+    select s.sweep_id, ${service}, ${keySlot}, ${store.number(limitPerMinute)}, ${countsUntilMs}
     from sweeps as s where s.sweep_id = ${sweepId} and s.ended_at is null
     on conflict (sweep_id, service, key_slot) do update set limit_per_minute = excluded.limit_per_minute, counts_until_ms = excluded.counts_until_ms
   `.execute(db);
 }
 
 /** See `RateLedger.keepSweepRates`. */
-export async function keepSweepRates({ db, dialect }: LedgerDatabase, sweepId: string): Promise<void> {
+export async function keepSweepRates({ db, store }: LedgerDatabase, sweepId: string): Promise<void> {
   await db
     .updateTable('sweep_rates')
-    .set({ counts_until_ms: sql<number>`${databaseClockMs(dialect)} + ${sql.lit(SWEEP_RATE_COUNTS_MS)}` })
+    .set({ counts_until_ms: sql<number>`${store.clockMs()} + ${sql.lit(SWEEP_RATE_COUNTS_MS)}` })
     .where('sweep_id', '=', storable(sweepId))
     .where('counts_until_ms', '>', 0)
     .execute();
@@ -63,11 +63,11 @@ export async function readSweepRates({ db }: LedgerDatabase, sweepId: string): P
 }
 
 /** Returns the rates that currently apply, lowest first. */
-export async function readCountingRates({ db, dialect }: LedgerDatabase): Promise<SweepRate[]> {
+export async function readCountingRates({ db, store }: LedgerDatabase): Promise<SweepRate[]> {
   const rows = await db
     .selectFrom('sweep_rates')
     .selectAll()
-    .where('counts_until_ms', '>', databaseClockMs(dialect))
+    .where('counts_until_ms', '>', store.clockMs())
     .orderBy('limit_per_minute')
     .orderBy('sweep_id')
     .execute();

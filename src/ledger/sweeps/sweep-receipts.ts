@@ -26,17 +26,12 @@ export async function readLabels(
   context: SweepContext,
   { sweepId, seqs }: { sweepId: string; seqs: readonly number[] },
 ): Promise<ReadonlyMap<number, RowLabel>> {
-  const { db, dialect } = context;
-  const json = JSON.stringify(seqs);
-  const listed =
-    dialect === 'postgres'
-      ? sql`(select value::integer from jsonb_array_elements_text(${json}::jsonb) as t (value))`
-      : sql`(select value from json_each(${json}))`;
+  const { db, store } = context;
   const rows = await db
     .selectFrom('targets')
     .select(['seq', 'source_line', 'reference'])
     .where('sweep', '=', await numberOf(context, sweepId))
-    .where(sql<SqlBool>`seq in ${listed}`)
+    .where(sql<SqlBool>`seq in ${store.integersOf(seqs)}`)
     .execute();
   return new Map(
     rows.map(({ seq, source_line: line, reference }) => [

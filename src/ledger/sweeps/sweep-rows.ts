@@ -141,11 +141,11 @@ export async function list({ db }: SweepContext, { limit }: { limit: number }): 
 
 /** See `SweepLedger.setStatus`. */
 export async function setStatus(
-  { db, dialect }: SweepContext,
+  { db, store }: SweepContext,
   { sweepId, status, pausedBecause }: { sweepId: string; status: SweepStatus; pausedBecause?: string },
 ): Promise<void> {
   const now = new Date().toISOString();
-  const at = dialect === 'postgres' ? sql`cast(${now} as timestamptz)` : sql`${now}`;
+  const at = store.instant(now);
   const endedAt = END_STATUSES.includes(status) ? sql<string>`coalesce(ended_at, ${at})` : sql<string | null>`ended_at`;
   const result = await db
     .updateTable('sweeps')

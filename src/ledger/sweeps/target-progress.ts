@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import type { RawBuilder } from 'kysely';
 import { storable, storableOrNull } from '../values';
 import { numberOf, orRefused, withKey, keyOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -28,12 +27,14 @@ async function write(context: SweepContext, saved: SaveProgress, { strict }: { s
     key.encryptProgress(seq, progress),
     storableOrNull(waitsFor),
   ]);
-  const list = sql.join([sweep, storable(chunkId), fence, JSON.stringify(rows), strict ? 1 : 0]);
-  const statement =
-    context.dialect === 'postgres'
-      ? sql`select ledger_sweep_progress(${list})`
-      : sql`insert into write_sweep_progress (sweep, chunk_id, fence, users, strict) values (${list})`;
-  await orRefused(statement.execute(context.db), () => new SweepFencedError(chunkId));
+  const writing = context.store.run(context.db, 'sweep_progress', {
+    sweep,
+    chunk_id: storable(chunkId),
+    fence,
+    users: JSON.stringify(rows),
+    strict: strict ? 1 : 0,
+  });
+  await orRefused(writing, () => new SweepFencedError(chunkId));
 }
 
 /**
@@ -54,7 +55,9 @@ export async function dropSettled(context: SweepContext, { sweepId, users }: Flu
   const seqs = users.flatMap((user) => (user.kind === 'settled' && user.hadProgress ? [user.seq] : []));
   if (seqs.length === 0) return;
   const sweep = await numberOf(context, sweepId);
-  await sql`delete from target_progress where sweep = ${sweep} and seq in ${listOf(context, seqs)}`.execute(context.db);
+  await sql`delete from target_progress where sweep = ${sweep} and seq in ${context.store.integersOf(seqs)}`.execute(
+    context.db,
+  );
 }
 
 /** See `SweepLedger.readProgress`. */
@@ -66,7 +69,7 @@ export async function readProgress(
     const sweep = await numberOf(context, sweepId);
     const { rows } = await sql<{ seq: number; progress: string; waits_for: string | null; report: string | null }>`
       select seq, progress, waits_for, report from target_progress
-      where sweep = ${sweep} and seq in ${listOf(context, seqs)}`.execute(context.db);
+      where sweep = ${sweep} and seq in ${context.store.integersOf(seqs)}`.execute(context.db);
     return new Map(
       rows.map(({ seq, progress, waits_for: step, report }) => [
         seq,
@@ -116,7 +119,7 @@ async function waitingFor(
   context: SweepContext,
   of: { sweep: number; step: string; after: number; part: readonly number[] | undefined },
 ): Promise<number[]> {
-  const among = of.part === undefined ? sql`p.seq > ${of.after}` : sql`p.seq in ${listOf(context, of.part)}`;
+  const among = of.part === undefined ? sql`p.seq > ${of.after}` : sql`p.seq in ${context.store.integersOf(of.part)}`;
   const { rows } = await sql<{ seq: number }>`
     select p.seq from target_progress as p join targets as t on t.sweep = p.sweep and t.seq = p.seq
     where p.sweep = ${of.sweep} and p.waits_for = ${of.step} and p.report is null and t.state = 'pending' and ${among}
@@ -131,7 +134,7 @@ async function writeReports(
   seqs: readonly number[],
   report: string,
 ): Promise<void> {
-  const theirs = sql`sweep = ${sweep} and seq in ${listOf(context, seqs)}`;
+  const theirs = sql`sweep = ${sweep} and seq in ${context.store.integersOf(seqs)}`;
   await sql`update target_progress set report = ${report} where ${theirs}`.execute(context.db);
   await sql`update targets set not_before = null where ${theirs} and state = 'pending'`.execute(context.db);
 }
@@ -139,11 +142,4 @@ async function writeReports(
 /** Deletes all that is recorded of how far users of an ended sweep had come. */
 export async function dropAllProgress(context: SweepContext, sweep: number): Promise<void> {
   await context.inTime(() => context.db.deleteFrom('target_progress').where('sweep', '=', sweep).execute());
-}
-
-function listOf({ dialect }: SweepContext, seqs: readonly number[]): RawBuilder<unknown> {
-  const json = JSON.stringify(seqs);
-  return dialect === 'postgres'
-    ? sql`(select value::integer from jsonb_array_elements_text(${json}::jsonb) as list (value))`
-    : sql`(select value from json_each(${json}))`;
 }

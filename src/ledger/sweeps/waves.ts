@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import { OUTCOMES } from '../../policy/outcome';
 import { rankOf, worstOutcome } from '../../policy/worst-outcome';
 import { requireHashes, storable, storableOrNull } from '../values';
@@ -9,22 +8,26 @@ import { MOST_USERS_IN_A_WAVE, WAITS_FOR_PERSON } from './sweep-types';
 import type { DeferredUser, FlushWave, OpenUser, OpenWave, SettledUser, StepReceipt } from './sweep-types';
 import { dropSettled, saveDeferred } from './target-progress';
 
-interface OpenRow {
-  seq: number;
-  round: number;
-  unsettled: number;
-  ids: string;
-  subjects: string;
-}
-
 /** See `SweepLedger.openWave`. */
 export async function openWave(context: SweepContext, wave: OpenWave): Promise<OpenUser[]> {
   requireAtMost('limit', wave.limit, MOST_USERS_IN_A_WAVE);
   // The key comes first, so that nothing is recorded for users whose IDs cannot be read.
   const key = await keyOf(context, wave.sweepId);
   const sweep = await numberOf(context, wave.sweepId);
-  const opening =
-    context.dialect === 'postgres' ? openInPostgres(context, sweep, wave) : openInLibsql(context, sweep, wave);
+  const { daily, range } = wave;
+  const opening = context.store.openWave(context.db, {
+    sweep,
+    sweep_id: storable(wave.sweepId),
+    chunk_id: storable(wave.chunkId),
+    fence: wave.fence,
+    wave: wave.wave,
+    first: range.from,
+    last: range.to,
+    most: wave.limit,
+    at: new Date().toISOString(),
+    ...openerValues(wave),
+    ...(daily && { day: daily.day, most_users: daily.mostUsers }),
+  });
   const rows = await openedOrRefused(context, opening, wave);
   if (rows.length === 0 && wave.daily && (await someoneIsLeft(context, sweep, wave)))
     throw new SweepBarredError(wave.sweepId, 'dayIsFull');
@@ -57,60 +60,25 @@ async function someoneIsLeft({ db }: SweepContext, sweep: number, { range }: Ope
   return row !== undefined;
 }
 
-async function openInPostgres({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
-  const { daily } = wave;
-  const values = sql`${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${wave.fence},
-      ${wave.wave}, ${wave.range.from}, ${wave.range.to}, ${wave.limit}, ${new Date().toISOString()},
-      ${openerValues(wave)}`;
-  const { rows } = await (
-    daily
-      ? sql<OpenRow>`select * from ledger_policy_wave(${values}, ${daily.day}, ${daily.mostUsers})`
-      : sql<OpenRow>`select * from ledger_sweep_wave(${values})`
-  ).execute(db);
-  return rows;
-}
-
-/** Writes first and then reads, so that everything returned has been recorded. */
-async function openInLibsql({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
-  const { range, fence, daily } = wave;
-  const columns = sql.raw('sweep, sweep_id, chunk_id, fence, wave, first, last, most, at, claimed_by, sends');
-  const values = sql`${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${fence}, ${wave.wave}, ${range.from},
-      ${range.to}, ${wave.limit}, ${new Date().toISOString()}, ${openerValues(wave)}`;
-  await (
-    daily
-      ? sql`insert into write_policy_wave (${columns}, day, most_users) values (${values}, ${daily.day}, ${daily.mostUsers})`
-      : sql`insert into write_sweep_wave (${columns}) values (${values})`
-  ).execute(db);
-  const { rows } = await sql<OpenRow>`
-    select t.seq, t.round, t.unsettled, i.ids, i.subjects
-    from targets as t join target_ids as i on i.sweep = t.sweep and i.seq = t.seq
-    where t.sweep = ${sweep} and t.seq between ${range.from} and ${range.to} and t.state = 'open'
-      and t.fence = ${fence} and t.wave = ${wave.wave}`.execute(db);
-  return rows;
-}
-
 /** See `SweepLedger.flushWave`. */
 export async function flushWave(context: SweepContext, flush: FlushWave): Promise<void> {
   requireAtMost('users', flush.users.length, MOST_USERS_IN_A_WAVE);
   const sweep = await numberOf(context, flush.sweepId);
   const { receipts, kinds } = flushedReceipts(flush.users);
-  const list = sql.join([
+  const values = {
     sweep,
-    storable(flush.sweepId),
-    storable(flush.chunkId),
-    flush.fence,
-    JSON.stringify(flush.users.map(userValues)),
-    JSON.stringify(receipts),
+    sweep_id: storable(flush.sweepId),
+    chunk_id: storable(flush.chunkId),
+    fence: flush.fence,
+    users: JSON.stringify(flush.users.map(userValues)),
+    receipts: JSON.stringify(receipts),
     kinds,
-    JSON.stringify(flush.users.flatMap(queueValues)),
-    new Date().toISOString(),
-  ]);
-  const write =
-    context.dialect === 'postgres'
-      ? sql`select ledger_sweep_outcomes(${list})`
-      : sql`insert into write_sweep_outcomes (sweep, sweep_id, chunk_id, fence, users, receipts, kinds, queue, at) values (${list})`;
+    queue: JSON.stringify(flush.users.flatMap(queueValues)),
+    at: new Date().toISOString(),
+  };
   await saveDeferred(context, flush);
-  await orRefused(write.execute(context.db), () => new SweepFencedError(flush.chunkId));
+  const writing = context.store.run(context.db, 'sweep_outcomes', values);
+  await orRefused(writing, () => new SweepFencedError(flush.chunkId));
   await dropSettled(context, flush);
 }
 
@@ -120,7 +88,7 @@ export async function flushWave(context: SweepContext, flush: FlushWave): Promis
  */
 const UNSETTLED = { none: 0, interrupted: 1, inProgress: 2 } as const;
 
-/** Returns a user's values in the order of migrations/0004-sweep-writes-….ts, like the functions below. */
+/** Returns a user's values in the order of migrations/0004-sweep-writes.sql, like the functions below. */
 function userValues(user: SettledUser | DeferredUser): unknown[] {
   const { seq, round } = user;
   if (user.kind === 'deferred') {

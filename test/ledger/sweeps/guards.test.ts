@@ -1,10 +1,13 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import { Pool } from 'pg';
-import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql/dialect';
+import { libsqlStore } from 'temporal-http-tasks/internal/ledger/libsql/store';
 import { prepareLedger } from 'temporal-http-tasks/internal/ledger/migrate';
+import { postgresStore } from 'temporal-http-tasks/internal/ledger/postgres/store';
+import type { LedgerDatabase } from 'temporal-http-tasks/internal/ledger/store';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { SweepKeys } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-key';
-import type { LedgerDatabase, Tables } from 'temporal-http-tasks/internal/ledger/tables';
+import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
 import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
 import { SweepBarredError, SweepNotYoursError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
@@ -23,7 +26,7 @@ async function leaveAsOf010(url: string): Promise<void> {
   );
   const database: LedgerDatabase = url.startsWith('file:')
     ? {
-        dialect: 'libsql',
+        store: libsqlStore,
         db: new Kysely<Tables>({
           dialect: new LibsqlDialect({
             path: url.slice('file:'.length),
@@ -33,7 +36,7 @@ async function leaveAsOf010(url: string): Promise<void> {
         }),
       }
     : {
-        dialect: 'postgres',
+        store: postgresStore,
         db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) }),
       };
   await prepareLedger(database, createSubjectHasher(SUBJECT_KEY).fingerprint, before);

@@ -1,12 +1,15 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { KyselyPlugin } from 'kysely';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
-import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql/dialect';
+import { libsqlStore } from 'temporal-http-tasks/internal/ledger/libsql/store';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import { createPostgresPool } from 'temporal-http-tasks/internal/ledger/postgres-pool';
+import { createPostgresPool } from 'temporal-http-tasks/internal/ledger/postgres/pool';
+import { postgresStore } from 'temporal-http-tasks/internal/ledger/postgres/store';
+import type { LedgerDatabase } from 'temporal-http-tasks/internal/ledger/store';
 import type { RateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { createSqlRateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sql-rate-ledger';
-import type { LedgerDatabase, Tables } from 'temporal-http-tasks/internal/ledger/tables';
+import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
 import { LEASE_MS } from 'temporal-http-tasks/internal/policy/rate';
 import { postgresTarget } from '../../support/postgres';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
@@ -23,10 +26,10 @@ function slowly(url: string): LedgerDatabase {
   const deadlineMs = 5_000;
   if (url.startsWith('file:')) {
     const dialect = new LibsqlDialect({ path: url.slice('file:'.length), deadlineMs });
-    return { dialect: 'libsql', db: new Kysely<Tables>({ dialect, plugins: [delaying] }) };
+    return { store: libsqlStore, db: new Kysely<Tables>({ dialect, plugins: [delaying] }) };
   }
   const dialect = new PostgresDialect({ pool: createPostgresPool({ target: postgresTarget(url), deadlineMs }) });
-  return { dialect: 'postgres', db: new Kysely<Tables>({ dialect, plugins: [delaying] }) };
+  return { store: postgresStore, db: new Kysely<Tables>({ dialect, plugins: [delaying] }) };
 }
 
 /** A database in which every change of this rate looks as if another process had been faster. */

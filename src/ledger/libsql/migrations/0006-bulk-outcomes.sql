@@ -1,0 +1,1 @@
+-- Nothing to do: libSQL has one writer at a time.

@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Kysely, sql } from 'kysely';
+import { ALLOWED_LEDGER_URLS, LedgerSettingError } from '../setting-error';
+import type { Store, StoreAddress } from '../store';
+import type { Tables } from '../tables';
+import { LibsqlDialect } from './dialect';
+import { libsqlFailures } from './failures';
+import { libsqlForms } from './forms';
+import { tightenLedgerFiles } from './ledger-file';
+import { libsqlWrites } from './writes';
+
+/** The path of a ledger that exists only as long as its connection. */
+const IN_MEMORY = ':memory:';
+
+/** A ledger in a libSQL file, used in a thread of this process. */
+export const libsqlStore: Store = {
+  ...libsqlForms,
+  ...libsqlWrites,
+  name: 'libsql',
+  schemes: ['file'],
+  failures: libsqlFailures,
+  instantType: 'text',
+  addressOf: (url) => addressOf(pathOf(url)),
+  async hasTable(db, table) {
+    const { rows } = await sql`select name from sqlite_master where type = 'table' and name = ${table}`.execute(db);
+    return rows.length > 0;
+  },
+  // Transactions begin as `immediate` and already have the one write lock.
+  lock: () => Promise.resolve(),
+};
+
+function pathOf(url: string): string {
+  const rest = url.slice('file:'.length);
+  if (rest === IN_MEMORY) return IN_MEMORY;
+  const file = rest.startsWith('//') ? absoluteFile(url) : rest;
+  if (file === '') throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `file: needs a path. ${ALLOWED_LEDGER_URLS}`);
+  return path.resolve(file);
+}
+
+function absoluteFile(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    throw new LedgerSettingError(
+      'HTTP_TASKS_LEDGER_URL',
+      'a file URL with // needs an absolute path and no host: file:///srv/ledger.db. For a relative one write file:./ledger.db.',
+    );
+  }
+}
+
+function addressOf(file: string): StoreAddress {
+  return {
+    label: file === IN_MEMORY ? 'file::memory:' : `file:${file}`,
+    inMemory: file === IN_MEMORY,
+    // False for a ledger in memory.
+    mayExist: () => existsSync(file),
+    protect: (onEvent) => {
+      if (file === IN_MEMORY) return;
+      for (const wide of tightenLedgerFiles(file)) onEvent({ kind: 'wideFile', ...wide });
+    },
+    connect: (limits, onEvent) => {
+      const onThreadLost = (reason: string): void => onEvent({ kind: 'threadLost', reason });
+      const dialect = new LibsqlDialect({ path: file, ...limits, onThreadLost });
+      return { store: libsqlStore, db: new Kysely<Tables>({ dialect }) };
+    },
+  };
+}
