@@ -15,7 +15,7 @@ export async function* proveAll(context: SweepContext, { sweepId }: { sweepId: s
   const tree = new MerkleLevels(sha256, await readLeaves(context, sweepId));
   if (hex(tree.root) !== receiptsRoot) throw notAsSealed(sweepId);
   let index = 0;
-  for await (const { receipts } of sealSlices(context, sweepId)) {
+  for await (const { receipts } of sealSlices(context, sweepId, { withKept: false })) {
     for (const { id, seq, step, fields } of receipts) {
       // Receipts were added between the two reads.
       if (index >= tree.leaves) throw notAsSealed(sweepId);
@@ -28,7 +28,7 @@ export async function* proveAll(context: SweepContext, { sweepId }: { sweepId: s
 async function readLeaves(context: SweepContext, sweepId: string): Promise<Uint8Array> {
   let leaves = Buffer.alloc(FIRST_LEAVES * HASH_BYTES);
   let used = 0;
-  for await (const { receipts } of sealSlices(context, sweepId)) {
+  for await (const { receipts } of sealSlices(context, sweepId, { withKept: false })) {
     while (leaves.length < used + receipts.length * HASH_BYTES) leaves = Buffer.concat([leaves], leaves.length * 2);
     for (const { leaf } of receipts) {
       leaves.set(leaf, used);

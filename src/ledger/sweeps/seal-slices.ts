@@ -38,8 +38,14 @@ const HASH_BYTES = 32;
 /**
  * Reads a sweep's receipts and stored leaves in slices, both up to the same user. The tree is ordered by user, and per
  * user by leaf hash, which all databases sort equally.
+ *
+ * @param options.withKept Whether stored leaves are read too. @default true
  */
-export async function* sealSlices(context: SweepContext, sweepId: string): AsyncGenerator<SealSlice> {
+export async function* sealSlices(
+  context: SweepContext,
+  sweepId: string,
+  { withKept = true }: { withKept?: boolean } = {},
+): AsyncGenerator<SealSlice> {
   const sweep = await context.inTime(() => numberOf(context, sweepId));
   let after: number | null = null;
   do {
@@ -47,7 +53,7 @@ export async function* sealSlices(context: SweepContext, sweepId: string): Async
     const range: SeqRange = { after, upTo };
     yield {
       receipts: await context.inTime(() => readReceipts(context, sweepId, range)),
-      kept: await context.inTime(() => readKept(context, sweep, range)),
+      kept: withKept ? await context.inTime(() => readKept(context, sweep, range)) : [],
     };
     after = upTo;
   } while (after !== null);

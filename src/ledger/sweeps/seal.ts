@@ -36,7 +36,7 @@ export async function seal(
   await context.inTime(() => close(context, sweep));
   const fields = await headOf(context, sweepId, end);
   const tree = new MerkleTree(sha256);
-  for await (const { receipts } of sealSlices(context, sweepId)) {
+  for await (const { receipts } of sealSlices(context, sweepId, { withKept: false })) {
     for (const { leaf } of receipts) tree.add(leaf);
     await context.inTime(() => keepLeaves(context, sweep, receipts));
     onProgress?.(tree.count);
@@ -71,7 +71,7 @@ export async function prove(
   const wanted = new Set(seqs);
   const found: { receipt: SealableReceipt; index: number }[] = [];
   const tree = new MerkleTree(sha256);
-  for await (const { receipts } of sealSlices(context, sweepId)) {
+  for await (const { receipts } of sealSlices(context, sweepId, { withKept: false })) {
     for (const receipt of receipts) {
       const isWanted = wanted.has(receipt.seq);
       const index = tree.add(receipt.leaf, isWanted);
