@@ -299,7 +299,7 @@ describe('a sweep in which somebody failed', () => {
     // The new sweep has the ids now, so that nobody is taken up twice.
     const twice = await stage.run('sweep', 'redrive', 'broken');
     expect({ code: twice.code, type: twice.document.error?.type }).toEqual({ code: 1, type: 'Released' });
-    expect(twice.document.error?.message).toContain('taken up by broken-redrive-1');
+    expect(twice.document.error?.message).toContain('redriven by broken-redrive-1');
   });
 
   it('can be released after a yes alone, and says afterwards why it cannot be redriven', async () => {
