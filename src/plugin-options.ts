@@ -36,8 +36,8 @@ export interface HttpTasksPluginOptions {
    */
   sources?: Readonly<Record<string, SourceFactory>>;
   /**
-   * Whether runs can be searched by `OffboardingStatus`, `OffboardingSweep` and `OffboardingSubject`; the worker
-   * creates those that its namespace lacks.
+   * Whether runs can be searched by `OffboardingStatus`, `OffboardingSweep`, `OffboardingSubject` and `OffboardingDueBy`;
+   * the worker creates those that its namespace lacks.
    * @default HTTP_TASKS_SEARCH_ATTRIBUTES (`on` or `off`), else true
    */
   searchAttributes?: boolean;

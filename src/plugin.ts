@@ -16,6 +16,7 @@ import { checkBundle, checkingTheBundle } from './host-checks/check-bundle';
 import type { BundleRules } from './host-checks/check-bundle';
 import { refuseMixedVersions } from './host-checks/temporal-versions';
 import { ensureSearchAttributes } from './operator/search-attributes';
+import { findWaitingRuns } from './operator/waiting-runs';
 import { startLink } from './operator/start-links';
 import { makeStartTemplates } from './operator/start-templates';
 import { exampleInputs } from './policy/example-inputs';
@@ -27,6 +28,9 @@ import { exampleInputs } from './policy/example-inputs';
 const HEARTBEAT_EVERY = '3 seconds';
 
 const SEARCH_ATTRIBUTES_WITHIN_MS = 10_000;
+
+/** Maximum duration of a search for runs that wait for a person, in milliseconds. */
+const SEARCH_WITHIN_MS = 10_000;
 
 const TEMPLATES_WITHIN_MS = 10_000;
 
@@ -161,6 +165,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       record = await activities.announce(worker.options);
       await this.#warnOfUnknownHolds();
       if (this.#parts.searchAttributes) await this.#useSearchAttributes(worker);
+      this.#watchRuns(worker);
       if (this.#options.startTemplates) templates = this.#makeTemplates(worker);
       for (const which of ['short', 'chunks'] as const) this.#internal.add(internalQueue(taskQueue, which));
       internal = await InternalWorkers.create(worker, { activities: activities.activities, chunkSlots });
@@ -217,6 +222,16 @@ export class HttpTasksPlugin extends SimplePlugin {
     );
     for (const problem of problems) Runtime.instance().logger.warn(problem, { plugin: this.name });
     this.#parts.activities.useSearchAttributes(namespace, usable);
+  }
+
+  /** A run of one user that waits for a person is known to the server only. */
+  #watchRuns({ connection, options: { namespace, taskQueue } }: Worker): void {
+    if (!connection || !this.#parts.searchAttributes) return;
+    this.#parts.activities.watchRuns(() =>
+      connection.withDeadline(Date.now() + SEARCH_WITHIN_MS, () =>
+        findWaitingRuns(connection.workflowService, { namespace, taskQueue }),
+      ),
+    );
   }
 
   /** Templates only help people in the UI, so they are created in the background, and a failure is only logged. */

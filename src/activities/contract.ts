@@ -1,4 +1,6 @@
 import type { WantedRequests } from '../policy/providers/found-requests';
+import type { RequestClaims } from '../policy/legal-clock';
+import type { RunStatus } from '../policy/outcome';
 import type { StepResult, CompensationLine } from '../policy/offboard-result';
 import type { StepPlan } from '../policy/providers/step-plan';
 import type { TargetId, TargetIds, TargetReference } from '../policy/target-reference';
@@ -53,6 +55,8 @@ export interface PrepareOffboarding {
   reason?: string;
   /** Whether the run only looks; absent in runs of earlier versions. */
   dryRun?: boolean;
+  /** What the input says about the request; absent when it says nothing, and in runs of earlier versions. */
+  request?: RequestClaims & { reference?: string };
   /** The compensation task; refused early if the worker does not know it or could not send it. */
   compensation?: { task: string; input?: unknown };
 }
@@ -97,12 +101,16 @@ export interface Preparation {
   };
   /** The search attributes that the run may write; absent if there are none, and in results of earlier versions. */
   searchAttributes?: string[];
+  /** When the request is due, as the register has it (ISO 8601, UTC); absent without a date. */
+  dueAt?: string;
   /** The account of the user at each of these providers; absent for the default account of all. */
   accounts?: Record<string, string>;
 }
 
 /** The end of a run, to be recorded in the ledger. */
 export interface RecordEnd {
+  /** How the run ended; earlier versions did not send it. */
+  status?: RunStatus;
   /** Whether only some Items of the user were requested; earlier versions did not send it. */
   someItems?: boolean;
   /** Lists of which everything was to be removed; earlier versions did not send it. */
@@ -128,7 +136,8 @@ export interface RecordedEnd {
 /** The activities of the offboarding workflows other than the HTTP tasks. Their names are permanent. */
 export interface OffboardingActivities {
   /**
-   * Returns what a run needs to know before its first call. Changes nothing.
+   * Returns what a run needs to know before its first call. Records its request and the reason in the ledger, and changes
+   * nothing else; may be repeated.
    *
    * Fails with `Task.InvalidInput` if an unencrypted input contains a bearer token, a required service has no keys, or
    * the compensation task is unknown; fails with `Task.LedgerUnavailable` (retryable).
@@ -139,6 +148,8 @@ export interface OffboardingActivities {
    * nothing. Earlier versions returned nothing.
    */
   'httpTasks.checkTask'(input: { task: string; input: unknown }): Promise<TaskSettling | undefined>;
+  /** Returns when the request of the calling run is due, or with `sweepId` the first request of the run's sweep. */
+  'httpTasks.readDueDate'(input: { sweepId?: string }): Promise<{ dueAt?: string }>;
   /**
    * Records the end of the calling workflow's run in the ledger. Outcomes come from the run's calls in the ledger:
    * steps of a cancelled run that may have been sent, and steps that no call confirms, become `unknown`. Returns those

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { MetricMeter } from '@temporalio/common';
+import { DEFAULT_REQUEST_SETTINGS } from '../config/request-settings';
 import type { Settings } from '../config/settings';
 import { createTaskSender } from '../http/send-task';
 import type { TaskSender } from '../http/send-task';
@@ -27,6 +28,8 @@ import { ServerCallers } from './callers';
 import { createOffboardingActivities } from './offboarding-activities';
 import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
+import { RequestWatch } from './request-watch';
+import type { WaitingRun } from './request-watch';
 import { WorkerRecord } from './worker-record';
 
 /**
@@ -44,6 +47,8 @@ export interface HttpTaskActivities {
   readonly ledgerLagMs: number | undefined;
   /** Records which environments a worker uses, until the record is ended. Requires the open ledger. Never rejects. */
   announce(worker: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<Pick<WorkerRecord, 'end'>>;
+  /** Has runs that wait for a person found in this way, for metrics and notices. @default none are found */
+  watchRuns(findRuns: () => Promise<readonly WaitingRun[]>): void;
   /** Returns the number of holds whose environment is unknown. Requires the open ledger. */
   countUnknownHolds(): Promise<number>;
   /**
@@ -68,6 +73,7 @@ export function createHttpTaskActivities(given: {
 }): HttpTaskActivities {
   const { settings, catalogue, providers = new ProviderSet() } = given;
   const { url, subjectKey, plaintextAllowed, sealKey, sealExport, receiptsDays } = settings.ledger;
+  const requestSettings = settings.requests ?? DEFAULT_REQUEST_SETTINGS;
   const metrics = new Metrics();
   const retries = new RetryCounts(metrics);
   const ledger = new LazyLedger(async () => {
@@ -80,15 +86,26 @@ export function createHttpTaskActivities(given: {
     { target: sealExport, receiptsDays },
     (problem) => given.onLedgerEvent?.(problem),
   );
-  const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap(
-    (holder) => holder?.secretValues() ?? [],
-  );
+  const { notify } = requestSettings;
+  const notifySecrets = notify ? [notify.url, ...(notify.secret === undefined ? [] : [notify.secret])] : [];
+  const moreSecrets = [
+    ...notifySecrets,
+    ...[settings.ledger, settings.sources, settings.encryption].flatMap((holder) => holder?.secretValues() ?? []),
+  ];
   const connections = new RenewedSender(() =>
     createTaskSender(settings.sender, { moreSecrets, connectionsPerOrigin: settings.limits.connectionsPerOrigin }),
   );
   const sender = observeSender(connections, metrics);
   const mainServices = [...new Set(catalogue.tasks.map(({ service }) => service))];
   const documentedLimit = documentedLimits([...mainServices, ...providers.accounts.servicesAt(mainServices)]);
+  const requestWatch = new RequestWatch({
+    requests: () => ledger.view.requests,
+    notices: () => ledger.view.notices,
+    sender: connections,
+    metrics,
+    settings: requestSettings,
+    onFailure: (message) => given.onLedgerEvent?.({ kind: 'notNotified', message }),
+  });
   const budgets = observeBudgets(createCallBudgets({ rates: ledger.rates, documentedLimit }), metrics);
   const searchAttributes = new Map<string, readonly string[]>();
   const dependencies = {
@@ -102,6 +119,7 @@ export function createHttpTaskActivities(given: {
     providers,
     services: settings.sender.services,
     policy: given.policy,
+    holidays: requestSettings.holidays,
     searchAttributes: () => searchAttributes.get(Context.current().info.namespace) ?? [],
   };
   const sweepActivities = createSweepActivities({
@@ -141,6 +159,9 @@ export function createHttpTaskActivities(given: {
       await recordPolicyOf(ledger.view, given.policy, worker);
       return record;
     },
+    watchRuns: (findRuns) => {
+      requestWatch.findRuns = findRuns;
+    },
     countUnknownHolds: () => ledger.view.holds.countUnknown(),
     open: (meter) =>
       turns.take(async () => {
@@ -149,6 +170,7 @@ export function createHttpTaskActivities(given: {
           connections.renew();
           watch.start();
           sealer.start();
+          requestWatch.start();
         }
         workers += 1;
         if (meter) metrics.start(meter);
@@ -160,6 +182,7 @@ export function createHttpTaskActivities(given: {
         let failed: { error: unknown } | undefined;
         // A failed close does not prevent the next ones. Budgets receive refusals until the last call has ended.
         for (const end of [
+          () => requestWatch.stop(),
           () => connections.close(),
           () => budgets.close(),
           () => watch.stop(),
@@ -267,6 +290,12 @@ class LazyLedger {
       },
       get log() {
         return opened().log;
+      },
+      get requests() {
+        return opened().requests;
+      },
+      get notices() {
+        return opened().notices;
       },
       recordIntent: async (intent) => opened().recordIntent(intent),
       recordOutcome: async (outcome) => opened().recordOutcome(outcome),

@@ -165,7 +165,8 @@ export async function sweepProblemNow(
 ): Promise<Violation | undefined> {
   const problem = sweepProblem(policy, sweep, services);
   if (problem || !policy || !needsSignatures(policy, sweep)) return problem;
-  return approvalProblem(policy.rules, approvedSweep(sweep), await sweeps.readApprovals(sweep.sweepId));
+  const signed = { ...approvedSweep(sweep), requestedBy: sweep.about?.requestedBy };
+  return approvalProblem(policy.rules, signed, await sweeps.readApprovals(sweep.sweepId));
 }
 
 const NO_STEPS: StepPlan = { version: 1, tasks: {}, steps: [] };

@@ -31,6 +31,7 @@ import { findTarget } from './find-target';
 import { dailyLimit, dayIsFull, notAllowed, refuseForbiddenCall, refuseForbiddenPlan } from './governed';
 import { retryable } from './ledger-away';
 import { OTHER_ACCOUNTS, refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
+import { environmentsBy, readDueDate, recordRequest } from './run-request';
 import type { TaskDependencies } from './run-task';
 
 /** What the activities of the offboarding workflows need. */
@@ -48,6 +49,8 @@ export interface OffboardingDependencies extends Pick<
   services: ReadonlyMap<string, ServiceSettings>;
   /** The search attributes that runs may write in this worker's namespace. */
   searchAttributes: () => readonly string[];
+  /** Public holidays, for due dates. @default none */
+  holidays?: ReadonlySet<string>;
 }
 
 /** Creates the activities of the offboarding workflows other than the HTTP tasks. Each first verifies its caller. */
@@ -58,6 +61,7 @@ export function createOffboardingActivities(dependencies: OffboardingDependencie
       await requireRunOf(dependencies.callers, 'runHttpTask');
       return checkTask(dependencies, task, input);
     },
+    'httpTasks.readDueDate': (input) => readDueDate(dependencies, input),
     'httpTasks.recordEnd': (end) => recordEnd(dependencies, end),
   };
 }
@@ -79,6 +83,10 @@ async function recordEnd(
     );
     const settled = steps.map((step) => settledStep(withOwnEvidence(step, receipts), end.accounts));
     await ledger.recordEnd({ workflowId, runId, subject, environment, steps: settled, compensations });
+    if (end.status !== undefined) {
+      const outcome = end.status === 'completed' && wrong.length > 0 ? 'partial' : end.status;
+      await ledger.requests.end({ workflowId, firstRun: run.firstRunId, outcome });
+    }
     return { perhapsSent, ...(wrong.length > 0 && { notBorneOut: wrong }) };
   });
 }
@@ -122,7 +130,7 @@ function stepsInDoubt(receipts: readonly Receipt[]): string[] {
 
 async function prepare(dependencies: OffboardingDependencies, given: PrepareOffboarding): Promise<Preparation> {
   const { sender, ledger, callers, hasher, allowSensitive, services, catalogue, providers } = dependencies;
-  const row = await targetOf(ledger, callers, given.user);
+  const { row, run } = await callerOf(ledger, callers, given.user);
   const target = row?.user;
   // A target's token comes from the ledger, where it is encrypted, and is in no history.
   if (!target) await refuseTokens([['user', given.user]], allowSensitive, providers);
@@ -156,7 +164,14 @@ async function prepare(dependencies: OffboardingDependencies, given: PrepareOffb
   if (row && hasAccounts && !row.subjects.every((subject, index) => subject === subjects[index]))
     throw refusal('user.account', OTHER_ACCOUNTS);
   const searchable = dependencies.searchAttributes();
+  const request = run && {
+    run,
+    ...given,
+    subjects,
+    environments: environmentsBy(identities, serviceOf, environmentOf),
+  };
   return retryable(async () => {
+    const dueAt = request && (await recordRequest(dependencies, request));
     const [held, histories] = await Promise.all([
       ledger.isHeld(subjects),
       ledger.sweeps.readHistories(subjects.map((subject) => ({ subjects: [subject] }))),
@@ -181,6 +196,7 @@ async function prepare(dependencies: OffboardingDependencies, given: PrepareOffb
       knownEntries: entries,
       ...(target && { target: withoutIds(target) }),
       ...(searchable.length > 0 && { searchAttributes: [...searchable] }),
+      ...(dueAt !== undefined && { dueAt }),
       ...(Object.keys(accounts).length > 0 && { accounts }),
     };
   });
@@ -261,17 +277,15 @@ function knownEntries(
   return Object.fromEntries(known);
 }
 
-async function targetOf(
+/** Returns the user of a sweep, or the run of a single user. */
+async function callerOf(
   ledger: OpenedLedger,
   callers: Callers,
   { sweepId, seq }: PrepareOffboarding['user'],
-): Promise<TargetRow | undefined> {
-  if (sweepId === undefined || seq === undefined) {
-    await requireRunOf(callers, 'offboardUser');
-    return undefined;
-  }
+): Promise<{ row?: TargetRow; run?: CallingRun }> {
+  if (sweepId === undefined || seq === undefined) return { run: await requireRunOf(callers, 'offboardUser') };
   await requireChildOfSweep(callers, ledger.sweeps, { sweepId, seq });
-  return findTarget(ledger.sweeps, { sweepId, seq });
+  return { row: await findTarget(ledger.sweeps, { sweepId, seq }) };
 }
 
 /** Returns what the run may know about a user of a sweep; all of it is stored in its history. */

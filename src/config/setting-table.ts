@@ -156,6 +156,28 @@ export const SETTINGS = {
     '`file:…` (embedded libSQL) or `postgres://…`, on another machine with `?sslmode=verify-full`',
     { default: 'file:./http-tasks-ledger.db' },
   ),
+  HTTP_TASKS_PUBLIC_HOLIDAYS: setting(
+    'ledger',
+    'list',
+    'public holidays such as `2026-12-25`: a time that the GDPR gives and that would end on one of them ends with the ' +
+      'next working day ([requests](requests.md#the-clock)). The same for every worker and command',
+    { otherwise: 'Saturdays and Sundays only' },
+  ),
+  HTTP_TASKS_REGISTER_MONTHS: integer(
+    'ledger',
+    'months for which the register keeps [requests](requests.md#the-register) after they were carried out or refused',
+    { min: 1, max: 600, unit: 'months', default: 24 },
+  ),
+  HTTP_TASKS_NOTIFY_URL: secret(
+    'worker',
+    'url',
+    'where a worker sends [notices](requests.md#notices-and-alerts): of a sweep that waits for approval, a step that waits for a ' +
+      'person, due dates and stops. Its origin must be one that `http.request` may call',
+    { otherwise: 'nowhere' },
+  ),
+  HTTP_TASKS_NOTIFY_SECRET: secret('worker', 'text', 'signs the notices with HMAC-SHA-256; 16 characters or more', {
+    otherwise: 'notices are not signed',
+  }),
   HTTP_TASKS_SOURCE_DIR: setting(
     'ledger',
     'path',

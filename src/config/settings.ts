@@ -7,6 +7,8 @@ import { parsePostgresUrl } from '../transport/postgres-url';
 import { AllowedOrigins, parseOrigin, readHttpReads } from './origins';
 import { readUi } from './console-settings';
 import { databaseFile, readLedger, readPlaintext, readSources } from './database-settings';
+import { readNotify, readRequests } from './request-settings';
+import type { RequestSettings } from './request-settings';
 import type { LedgerSettings, SourceSettings } from './database-settings';
 import { readAccounts } from './account-settings';
 import { readEncryption } from './encryption-settings';
@@ -52,6 +54,8 @@ export interface Settings extends QueueSettings {
   ledger: LedgerSettings;
   /** Where sweeps may read their users from. */
   sources: SourceSettings;
+  /** The register of requests and its clock. @default no public holidays, 24 months */
+  requests?: RequestSettings;
   /** Concurrency limits of a worker process. */
   limits: WorkLimits;
   /** Accounts of providers besides their default ones, for example `courier/acme`. @default none */
@@ -133,6 +137,8 @@ function readTasks(env: Env, wanted: WantedServices, problems: ProblemList): Set
   const startTemplates = readChoice(env, 'HTTP_TASKS_START_TEMPLATES', problems) === 'on';
   const nexus = readChoice(env, 'HTTP_TASKS_NEXUS', problems) === 'on';
   const ui = readUi(env, problems);
+  const notify = readNotify(env, sender.httpAllow, problems);
+  const requests = { ...readRequests(env, problems), ...(notify && { notify }) };
   const limits = readWorkLimits(env, problems);
   const allowedPlaintext = readPlaintext(env, new ProblemList()).items;
   return (
@@ -146,6 +152,7 @@ function readTasks(env: Env, wanted: WantedServices, problems: ProblemList): Set
       sender,
       sources,
       ledger,
+      requests,
       limits,
       ...(accounts.listed.length > 0 && { accounts: accounts.listed }),
       allowedPlaintext,

@@ -6,6 +6,10 @@ import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
 import { parseLedgerUrl } from './ledger-url';
 import { prepareLedger, readSchemaState } from './migrate';
+import type { RequestLedger } from './requests/request-ledger';
+import { createSqlNoticeLedger } from './requests/notices';
+import type { NoticeLedger } from './requests/notices';
+import { createSqlRequestLedger } from './requests/sql-request-ledger';
 import { LedgerSettingError } from './setting-error';
 import { LedgerStatementError } from './sql-failure';
 import { createSqlHoldLedger } from './sql-hold-ledger';
@@ -37,6 +41,8 @@ export type LedgerEvent =
   | { kind: 'migrated'; migrations: readonly string[] }
   /** A checkpoint could not be exported; the worker tries again. */
   | { kind: 'notExported'; message: string }
+  /** A notice could not be sent; the worker tries again. */
+  | { kind: 'notNotified'; message: string }
   /** Receipts that have been kept long enough could not be deleted; the worker tries again in an hour. */
   | { kind: 'notPurged'; message: string }
   | StoreEvent;
@@ -62,13 +68,15 @@ export interface LedgerOptions {
   sealKey?: string | undefined;
 }
 
-/** An open ledger: receipts, holds, sweeps, shared rates, the workers that use it, and the log of what is sealed. */
+/** An open ledger: receipts, holds, sweeps, shared rates, the workers that use it, the log of what is sealed, and the register. */
 export interface OpenedLedger extends Ledger {
   readonly holds: HoldLedger;
   readonly sweeps: SweepLedger;
   readonly rates: RateLedger;
   readonly workers: WorkerLedger;
   readonly log: LogLedger;
+  readonly requests: RequestLedger;
+  readonly notices: NoticeLedger;
 }
 
 /**
@@ -220,6 +228,8 @@ function overDatabase(
     rates: createSqlRateLedger(database, { deadlineMs, isClosed }),
     workers: createSqlWorkerLedger(database, { deadlineMs, isClosed }),
     log: createSqlLogLedger(database, { deadlineMs, isClosed, keys }),
+    requests: createSqlRequestLedger(database, { subjectKey, deadlineMs, isClosed }),
+    notices: createSqlNoticeLedger(database, { deadlineMs, isClosed }),
     close: () => {
       closed = true;
       return ledger.close();

@@ -1,13 +1,9 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { Outcome } from '../policy/outcome';
 import type { TaskFailureType } from '../tasks/failure';
+import type { Instant, LaterInstant } from './instant-columns';
 import type { LeafKind } from './log/leaf-kind';
-
-/** Written as ISO text in UTC. Postgres returns a Date. */
-type Instant = ColumnType<string | Date, string, never>;
-
-/** The same for a column that is null at first or may change. */
-type LaterInstant = ColumnType<string | Date | null, string | null | undefined, string | null>;
+import type { NoticesTable, RequestsTable } from './requests/request-tables';
 
 interface ReceiptsTable {
   id: GeneratedAlways<number>;
@@ -373,6 +369,8 @@ export interface Tables {
   sweep_rates: SweepRatesTable;
   worker_environments: WorkerEnvironmentsTable;
   stops: StopsTable;
+  requests: RequestsTable;
+  notices: NoticesTable;
   run_about: RunAboutTable;
   log_queue: LogQueueTable;
   log_leaves: LogLeavesTable;

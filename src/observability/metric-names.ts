@@ -48,6 +48,41 @@ export const METRICS = {
     tags: ['status'],
     help: 'Number of times a sweep entered a status.',
   },
+  http_tasks_requests_open: {
+    kind: 'gauge',
+    tags: [],
+    help: 'Requests of the register that are neither carried out nor refused.',
+  },
+  http_tasks_requests_overdue: {
+    kind: 'gauge',
+    tags: [],
+    help: 'Open requests whose due date has passed.',
+  },
+  http_tasks_requests_due_soon: {
+    kind: 'gauge',
+    tags: [],
+    help: 'Open requests that are due within seven days.',
+  },
+  http_tasks_requests_next_due_timestamp_seconds: {
+    kind: 'gauge',
+    tags: [],
+    help: 'The next due date of an open request, in seconds since 1970; 0 when there is none.',
+  },
+  http_tasks_sweeps_waiting: {
+    kind: 'gauge',
+    tags: ['for'],
+    help: 'Sweeps that wait for people: for their approval, or paused (resumption).',
+  },
+  http_tasks_users_waiting_for_person: {
+    kind: 'gauge',
+    tags: [],
+    help: 'Users who wait for a step that a person does.',
+  },
+  http_tasks_stopped: {
+    kind: 'gauge',
+    tags: [],
+    help: '1 while every call that changes something is stopped.',
+  },
   http_tasks_ledger_lag_milliseconds: {
     kind: 'gauge',
     tags: [],

@@ -9,6 +9,11 @@ export interface ApprovedSweep extends Pick<ApprovalTerms, 'snapshotDigest' | 'p
   total: number;
 }
 
+/** Who asked for a sweep: a claim. */
+export interface Requested {
+  requestedBy?: string | undefined;
+}
+
 /** An approval as stored in the ledger. */
 export interface GivenApproval {
   approver: string;
@@ -94,13 +99,24 @@ export function isSigned(
   }
 }
 
-/** Returns the approvers of the policy who signed this sweep, each once. */
+/** Returns whether two names are the same person's, whatever their case and spaces. */
+export function isSamePerson(one: string, other: string): boolean {
+  const bare = (name: string): string => name.normalize('NFKC').replace(/\s+/g, ' ').trim().toLowerCase();
+  return bare(one) === bare(other);
+}
+
+/**
+ * Returns the approvers of the policy who signed this sweep, each once. The person who asked for it, as claimed, is not
+ * one of them.
+ */
 export function signersOf(
   rules: Pick<PolicyRules, 'approval'>,
-  sweep: ApprovedSweep,
+  sweep: ApprovedSweep & Requested,
   given: readonly GivenApproval[],
 ): string[] {
-  return [...new Set(given.filter((one) => isSigned(rules, sweep, one)).map(({ approver }) => approver))];
+  const { requestedBy } = sweep;
+  const others = given.filter(({ approver }) => requestedBy === undefined || !isSamePerson(approver, requestedBy));
+  return [...new Set(others.filter((one) => isSigned(rules, sweep, one)).map(({ approver }) => approver))];
 }
 
 /** Returns how many different approvers have to sign. */
@@ -111,7 +127,7 @@ export function signaturesNeeded({ approval }: Pick<PolicyRules, 'approval'>): n
 /** Returns why a sweep that has to be approved may not begin, or undefined. */
 export function approvalProblem(
   rules: Pick<PolicyRules, 'approval'>,
-  sweep: ApprovedSweep,
+  sweep: ApprovedSweep & Requested,
   given: readonly GivenApproval[],
 ): Violation | undefined {
   const [needed, signed] = [signaturesNeeded(rules), signersOf(rules, sweep, given)];

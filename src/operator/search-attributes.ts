@@ -1,5 +1,6 @@
 import type { OperatorService } from '@temporalio/client';
-import { SEARCH_ATTRIBUTES } from '../policy/search-attributes';
+import { DUE_ATTRIBUTE, SEARCH_ATTRIBUTE_TYPES, SEARCH_ATTRIBUTES } from '../policy/search-attributes';
+import type { SearchAttribute } from '../policy/search-attributes';
 
 /** The state of the namespace's search attributes. */
 export interface UsableSearchAttributes {
@@ -10,7 +11,11 @@ export interface UsableSearchAttributes {
 
 /** `INDEXED_VALUE_TYPE_…` of Temporal's API, by number. */
 const TYPES = ['Unspecified', 'Text', 'Keyword', 'Int', 'Double', 'Bool', 'Datetime', 'KeywordList'];
-const KEYWORD = TYPES.indexOf('Keyword');
+
+/** Returns the number of the type that an attribute has to have. */
+function typeOf(name: SearchAttribute): number {
+  return TYPES.indexOf(SEARCH_ATTRIBUTE_TYPES[name]);
+}
 
 /**
  * Creates those of the package's search attributes that the namespace lacks; returns which are usable.
@@ -41,13 +46,16 @@ export async function unusableSearchAttributes(
   const found = await typesOf(operator, namespace);
   return {
     missing: SEARCH_ATTRIBUTES.filter((name) => found[name] === undefined),
-    otherType: SEARCH_ATTRIBUTES.filter((name) => found[name] !== undefined && found[name] !== KEYWORD),
+    otherType: SEARCH_ATTRIBUTES.filter((name) => found[name] !== undefined && found[name] !== typeOf(name)),
   };
 }
 
 type Operator = Pick<OperatorService, 'addSearchAttributes' | 'listSearchAttributes'>;
 
 const WITHOUT = 'Runs are started without them, and http-tasks list-runs will not find them. Nothing else changes.';
+
+const WITHOUT_DUE_DATES =
+  'Runs are started without it, and http-tasks list-runs cannot find them by their due dates; http-tasks register can. Nothing else changes.';
 
 async function typesOf(
   operator: Pick<OperatorService, 'listSearchAttributes'>,
@@ -58,11 +66,15 @@ async function typesOf(
 }
 
 /** Returns why the server does not create them. If another worker created them first, a later read shows them. */
-async function create(operator: Operator, namespace: string, names: readonly string[]): Promise<string | undefined> {
+async function create(
+  operator: Operator,
+  namespace: string,
+  names: readonly SearchAttribute[],
+): Promise<string | undefined> {
   try {
     await operator.addSearchAttributes({
       namespace,
-      searchAttributes: Object.fromEntries(names.map((name) => [name, KEYWORD])),
+      searchAttributes: Object.fromEntries(names.map((name) => [name, typeOf(name)])),
     });
     return undefined;
   } catch (error) {
@@ -75,26 +87,26 @@ function judge(found: Record<string, number>, namespace: string, refusal: string
   const missing = SEARCH_ATTRIBUTES.filter((name) => found[name] === undefined);
   for (const name of SEARCH_ATTRIBUTES) {
     const type = found[name];
-    if (type === undefined || type === KEYWORD) continue;
+    if (type === undefined || type === typeOf(name)) continue;
     problems.push(
-      `The search attribute ${name} has the type ${TYPES[type] ?? type} in the namespace ${namespace}, and has to be Keyword. ` +
+      `The search attribute ${name} has the type ${TYPES[type] ?? type} in the namespace ${namespace}, and has to be ${SEARCH_ATTRIBUTE_TYPES[name]}. ` +
         `Runs are started without it. Remove it if nothing else uses it (temporal operator search-attribute remove --namespace ${namespace} --name ${name}), then restart this worker.`,
     );
   }
   if (missing.length > 0) {
     problems.push(
       `The server did not create the search attributes ${missing.join(', ')} in the namespace ${namespace} (${refusal ?? 'it gave no reason'}). ` +
-        `Ask an administrator to run ${creatingCommand(namespace, missing)} and then restart this worker. ${WITHOUT}`,
+        `Ask an administrator to run ${creatingCommand(namespace, missing)} and then restart this worker. ${missing.every((name) => name === DUE_ATTRIBUTE) ? WITHOUT_DUE_DATES : WITHOUT}`,
     );
   }
-  return { usable: SEARCH_ATTRIBUTES.filter((name) => found[name] === KEYWORD), problems };
+  return { usable: SEARCH_ATTRIBUTES.filter((name) => found[name] === typeOf(name)), problems };
 }
 
-function creatingCommand(namespace: string, names: readonly string[]): string {
+function creatingCommand(namespace: string, names: readonly SearchAttribute[]): string {
   return [
     'temporal operator search-attribute create',
     `--namespace ${namespace}`,
-    ...names.map((name) => `--name ${name} --type Keyword`),
+    ...names.map((name) => `--name ${name} --type ${SEARCH_ATTRIBUTE_TYPES[name]}`),
   ].join(' ');
 }
 

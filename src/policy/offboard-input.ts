@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MOST_ACCOUNT_CHARACTERS } from '../tasks/accounts';
 import { deadlineText } from './deadline';
 import { customUserId, REASON_CODES, reasonNote } from './input-fields';
+import { checkRequest, requestFields } from './legal-clock';
 import { idAt, idsOf, MOST_LISTED_IDS, namedTwice, placeOf } from './user-ids';
 import type { NamedIds } from './user-ids';
 
@@ -173,8 +174,10 @@ export const offboardUserInput = z
       .strictObject({ task: z.string().min(1), input: z.unknown().optional() })
       .optional()
       .describe('A task to run when the run does not complete; "{{offboarding}}" in its input is replaced by the log.'),
+    ...requestFields,
   })
   .superRefine((input, context) => {
+    checkRequest(input, context);
     if (!input.itemIds) return;
     if (!hasPlaidUser(input.user))
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs user.plaidUserId or user.plaidUserToken' });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { INSTANT_RULE, instantMs } from './instant';
+import { receivedAtText, requestFields } from './legal-clock';
 import { offboardUserInput, userIds } from './offboard-input';
 import { isPlaceholder } from './placeholders';
 
@@ -15,6 +16,8 @@ export const USER_COLUMNS = [
   'item_ids',
   'closed_at',
   'account',
+  'received_at',
+  'law',
 ] as const;
 
 const closedAt = z
@@ -25,13 +28,25 @@ const closedAt = z
     'When the account was closed, with the offset from UTC. With skipDone, a user is left out only if every ID was processed after this time.',
   );
 
-/** One user of a source: the user of `offboardUser`, together with the Items to remove and the time of the closure. */
+/**
+ * One user of a source: the user of `offboardUser`, together with the Items to remove, the time of the closure, and when
+ * the user's own request was received.
+ */
 export const targetUser = userIds
-  .safeExtend({ itemIds: offboardUserInput.shape.itemIds, closedAt })
+  .safeExtend({
+    itemIds: offboardUserInput.shape.itemIds,
+    closedAt,
+    receivedAt: receivedAtText
+      .optional()
+      .describe("When this user's request was received, with its offset from UTC; the register has a row for it."),
+    law: requestFields.law.describe("The law of this user's request. Default: that of the sweep."),
+  })
   .superRefine((user, context) => {
     if (user.itemIds && user.plaidUserId === undefined && user.plaidUserToken === undefined) {
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs plaidUserId or plaidUserToken' });
     }
+    if (user.law !== undefined && user.law !== 'none' && user.receivedAt === undefined)
+      context.addIssue({ code: 'custom', path: ['receivedAt'], message: `is required with law ${user.law}` });
   });
 
 const otherName = z.string().min(1, 'must not be empty').optional();
@@ -49,6 +64,8 @@ const columnNames = z
     item_ids: otherName,
     closed_at: otherName,
     account: otherName,
+    received_at: otherName,
+    law: otherName,
   })
   .catchall(otherName)
   .superRefine((names, context) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { completeStepInput } from './complete-step';
+import { checkRequest, requestFields } from './legal-clock';
 import { offboardUserInput } from './offboard-input';
 import { sourceSpec } from './source-spec';
 import { durationText } from './deadline';
@@ -126,8 +127,10 @@ export const offboardUsersInput = z
       .describe(
         'One child workflow for each user, or many users in one activity. Default: user up to 100 users, chunk above.',
       ),
+    ...requestFields,
   })
   .superRefine((input, context) => {
+    checkRequest(input, context, { rowsMayTell: true });
     const given = ORIGINS.filter((origin) => input[origin] !== undefined);
     if (given.length !== 1) {
       const what = given.length === 0 ? 'none is given' : `${given.join(' and ')} are given`;

@@ -33,6 +33,8 @@ export interface SweepResult {
   rejected: number;
   /** In hex, over all receipts; absent until the sweep is sealed. */
   merkleRoot?: string;
+  /** ISO 8601: when the first of the sweep's requests was or is due; absent without a date. */
+  dueAt?: string;
   /** The sweep whose failed and unknown users this one processes again. */
   redriveOf?: string;
   /** Who approved the sweep, if it had to be approved: not verified, unless `approvalSigned`. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Law } from './legal-clock';
 import type { userIds } from './offboard-input';
 
 /** One user of a source: at least one ID, taken literally; `itemIds` only with an ID at Plaid. */
@@ -6,4 +7,7 @@ export type TargetUser = z.output<typeof userIds> & {
   itemIds?: readonly string[];
   /** When the account was closed: a date and time with its offset from UTC, as `instantMs` reads it. */
   closedAt?: string | undefined;
+  /** When the user's own request was received, as `readDay` reads it. */
+  receivedAt?: string | undefined;
+  law?: Law | undefined;
 };

@@ -20,9 +20,14 @@ const FIELDS = {
   item_ids: 'itemIds',
   closed_at: 'closedAt',
   account: 'account',
+  received_at: 'receivedAt',
+  law: 'law',
 } as const satisfies Record<(typeof USER_COLUMNS)[number], keyof TargetUser>;
 
 const COLUMN_OF: ReadonlyMap<string, string> = new Map(USER_COLUMNS.map((column) => [FIELDS[column], column]));
+
+/** Fields whose columns may exist for another purpose. */
+const MAY_MEAN_ELSE: ReadonlySet<PropertyKey | undefined> = new Set(['closedAt', 'receivedAt', 'law']);
 
 /** Rules for the cells of a kind of source. */
 export interface CellRules {
@@ -76,9 +81,9 @@ export function toUser(
   if (checked.success) return { user: checked.data };
   const issues = checked.error.issues.map(({ path, message }) => {
     const column = columnAt(path[0], names);
-    // The column may exist for another purpose.
-    const advice =
-      path[0] === 'closedAt' ? `; or leave the column out with --ignore-column ${column} (ignoreColumns)` : '';
+    const advice = MAY_MEAN_ELSE.has(path[0])
+      ? `; or leave the column out with --ignore-column ${column} (ignoreColumns)`
+      : '';
     return `${column}: ${inColumns(message, names)}${advice}`;
   });
   return { problem: [...new Set(issues)].join('; ') };

@@ -22,6 +22,8 @@ const KINDS: Readonly<Record<(typeof USER_COLUMNS)[number], ColumnKind>> = {
   reference: 'label',
   closed_at: 'moment',
   account: 'label',
+  received_at: 'moment',
+  law: 'label',
 };
 
 /** The providers whose IDs a source may have. */

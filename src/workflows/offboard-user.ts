@@ -17,6 +17,7 @@ import { WAITING_FOR_PERSON } from '../policy/complete-step';
 import { allHeld, answered, beginConverging, endEarly, next, reported } from '../policy/converge';
 import type { CallMove, ConvergePlan, ConvergeState, ManualMove, ManualReport } from '../policy/converge';
 import { deadlineAtMs } from '../policy/deadline';
+import { claimsOf } from '../policy/legal-clock';
 import { offboardUserInput } from '../policy/offboard-input';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import { statusOf } from '../policy/offboard-result';
@@ -32,16 +33,17 @@ import { idsOf } from '../policy/user-ids';
 import type { ProviderIds } from '../policy/user-ids';
 import { builtInPlan } from '../providers/built-in';
 import { Catalogue } from '../providers/catalogue';
-import type { HttpTask } from '../tasks/define';
 import { callTask } from './call-activity';
+import { readDueDate, refreshDueDateUpdate } from './due-date';
 import { offboardingFailed } from './offboarding-failed';
 import { ManualSteps } from './manual-steps';
 import { describeProgress } from './progress-details';
+import { taskOf, wholeListsOf } from './planned-task';
 import { invalidInput, parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
 import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
 import type { OffboardProgress } from './queries';
 import { runSteps, writeEnd } from './saga';
-import { clearForeignSweep, makeSearchable } from './search-attributes';
+import { clearForeignDueDate, clearForeignSweep, makeSearchable } from './search-attributes';
 
 type Input = z.output<typeof offboardUserInput>;
 
@@ -124,14 +126,17 @@ class OffboardingRun {
   async execute(): Promise<OffboardResult> {
     this.#showDoing('Looking up holds, app keys and earlier receipts');
     const preparation = await this.#prepareAlsoWhenCancelled();
-    const { subject, searchAttributes } = preparation;
+    const { subject, searchAttributes, dueAt } = preparation;
+    if (dueAt !== undefined) this.#takeDueDate(dueAt, searchAttributes);
     const { sweepId } = this.#input.user;
     makeSearchable(searchAttributes, {
       OffboardingStatus: 'running',
       OffboardingSubject: subject,
       OffboardingSweep: sweepId,
+      dueAt,
     });
     if (sweepId === undefined) clearForeignSweep(searchAttributes);
+    if (dueAt === undefined) clearForeignDueDate(searchAttributes);
     const plan = convergePlan(this.#input, preparation);
     const manual = new ManualSteps(plan);
     const begun = beginConverging(plan);
@@ -146,12 +151,28 @@ class OffboardingRun {
       wholeLists: wholeListsOf(plan),
       answers: Object.fromEntries(this.#answers),
       tasks: plan.plan.plan.tasks,
+      hasRequest: claimsOf(this.#input) !== undefined,
     });
-    this.#show(result);
+    this.#show({ ...result, ...(this.#progress.dueAt !== undefined && { dueAt: this.#progress.dueAt }) });
     makeSearchable(searchAttributes, { OffboardingStatus: result.status });
     if (end.cancellation) throw end.cancellation;
     if (result.status === 'failed') throw offboardingFailed(result);
     return result;
+  }
+
+  /** The request has a due date, which an extension may change. */
+  #takeDueDate(dueAt: string, searchAttributes: Preparation['searchAttributes']): void {
+    this.#progress = { ...this.#progress, dueAt };
+    setHandler(
+      refreshDueDateUpdate,
+      async () => {
+        const read = await readDueDate();
+        this.#show({ ...this.#progress, ...read });
+        makeSearchable(searchAttributes, read);
+        return read;
+      },
+      { description: 'Read the due date of the request again, after http-tasks register extend.' },
+    );
   }
 
   /** Also looks up the steps after a cancellation, to report what was not done. The lookup sends nothing. */
@@ -175,7 +196,8 @@ class OffboardingRun {
 
   async #prepare(withinMs: number): Promise<Preparation> {
     const { user, itemIds, batch, plaid, providers, include, exclude, compensation, reason, dryRun } = this.#input;
-    const { reference: _reference, ...ids } = user;
+    const { reference, ...ids } = user;
+    const request = claimsOf(this.#input);
     const usesBatch = (idsOf(user).batch !== undefined || user.sweepId !== undefined) && batch?.mode !== 'skip';
     try {
       return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
@@ -186,6 +208,7 @@ class OffboardingRun {
           compensation,
           reason: reason.code,
           ...(dryRun && { dryRun }),
+          ...(request && { request: { ...request, ...(reference !== undefined && { reference }) } }),
           choices: {
             removeUser: plaid?.removeUser ?? false,
             batchMode: batch?.mode ?? 'customData',
@@ -296,29 +319,6 @@ class OffboardingRun {
   #showDoing(doing?: string): void {
     setCurrentDetails(describeProgress(this.#progress, this.#input, { doing, deadlineAtMs: this.#deadlineAtMs }));
   }
-}
-
-/** Returns the task as the plan has it, with the more careful of the two effects. */
-function taskOf(
-  name: string,
-  planned: PlannedTask | undefined,
-): Pick<HttpTask, 'name' | 'generic' | 'effect' | 'summary'> & { service: { name: string } } {
-  const known = catalogue.find(name);
-  if (!planned) throw new Error(`The plan has no task ${name}.`);
-  const effects = [planned.effect, known?.effect];
-  const effect =
-    (['irreversible', 'repeatSafe', 'read'] as const).find((one) => effects.includes(one)) ?? 'irreversible';
-  const [service = ''] = name.split('.', 1);
-  return { name, generic: known?.generic ?? false, effect, summary: planned.summary, service: { name: service } };
-}
-
-/** Returns the lists of which everything is to be removed. */
-function wholeListsOf({ plan, ids }: ConvergePlan): string[] {
-  return plan.steps.flatMap((step) => {
-    if (step.kind !== 'list') return [];
-    const { step: name, provider, only } = step.plan;
-    return only !== undefined && ids[provider]?.[only] !== undefined ? [] : [name];
-  });
 }
 
 /** Everything that is decided before the first call. A run of an earlier version makes its plan itself. */

@@ -369,6 +369,7 @@ class Sweep {
 
   #makeSearchable(): void {
     const { opened, status } = this.#state;
-    makeSearchable(opened?.searchAttributes, { OffboardingStatus: status, OffboardingSweep: opened?.sweepId });
+    const { dueAt } = this.#state;
+    makeSearchable(opened?.searchAttributes, { OffboardingStatus: status, OffboardingSweep: opened?.sweepId, dueAt });
   }
 }

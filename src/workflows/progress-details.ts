@@ -24,6 +24,7 @@ export function describeProgress(
   const facts = [
     `Reason: ${input.reason.code}`,
     ...(doing === undefined ? [] : [doing]),
+    ...(progress.dueAt === undefined ? [] : [`Due by ${progress.dueAt}`]),
     ...(progress.status === 'running' ? [`Gives up at ${new Date(deadlineAtMs).toISOString()} at the latest`] : []),
   ];
   // A list instead of a table: the UI shows tables without any space between their columns.

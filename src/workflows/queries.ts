@@ -5,6 +5,8 @@ import type { RunStatus } from '../policy/outcome';
 /** The progress of an offboarding, in the shape of its result, with the status `running` until it has ended. */
 export type OffboardProgress = Omit<OffboardResult, 'status'> & {
   status: RunStatus | 'running';
+  /** ISO 8601: when the request is due; absent without a date. */
+  dueAt?: string;
   /** Manual steps to do now and to report with the update `completeStep`; absent where the run has no such step. */
   waiting?: { step: string; title: string; instructions: string }[];
 };

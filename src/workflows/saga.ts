@@ -59,6 +59,8 @@ export interface EndFacts extends Required<Pick<RecordEnd, 'someItems' | 'wholeL
   compensation?: Compensation | undefined;
   /** The tasks of the run's plan. */
   tasks: StepPlan['tasks'];
+  /** Whether the register may have a row for the run. */
+  hasRequest: boolean;
 }
 
 /**
@@ -69,7 +71,7 @@ export async function writeEnd(
   run: Pick<OffboardResult, 'workflowId' | 'runId'>,
   end: SagaEnd,
   preparation: Preparation,
-  { compensation, tasks, ...facts }: EndFacts,
+  { compensation, tasks, hasRequest, ...facts }: EndFacts,
 ): Promise<OffboardResult> {
   return CancellationScope.nonCancellable(async () => {
     const remedyOf = (task: string): string | undefined => tasks[task]?.remedy ?? remedyInCatalogue(task);
@@ -81,6 +83,7 @@ export async function writeEnd(
         const steps = result.steps.map(withoutItemIds);
         const recorded = await recordEnd({
           ...facts,
+          ...(hasRequest && { status: result.status }),
           subject,
           environment,
           ...(accounts && { accounts }),

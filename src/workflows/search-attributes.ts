@@ -1,7 +1,10 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
+import type { SearchAttributePair } from '@temporalio/common';
 import { patched, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import { SEARCH_ATTRIBUTES } from '../policy/search-attributes';
-import type { SearchAttribute } from '../policy/search-attributes';
+import { DUE_ATTRIBUTE, SEARCH_ATTRIBUTES } from '../policy/search-attributes';
+import type { KeywordAttribute } from '../policy/search-attributes';
+
+const DUE_BY = defineSearchAttributeKey(DUE_ATTRIBUTE, 'DATETIME');
 
 /**
  * Sets the search attributes of the run. Only those attributes are written that the worker reported as usable in the
@@ -10,9 +13,10 @@ import type { SearchAttribute } from '../policy/search-attributes';
  */
 export function makeSearchable(
   usable: readonly string[] | undefined,
-  values: Partial<Record<SearchAttribute, string>>,
+  { dueAt, ...values }: Partial<Record<KeywordAttribute, string>> & { dueAt?: string | undefined },
 ): void {
-  const pairs = SEARCH_ATTRIBUTES.flatMap((name) => {
+  const pairs: SearchAttributePair[] = SEARCH_ATTRIBUTES.flatMap((name) => {
+    if (name === DUE_ATTRIBUTE) return duePair(usable, dueAt);
     const value = values[name];
     if (value === undefined || !usable?.includes(name)) return [];
     const key = defineSearchAttributeKey(name, 'KEYWORD');
@@ -20,6 +24,23 @@ export function makeSearchable(
     return workflowInfo().typedSearchAttributes.get(key) === value ? [] : [{ key, value }];
   });
   if (pairs.length > 0) upsertSearchAttributes(pairs);
+}
+
+function duePair(usable: readonly string[] | undefined, dueAt: string | undefined): SearchAttributePair[] {
+  if (dueAt === undefined || !usable?.includes(DUE_ATTRIBUTE)) return [];
+  const value = new Date(dueAt);
+  return workflowInfo().typedSearchAttributes.get(DUE_BY)?.getTime() === value.getTime()
+    ? []
+    : [{ key: DUE_BY, value }];
+}
+
+/** The patch since which a run without a due date removes one that was copied. */
+const CLEARS_FOREIGN_DUE_DATE = 'clear-foreign-due-date';
+
+/** Removes the due date from a run whose request has none; see {@link clearForeignSweep}. */
+export function clearForeignDueDate(usable: readonly string[] | undefined): void {
+  if (!usable?.includes(DUE_ATTRIBUTE) || workflowInfo().typedSearchAttributes.get(DUE_BY) === undefined) return;
+  if (patched(CLEARS_FOREIGN_DUE_DATE)) upsertSearchAttributes([{ key: DUE_BY, value: null }]);
 }
 
 /** The patch since which the attribute of another sweep is removed; runs recorded before it keep theirs. */

@@ -89,6 +89,24 @@ it('takes the sweep from a run that was started like one of a sweep, and belongs
   expect(await found(here, "OffboardingSweep = 'a-sweep'")).toEqual([]);
 });
 
+it('takes a due date from a run that was started like one with a request, and finds runs by theirs', async () => {
+  const namespace = await freshNamespace(place.client);
+  const here = await placeIn(namespace);
+  const due = defineSearchAttributeKey('OffboardingDueBy', 'DATETIME');
+  const claims = { receivedAt: '2015-01-31', law: 'gdpr' } as const;
+  const asked = await startOffboarding(here, { user: seedUser(here).user, ...claims });
+  await asked.result();
+  expect((await asked.describe()).typedSearchAttributes.get(due)).toEqual(new Date('2015-03-02T23:59:59Z'));
+  const copied = await here.client.workflow.start<typeof offboardUser>('offboardUser', {
+    taskQueue: here.taskQueue,
+    workflowId: freshId('copied'),
+    args: [{ reason: REASON, user: seedUser(here).user }],
+    typedSearchAttributes: [{ key: due, value: new Date('2015-03-02T23:59:59Z') }],
+  });
+  await copied.result();
+  expect((await copied.describe()).typedSearchAttributes.get(due)).toBeUndefined();
+});
+
 it('writes nothing when it is switched off', async () => {
   const namespace = await freshNamespace(place.client);
   const here = await placeIn(namespace, { searchAttributes: false });
@@ -103,7 +121,7 @@ it('finds one of another type, names both types, and starts runs without it', as
   const namespace = await freshNamespace(place.client);
   await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: { OffboardingStatus: INT } });
   const { usable, problems } = await ensureSearchAttributes(connection.operatorService, namespace);
-  expect(usable).toEqual(['OffboardingSweep', 'OffboardingSubject']);
+  expect(usable).toEqual(['OffboardingSweep', 'OffboardingSubject', 'OffboardingDueBy']);
   expect(problems).toEqual([
     expect.stringContaining(
       `The search attribute OffboardingStatus has the type Int in the namespace ${namespace}, and has to be Keyword.`,
@@ -123,10 +141,25 @@ it('tells the command to run when the server refuses to create them, and starts 
   expect(usable).toEqual([]);
   expect(problems).toHaveLength(1);
   expect(problems[0]).toContain(
-    `temporal operator search-attribute create --namespace ${namespace} --name OffboardingStatus --type Keyword --name OffboardingSweep --type Keyword --name OffboardingSubject --type Keyword and then restart this worker.`,
+    `temporal operator search-attribute create --namespace ${namespace} --name OffboardingStatus --type Keyword --name OffboardingSweep --type Keyword --name OffboardingSubject --type Keyword --name OffboardingDueBy --type Datetime and then restart this worker.`,
   );
   const here = await placeIn(namespace);
   const { status } = await offboard(here, { user: seedUser(here).user });
+  expect(status).toBe('completed');
+});
+
+it('says what is missing without the due date alone', async () => {
+  const namespace = await freshNamespace(place.client);
+  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: { OffboardingDueBy: KEYWORD } });
+  const { usable, problems } = await ensureSearchAttributes(connection.operatorService, namespace);
+  expect(usable).toEqual(['OffboardingStatus', 'OffboardingSweep', 'OffboardingSubject']);
+  expect(problems).toEqual([
+    expect.stringContaining(
+      'OffboardingDueBy has the type Keyword in the namespace ' + namespace + ', and has to be Datetime.',
+    ),
+  ]);
+  const here = await placeIn(namespace);
+  const { status } = await offboard(here, { user: seedUser(here).user, receivedAt: '2015-01-31', law: 'ccpa' });
   expect(status).toBe('completed');
 });
 

@@ -45,6 +45,14 @@ const RUNS: Record<string, (recording: Recording) => Promise<Handle>> = {
   'offboard-user-completed': ({ place }) =>
     run(place, seedUser(place, [freshId('item'), freshId('item')]), { plaid: { removeUser: true } }),
 
+  'offboard-user-with-a-due-date': ({ place }) =>
+    startOffboarding(place, {
+      user: seedUser(place).user,
+      receivedAt: '2015-01-31',
+      law: 'gdpr',
+      requestedBy: 'Alice',
+    }),
+
   'offboard-user-lost-answer-settled-by-looking': ({ place }) => {
     const seeded = seedUser(place);
     place.simulators.plaid.faults.add({

@@ -114,7 +114,7 @@ describe('columns that are not used', () => {
     );
     expect(error.message).toBe(
       'file: the column plaid_user_id would be ignored although its name resembles that of an ID. ' +
-        'Rename it to the right column (plaid_user_id, plaid_user_token, batch_user_id, reference, item_ids, closed_at, account), or ignore it with --ignore-column (ignoreColumns in an input).',
+        'Rename it to the right column (plaid_user_id, plaid_user_token, batch_user_id, reference, item_ids, closed_at, account, received_at, law), or ignore it with --ignore-column (ignoreColumns in an input).',
     );
   });
 

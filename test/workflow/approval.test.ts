@@ -91,6 +91,30 @@ it('a sweep waits for two signed approvals although its input asks for none, and
   });
 });
 
+it('who asked for a sweep cannot approve it, however the name is written and whatever was signed', async () => {
+  const handle = await place.start({
+    source: { file: await place.users(3) },
+    providers: ['plaid'],
+    granularity: 'chunk',
+    requestedBy: 'ALICE ',
+  });
+  const sweep = await waiting(handle);
+  const [byAlice, byBob] = [signApproval(sweep, alice.pem), signApproval(sweep, bob.pem)];
+  await refused(handle.executeUpdate(approveUpdate, { args: [{ total: 3, by: 'Alice', signature: byAlice }] }));
+  await handle.executeUpdate(approveUpdate, { args: [{ total: 3, by: 'Bob', signature: byBob }] });
+  // A row in the ledger that no worker let in does not count either.
+  const { claimedBy = '' } = (await place.ledger.sweeps.read(handle.workflowId))!;
+  await place.ledger.sweeps.addApproval({ sweepId: sweep.sweepId, total: 3, approver: 'Alice', signature: byAlice });
+  await place.ledger.sweeps.approve({ sweepId: sweep.sweepId, by: claimedBy, total: 3, approver: 'Alice, Bob' });
+  expect(await handle.query(sweepProgressQuery)).toMatchObject({
+    status: 'waitingForApproval',
+    toSign: { signedBy: ['Bob'] },
+  });
+  await handle.cancel();
+  await expect(handle.result()).rejects.toThrow();
+  expect((await place.ledger.sweeps.read(sweep.sweepId))?.about).toEqual({ requestedBy: 'ALICE ' });
+});
+
 it('a sweep below the limit, and a dry run, begin without', async () => {
   const one = await place.start({ source: { file: await place.users(1) }, providers: ['plaid'] });
   await expect(one.result()).resolves.toMatchObject({ status: 'completed' });

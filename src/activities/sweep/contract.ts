@@ -1,3 +1,4 @@
+import type { RequestClaims } from '../../policy/legal-clock';
 import type { StepResult } from '../../policy/offboard-result';
 import type { Outcome } from '../../policy/outcome';
 import type { SourceSpec } from '../../policy/source-spec';
@@ -33,6 +34,8 @@ export interface OpenSweep {
   compensation?: { task: string; input?: unknown };
   /** The sweep's own limit on calls to Plaid, in calls a minute; earlier versions set it with `httpTasks.setRate` only. */
   rate?: number | undefined;
+  /** What the input says about the request; absent when it says nothing, and in runs of earlier versions. */
+  request?: RequestClaims;
 }
 
 /** What a run needs to know before it reads its source. */
@@ -74,6 +77,8 @@ export interface Snapshot {
   rejected: number;
   /** What has to be signed before the first call; absent unless the operator's policy requires it. */
   approval?: ApprovalTerms;
+  /** When the first of the sweep's requests is due (ISO 8601, UTC); absent without a date. */
+  dueAt?: string;
 }
 
 /** How every user of a sweep is offboarded. */

@@ -9,11 +9,15 @@ const BLOCK_USERS = 2_000;
 export async function copyRedriven(
   sweeps: SweepLedger,
   sweepId: string,
-  { signal, onProgress }: { signal: AbortSignal; onProgress: (state: SnapshotState) => void },
+  {
+    signal,
+    onProgress,
+    leaveRequests,
+  }: { signal: AbortSignal; onProgress: (state: SnapshotState) => void; leaveRequests: boolean },
 ): Promise<SnapshotState> {
   for (;;) {
     signal.throwIfAborted();
-    const state = await copyBlock(sweeps, sweepId);
+    const state = await copyBlock(sweeps, sweepId, leaveRequests);
     onProgress(state);
     if (state.complete) return state;
   }
@@ -23,9 +27,9 @@ export async function copyRedriven(
  * Another attempt, or this call itself if its response was lost, may have changed the snapshot: its current state is
  * used then.
  */
-async function copyBlock(sweeps: SweepLedger, sweepId: string): Promise<SnapshotState> {
+async function copyBlock(sweeps: SweepLedger, sweepId: string, leaveRequests: boolean): Promise<SnapshotState> {
   try {
-    return await sweeps.appendRedriven({ sweepId, limit: BLOCK_USERS });
+    return await sweeps.appendRedriven({ sweepId, limit: BLOCK_USERS, leaveRequests });
   } catch (error) {
     if (error instanceof SnapshotMovedError) return sweeps.readSnapshot(sweepId);
     throw error;

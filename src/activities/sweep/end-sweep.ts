@@ -6,6 +6,7 @@ import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { statusOfSweep } from '../../policy/sweep-result';
 import type { ChunkPlan, EndedSweep, EndSweep } from './contract';
 import { outcomeCounts } from './plan-chunks';
+import { isDryRun } from './sweep-plan';
 import type { SweepDependencies } from './sweep-dependencies';
 import { beating, rejected, withSweep } from './sweep-work';
 
@@ -52,6 +53,7 @@ export async function endSweep(
         });
         if (!cancelled && counts.failed + counts.unknown + sweep.rejected === 0) await sweeps.finishInSeries(sweepId);
         await sweeps.setStatus({ sweepId, status });
+        if (!isDryRun(sweep)) await endRequests(ledger, { sweepId, status, cancelled, notFoundIsFine });
         const beat = (users: number): void => {
           signal.throwIfAborted();
           progress.purgedUsers = users;
@@ -71,6 +73,21 @@ export async function endSweep(
         return { status, counts, merkleRoot };
       }),
   );
+}
+
+/** Whoever a cancelled sweep skipped has still to be deleted. */
+async function endRequests(
+  { sweeps, requests }: SweepDependencies['ledger'],
+  {
+    sweepId,
+    status,
+    cancelled,
+    notFoundIsFine,
+  }: { sweepId: string; status: string; cancelled: boolean; notFoundIsFine: boolean },
+): Promise<void> {
+  const alsoDone = [...(cancelled ? [] : (['skipped'] as const)), ...(notFoundIsFine ? (['notFound'] as const) : [])];
+  await sweeps.endRequests({ sweepId, alsoDone });
+  await requests.end({ workflowId: sweepId, firstRun: '', outcome: status });
 }
 
 /**

@@ -6,6 +6,7 @@ import { refuseForbiddenPlan, refuseViolation } from '../governed';
 import type { Governing } from '../governed';
 import { refusal, refuseUnsendable, requireService } from '../refusals';
 import { sourceProblem } from '../../operator-policy/rules';
+import { requestFacts } from '../../policy/legal-clock';
 import type { PlannedStep, StepPlan } from '../../policy/providers/step-plan';
 import { batchProvider } from '../../providers/batch/provider';
 import { builtInOptions, RATED_PROVIDER } from '../../providers/built-in';
@@ -34,11 +35,13 @@ export async function openSweep(
     !accounts.of(RATED_PROVIDER).some((account) => services.has(`${RATED_PROVIDER}/${account}`))
   )
     requireService(services, RATED_PROVIDER, 'rate');
+  const terms = termsOf(input, steps, policy, dependencies.holidays);
   const sweepId = await withSweep(async () => {
     const opened =
       snapshot === undefined
-        ? await makeSweep(ledger.sweeps, input, termsOf(input, steps, policy), run)
-        : await claimSnapshot(ledger.sweeps, { snapshot, ...termsOf(input, steps, policy) }, run.firstRunId);
+        ? await makeSweep(ledger.sweeps, input, terms, run)
+        : await claimSnapshot(ledger.sweeps, { snapshot, ...terms }, run.firstRunId);
+    await recordRequest(dependencies, input, { sweepId: opened, facts: terms.terms?.about });
     if (rate !== undefined) await setRate(dependencies, opened, rate);
     return opened;
   });
@@ -199,7 +202,31 @@ function titlesOf({ steps }: StepPlan, { providers }: SweepDependencies): Pick<O
   };
 }
 
-function termsOf({ terms, rate }: OpenSweep, steps: StepPlan | undefined, policy: Governing): { terms?: SweepTerms } {
+/** The request of the sweep as a whole; those of its users are recorded with their rows. */
+async function recordRequest(
+  { ledger: { requests } }: SweepDependencies,
+  { terms, redriveOf }: OpenSweep,
+  { sweepId, facts = {} }: { sweepId: string; facts: SweepTerms['about'] },
+): Promise<void> {
+  if (!terms || terms.plan.dryRun) return;
+  const reason = terms.plan.reason.code;
+  await requests.record({
+    workflowId: sweepId,
+    firstRun: '',
+    facts,
+    subjects: [],
+    environments: {},
+    reason,
+    redriveOf,
+  });
+}
+
+function termsOf(
+  { terms, rate, request }: OpenSweep,
+  steps: StepPlan | undefined,
+  policy: Governing,
+  holidays: ReadonlySet<string> | undefined,
+): { terms?: SweepTerms } {
   if (!terms) return {};
   const { plan, needsApproval, maxUsers } = terms;
   const dryRunRate = plan.dryRun && rate !== undefined ? { dryRunRate: rate } : {};
@@ -211,6 +238,7 @@ function termsOf({ terms, rate }: OpenSweep, steps: StepPlan | undefined, policy
       needsApproval,
       maxUsers,
       policyDigest: policy?.digest,
+      ...(request && { about: requestFacts(request, holidays) }),
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
-import { isSigned, signaturesNeeded, signersOf } from '../../operator-policy/approval';
+import { isSamePerson, isSigned, signaturesNeeded, signersOf } from '../../operator-policy/approval';
 import { approvedSweep, notAllowed } from '../governed';
 import type { Governing } from '../governed';
 import { refusal } from '../refusals';
@@ -45,7 +45,13 @@ async function signatures(
 ): Promise<string[] | undefined> {
   const { sweepId, snapshotDigest } = sweep;
   if (!policy?.rules.approval || snapshotDigest === undefined) return undefined;
-  const signed = { ...approvedSweep(sweep), total };
+  const requestedBy = sweep.about?.requestedBy;
+  const signed = { ...approvedSweep(sweep), total, requestedBy };
+  if (requestedBy !== undefined && isSamePerson(requestedBy, approver))
+    throw notAllowed({
+      rule: 'approval',
+      message: `${requestedBy} asked for this sweep and cannot approve it; another approver of the policy has to`,
+    });
   if (total === sweep.total) {
     if (signature === undefined || !isSigned(policy.rules, signed, { approver, signature }))
       throw notAllowed({

@@ -8,6 +8,8 @@ import { inAccount } from '../../sources/to-user';
 import { UserColumns } from '../../sources/user-columns';
 import { refusal, refuseTokens, requireService } from '../refusals';
 import type { TakeSnapshot } from './contract';
+import { requestOfUser } from '../../policy/legal-clock';
+import type { Law } from '../../policy/legal-clock';
 import { idsOf } from '../../policy/user-ids';
 import { environmentOf } from './plan-user';
 import { previousTime } from './previous-time';
@@ -26,7 +28,7 @@ const BLOCK_CHARACTERS = 4_000_000;
 const BLOCK_MS = 10_000;
 
 /** What to read, and for which plan. */
-export type ReadSource = TakeSnapshot & SeriesRun;
+export type ReadSource = TakeSnapshot & SeriesRun & { law?: Law | undefined };
 
 /** Reads a source into a sweep's targets, block by block. */
 export class SourceReading {
@@ -139,7 +141,14 @@ export class SourceReading {
     }
     const identities = identitiesOf(ids, providers.isThing);
     const environment = (provider: string): string => environmentOf(services, serviceOf(provider));
-    return { user, line, subjects: subjectsOf(identities, environment, hasher, serviceOf) };
+    const { dryRun, law } = this.#input;
+    return {
+      user,
+      line,
+      subjects: subjectsOf(identities, environment, hasher, serviceOf),
+      // A dry run carries out no request.
+      ...(!dryRun && { request: requestOfUser(user, { law, holidays: this.#dependencies.holidays }) }),
+    };
   }
 
   /** Without settings it is unknown which of several environments applies. */

@@ -37,4 +37,6 @@ export interface SweepDependencies {
   customSources?: Readonly<Record<string, SourceFactory>> | undefined;
   /** The search attributes that runs may write in this worker's namespace. */
   searchAttributes: () => readonly string[];
+  /** Public holidays, for due dates. @default none */
+  holidays?: ReadonlySet<string>;
 }

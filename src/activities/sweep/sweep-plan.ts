@@ -31,6 +31,11 @@ export async function planOfSweep(
   return JSON.parse(adopted) as ChunkPlan;
 }
 
+/** Returns whether a sweep only looks; false for one of 0.1.0, whose plan is not known. */
+export function isDryRun({ plan }: Pick<SweepRow, 'plan'>): boolean {
+  return plan !== undefined && (JSON.parse(plan) as ChunkPlan).dryRun;
+}
+
 /** The plan of a sweep that 0.1.0 opened and whose chunks have not given theirs: only its steps are used. */
 const UNTOLD: ChunkPlan = {
   reason: { code: 'USER_OFFBOARDING' },

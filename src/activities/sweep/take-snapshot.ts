@@ -18,6 +18,7 @@ import { sourceFailure } from './source-failure';
 import { SourceReading } from './source-reading';
 import type { ReadSource } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
+import { isDryRun } from './sweep-plan';
 import { beating, withSweep } from './sweep-work';
 
 /**
@@ -83,7 +84,14 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
     if (total === 0 && origin !== 'source')
       throw refusal(origin, 'must not be empty; an empty list never means all users');
     refuseOtherEnvironment(dependencies, await sweeps.read(input.sweepId), origin);
-    return { total, duplicates, rejected, ...(await approvalTerms(dependencies, input.sweepId)) };
+    const dueAt = await noteRequests(dependencies, row);
+    return {
+      total,
+      duplicates,
+      rejected,
+      ...(await approvalTerms(dependencies, input.sweepId)),
+      ...(dueAt !== undefined && { dueAt }),
+    };
   } catch (error) {
     const failure = failureOf(error, row, input, control.signal);
     if (failure instanceof ApplicationFailure && failure.nonRetryable) {
@@ -92,6 +100,33 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
     }
     throw failure;
   }
+}
+
+/**
+ * Completes what is known about the requests of a sweep, for its head.
+ *
+ * @returns When the first of them is due.
+ */
+async function noteRequests(
+  { ledger: { sweeps, requests } }: SweepDependencies,
+  { sweepId, about, plan }: SweepRow,
+): Promise<string | undefined> {
+  // Without a plan it is a sweep of 0.1.0; a dry run is not in the register.
+  if (plan === undefined || isDryRun({ plan })) return about?.dueAt;
+  const { users, receivedAt, dueAt } = await requests.ofSweep(sweepId);
+  if (users > 0) {
+    const received = about?.receivedAt ?? receivedAt;
+    await sweeps.noteRequests({
+      sweepId,
+      about: {
+        ...about,
+        requests: users,
+        ...(received !== undefined && { receivedAt: received }),
+        ...(dueAt !== undefined && { dueAt }),
+      },
+    });
+  }
+  return dueAt;
 }
 
 /** Returns what has to be signed for a sweep whose users are known; nothing unless the policy requires it. */
@@ -114,15 +149,18 @@ async function read(
 ): Promise<SnapshotState> {
   const { sweeps } = dependencies.ledger;
   const { sweepId, source } = input;
-  if (row.redriveOf !== undefined) return copyRedriven(sweeps, sweepId, control);
+  // A dry run carries out no request, so that they stay with the sweep that it only looks at.
+  if (row.redriveOf !== undefined) return copyRedriven(sweeps, sweepId, { ...control, leaveRequests: isDryRun(row) });
   const state = await sweeps.readSnapshot(sweepId);
   control.onProgress(state);
   if (state.complete) return state;
   if (source === undefined)
     throw refusal('snapshot', 'was not read completely, so users would be left out; read it again');
-  return new SourceReading(dependencies, { ...input, source, ...planOf(dependencies, input, row) }, control).readOn(
-    state,
-  );
+  return new SourceReading(
+    dependencies,
+    { ...input, source, ...planOf(dependencies, input, row), law: row.about?.law },
+    control,
+  ).readOn(state);
 }
 
 /** A sweep that 0.1.0 opened has no plan yet, so every step is required. */

@@ -7,6 +7,8 @@ import { requireHashes, storable } from '../values';
 import { findDone } from './done-before';
 import { duplicateKeys, thingsOf } from './duplicate-keys';
 import { environmentsOf, noteEnvironments } from './environments';
+import { moveRedriven, recordUsers } from '../requests/sweep-requests';
+import type { MovedRequests, RequestingUser } from '../requests/sweep-requests';
 import { keyOf, numberOf, orRefused, withKey } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SnapshotMovedError, SweepConflictError, UnknownSweepError } from './sweep-errors';
@@ -36,7 +38,22 @@ export async function readSnapshot(context: SweepContext, sweepId: string): Prom
  * See `SweepLedger.appendTargets`. First determines which rows are new, then writes them in one statement. The write is
  * refused if anything was appended in between, so the result of the check is still valid.
  */
-export async function appendTargets(context: SweepContext, append: AppendTargets): Promise<SnapshotState> {
+export function appendTargets(context: SweepContext, append: AppendTargets): Promise<SnapshotState> {
+  return appendRows(context, append);
+}
+
+/** Rows that are copied from another sweep. */
+interface RedrivenRows {
+  sweepId: string;
+  /** The number that each of them has there. */
+  seqOf: ReadonlyMap<TargetRow, number>;
+}
+
+async function appendRows(
+  context: SweepContext,
+  append: AppendTargets,
+  redriven?: RedrivenRows,
+): Promise<SnapshotState> {
   const { sweepId, rows, rejected = 0, complete = false } = append;
   if (rows.length > MOST_ROWS_AT_ONCE) {
     throw new RangeError(`rows must contain at most ${MOST_ROWS_AT_ONCE} rows, and contains ${rows.length}.`);
@@ -72,7 +89,18 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
     rejected,
     report: report === undefined ? null : storable(JSON.stringify(report)),
   };
-  await orRefused(context.store.run(context.db, 'sweep_rows', { sweep, ...values }), () => new SnapshotMovedError());
+  const requesting = fresh.flatMap(({ user, subjects, request }, index): RequestingUser[] =>
+    request ? [{ seq: state.total + index, facts: request, subjects, reference: user.reference }] : [],
+  );
+  const moved = redriven && {
+    from: redriven.sweepId,
+    to: sweepId,
+    seqs: fresh.map((row, index) => ({ before: redriven.seqOf.get(row) ?? -1, now: state.total + index })),
+  };
+  await orRefused(
+    writeWithRequests(context, sweep, values, { append, requesting, moved }),
+    () => new SnapshotMovedError(),
+  );
   return {
     version: append.version + 1,
     position: append.position,
@@ -94,7 +122,7 @@ function reportOf({ report }: AppendTargets, before: string | null, shared: numb
 /** See `SweepLedger.appendRedriven`. The position is the seq of the last copied user in the first sweep. */
 export async function appendRedriven(
   context: SweepContext,
-  { sweepId, limit }: { sweepId: string; limit: number },
+  { sweepId, limit, leaveRequests = false }: { sweepId: string; limit: number; leaveRequests?: boolean },
 ): Promise<SnapshotState> {
   const state = await readSnapshot(context, sweepId);
   if (state.complete) return state;
@@ -115,18 +143,21 @@ export async function appendRedriven(
       subjects,
     })),
   );
-  return appendTargets(context, {
+  const seqOf = new Map<TargetRow, number>();
+  const rows = found.map(({ seq, user, subjects, line }): TargetRow => {
+    const row = { user, subjects: JSON.parse(subjects) as string[], ...(line !== null && { line }) };
+    seqOf.set(row, seq);
+    return row;
+  });
+  const append = {
     sweepId,
     version: state.version,
     environments,
-    rows: found.map(({ user, subjects, line }) => ({
-      user,
-      subjects: JSON.parse(subjects) as string[],
-      ...(line !== null && { line }),
-    })),
+    rows,
     position: String(found.at(-1)?.seq ?? after),
     complete: found.length < limit,
-  });
+  };
+  return appendRows(context, append, leaveRequests ? undefined : { sweepId: first, seqOf });
 }
 
 /**
@@ -257,3 +288,25 @@ function literal(user: TargetUser): TargetUser {
 
 /** The fields of a user that are stored. */
 const STORED_FIELDS = [...NAMED_FIELDS.map(({ field }) => field), 'reference', 'account', 'ids'] as const;
+
+/** Users with requests of their own are written together with these. */
+async function writeWithRequests(
+  context: SweepContext,
+  sweep: number,
+  values: Record<string, string | number | null>,
+  {
+    append,
+    requesting,
+    moved,
+  }: { append: AppendTargets; requesting: readonly RequestingUser[]; moved: MovedRequests | undefined },
+): Promise<void> {
+  const { sweepId, environments: given = {} } = append;
+  const areMoved = moved !== undefined && moved.seqs.length > 0;
+  if (requesting.length === 0 && !areMoved) return context.store.run(context.db, 'sweep_rows', { sweep, ...values });
+  const environments = Object.fromEntries(Object.entries(given).map(([service, name]) => [service, [name]]));
+  await context.db.transaction().execute(async (transaction) => {
+    await context.store.run(transaction, 'sweep_rows', { sweep, ...values });
+    await recordUsers(context, transaction, { sweepId, users: requesting, environments });
+    if (areMoved) await moveRedriven(transaction, moved);
+  });
+}

@@ -1,4 +1,5 @@
 import { LedgerUnavailableError } from '../ledger';
+import { endRequests } from '../requests/sweep-requests';
 import { withinDeadline } from '../sql-ledger';
 import type { SealKeys } from '../log/seal-key';
 import type { LedgerDatabase } from '../store';
@@ -20,7 +21,7 @@ import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
 import { readLabels, readReceipts } from './sweep-receipts';
-import { adoptPlan, approve, claim, create, list, read, readClaimedBy, setStatus } from './sweep-rows';
+import { adoptPlan, approve, claim, create, list, noteRequests, read, readClaimedBy, setStatus } from './sweep-rows';
 import { summarise } from './summary';
 import { readUsersWithOutcome } from './users-with-outcome';
 import { verify } from './verify';
@@ -68,6 +69,8 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     read: short(read),
     list: short(list),
     setStatus: short(setStatus),
+    noteRequests: short(noteRequests),
+    endRequests: (given) => endRequests(context, given),
     joinSeries: short(joinSeries),
     finishInSeries: short(finishInSeries),
     readSnapshot: short(readSnapshot),

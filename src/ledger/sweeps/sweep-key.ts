@@ -48,12 +48,22 @@ export class SweepKeys {
 
   /** Encrypts a user's reference, bound to the sweep and seq. */
   encryptReference(sweepId: string, seq: number, reference: string): string {
-    return encrypt(this.#labelKey, ['reference', sweepId, seq], Buffer.from(reference));
+    return this.encryptLabel(['reference', sweepId, seq], reference);
   }
 
   /** @throws When the text was changed, or belongs to another row, sweep or subject key. */
   decryptReference(sweepId: string, seq: number, text: string): string {
-    return decrypt(this.#labelKey, ['reference', sweepId, seq], text).toString();
+    return this.decryptLabel(['reference', sweepId, seq], text);
+  }
+
+  /** Encrypts a text for people, bound to what it is about. */
+  encryptLabel(boundTo: readonly unknown[], text: string): string {
+    return encrypt(this.#labelKey, boundTo, Buffer.from(text));
+  }
+
+  /** @throws When the text was changed, or is about something else, or belongs to another subject key. */
+  decryptLabel(boundTo: readonly unknown[], text: string): string {
+    return decrypt(this.#labelKey, boundTo, text).toString();
   }
 
   /** Removes a destroyed key from memory. */

@@ -34,7 +34,7 @@ import type { RecordedProgress, ReportStep, SaveProgress } from './progress-type
  * The sweeps part of the ledger: the users to offboard, their progress and outcomes, and the proof of them.
  *
  * Users' IDs are encrypted with a key of their sweep before they reach the database, so that its files never contain an
- * ID. Every write is one short statement that commits by itself, so that a frozen process holds no lock, and all writes
+ * ID. Every write is one short statement that commits by itself, so that a frozen process holds no lock (but users with requests are written with them in one transaction), and all writes
  * for a chunk carry a fencing number, so that a process that resumes after being replaced writes nothing more.
  *
  * All methods reject with `LedgerUnavailableError` when the database is unavailable, and with `UnknownSweepError` for a
@@ -84,6 +84,14 @@ export interface SweepLedger {
    * ends the sweep's own rates.
    */
   setStatus(change: { sweepId: string; status: SweepStatus; pausedBecause?: string }): Promise<void>;
+  /** Replaces what is known about the request of a sweep that is not sealed. */
+  noteRequests(note: { sweepId: string; about: NonNullable<SweepRow['about']> }): Promise<void>;
+  /**
+   * Records in the register how the users of a sweep ended, by their worst outcome. Idempotent.
+   *
+   * @param end.alsoDone Outcomes with which a request is carried out, besides those of a deletion.
+   */
+  endRequests(end: { sweepId: string; alsoDone: readonly Outcome[] }): Promise<void>;
 
   /**
    * Records permanently that a Schedule started the sweep.
@@ -112,10 +120,11 @@ export interface SweepLedger {
   appendTargets(rows: AppendTargets): Promise<SnapshotState>;
   /**
    * Copies the next failed and unknown users of `redriveOf` into the sweep, re-encrypted with its key, and completes
-   * the snapshot after the last. Call it until the state is `complete`.
+   * the snapshot after the last. Their requests become those of the sweep, unless `leaveRequests`. Call it until the state
+   * is `complete`.
    * @throws SweepReleasedError when the IDs of the first sweep can no longer be read.
    */
-  appendRedriven(copy: { sweepId: string; limit: number }): Promise<SnapshotState>;
+  appendRedriven(copy: { sweepId: string; limit: number; leaveRequests?: boolean }): Promise<SnapshotState>;
 
   /**
    * Returns a new fencing number for a chunk. Only its holder may write for the chunk; all earlier numbers are void.

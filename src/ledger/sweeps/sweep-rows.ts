@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Selectable } from 'kysely';
+import type { RequestFacts } from '../../policy/legal-clock';
 import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { Tables } from '../tables';
@@ -57,13 +58,14 @@ export async function claim(
   return readOwn(context, sweepId);
 }
 
-function columnsOf({ plan, stepsPlan, needsApproval, maxUsers, policyDigest }: SweepTerms) {
+function columnsOf({ plan, stepsPlan, needsApproval, maxUsers, policyDigest, about }: SweepTerms) {
   return {
     plan: storable(plan),
     ...(stepsPlan !== undefined && { steps_plan: storable(stepsPlan) }),
     needs_approval: needsApproval ? 1 : 0,
     max_users: maxUsers,
     policy_digest: policyDigest ?? null,
+    ...(about && { about: storable(JSON.stringify(about)) }),
   };
 }
 
@@ -86,6 +88,19 @@ export async function adoptPlan(
     .where('plan', 'is', null)
     .execute();
   return readOwn(context, sweepId);
+}
+
+/** See `SweepLedger.noteRequests`. */
+export async function noteRequests(
+  { db }: SweepContext,
+  { sweepId, about }: { sweepId: string; about: NonNullable<SweepRow['about']> },
+): Promise<void> {
+  await db
+    .updateTable('sweeps')
+    .set({ about: storable(JSON.stringify(about)) })
+    .where('sweep_id', '=', storable(sweepId))
+    .where('closed_at', 'is', null)
+    .execute();
 }
 
 /** See `SweepLedger.approve`. */
@@ -166,6 +181,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     ...(row.max_users !== null && { maxUsers: row.max_users }),
     ...(row.policy_digest !== null && { policyDigest: row.policy_digest }),
     ...(row.snapshot_digest !== null && { snapshotDigest: row.snapshot_digest }),
+    ...(row.about !== null && { about: JSON.parse(row.about) as RequestFacts }),
     needsApproval: row.needs_approval === 1,
     ...(row.approved_by !== null && { approvedBy: row.approved_by }),
     ...(row.approved_at !== null && { approvedAt: new Date(row.approved_at).toISOString() }),

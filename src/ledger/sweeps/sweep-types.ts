@@ -1,4 +1,5 @@
 import type { DoneStep } from '../../policy/done-steps';
+import type { RequestFacts } from '../../policy/legal-clock';
 import type { Outcome } from '../../policy/outcome';
 import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { SweepStatus } from '../../policy/sweep-result';
@@ -19,6 +20,8 @@ export interface SweepTerms {
   policyDigest?: string | undefined;
   /** Maximum number of users; no intent is recorded for a sweep with more. */
   maxUsers: number;
+  /** What is known about the request. @default nothing */
+  about?: RequestFacts | undefined;
 }
 
 /** A sweep to create. */
@@ -54,10 +57,11 @@ export interface SweepRow {
   policyDigest?: string;
   /** SHA-256 over all rows of the snapshot, in hex; absent unless the sweep needs a signed approval. */
   snapshotDigest?: string;
+  /** What is known about the request; absent when nothing was said. */
+  about?: RequestFacts;
   needsApproval: boolean;
   /** Who approved it: a claim. */
   approvedBy?: string;
-  /** ISO 8601, UTC. */
   approvedAt?: string;
   skipDone: boolean;
   status: SweepStatus;
@@ -77,7 +81,6 @@ export interface SweepRow {
   merkleRoot?: string;
   /** What is sealed besides the receipts, as canonical JSON; absent until then, and for a seal of an earlier version. */
   head?: string;
-  /** How many receipts are sealed. */
   leaves?: number;
   purgedAt?: string;
   /** ISO 8601, UTC, like all times here. */
@@ -109,13 +112,13 @@ export interface TargetRow {
   subjects: readonly string[];
   /** Its line in the source, or its number in a source without lines. @default none */
   line?: number;
+  /** The user's own request, if the row has one; it is recorded with the row. */
+  request?: RequestFacts | undefined;
 }
 
-/** What people know a user of a sweep by. It stays when the user's IDs are deleted. */
+/** What people know a user of a sweep by: the line of the source, and the `reference`. It stays when the IDs are deleted. */
 export interface RowLabel {
-  /** The line of the source. */
   line?: number;
-  /** The user's `reference`. */
   reference?: string;
 }
 

@@ -1,9 +1,11 @@
 import { ActivityFailure, ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import type { ChunkPlan } from '../../activities/sweep/contract';
+import { claimsOf } from '../../policy/legal-clock';
 import { DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS } from '../../policy/sweep-input';
 import type { CheckedSweepInput } from '../../policy/sweep-input';
 import { toTolerance } from '../../policy/tolerance';
 import { refusalOrError } from '../failure-of';
+import { clearForeignDueDate } from '../search-attributes';
 import { openSweep, takeSnapshot } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
@@ -12,6 +14,7 @@ export async function beginSweep(state: SweepState): Promise<void> {
   const { searchAttributes } = workflowInfo();
   const { input } = state;
   const { snapshot, redriveOf, skipDone = false, batch, compensation, source } = input;
+  const request = claimsOf(input);
   try {
     const opened = await openSweep({
       terms: {
@@ -24,11 +27,12 @@ export async function beginSweep(state: SweepState): Promise<void> {
       skipDone,
       compensation,
       rate: input.rate,
+      ...(request && { request }),
     });
     state.opened = opened;
     const [nominal] = (searchAttributes.TemporalScheduledStartTime as Date[] | undefined) ?? [];
     const [scheduleId] = (searchAttributes.TemporalScheduledById as string[] | undefined) ?? [];
-    const { total, duplicates, rejected, approval } = await takeSnapshot({
+    const { total, duplicates, rejected, approval, dueAt } = await takeSnapshot({
       sweepId: opened.sweepId,
       source,
       scheduledTime: (nominal ?? new Date(state.startedAtMs)).toISOString(),
@@ -38,7 +42,8 @@ export async function beginSweep(state: SweepState): Promise<void> {
       ...(batch?.mode === 'gdpr' && { gdpr: true }),
       ...(batch?.mode === 'both' && { both: true }),
     });
-    Object.assign(state, { duplicates, rejected, approvalTerms: approval });
+    Object.assign(state, { duplicates, rejected, approvalTerms: approval, dueAt });
+    if (dueAt === undefined) clearForeignDueDate(opened.searchAttributes);
     state.counts.total = total;
     state.counts.pending = total;
   } catch (error) {

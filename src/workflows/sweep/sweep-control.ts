@@ -12,6 +12,7 @@ import {
 import type { RateWish, RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
 import { approveInput, completeUsersStepInput, resumeInput, setRateInput } from '../../policy/sweep-input';
 import type { SweepProgress } from '../../policy/sweep-result';
+import { readDueDate, refreshDueDateUpdate } from '../due-date';
 import { refusalOrError } from '../failure-of';
 import { RATED_PROVIDER } from '../../providers/built-in';
 import { invalidInput, parseWorkflowInput } from '../parse-workflow-input';
@@ -95,6 +96,13 @@ export class SweepControl {
         if (!state.opened) throw new Error('This sweep is still reading its users; no user waits for a step yet.');
       },
     });
+    setHandler(refreshDueDateUpdate, () => this.#refreshDueDate(), {
+      description: 'Read the due date of the requests again, after http-tasks register extend.',
+      validator: () => {
+        this.#refuseEnded();
+        if (!state.opened) throw new Error('This sweep still reads its users, so that it has no due date yet.');
+      },
+    });
     setHandler(
       setRateUpdate,
       (input) => this.#recorded({ update: 'setRate', rate: wishOf(input) }, () => this.#want(wishOf(input))),
@@ -167,6 +175,12 @@ export class SweepControl {
     } catch (error) {
       throw refusalOrError(error);
     }
+  }
+
+  async #refreshDueDate(): Promise<{ dueAt?: string }> {
+    const read = await readDueDate(this.#state.sweepId);
+    this.#changed(() => (this.#state.dueAt = read.dueAt));
+    return read;
   }
 
   async #completeStep(given: unknown): Promise<SweepProgress> {

@@ -28,7 +28,7 @@ const STATUS_WORDS: Readonly<Record<SweepStatus, string>> = {
 
 /** The markdown that the Temporal UI shows for a sweep. It contains numbers, never an ID of a user. */
 export function describeSweep(progress: SweepProgress, input: Pick<CheckedSweepInput, 'dryRun' | 'reason'>): string {
-  const { status, merkleRoot, approvedBy, deadline } = progress;
+  const { status, merkleRoot, approvedBy, deadline, dueAt } = progress;
   const title = `### Sweep ${STATUS_WORDS[status]}${input.dryRun ? ' (dry run: nothing is changed)' : ''}`;
   const facts = [
     `Reason: ${input.reason.code}`,
@@ -36,6 +36,7 @@ export function describeSweep(progress: SweepProgress, input: Pick<CheckedSweepI
     ...(approvedBy === undefined
       ? []
       : [`Approved by ${plain(approvedBy)} (${progress.approvalSigned ? 'signed' : 'unverified'})`]),
+    ...(dueAt === undefined ? [] : [`Due by ${dueAt}`]),
     ...(deadline === undefined ? [] : [`Gives up at ${deadline} at the latest`]),
     ...(merkleRoot === undefined ? [] : [`Receipts sealed under \`${merkleRoot}\``]),
   ];

@@ -44,6 +44,7 @@ function resultOf(state: SweepState): SweepResult {
     approvedBy,
     compensationTask,
     cancelledBecause,
+    dueAt,
   } = state.progress();
   return {
     sweepId,
@@ -56,6 +57,7 @@ function resultOf(state: SweepState): SweepResult {
     ...(approvedBy !== undefined && { approvedBy, ...(state.approvalTerms && { approvalSigned: true as const }) }),
     ...(compensationTask !== undefined && { compensationTask }),
     ...(cancelledBecause !== undefined && { cancelledBecause }),
+    ...(dueAt !== undefined && { dueAt }),
   };
 }
 

@@ -35,6 +35,8 @@ export interface CarriedSweep {
   /** Absent for a sweep whose time counts from its start and through its pauses, as in earlier versions. */
   clock?: Clock;
   approveUntilMs?: number;
+  /** When the first of its requests is due. */
+  dueAt?: string;
 }
 
 /** The time that a sweep has for its work; moments are in milliseconds since 1970. */
@@ -76,6 +78,8 @@ export class SweepState {
   /** What has to be signed before the first call, where the operator's policy asks for it. */
   approvalTerms: ApprovalTerms | undefined;
   signedBy: readonly string[] = [];
+  /** ISO 8601: when the first of the sweep's requests is due. */
+  dueAt: string | undefined;
   nextTryAtMs: number | undefined;
   /** When the wait for an approval ends. */
   approveUntilMs: number | undefined;
@@ -96,6 +100,7 @@ export class SweepState {
     this.approveUntilMs = carried.approveUntilMs;
     this.approvalTerms = carried.approvalTerms;
     this.signedBy = carried.signedBy ?? [];
+    this.dueAt = carried.dueAt;
     const {
       opened,
       counts,
@@ -288,6 +293,7 @@ export class SweepState {
       ...this.#waits(),
       ...(nextTryAtMs !== undefined && { nextTryAt: new Date(nextTryAtMs).toISOString() }),
       startedAt: new Date(this.startedAtMs).toISOString(),
+      ...(this.dueAt !== undefined && { dueAt: this.dueAt }),
       ...this.#times(),
       ...(approvedBy !== undefined && { approvedBy }),
       ...this.#approval(),
@@ -367,6 +373,7 @@ export class SweepState {
       ...(this.#clock && { clock: this.#clock }),
       ...(this.approveUntilMs !== undefined && { approveUntilMs: this.approveUntilMs }),
       ...(this.approvalTerms && { approvalTerms: this.approvalTerms, signedBy: this.signedBy }),
+      ...(this.dueAt !== undefined && { dueAt: this.dueAt }),
     };
   }
 }

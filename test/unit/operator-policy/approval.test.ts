@@ -52,6 +52,13 @@ it('two signatures are of two approvers', () => {
   expect(approvalProblem(rules, SWEEP, [one, by('Bob', bob.pem)])).toBeUndefined();
 });
 
+it('who asked for the sweep is none of its signers', () => {
+  const both = [by('Alice', alice.pem), by('Bob', bob.pem)];
+  expect(signersOf(rules, { ...SWEEP, requestedBy: ' alice' }, both)).toEqual(['Bob']);
+  expect(approvalProblem(rules, { ...SWEEP, requestedBy: 'Alice' }, both)?.rule).toBe('approval');
+  expect(approvalProblem(rules, { ...SWEEP, requestedBy: 'Carol' }, both)).toBeUndefined();
+});
+
 it.each(['', 'no key', `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`])(
   'a key that is none is refused without being repeated: %j',
   (pem) => {

@@ -1,6 +1,7 @@
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import { WAITING_FOR_PERSON } from 'temporal-http-tasks/internal/policy/complete-step';
+import { DAY_RULE, readDay } from 'temporal-http-tasks/internal/policy/legal-clock';
 import { defineCommand, flag, literalOption, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
@@ -18,6 +19,8 @@ interface ListRunsOptions extends CommonOptions, TemporalOptions, IdOptions {
   sweep?: string;
   subject?: string;
   user?: string;
+  dueBefore?: string;
+  overdue?: boolean;
   limit?: string;
 }
 
@@ -40,19 +43,26 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
   description: [
     'Asks the Temporal server, newest first. A run of one user is found under the first of its IDs: plaidUserId,',
     'plaidUserToken, batchUserId, then by the names of the providers. --user, and --id for any provider, turns an ID into its keyed hashes for every environment with HTTP_TASKS_SUBJECT_KEY,',
-    'and the result says in which environment a run was; the ID itself is not sent. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
+    'and the result says in which environment a run was; the ID itself is not sent. Due dates are those of runs; http-tasks register has those of all requests. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
   ].join(' '),
   examples: [
     'http-tasks list-runs --status partial',
     'http-tasks list-runs --sweep sweep-20301231-235959-k3v9q1 --status failed --json',
     'http-tasks list-runs --user usr_1',
     'http-tasks list-runs --waiting',
+    'http-tasks list-runs --due-before 2026-12-24',
+    'http-tasks list-runs --overdue',
   ],
   options: [
     literalOption('--status <status>', `${STATUSES.join(', ')}`),
     literalOption('--sweep <id>', 'the sweep itself, and the runs of its users'),
     literalOption('--subject <hash>', 'the keyed hash of a user, as receipts show it'),
     literalOption('--user <id>', 'the ID of a user at Plaid or Batch'),
+    literalOption(
+      '--due-before <when>',
+      'runs whose request is due before this day (in UTC), or date and time; done ones too',
+    ),
+    flag('--overdue', 'runs that have not completed, and whose request is past its due date'),
     flag('--waiting', 'runs that wait for a person; report with the update completeStep'),
     literalOption('--limit <number>', `maximum number of runs (else ${DEFAULT_LIMIT})`),
     idOptions(),
@@ -68,6 +78,8 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
     const wanted = {
       status,
       sweep,
+      dueBefore: dueBeforeOf(options),
+      overdue: options.overdue ?? false,
       subjects: await wantedSubjects(io, options),
       limit: wholeNumber('--limit', limit, { min: 1, max: MOST_RUNS }),
     };
@@ -75,6 +87,14 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
     return listRuns(io, wanted, options);
   },
 });
+
+function dueBeforeOf({ dueBefore, overdue }: ListRunsOptions): Date | undefined {
+  if (dueBefore === undefined) return undefined;
+  if (overdue) throw new Refusal('Usage', 'Give --due-before or --overdue, not both.', 'dueBefore');
+  const read = readDay(dueBefore);
+  if (read) return new Date(read.atMs);
+  throw new Refusal('Usage', `--due-before ${DAY_RULE}.`, 'dueBefore');
+}
 
 /** The hashes one of which has to be the run's; undefined for all users. */
 async function wantedSubjects(io: Io, options: ListRunsOptions): Promise<WantedSubject[] | undefined> {

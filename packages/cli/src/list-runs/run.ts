@@ -1,7 +1,8 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import type { SearchAttribute } from 'temporal-http-tasks/internal/policy/search-attributes';
+import { DUE_ATTRIBUTE } from 'temporal-http-tasks/internal/policy/search-attributes';
+import type { KeywordAttribute } from 'temporal-http-tasks/internal/policy/search-attributes';
 import { CommandFailure } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { withTemporal } from '../temporal/client';
@@ -20,6 +21,10 @@ export interface WantedSubject {
 export interface WantedRuns {
   status: string | undefined;
   sweep: string | undefined;
+  /** Only runs whose request is due before this moment. */
+  dueBefore: Date | undefined;
+  /** Only runs that have not completed by their due date. */
+  overdue: boolean;
   /** Any of them. */
   subjects: readonly WantedSubject[] | undefined;
   limit: number;
@@ -38,6 +43,8 @@ interface FoundRun {
   subject?: string;
   /** Known when the run was found by the id of its user. */
   environment?: string;
+  /** When its request is due, in ISO 8601. */
+  dueAt?: string;
   startedAt: string;
   closedAt?: string;
 }
@@ -74,11 +81,15 @@ async function findRuns(client: Client, wanted: WantedRuns): Promise<FoundRun[]>
   return found;
 }
 
-function queryFor({ status, sweep, subjects }: WantedRuns): string {
-  const equal = (name: SearchAttribute, value: string): string => `${name} = ${quoted(value)}`;
+function queryFor({ status, sweep, subjects, dueBefore, overdue }: WantedRuns): string {
+  const equal = (name: KeywordAttribute, value: string): string => `${name} = ${quoted(value)}`;
   const conditions = [
     ...(status === undefined ? [] : [equal('OffboardingStatus', status)]),
     ...(sweep === undefined ? [] : [equal('OffboardingSweep', sweep)]),
+    ...(dueBefore === undefined && !overdue
+      ? []
+      : [`${DUE_ATTRIBUTE} < ${quoted((dueBefore ?? new Date()).toISOString())}`]),
+    ...(overdue ? ["OffboardingStatus != 'completed'"] : []),
     ...(subjects === undefined
       ? []
       : [`(${subjects.map(({ subject }) => equal('OffboardingSubject', subject)).join(' OR ')})`]),
@@ -96,9 +107,10 @@ function foundRun(
   { workflowId, runId, type, status, startTime, closeTime, typedSearchAttributes }: WorkflowExecutionInfo,
   wanted: readonly WantedSubject[] | undefined,
 ): FoundRun {
-  const value = (name: SearchAttribute): string | undefined =>
+  const value = (name: KeywordAttribute): string | undefined =>
     typedSearchAttributes.get(defineSearchAttributeKey(name, 'KEYWORD'));
   const [said, sweepId, subject] = [value('OffboardingStatus'), value('OffboardingSweep'), value('OffboardingSubject')];
+  const dueAt = typedSearchAttributes.get(defineSearchAttributeKey(DUE_ATTRIBUTE, 'DATETIME'));
   const environment = wanted?.find((one) => one.subject === subject)?.environment;
   return {
     workflowId,
@@ -109,12 +121,14 @@ function foundRun(
     ...(sweepId !== undefined && { sweepId }),
     ...(subject !== undefined && { subject }),
     ...(environment !== undefined && { environment }),
+    ...(dueAt && { dueAt: dueAt.toISOString() }),
     startedAt: startTime.toISOString(),
     ...(closeTime && { closedAt: closeTime.toISOString() }),
   };
 }
 
 function printRuns(io: Io, runs: readonly FoundRun[]): void {
+  const withDue = runs.some(({ dueAt }) => dueAt !== undefined);
   const withEnvironment = runs.some(({ environment }) => environment !== undefined);
   const rows = runs.map(
     ({
@@ -126,6 +140,7 @@ function printRuns(io: Io, runs: readonly FoundRun[]): void {
       sweepId = '',
       subject = '',
       environment = '',
+      dueAt,
     }) => [
       `${localTime(startedAt)}\n${timeAgo(startedAt)}`,
       workflowId,
@@ -135,12 +150,21 @@ function printRuns(io: Io, runs: readonly FoundRun[]): void {
         ? `${inWords(status)} (${temporalStatus.toLowerCase().replace('_', ' ')})`
         : inWords(status),
       workflowType === 'offboardUsers' ? sweepId : subject,
+      ...(withDue ? [dueAt === undefined ? '' : localTime(dueAt)] : []),
       ...(withEnvironment ? [environment] : []),
     ],
   );
   printTable(
     io,
-    ['Started', 'Workflow ID', 'Type', 'Status', 'Sweep or subject', ...(withEnvironment ? ['Environment'] : [])],
+    [
+      'Started',
+      'Workflow ID',
+      'Type',
+      'Status',
+      'Sweep or subject',
+      ...(withDue ? ['Due'] : []),
+      ...(withEnvironment ? ['Environment'] : []),
+    ],
     rows,
   );
 }

@@ -16,6 +16,10 @@ export interface HowOptions {
   verifyRemovals?: string;
   deadline?: string;
   dryRun?: boolean;
+  requestedBy?: string;
+  receivedAt?: string;
+  law?: string;
+  due?: string;
 }
 
 /** The options of {@link HowOptions}, for messages. */
@@ -31,6 +35,10 @@ export const HOW_NAMES = [
   'verifyRemovals',
   'deadline',
   'dryRun',
+  'requestedBy',
+  'receivedAt',
+  'law',
+  'due',
 ] as const satisfies readonly (keyof HowOptions)[];
 
 /** The words of the help that differ between a command about one user and one about many. */
@@ -64,12 +72,23 @@ export function howOptions(words: HowWords): readonly Option[] {
     ),
     literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'),
     flag('--dry-run', 'read only; change nothing'),
+    literalOption(
+      '--requested-by <name>',
+      'who asked for it: a claim, for the record; a policy wants another person to approve',
+    ),
+    literalOption(
+      '--received-at <when>',
+      'when the request was received: a day (2026-03-28) or a date and time with its offset; the register then has it',
+    ),
+    literalOption('--law <law>', 'count the due date by gdpr (one month), ccpa (45 days) or none (else none)'),
+    literalOption('--due <when>', "the due date in place of the law's: a day, or a date and time with its offset"),
   ];
 }
 
 /** Returns the fields of a workflow's input that these options give; undefined where an option is not given. */
 export function howFields(options: HowOptions, note: string | undefined): Record<string, unknown> {
   const { onFailure, deadline, dryRun, notFoundIsFine, verifyRemovals, removePlaidUser, batchMode } = options;
+  const { requestedBy, receivedAt, law, due } = options;
   const reason = defined({ code: options.reason, note });
   return {
     reason: Object.keys(reason).length > 0 ? reason : undefined,
@@ -83,5 +102,9 @@ export function howFields(options: HowOptions, note: string | undefined): Record
     exclude: options.exclude?.split(','),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },
+    requestedBy,
+    receivedAt,
+    law,
+    dueAt: due,
   };
 }

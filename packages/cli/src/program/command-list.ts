@@ -133,6 +133,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('../hold/command.js')).holdCommand,
   },
   {
+    usage: 'register',
+    summary: 'list requests to be deleted with their due dates; record, extend and refuse them',
+    load: async () => (await import('../register/command.js')).registerCommand,
+  },
+  {
     usage: 'approver',
     summary: 'create keys for signing approvals of sweeps',
     isGroup: true,

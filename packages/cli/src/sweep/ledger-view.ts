@@ -47,7 +47,7 @@ export async function reportInLedger(io: Io, sweepId: string): Promise<SnapshotR
 
 /** Returns a sweep in the form of its workflow's result. */
 export async function readResult(sweeps: SweepLedger, row: SweepRow): Promise<SweepResult> {
-  const { sweepId, status, pausedBecause, duplicates, rejected, merkleRoot, redriveOf } = row;
+  const { sweepId, status, pausedBecause, duplicates, rejected, merkleRoot, redriveOf, about } = row;
   return {
     sweepId,
     status,
@@ -57,6 +57,7 @@ export async function readResult(sweeps: SweepLedger, row: SweepRow): Promise<Sw
     rejected,
     ...(merkleRoot !== undefined && { merkleRoot }),
     ...(redriveOf !== undefined && { redriveOf }),
+    ...(about?.dueAt !== undefined && { dueAt: about.dueAt }),
   };
 }
 

@@ -1,9 +1,12 @@
+import { readRequestSettings } from 'temporal-http-tasks/internal/config/request-settings';
 import { environmentFor } from 'temporal-http-tasks/internal/config/service-settings';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { identitiesOf, ONLY_ENVIRONMENT, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
+import { requestOfUser } from 'temporal-http-tasks/internal/policy/legal-clock';
+import type { Law } from 'temporal-http-tasks/internal/policy/legal-clock';
 import { idsOf } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
@@ -30,6 +33,10 @@ export interface LocalSnapshot {
   doneSteps: readonly DoneStep[];
   /** The providers that this command knows; those of the worker, if both have the same settings. */
   providers: ProviderSet;
+  /** Of the sweep, for users with requests of their own. */
+  law?: Law | undefined;
+  /** A dry run carries out no request, so that none is recorded. @default false */
+  dryRun?: boolean;
 }
 
 /**
@@ -60,7 +67,8 @@ export async function takeLocalSnapshot(
   { ledger, hasher }: OpenedLedger,
   { snapshot, source, signal }: { snapshot: LocalSnapshot; source: Source; signal: AbortSignal },
 ): Promise<SnapshotState> {
-  const { sweepId, local, maxUsers, doneSteps, providers } = snapshot;
+  const { sweepId, local, maxUsers, doneSteps, providers, law, dryRun = false } = snapshot;
+  const { holidays } = readRequestSettings(io.env);
   const environments = environmentsOf(io, providers);
   const columns = new UserColumns(providers);
   const rejects = local.rejectFile === undefined ? undefined : await createRejectFile(local.rejectFile);
@@ -78,7 +86,8 @@ export async function takeLocalSnapshot(
       const identities = identitiesOf(idsOf(user), providers.isThing);
       const serviceOf = (provider: string): string => providers.serviceNameAt(provider, user.account);
       const environmentOf = (provider: string): string => environments[serviceOf(provider)] ?? ONLY_ENVIRONMENT;
-      return { user, line, subjects: subjectsOf(identities, environmentOf, hasher, serviceOf) };
+      const subjects = subjectsOf(identities, environmentOf, hasher, serviceOf);
+      return { user, line, subjects, ...(!dryRun && { request: requestOfUser(user, { law, holidays }) }) };
     },
     onProgress: (state) => report.show(state),
   });

@@ -132,7 +132,8 @@ async function readLocalFile(
   say(io, `Sweep ${printable(sweepId)}: reading ${printable(local.file)} for ${environmentsText(io, providers)}.`);
   return withWorkersLedger(io, async (opened) => {
     const doneSteps = local.skipDone ? await stepsToHaveDone(opened.ledger.workers, { input, queue, providers }) : [];
-    const snapshot = { sweepId, local, maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS, doneSteps, providers };
+    const { maxUsers = DEFAULT_MAX_USERS, law, dryRun = false } = input;
+    const snapshot = { sweepId, local, maxUsers, doneSteps, providers, law, dryRun };
     const state = await withInterruption(({ signal }) => takeLocalSnapshot(io, opened, { snapshot, source, signal }));
     if (asked) await confirmSnapshot(io, opened.ledger.sweeps, asked, state);
     return state;

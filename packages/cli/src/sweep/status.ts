@@ -120,6 +120,7 @@ function more({
   redriveOf,
   compensationTask,
   counts,
+  dueAt,
 }: SweepStanding['sweep']): object {
   const doneSofar = waitingForBulk === undefined ? undefined : doneAtPlaid({ counts, waitingForBulk });
   return {
@@ -136,6 +137,7 @@ function more({
     toSign,
     redriveOf,
     compensationTask,
+    dueAt,
   };
 }
 

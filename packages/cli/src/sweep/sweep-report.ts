@@ -14,7 +14,7 @@ import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import type { ExitCode, Io } from '../program/io';
 import { paint, print, printable, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
-import { inWords } from '../terminal/for-people';
+import { inWords, localTime } from '../terminal/for-people';
 import { count, counted, reportLines, sourceText } from './reading-report';
 
 /** The state or the result of a sweep, as `--json` prints it. */
@@ -104,6 +104,7 @@ export function printSweep(
   print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', inWords(status))}${why}`);
   print(io, `Source: ${sourceText({ duplicates, rejected })}`);
   for (const line of [...rejectedLines(rejected, report), ...reportLines(report)]) print(io, printable(`  ${line}`));
+  if (result.dueAt !== undefined) print(io, `Due by: ${localTime(result.dueAt)}`);
   if (redriveOf !== undefined) print(io, `Redrive of: ${printable(redriveOf)}`);
   if (merkleRoot !== undefined) print(io, `Merkle root: ${printable(merkleRoot)}`);
   if (compensationTask)

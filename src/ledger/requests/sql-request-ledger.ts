@@ -1,0 +1,43 @@
+import { LedgerUnavailableError } from '../ledger';
+import { withinDeadline } from '../sql-ledger';
+import { SweepKeys } from '../sweeps/sweep-key';
+import type { LedgerDatabase } from '../store';
+import type { RequestLedger } from './request-ledger';
+import { end, extend, find, findOf, list, ofSweep, purge, record, recordRunAbout, refuse, state } from './request-rows';
+import type { RequestContext } from './request-rows';
+
+/** Creates the register over an open database. Each call ends within `deadlineMs`. */
+export function createSqlRequestLedger(
+  database: LedgerDatabase,
+  {
+    subjectKey,
+    deadlineMs,
+    isClosed,
+  }: {
+    /** `HTTP_TASKS_SUBJECT_KEY`, from which the key of the references is derived. */
+    subjectKey: string;
+    deadlineMs: number;
+    isClosed: () => boolean;
+  },
+): RequestLedger {
+  const context: RequestContext = { ...database, keys: new SweepKeys(subjectKey) };
+  const guarded =
+    <I extends unknown[], O>(work: (context: RequestContext, ...input: I) => Promise<O>) =>
+    async (...input: I): Promise<O> => {
+      if (isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
+      return withinDeadline(() => work(context, ...input), deadlineMs);
+    };
+  return {
+    record: guarded(record),
+    end: guarded(end),
+    ofSweep: guarded(ofSweep),
+    recordRunAbout: guarded(recordRunAbout),
+    list: guarded(list),
+    find: guarded(find),
+    findOf: guarded(findOf),
+    extend: guarded(extend),
+    refuse: guarded(refuse),
+    state: guarded(state),
+    purge: guarded(purge),
+  };
+}
