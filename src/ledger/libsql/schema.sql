@@ -90,6 +90,16 @@ CREATE TABLE "log_state" (
   "peaks" text not null
 , "parts_id" integer default 0 not null, "parts_at" text);
 
+CREATE TABLE "notices" (
+  "notice_id" text not null primary key,
+  "kind" text not null,
+  "about" text,
+  "at" text not null,
+  "sent_at" text,
+  "claimed_until_ms" real default 0 not null,
+  "tries" integer default 0 not null
+);
+
 CREATE TABLE "policy_days" (
   "day" text not null primary key,
   "users" integer not null,
@@ -147,6 +157,33 @@ CREATE TABLE "receipts" (
   "token" text,
   "items" text,
   "at" text not null
+);
+
+CREATE TABLE "requests" (
+  "id" integer primary key autoincrement,
+  "workflow_id" text not null,
+  "first_run" text not null,
+  "seq" integer not null,
+  "subjects" text not null,
+  "environments" text not null,
+  "reference" text,
+  "law" text not null,
+  "received_at" text,
+  "received_as" text,
+  "due_at" text,
+  "requested_by" text,
+  "reason" text,
+  "recorded_at" text not null,
+  "extended_at" text,
+  "extended_by" text,
+  "extension_reason" text,
+  "refused_at" text,
+  "refused_by" text,
+  "refusal_reason" text,
+  "outcome" text,
+  "ended_at" text,
+  "done" integer default 0 not null,
+  constraint "requests_about" unique ("workflow_id", "first_run", "seq")
 );
 
 CREATE TABLE "run_about" (
@@ -293,6 +330,10 @@ CREATE INDEX "policy_log_queue" on "policy_log" ("namespace", "task_queue", "id"
 CREATE UNIQUE INDEX "receipts_key" on "receipts" ("workflow_id", "run_id", "activity_id", "seq", "step", "phase", "round", "attempt");
 
 CREATE INDEX "receipts_subject" on "receipts" ("subject", "phase");
+
+CREATE INDEX "requests_due" on "requests" ("done", "due_at");
+
+CREATE INDEX "requests_received" on "requests" ("done", "received_at");
 
 CREATE UNIQUE INDEX stops_in_force on stops ((lifted_at is null)) where lifted_at is null;
 

@@ -109,6 +109,17 @@ create table log_state (
   constraint log_state_pkey PRIMARY KEY (one)
 );
 
+create table notices (
+  notice_id text not null,
+  kind text not null,
+  about text,
+  at timestamp with time zone not null,
+  sent_at timestamp with time zone,
+  claimed_until_ms double precision default 0 not null,
+  tries integer default 0 not null,
+  constraint notices_pkey PRIMARY KEY (notice_id)
+);
+
 create table policy_days (
   day text not null,
   users integer not null,
@@ -172,6 +183,34 @@ create table receipts (
   at timestamp with time zone not null,
   constraint receipts_phase_check CHECK ((phase = ANY (ARRAY['intent'::text, 'outcome'::text, 'settled'::text]))),
   constraint receipts_pkey PRIMARY KEY (id)
+);
+
+create table requests (
+  id bigint generated always as identity not null,
+  workflow_id text not null,
+  first_run text not null,
+  seq integer not null,
+  subjects text not null,
+  environments text not null,
+  reference text,
+  law text not null,
+  received_at timestamp with time zone,
+  received_as text,
+  due_at timestamp with time zone,
+  requested_by text,
+  reason text,
+  recorded_at timestamp with time zone not null,
+  extended_at timestamp with time zone,
+  extended_by text,
+  extension_reason text,
+  refused_at timestamp with time zone,
+  refused_by text,
+  refusal_reason text,
+  outcome text,
+  ended_at timestamp with time zone,
+  done integer default 0 not null,
+  constraint requests_about UNIQUE (workflow_id, first_run, seq),
+  constraint requests_pkey PRIMARY KEY (id)
 );
 
 create table run_about (
@@ -346,6 +385,10 @@ CREATE INDEX policy_log_queue ON public.policy_log USING btree (namespace, task_
 CREATE UNIQUE INDEX receipts_key ON public.receipts USING btree (workflow_id, run_id, activity_id, seq, step, phase, round, attempt);
 
 CREATE INDEX receipts_subject ON public.receipts USING btree (subject, phase);
+
+CREATE INDEX requests_due ON public.requests USING btree (done, due_at);
+
+CREATE INDEX requests_received ON public.requests USING btree (done, received_at);
 
 CREATE UNIQUE INDEX stops_in_force ON public.stops USING btree (((lifted_at IS NULL))) WHERE (lifted_at IS NULL);
 
