@@ -50,7 +50,7 @@ export function readDay(text: string): Instant | undefined {
   return readInstant(DAY.test(text) ? `${text}T00:00:00Z` : text);
 }
 
-/** Returns the last second that a date for the end of a time limit includes; undefined for texts that are no date. */
+/** Returns the last second that a date for the end of a time limit includes; undefined for other texts. */
 export function readDueDate(text: string): Date | undefined {
   const read = readDay(text);
   if (!read) return undefined;

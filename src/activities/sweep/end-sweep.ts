@@ -75,7 +75,7 @@ export async function endSweep(
   );
 }
 
-/** Whoever a cancelled sweep skipped has still to be deleted. */
+/** Users whom a cancelled sweep skipped still have to be deleted. */
 async function endRequests(
   { sweeps, requests }: SweepDependencies['ledger'],
   {

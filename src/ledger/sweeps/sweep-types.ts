@@ -71,7 +71,6 @@ export interface SweepRow {
   duplicates: number;
   rejected: number;
   snapshotComplete: boolean;
-  /** See {@link SnapshotState.report}. */
   report?: SnapshotReport;
   /** The environments for which the users' IDs were hashed, by service; empty while no user has one. */
   environments: Readonly<Record<string, string>>;
@@ -167,7 +166,6 @@ export const MOST_USERS_IN_A_BULK_CALL = 10_000;
 export interface ChunkFence {
   sweepId: string;
   chunkId: string;
-  /** From `takeFence`. */
   fence: number;
 }
 
@@ -192,7 +190,6 @@ export interface OpenWave extends ChunkFence, Opener {
    * users that were opened with it instead of opening more.
    */
   wave: number;
-  /** At most {@link MOST_USERS_IN_A_WAVE}. */
   limit: number;
   /**
    * Counts users who are begun for the first time on their day. Others are opened also when the day is full.

@@ -58,7 +58,7 @@ const ADD = subcommand<AddOptions>('add', {
 const EXTEND = subcommand<DecisionOptions & TemporalOptions>('extend <request>', {
   summary: 'extend the time of a request once, as its law allows',
   description:
-    'By two further months (gdpr), or by 45 days (ccpa), counted from the receipt. The person has to be told before the first due date; after it the command refuses. A run in progress is then found by its new date.',
+    'By two further months (gdpr), or by 45 days (ccpa), counted from the receipt. The person has to learn of it before the first due date; after that date the command refuses. A run in progress is then found by its new date.',
   examples: ['http-tasks register extend 12 --why "three providers have to confirm" --by "A. Smith"'],
   options: [
     literalOption('--why <text>', 'the reason, without personal data (required)'),

@@ -74,7 +74,7 @@ async function refresh(io: Io, workflowId: string, options: TemporalOptions): Pr
       await client.withDeadline(Date.now() + REFRESH_MS, () => handle.executeUpdate('refreshDueDate'));
     });
   } catch {
-    say(io, `The run ${printable(workflowId)} could not be told; list-runs finds it by its first date.`);
+    say(io, `The run ${printable(workflowId)} did not take the new date; list-runs finds it by its first one.`);
   }
 }
 

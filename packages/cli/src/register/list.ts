@@ -15,7 +15,7 @@ export interface WantedRequests {
   open: boolean;
   dueBefore?: Date;
   format: 'table' | 'json' | 'csv';
-  /** `--json` beside a file: what was written is told as a document. */
+  /** Whether a document reports what was written into the file. */
   json: boolean;
   /** stdout when absent. */
   file?: OutputFile;
