@@ -1,3 +1,4 @@
+import { rowDifferences } from '@temporal-http-tasks/cli/internal/verify/row';
 import { compareLedger } from '@temporal-http-tasks/cli/internal/bundle/verify-log';
 import { nodeCrypto } from '@temporal-http-tasks/cli/internal/bundle/node-crypto';
 import { parseCheckpoint } from '@temporal-http-tasks/evidence/internal/verifier/checkpoint';
@@ -43,6 +44,9 @@ describe.each(DATABASES)('receipts in $name that have been kept long enough', ({
     const { receipts, purged: hashes = 0, ...verified } = await ledger.sweeps.verify({ sweepId: 'first' });
     expect({ receipts, verified }).toMatchObject({ receipts: 0, verified: { ok: true, root: sealedRoot } });
     expect(hashes).toBeGreaterThan(200);
+    const row = (await ledger.sweeps.read('first'))!;
+    const compared = { row, counts: await ledger.sweeps.count('first'), receipts: hashes, result: undefined };
+    expect(rowDifferences({ ...compared, root: sealedRoot, expectedRoot: sealedRoot })).toEqual([]);
     const left = await stage.ofSweep('first');
     for (const { text, roots, keys } of [left, before.whole, before.run])
       expect(await verifyBundle([text], nodeCrypto, { roots, keys })).toMatchObject({

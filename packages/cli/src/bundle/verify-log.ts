@@ -8,7 +8,7 @@ import { isConsistent } from '@temporal-http-tasks/evidence/internal/verifier/pr
 import type { ExitCode, Io } from '../program/io';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import { paint, print, printJson, printable, sayOver } from '../terminal/output';
-import { count } from '../sweep/reading-report';
+import { count, counted } from '../sweep/reading-report';
 import { printTable } from '../terminal/table';
 import { nodeCrypto } from './node-crypto';
 import { LeafCheck } from './check-leaves';
@@ -157,8 +157,7 @@ function words(io: Io, { ok, since, now, purged = 0, differences, differenceCoun
   if (differenceCount > rows.length) print(io, `and ${count(differenceCount - rows.length)} more`);
   print(io, `Checkpoint: ${count(since.size)} leaves${since.time === undefined ? '' : ` of ${printable(since.time)}`}`);
   print(io, `Now:        ${count(now.size)} leaves of ${now.origin}, root ${now.root}`);
-  if (purged > 0)
-    print(io, `Purged:     the receipts of ${count(purged)} leaves, after they had been kept long enough`);
+  if (purged > 0) print(io, `Purged:     the receipts of ${counted(purged, 'leaf', 'leaves')}`);
   return ok
     ? paint(io, 'green', 'The log was only appended to, and the ledger matches the log.')
     : paint(io, 'red', 'The ledger does NOT match the checkpoint and the log.');

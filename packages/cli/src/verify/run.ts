@@ -183,7 +183,9 @@ function printVerification(io: Io, verification: SweepVerification): void {
   printVerdict(
     io,
     verification,
-    'Nothing was changed, added or removed since the sealing.',
+    purged === undefined
+      ? 'Nothing was changed, added or removed since the sealing.'
+      : 'The hashes of its receipts lead to the root. Receipts themselves were purged.',
     'These are NOT the receipts and numbers that were sealed.',
   );
 }
