@@ -41,8 +41,9 @@ async function countsOfPurged(context: SweepContext, sweepId: string): Promise<P
     .where('number', '=', await numberOf(context, sweepId))
     .where('purged_at', 'is not', null)
     .executeTakeFirst();
-  const { counts } = JSON.parse(row?.head ?? '{}') as { counts?: OutcomeCounts | null };
-  return counts ?? {};
+  if (row?.head === undefined || row.head === null) return {};
+  const { counts, source } = JSON.parse(row.head) as { counts: OutcomeCounts | null; source: { users: number } };
+  return { total: source.users, ...counts };
 }
 
 /** See `SweepLedger.countFailed`. The condition matches libSQL's index `targets_failed`. */
