@@ -10,7 +10,7 @@ import { notBorneOut, withOwnEvidence } from '../policy/settled-by-ledger';
 import type { RunClaims } from '../policy/settled-by-ledger';
 import { otherIds, targetIdsOf } from '../policy/target-reference';
 import type { TargetUser } from '../policy/target-user';
-import { idAt, idsOf, placeOf } from '../policy/user-ids';
+import { idAt, idsOf, namedField, placeOf } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
 import { fitsInRoute } from '../providers/batch/fields';
 import type { NamedUser, ProviderSet, StepChoices } from '../providers/provider-set';
@@ -186,11 +186,11 @@ async function prepare(dependencies: OffboardingDependencies, given: PrepareOffb
       subjects,
       held,
       environment: identities[0] ? environmentOf(identities[0].provider) : ONLY_ENVIRONMENT,
-      batchApps: [...(services.get(serviceOf('batch'))?.keySlots ?? [])],
+      batchApps: [...(services.get(serviceOf(namedField('batchUserId').provider))?.keySlots ?? [])],
       ...(given.choices && { plan: providers.planFor(choices, services, { ids, account: user.account }) }),
       knownSteps: known.steps,
       knownIds: known.ids,
-      hadItems: known.items.has('plaid'),
+      hadItems: known.items.has(namedField('itemIds').provider),
       hadItemsAt: [...known.items.keys()],
       knownItems: entries['plaid.itemIds'] ?? [],
       knownEntries: entries,
@@ -292,14 +292,15 @@ async function callerOf(
 function withoutIds(user: TargetUser): NonNullable<Preparation['target']> {
   const { itemIds, reference } = user;
   const others = otherIds(user);
-  const atBatch = idAt(idsOf(user), 'batch', 'userId');
-  const unroutable = typeof atBatch === 'string' && !fitsInRoute(atBatch);
+  const { provider, id } = namedField('batchUserId');
+  const customId = idAt(idsOf(user), provider, id);
+  const unroutable = typeof customId === 'string' && !fitsInRoute(customId);
   return {
     ids: targetIdsOf(user),
     ...(Object.keys(others).length > 0 && { others }),
     ...(reference !== undefined && { reference }),
     ...(itemIds && { itemIds: [...itemIds] }),
-    ...(unroutable && { unroutableBatchUserId: atBatch }),
+    ...(unroutable && { unroutableBatchUserId: customId }),
   };
 }
 

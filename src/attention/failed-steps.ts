@@ -2,6 +2,7 @@ import type { Receipt } from '../ledger/ledger';
 import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import type { RowLabel } from '../ledger/sweeps/sweep-types';
 import type { Outcome } from '../policy/outcome';
+import { accountOf } from '../tasks/accounts';
 import { remedyFor } from './remedy';
 
 /** A step of a user that needs attention. */
@@ -13,6 +14,8 @@ export interface FailedStep {
   /** The line of the source. */
   line?: number;
   step: string;
+  /** The account at the step's provider; absent for its default account. */
+  account?: string;
   outcome: string;
   /** The provider's code, or else the type of the failure. */
   code?: string;
@@ -52,10 +55,12 @@ function failedStep(receipt: Receipt, label: RowLabel = {}): FailedStep | undefi
   const { seq, step, outcome, code, failureType, requestId } = receipt;
   if (!needsAttention(outcome)) return undefined;
   const cause = code ?? failureType;
+  const account = accountOf(receipt.service);
   return {
     user: seq + 1,
     ...label,
     step,
+    ...(account !== undefined && { account }),
     outcome,
     ...(cause !== undefined && { code: cause }),
     ...(requestId !== undefined && { requestId }),

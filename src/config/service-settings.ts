@@ -1,5 +1,4 @@
 import { CATALOGUE_SERVICES } from '../providers/catalogue-services';
-import { plaidService } from '../providers/plaid/service';
 import { settingsOf } from '../tasks/service';
 import type { CredentialRule, ServiceDefinition } from '../tasks/service';
 import { ClientCredential, Credential } from './credential';
@@ -155,22 +154,6 @@ function tokenOriginOf(
   if (text === undefined) return undefined;
   const endpoint = parseTokenUrl(text.startsWith('/') ? `${origin ?? ''}${text}` : text);
   return typeof endpoint === 'string' ? undefined : endpoint.origin;
-}
-
-/**
- * Returns the Plaid environment in which user IDs are valid: `PLAID_ENV`, or sandbox. Needs no keys.
- *
- * @throws SettingsError if it is not a Plaid environment.
- */
-export function plaidEnvironment(env: Env): string {
-  const environment = readText(env, 'PLAID_ENV') ?? plaidService.defaultEnvironment ?? 'sandbox';
-  const problems = new ProblemList();
-  const known = Object.hasOwn(plaidService.environments, environment);
-  if (!known) {
-    const allowed = Object.keys(plaidService.environments).join(', ');
-    problems.add('PLAID_ENV', `"${environment}" is not a Plaid environment; allowed: ${allowed}.`);
-  }
-  return problems.finish(environment);
 }
 
 /** Environment, base URL and keys of a service. Key values are never enumerable. */

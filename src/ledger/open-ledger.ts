@@ -16,6 +16,7 @@ import { createSqlHoldLedger } from './sql-hold-ledger';
 import { createSqlLedger, withinDeadline } from './sql-ledger';
 import type { LedgerDatabase, StoreAddress, StoreEvent } from './store';
 import { createSubjectHasher } from './subject';
+import { readServicesOf } from './sweeps/environments';
 import type { RateLedger, RateRow, SweepRate } from './sweeps/rate-ledger';
 import { createSqlRateLedger, readRates } from './sweeps/sql-rate-ledger';
 import { createSqlSweepLedger } from './sweeps/sql-sweep-ledger';
@@ -128,7 +129,7 @@ export async function readWorkersOfLedger(options: ReadOptions, queue: WorkerQue
 }
 
 /**
- * Reads the limits on the calls of sweeps, and the rates of one sweep, without changing anything (see
+ * Reads the limits on the calls of sweeps, and the rates and services of one sweep, without changing anything (see
  * {@link readWorkersOfLedger}).
  *
  * @returns Empty lists also for a ledger of a version that did not store rates of sweeps.
@@ -137,12 +138,13 @@ export async function readWorkersOfLedger(options: ReadOptions, queue: WorkerQue
 export async function readLimitsOfLedger(
   options: ReadOptions,
   sweepId: string,
-): Promise<{ rates: RateRow[]; own: SweepRate[] }> {
+): Promise<{ rates: RateRow[]; own: SweepRate[]; services: string[] }> {
   const read = await readOnly(options, async (database) => ({
     rates: await readRates(database),
     own: await readSweepRates(database, sweepId),
+    services: await readServicesOf(database, sweepId),
   }));
-  return read ?? { rates: [], own: [] };
+  return read ?? { rates: [], own: [], services: [] };
 }
 
 /** What a process of this version would meet in a ledger. */

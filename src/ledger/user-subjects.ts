@@ -55,13 +55,17 @@ export function subjectsOf(
 export const ONLY_ENVIRONMENT = 'default';
 
 /**
- * Returns the keyed hashes of a user's IDs where no environment but Plaid's is known, one for each; the first appears in a run's receipts and
- * workflow ID. A hold on any of them is a hold on the user. {@link pairSubjects} returns which ID each belongs to.
+ * Returns the keyed hashes of a user's IDs, one for each; the first appears in a run's receipts and workflow ID. A hold on
+ * any of them is a hold on the user. {@link pairSubjects} returns which ID each belongs to.
  *
- * @param plaidEnvironment For example `sandbox`: the same ID in another environment is another user.
+ * @param environments By provider; the others have one only. The same ID in another environment is another user.
  */
-export function userSubjects(user: NamedIds, plaidEnvironment: string, hasher: SubjectHasher): string[] {
-  const environmentOf = (provider: string): string => (provider === 'plaid' ? plaidEnvironment : ONLY_ENVIRONMENT);
+export function userSubjects(
+  user: NamedIds,
+  environments: Readonly<Record<string, string>>,
+  hasher: SubjectHasher,
+): string[] {
+  const environmentOf = (provider: string): string => environments[provider] ?? ONLY_ENVIRONMENT;
   return subjectsOf(identitiesOf(idsOf(user)), environmentOf, hasher);
 }
 

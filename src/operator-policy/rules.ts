@@ -1,3 +1,4 @@
+import { OWN_REASONS, REMOVES_USER } from '../providers/names';
 import type { StepPlan } from '../policy/providers/step-plan';
 import { SOURCE_KINDS } from '../policy/source-spec';
 import type { SourceSpec } from '../policy/source-spec';
@@ -37,12 +38,6 @@ export interface GovernedCall {
   /** The reason that the call gives to the provider, where it gives one. */
   reasonCode?: string;
 }
-
-/** The task that deletes a user at Plaid. */
-const REMOVES_USER = 'plaid.userRemove';
-
-/** `/item/remove` has reason codes of its own, which an offboarding chooses. */
-const OWN_REASONS = 'plaid.itemRemove';
 
 /** Returns why a call is not allowed now, or undefined. */
 export function callProblem(rules: PolicyRules, call: GovernedCall, now: Date): Violation | undefined {

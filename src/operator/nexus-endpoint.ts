@@ -13,7 +13,7 @@ export interface NexusEndpoint {
 type Operator = Pick<OperatorService, 'createNexusEndpoint' | 'listNexusEndpoints'>;
 
 const DESCRIPTION =
-  'Offboards users from Plaid and Batch: the service `offboarding` with the operations `offboardUser`, `offboardUsers` and `runHttpTask`.';
+  'Offboards users from their providers: the service `offboarding` with the operations `offboardUser`, `offboardUsers` and `runHttpTask`.';
 
 /** gRPC status code `ALREADY_EXISTS`. */
 const ALREADY_EXISTS = 6;

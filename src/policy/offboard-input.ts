@@ -3,7 +3,17 @@ import { MOST_ACCOUNT_CHARACTERS } from '../tasks/accounts';
 import { deadlineText } from './deadline';
 import { customUserId, REASON_CODES, reasonNote } from './input-fields';
 import { checkRequest, requestFields } from './legal-clock';
-import { idAt, idsOf, MOST_LISTED_IDS, namedTwice, placeOf } from './user-ids';
+import {
+  EXCLUSIVE_FIELDS,
+  idAt,
+  idsOf,
+  MOST_LISTED_IDS,
+  NAMED_FIELDS,
+  namedField,
+  namedTwice,
+  ownsItems,
+  placeOf,
+} from './user-ids';
 import type { NamedIds } from './user-ids';
 
 /** The largest number of characters in one ID. */
@@ -30,11 +40,11 @@ const providerIds = z
   )
   .refine((given) => Object.keys(given).length > 0, 'must have at least one provider');
 
-const plaidId = z.string().min(1, 'must not be empty');
+const namedId = z.string().min(1, 'must not be empty');
 
 const ids = {
-  plaidUserId: plaidId.optional(),
-  plaidUserToken: plaidId
+  plaidUserId: namedId.optional(),
+  plaidUserToken: namedId
     .optional()
     .describe(
       'A bearer token, instead of plaidUserId: taken only where histories are encrypted, or HTTP_TASKS_ALLOW_SENSITIVE names user_token.',
@@ -98,16 +108,21 @@ function checkIds(given: NamedIds, context: z.RefinementCtx): void {
   for (const { field, place } of namedTwice(given))
     context.addIssue({ code: 'custom', path: [field], message: `must be left out: ${place} names the same ID` });
   const all = idsOf(given);
-  if (idAt(all, 'plaid', 'userId') !== undefined && idAt(all, 'plaid', 'userToken') !== undefined) {
+  const [one, other] = EXCLUSIVE_FIELDS.map(namedField);
+  if (one && other && [one, other].every(({ provider, id }) => idAt(all, provider, id) !== undefined)) {
     context.addIssue({
       code: 'custom',
-      path: placeOf(given, 'plaid', 'userToken').split('.'),
+      path: placeOf(given, other.provider, other.id).split('.'),
       message: 'only one of plaidUserId and plaidUserToken may be given: Plaid rejects both together',
     });
   }
-  const atBatch = given.ids?.batch?.userId;
-  for (const issue of atBatch === undefined ? [] : (customUserId.safeParse(atBatch).error?.issues ?? []))
-    context.addIssue({ code: 'custom', path: ['ids', 'batch', 'userId'], message: issue.message });
+  // In whichever form it is given, an ID has the form of its field.
+  for (const { field, provider, id } of NAMED_FIELDS) {
+    const value = idAt(given.ids ?? {}, provider, id);
+    if (field === 'itemIds' || typeof value !== 'string') continue;
+    for (const issue of ids[field].safeParse(value).error?.issues ?? [])
+      context.addIssue({ code: 'custom', path: ['ids', provider, id], message: issue.message });
+  }
   if (Object.keys(all).length === 0 && given.ids === undefined) {
     context.addIssue({
       code: 'custom',
@@ -115,12 +130,6 @@ function checkIds(given: NamedIds, context: z.RefinementCtx): void {
       message: 'at least one of plaidUserId, plaidUserToken, batchUserId and ids is required',
     });
   }
-}
-
-/** Returns whether the user has an ID by which Plaid knows users. */
-export function hasPlaidUser(given: NamedIds): boolean {
-  const all = idsOf(given);
-  return ['userId', 'userToken'].some((id) => idAt(all, 'plaid', id) !== undefined);
 }
 
 const providerName = z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'must be the name of a provider, such as plaid');
@@ -179,7 +188,7 @@ export const offboardUserInput = z
   .superRefine((input, context) => {
     checkRequest(input, context);
     if (!input.itemIds) return;
-    if (!hasPlaidUser(input.user))
+    if (!ownsItems(input.user))
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs user.plaidUserId or user.plaidUserToken' });
     for (const { place } of namedTwice({ ids: input.user.ids, itemIds: input.itemIds }))
       context.addIssue({

@@ -27,6 +27,25 @@ export const NAMED_FIELDS = [
   { field: 'batchUserId', provider: 'batch', id: 'userId' },
 ] as const satisfies readonly NamedField[];
 
+/** Two fields of which only one may be given, as their provider refuses both together. */
+export const EXCLUSIVE_FIELDS = ['plaidUserId', 'plaidUserToken'] as const;
+
+/** Returns where the ID of a field is in `ids`. */
+export function namedField(field: (typeof NAMED_FIELDS)[number]['field']): Pick<NamedField, 'provider' | 'id'> {
+  const found = NAMED_FIELDS.find((one) => one.field === field);
+  if (!found) throw new TypeError(`${field} names no ID.`);
+  return found;
+}
+
+/** Returns whether the user has an ID of whose items `itemIds` can name some. */
+export function ownsItems(user: NamedIds): boolean {
+  const { provider } = namedField('itemIds');
+  const ids = idsOf(user);
+  return NAMED_FIELDS.some(
+    (one) => one.provider === provider && !('thing' in one) && idAt(ids, provider, one.id) !== undefined,
+  );
+}
+
 /** The largest number of entries in one list of IDs. */
 export const MOST_LISTED_IDS = 1_000;
 

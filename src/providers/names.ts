@@ -15,5 +15,11 @@ export function baseUrlSettingOf(provider: string): string {
   return `${snakeCase(provider).toUpperCase()}_BASE_URL`;
 }
 
+/** The task that deletes a user at Plaid, which a policy forbids with `removeUser`. */
+export const REMOVES_USER = 'plaid.userRemove';
+
+/** `/item/remove` has reason codes of its own, which an offboarding chooses. */
+export const OWN_REASONS = 'plaid.itemRemove';
+
 /** The IDs at Plaid that are tokens of single things rather than of a user. */
 export const PLAID_TOKENS = ['accessTokens', 'assetReportTokens'] as const;

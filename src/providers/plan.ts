@@ -52,7 +52,8 @@ export function stepPlanOf({ providers, options, include = [], exclude = [] }: P
     });
   });
   const tasks = new Map(providers.flatMap(({ provider }) => provider.tasks.map((task) => [task.name, task] as const)));
-  const plan: StepPlan = { version: STEP_PLAN_VERSION, tasks: tasksOf(steps, tasks), steps };
+  const titles = Object.fromEntries(providers.map(({ provider }) => [provider.name, provider.title]));
+  const plan: StepPlan = { version: STEP_PLAN_VERSION, titles, tasks: tasksOf(steps, tasks), steps };
   const bytes = JSON.stringify(plan).length;
   if (bytes > MOST_PLAN_BYTES)
     throw new RangeError(`The plan of all steps has ${bytes} bytes; a history takes at most ${MOST_PLAN_BYTES}.`);

@@ -1,5 +1,6 @@
 import type { SourceColumns } from '../policy/snapshot-report';
 import { USER_COLUMNS } from '../policy/source-spec';
+import { NAMED_FIELDS } from '../policy/user-ids';
 import { SourceError } from './source';
 
 /** A row's values in the known columns, by this package's column names. */
@@ -26,13 +27,16 @@ export interface ColumnRules<Column extends string> {
   field: string;
 }
 
+/** The providers whose IDs have columns of their own, as a pattern. */
+const PROVIDER_NAMES = [...new Set(NAMED_FIELDS.map(({ provider }) => provider))].join('|');
+
 /**
  * Matches names of columns that are likely IDs: providers, the objects that IDs identify, and names used in their APIs.
  */
-const ID_NAME = /plaid|batch|user|item|customid|accesstoken|^token$/;
+const ID_NAME = new RegExp(`${PROVIDER_NAMES}|user|item|customid|accesstoken|^token$`);
 
 /** The same for nested fields, where `user` and `item` are too common. */
-const NESTED_ID_NAME = /plaid|batch|customid|accesstoken/;
+const NESTED_ID_NAME = new RegExp(`${PROVIDER_NAMES}|customid|accesstoken`);
 
 /** Maximum depth of nested fields to check, and maximum number of fields per object. */
 const MAX_LEVELS = 3;

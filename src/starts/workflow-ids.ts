@@ -1,5 +1,5 @@
 import type { SubjectHasher } from '../ledger/subject';
-import { identitiesOf, ONLY_ENVIRONMENT, subjectsOf } from '../ledger/user-subjects';
+import { identitiesOf, subjectsOf } from '../ledger/user-subjects';
 import { idsOf } from '../policy/user-ids';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import type { OffboardUsersInput } from '../policy/sweep-input';
@@ -15,20 +15,13 @@ export interface UserPlaces {
  * user ID. Dry runs have their own IDs, so that a real run never joins a dry run.
  *
  * @param places The environment of each service, and the service of an account at a provider: the same ID in another
- *   environment or account is another user. Or the environment of Plaid, for example `sandbox`.
+ *   environment or account is another user.
  */
 export function offboardWorkflowId(
   { user, dryRun }: Pick<OffboardUserInput, 'user' | 'dryRun'>,
-  places: string | UserPlaces,
+  { environmentOf, serviceNameAt }: UserPlaces,
   hasher: SubjectHasher,
 ): string {
-  const { environmentOf, serviceNameAt }: UserPlaces =
-    typeof places === 'string'
-      ? {
-          environmentOf: (service) => (service === 'plaid' ? places : ONLY_ENVIRONMENT),
-          serviceNameAt: (provider) => provider,
-        }
-      : places;
   const serviceOf = (provider: string): string => serviceNameAt(provider, user.account);
   const [subject = ''] = subjectsOf(
     identitiesOf(idsOf(user)).slice(0, 1),

@@ -24,6 +24,12 @@ export function accountOf(service: string): string | undefined {
   return at === -1 ? undefined : service.slice(at + 1);
 }
 
+/** Returns a step as people see it: with its account, unless it is the default one, as in `courier.contact (acme)`. */
+export function stepInAccount({ step, service }: { step: string; service: string }): string {
+  const account = accountOf(service);
+  return account === undefined ? step : `${step} (${account})`;
+}
+
 /**
  * The accounts that a worker or command has at providers, besides the default account of each. An account is a service of
  * its own, named `plaid/acme`: with its own settings, keys, rates, receipts, and keyed hashes of IDs.

@@ -29,7 +29,7 @@ import { STEP_PLAN_VERSION } from '../policy/providers/step-plan';
 import type { PlannedTask, StepPlan } from '../policy/providers/step-plan';
 import { placeholderIds } from '../policy/target-reference';
 import type { TargetReference } from '../policy/target-reference';
-import { idsOf } from '../policy/user-ids';
+import { idsOf, namedField } from '../policy/user-ids';
 import type { ProviderIds } from '../policy/user-ids';
 import { builtInPlan } from '../providers/built-in';
 import { Catalogue } from '../providers/catalogue';
@@ -342,7 +342,7 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
     known: {
       steps: knownSteps,
       ...(knownIds && { ids: knownIds }),
-      hadItems: hadItemsAt ?? (hadItems ? ['plaid'] : []),
+      hadItems: hadItemsAt ?? (hadItems ? [namedField('itemIds').provider] : []),
       entries: Object.fromEntries(
         Object.entries(entries).map(([name, positions]) => [name, positions.flatMap((at) => entryOf(given, name, at))]),
       ),

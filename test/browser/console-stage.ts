@@ -1,3 +1,9 @@
+import { join } from 'node:path';
+import { describedApi } from '@temporal-http-tasks/cli/internal/providers/described-api';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { startProviderSimulator } from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
+import type { ProviderSimulator } from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
+import { providerSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
 import type { Page } from 'playwright-core';
 import { startCli } from '../cli/run-cli';
 import type { CliEnv, RunningCli } from '../cli/run-cli';
@@ -35,3 +41,18 @@ export async function signIn(on: Page, printed: string): Promise<void> {
 /** Goes to a place of the page without loading it again, which would forget the token. */
 export const goTo = (on: Page, hash: string): Promise<unknown> =>
   on.evaluate(`window.location.hash = ${JSON.stringify(hash)}`);
+
+const COURIER_FILE = join(__dirname, '../../packages/cli/examples/courier.provider.yaml');
+
+/** Starts the simulator of a provider file; `env` is what a worker and a console need for it and its account `acme`. */
+export async function startCourier(): Promise<{ courier: ProviderSimulator; env: CliEnv }> {
+  const courier = await startProviderSimulator(describedApi(await readProviderFile(COURIER_FILE)), {});
+  const settings = providerSettings(courier);
+  const env = {
+    ...settings,
+    HTTP_TASKS_PROVIDERS: COURIER_FILE,
+    HTTP_TASKS_ACCOUNTS: 'courier/acme',
+    COURIER_TOKEN__ACME: settings['COURIER_TOKEN'],
+  };
+  return { courier, env };
+}

@@ -7,9 +7,11 @@ import { startCli } from '../cli/run-cli';
 import type { CliEnv, RunningCli } from '../cli/run-cli';
 import { openStage } from '../cli/sweep-stage';
 import type { SweepStage } from '../cli/sweep-stage';
-import { goTo, signIn, startConsole } from './console-stage';
+import type { ProviderSimulator } from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
+import { goTo, signIn, startConsole, startCourier } from './console-stage';
 
 let stage: SweepStage;
+let courier: ProviderSimulator;
 let worker: RunningCli;
 let keys: CliEnv;
 let browser: Browser;
@@ -21,17 +23,21 @@ let page: Page;
 beforeAll(async () => {
   browser = await startBrowser();
   stage = await openStage();
+  const { env: providers, ...started } = await startCourier();
+  ({ courier } = started);
   keys = {
+    ...providers,
     ...environmentOf(stage.simulators, { taskQueue: '', ledgerUrl: '' }),
     ...stage.person,
     HTTP_TASKS_TEMPORAL_UI: 'http://localhost:8233',
   };
-  [worker, { url, link }] = await Promise.all([stage.startWorker(), startConsole(keys)]);
+  [worker, { url, link }] = await Promise.all([stage.startWorker(providers), startConsole(keys)]);
 });
 
 afterAll(async () => {
   await worker?.stop();
   await stage?.close();
+  await courier?.close();
   await browser?.close();
 });
 
@@ -335,6 +341,25 @@ it('off-boards a user: a dry run first, then with the name typed', async () => {
   await shoot(page, 'offboarded');
   expect(await real.isDisabled()).toBe(true);
   expect(stage.simulators.plaid.state().gone).toEqual(['usr_1']);
+});
+
+it('off-boards a user of any provider, in one of its accounts', async () => {
+  await goTo(page, '#/runs');
+  await page.getByText('Offboard one user', { exact: true }).click();
+  const panel = page.locator('.offboard');
+  const [dry, real] = [panel.getByRole('button', { name: 'Dry run' }), panel.getByRole('button', { name: 'Offboard' })];
+  await field('user.ids.courier.contactId').fill('contact-7');
+  await field('user.account').selectOption('acme');
+  await field('reason.code').selectOption('OTHER');
+  await shoot(page, 'offboard-provider');
+  await dry.click();
+  await panel.getByText(/The real run carries out these steps: courier\.devices/).waitFor();
+  await real.click();
+  await page.getByRole('dialog').getByRole('textbox').fill('contact-7');
+  await page.keyboard.press('Enter');
+  await panel.getByText('Completed', { exact: true }).waitFor();
+  await panel.getByText('courier.contact (acme)').first().waitFor();
+  expect(courier.state().touched).toEqual(['contact-7']);
 });
 
 describe('in another window', () => {

@@ -296,3 +296,35 @@ describe('secrets', () => {
     expect(stdout + stderr).not.toMatch(/canary/i);
   });
 });
+
+describe('call --account', () => {
+  const ofAcme = (): CliEnv => ({
+    HTTP_TASKS_ACCOUNTS: 'plaid/acme',
+    ...Object.fromEntries(Object.entries(plaid).map(([name, value]) => [`${name}__ACME`, value])),
+  });
+
+  it('has keys, receipts and holds of its own', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'http-tasks-call-'));
+    const ledger = {
+      HTTP_TASKS_LEDGER_URL: `file:${join(folder, 'ledger.db')}`,
+      HTTP_TASKS_SUBJECT_KEY: 'a subject key of enough characters',
+    };
+    const env = { ...ofAcme(), ...ledger };
+    expect(await runJson(removal, env)).toMatchObject({ code: 2 });
+    expect(calls()).toBe(0);
+    const done = await runJson<CallDocument>([...removal, '--account', 'acme', '--yes'], env);
+    expect(done).toMatchObject({ code: 0, document: { ok: true } });
+    const receipts = async (...more: string[]) =>
+      (await runJson<unknown[]>(['receipts', '--id', 'plaid.userId=usr_1', ...more], env)).document;
+    expect(await receipts('--account', 'acme')).toMatchObject([{ step: 'plaid.userItemsRemove', account: 'acme' }]);
+    expect(await runJson(['receipts', '--id', 'plaid.userId=usr_1'], env)).toMatchObject({ code: 1 });
+    await runCli(['hold', 'add', '--plaid-user-id', 'usr_1', '--account', 'acme'], env);
+    expect(await runJson([...removal, '--account', 'acme', '--yes'], env)).toMatchObject({ code: 1 });
+  });
+
+  it('is refused for an account that the task’s provider does not have here', async () => {
+    const { code, document } = await runJson<Refused>([...removal, '--account', 'acne', '--yes'], ofAcme());
+    expect({ code, field: document.error.field }).toEqual({ code: 2, field: 'account' });
+    expect(document.error.message).toContain('known: acme');
+  });
+});

@@ -3,12 +3,14 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { PlaidState } from '@temporal-http-tasks/testing';
+import { LIBRARY, writeProvider } from '../openapi/provider-files';
 import { HOME, oneDocument, runJson, startCli } from './run-cli';
 import type { Refused } from './run-cli';
 
 interface DevDocument {
   temporal: { address: string; uiUrl: string };
   plaid: { url: string };
+  providers: { provider: string; url: string }[];
   settings: Record<string, string>;
   example: { input: { user: { plaidUserId: string } } };
   links: { workflows: { workflowType: string; url: string; input: object }[]; task: { url: string } };
@@ -18,9 +20,16 @@ describe('http-tasks dev', () => {
   it('prints settings with which another terminal off-boards somebody, and ends with exit 0 on Ctrl-C', async () => {
     const temporary = await mkdtemp(join(tmpdir(), 'http-tasks-dev-test-'));
     const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-    const running = startCli(['dev', '--json'], { TMPDIR: temporary, XDG_CACHE_HOME: cache });
+    const provider = writeProvider(LIBRARY);
+    const surroundings = {
+      TMPDIR: temporary,
+      XDG_CACHE_HOME: cache,
+      LIBRARY_KEY: 'of the real one',
+      LIBRARY_ENV: 'live',
+    };
+    const running = startCli(['dev', '--json', '--providers', provider], surroundings);
     await running.printed('\n}\n');
-    const { temporal, plaid, settings, example, links } = oneDocument<DevDocument>(running.stdoutSoFar());
+    const { temporal, plaid, providers, settings, example, links } = oneDocument<DevDocument>(running.stdoutSoFar());
     expect((await fetch(temporal.uiUrl)).status).toBe(200);
     for (const { workflowType, url } of links.workflows) {
       expect(
@@ -48,6 +57,14 @@ describe('http-tasks dev', () => {
     expect(receipts.document.length).toBeGreaterThan(0);
     const state = (await (await fetch(`${plaid.url}/__sim/state`)).json()) as PlaidState;
     expect(state.touched).toEqual([example.input.user.plaidUserId]);
+
+    // The providers of files are in the worker and in the settings.
+    const ids = ['--id', 'cityLibrary.memberId=7', '--reason', 'OTHER'];
+    const atLibrary = await runJson<OffboardResult>(['offboard', ...ids], { HTTP_TASKS_PROVIDERS: provider });
+    expect(atLibrary.document).toMatchObject({ status: 'completed' });
+    const [library] = providers;
+    const kept = (await (await fetch(`${library?.url}/__sim/state`)).json()) as { touched: string[] };
+    expect(kept.touched).toEqual(['7']);
 
     const { code } = await running.stop('SIGINT');
     expect(code).toBe(0);

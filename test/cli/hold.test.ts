@@ -69,12 +69,12 @@ it('hashes ids as the workers do, in every environment of each service', () => {
   const ids = { plaidUserId: 'usr_1', plaidUserToken: 'user-x', batchUserId: '1' };
   const everywhere = subjectsEverywhere(ids, hasher).map(({ subject }) => subject);
   const ofWorkers = [...Object.keys(plaidService.environments), 'default'].flatMap((environment) =>
-    userSubjects(ids, environment, hasher),
+    userSubjects(ids, { plaid: environment }, hasher),
   );
   expect(new Set(everywhere)).toEqual(new Set(ofWorkers));
   for (const { environment, subjects } of workerViews(ids, hasher)) {
     expect(new Set(subjects)).toEqual(
-      new Set(userSubjects(ids, environment === 'without plaid' ? 'default' : environment, hasher)),
+      new Set(userSubjects(ids, { plaid: environment === 'without plaid' ? 'default' : environment }, hasher)),
     );
   }
 });

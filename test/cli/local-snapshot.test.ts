@@ -93,7 +93,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     const target = await ledger.sweeps.readUser({ sweepId, seq: 4_999 });
     expect(target?.user).toEqual({ plaidUserId: 'usr_4999', batchUserId: 'customer-4999' });
     expect(target?.subjects).toEqual(
-      userSubjects({ plaidUserId: 'usr_4999', batchUserId: 'customer-4999' }, 'sandbox', hasher),
+      userSubjects({ plaidUserId: 'usr_4999', batchUserId: 'customer-4999' }, { plaid: 'sandbox' }, hasher),
     );
     expect(said).toContain('line 2503: has 1 cells, and the first line names 2 columns');
     expect(said).toContain('5,000 users, 1 duplicate, 2 rows that cannot be users');

@@ -274,7 +274,7 @@ describe('a sweep in which somebody failed', () => {
     const out = join(stage.folder, 'failed.csv');
     await stage.run('sweep', 'results', 'broken', '--failed', '--out', out);
     const [head, ...lines] = (await readFile(out, 'utf8')).trimEnd().split('\n');
-    expect(head).toBe('user,reference,line,step,outcome,code,request_id,what_to_do');
+    expect(head).toBe('user,reference,line,step,outcome,code,request_id,what_to_do,account');
     expect(lines).toEqual([expect.stringMatching(/^1,,2,plaid\.products,failed,NOT_TODAY,/)]);
 
     stage.simulators.plaid.faults.remove();

@@ -103,21 +103,25 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
         ['failed', '4', '2%'],
       ]);
       expect(report.table('steps')).toEqual([
-        ['Step', 'removed', 'already gone', 'accepted', 'skipped', 'on hold', 'not found', 'unknown', 'failed', 'all'],
-        ['hold', '0', '0', '0', '0', '2', '0', '0', '0', '2'],
-        ['plaid.items', '188', '2', '0', '2', '0', '2', '2', '2', '198'],
-        ['plaid.products', '192', '0', '0', '0', '0', '0', '0', '2', '194'],
-        ['batch.ios', '0', '0', '194', '0', '0', '0', '0', '0', '194'],
+        [
+          'System',
+          'Step',
+          ...['removed', 'already gone', 'accepted', 'skipped', 'on hold', 'not found', 'unknown', 'failed', 'all'],
+        ],
+        ['', 'hold', '0', '0', '0', '0', '2', '0', '0', '0', '2'],
+        ['Plaid', 'plaid.items', '188', '2', '0', '2', '0', '2', '2', '2', '198'],
+        ['Plaid', 'plaid.products', '192', '0', '0', '0', '0', '0', '0', '2', '194'],
+        ['Batch', 'batch.ios', '0', '0', '194', '0', '0', '0', '0', '0', '194'],
       ]);
       expect(report.table('codes').slice(1).sort()).toEqual([
-        ['ITEM_LOCKED', 'plaid.products', 'failed', '2'],
-        ['ITEM_NOT_FOUND', 'plaid.items', 'failed', '2'],
-        ['Task.OutcomeUnknown', 'plaid.items', 'unknown', '2'],
-        ['USER_NOT_FOUND', 'plaid.items', 'not found', '2'],
+        ['ITEM_LOCKED', 'Plaid', 'plaid.products', 'failed', '2'],
+        ['ITEM_NOT_FOUND', 'Plaid', 'plaid.items', 'failed', '2'],
+        ['Task.OutcomeUnknown', 'Plaid', 'plaid.items', 'unknown', '2'],
+        ['USER_NOT_FOUND', 'Plaid', 'plaid.items', 'not found', '2'],
       ]);
       expect(
         report
-          .table('throughput-plaid')
+          .table('throughput-before-bulk')
           .slice(1)
           .reduce((sum, [, users]) => sum + Number(users), 0),
       ).toBe(198);
@@ -144,7 +148,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       expect(labels[0]).toBe(
         'Bar of 200 users: already gone 2 (1%), accepted 186 (93%), skipped 2 (1%), on hold 2 (1%), not found 2 (1%), unknown 2 (1%), failed 4 (2%).',
       );
-      expect(labels[2]).toContain('plaid.products: removed 192, failed 2');
+      expect(labels[2]).toContain('Plaid products: removed 192, failed 2');
       const drawn = report.text('steps');
       expect(drawn).toContain('removed 188');
       expect(drawn).toContain('198 · 2 failed · 2 unknown · 2 not found');
@@ -173,19 +177,19 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     it('lists who needs a person, under keyed hashes, with what to do', () => {
       const rows = report.table('people').slice(1);
       expect(rows.map(([user = '', step, outcome, code]) => [user.split(' ')[0], step, outcome, code])).toEqual([
-        ['8', 'plaid.items', 'failed', 'ITEM_NOT_FOUND'],
-        ['32', 'plaid.items', 'unknown', 'Task.OutcomeUnknown'],
-        ['54', 'plaid.items', 'not found', 'USER_NOT_FOUND'],
-        ['92', 'plaid.products', 'failed', 'ITEM_LOCKED'],
-        ['108', 'plaid.items', 'failed', 'ITEM_NOT_FOUND'],
-        ['132', 'plaid.items', 'unknown', 'Task.OutcomeUnknown'],
-        ['154', 'plaid.items', 'not found', 'USER_NOT_FOUND'],
-        ['192', 'plaid.products', 'failed', 'ITEM_LOCKED'],
+        ['8', 'Plaid plaid.items', 'failed', 'ITEM_NOT_FOUND'],
+        ['32', 'Plaid plaid.items', 'unknown', 'Task.OutcomeUnknown'],
+        ['54', 'Plaid plaid.items', 'not found', 'USER_NOT_FOUND'],
+        ['92', 'Plaid plaid.products', 'failed', 'ITEM_LOCKED'],
+        ['108', 'Plaid plaid.items', 'failed', 'ITEM_NOT_FOUND'],
+        ['132', 'Plaid plaid.items', 'unknown', 'Task.OutcomeUnknown'],
+        ['154', 'Plaid plaid.items', 'not found', 'USER_NOT_FOUND'],
+        ['192', 'Plaid plaid.products', 'failed', 'ITEM_LOCKED'],
       ]);
       const [row] = rowsOf(7, 8);
       expect(rows[0]).toEqual([
         `8 ${row?.subjects[0]}`,
-        'plaid.items',
+        'Plaid plaid.items',
         'failed',
         'ITEM_NOT_FOUND',
         'refused-7',

@@ -1,20 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type {
   AboutGateway,
-  InputProblem,
   OffboardingForm,
   RunLine,
   RunList,
   RunPage,
-  StartedRun,
   StartForms,
   TaskPage,
   WireError,
 } from '@temporal-http-tasks/console/internal/gateway/wire';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { ServiceEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
-import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { until } from '../support/offboarding-runs';
 import type { SweepPlace } from '../support/sweep-runs';
 import { freshTaskQueue } from '../support/temporal';
@@ -251,111 +247,6 @@ it('goes by the environment that the workers recorded, not by its own settings a
   await ledger.close();
   await sweep.terminate();
   await on.close();
-});
-
-describe('an off-boarding from the page', () => {
-  const input = { user: { plaidUserId: 'usr_3' }, reason: { code: 'OTHER' } };
-  const confirm = { task: 'offboardUser' };
-  const start = (body: unknown, on = gateway): ReturnType<typeof gateway.ask<StartedRun & WireError>> =>
-    on.ask<StartedRun & WireError>('POST', '/api/offboardings', body);
-  const ended = async ({ workflowId, runId }: StartedRun): Promise<unknown> =>
-    place.client.workflow.getHandle(workflowId, runId).result();
-
-  it('is started when a dry run with the same input has ended, and its name was typed', async () => {
-    place.simulators.plaid.seed({ users: [{ userId: 'usr_3', items: ['item-3'] }] });
-    expect(await start({ input, confirm })).toMatchObject({ status: 409, body: { error: { type: 'DryRunNeeded' } } });
-    const dry = await start({ input: { ...input, dryRun: true } });
-    expect(dry).toMatchObject({
-      status: 201,
-      body: {
-        joined: false,
-        workflowId: expect.stringMatching(/^offboard-dry-/),
-        url: expect.stringContaining('/namespaces/default/workflows/offboard-dry-'),
-      },
-    });
-    await ended(dry.body);
-    expect(await start({ input })).toMatchObject({
-      status: 409,
-      body: { error: { type: 'ConfirmationNeeded', needed: { task: 'offboardUser' } } },
-    });
-    expect((await start({ input: { ...input, plaid: { removeUser: true } }, confirm })).body.error.type).toBe(
-      'DryRunNeeded',
-    );
-    expect(place.simulators.plaid.state().touched).not.toContain('usr_3');
-    const real = await start({ input, confirm });
-    expect(await ended(real.body)).toMatchObject({ status: 'completed' });
-    expect(place.simulators.plaid.state().gone).toContain('usr_3');
-  });
-
-  it('joins one under way with the same input, and leaves another alone', async () => {
-    const dry = { user: { plaidUserId: 'usr_4' }, reason: { code: 'OTHER' }, dryRun: true };
-    const hasher = createSubjectHasher(place.env['HTTP_TASKS_SUBJECT_KEY'] ?? '');
-    // Nobody works at it, so that it is surely under way.
-    const waiting = await place.client.workflow.start('offboardUser', {
-      taskQueue: place.taskQueue,
-      workflowId: offboardWorkflowId({ ...dry, user: { plaidUserId: 'usr_4' } }, 'sandbox', hasher),
-      args: [dry],
-      startDelay: '1 hour',
-    });
-    expect((await start({ input: dry })).body).toMatchObject({
-      joined: true,
-      workflowId: waiting.workflowId,
-      runId: waiting.firstExecutionRunId,
-    });
-    expect(await start({ input: { ...dry, notFoundIsFine: true } })).toMatchObject({
-      status: 409,
-      body: { error: { type: 'Conflict' } },
-    });
-    await waiting.terminate();
-  });
-
-  it('wants the name of production typed, even for a dry run, and a subject key', async () => {
-    const production = await openGateway({
-      env: { ...place.env, PLAID_ENV: 'production' },
-      taskQueue: place.taskQueue,
-      temporal: temporalOf(place),
-    });
-    expect((await production.ask<OffboardingForm>('GET', '/api/offboardings/form')).body).toMatchObject({
-      environment: 'production',
-      production: true,
-    });
-    expect((await start({ input: { ...input, dryRun: true } }, production)).body.error).toMatchObject({
-      type: 'ConfirmationNeeded',
-      needed: { environment: 'production' },
-    });
-    await production.close();
-    const keyless = await openGateway({
-      env: { ...place.env, HTTP_TASKS_SUBJECT_KEY: '' },
-      taskQueue: place.taskQueue,
-      temporal: temporalOf(place),
-    });
-    expect((await keyless.ask<OffboardingForm>('GET', '/api/offboardings/form')).body.problem).toContain(
-      'HTTP_TASKS_SUBJECT_KEY',
-    );
-    expect(await start({ input: { ...input, dryRun: true } }, keyless)).toMatchObject({
-      status: 409,
-      body: { error: { field: 'HTTP_TASKS_SUBJECT_KEY' } },
-    });
-    await keyless.close();
-  });
-
-  it('names the fields of its form by their paths, and what is wrong by the same', async () => {
-    const { body } = await gateway.ask<OffboardingForm>('GET', '/api/offboardings/form');
-    expect(body.form.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['user.plaidUserId', 'reason.code', 'itemIds', 'batch.mode']),
-    );
-    expect(body.form.find(({ name }) => name === 'user.plaidUserToken')).toMatchObject({
-      control: 'secret',
-      path: ['user', 'plaidUserToken'],
-      more: true,
-    });
-    const wrong = await gateway.ask<{ problems: InputProblem[] }>('POST', '/api/offboardings/check', {
-      input: { user: { sweepId: 's', seq: 1 }, reason: { code: 'NONE' } },
-    });
-    expect(wrong.body.problems.map(({ field }) => field)).toEqual(['reason.code']);
-    const ofSweep = await start({ input: { user: { sweepId: 's', seq: 1 }, reason: { code: 'OTHER' } }, confirm });
-    expect(ofSweep).toMatchObject({ status: 400, body: { error: { field: 'user.sweepId' } } });
-  });
 });
 
 it('links to the forms of the Temporal UI with an example of its own, which is no run of the list', async () => {

@@ -6,6 +6,8 @@ import { RunConflictError } from 'temporal-http-tasks/internal/starts/run-confli
 import { sameInput } from 'temporal-http-tasks/internal/starts/same-input';
 import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
 import type { WantedRun } from 'temporal-http-tasks/internal/starts/start-or-join';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
 import { offboardWorkflowId, sweepWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { freshId } from '../support/offboarding';
 import { connectClient, freshTaskQueue } from '../support/temporal';
@@ -95,10 +97,14 @@ describe('inputs', () => {
 it('names runs by keyed hashes, dry ones apart, and a sweep over a snapshot by the snapshot', () => {
   const hasher = createSubjectHasher('a subject key for tests only');
   const { user } = INPUT;
-  const id = offboardWorkflowId({ user }, 'sandbox', hasher);
+  const places = (environment: string) => userPlaces({ PLAID_ENV: environment }, new ProviderSet());
+  const id = offboardWorkflowId({ user }, places('sandbox'), hasher);
   expect(id).toMatch(/^offboard-[\w-]{24}$/);
-  expect(offboardWorkflowId({ user, dryRun: true }, 'sandbox', hasher)).toBe(id.replace('offboard-', 'offboard-dry-'));
-  expect(offboardWorkflowId({ user }, 'production', hasher)).not.toBe(id);
+  expect(offboardWorkflowId({ user, dryRun: true }, places('sandbox'), hasher)).toBe(
+    id.replace('offboard-', 'offboard-dry-'),
+  );
+  expect(offboardWorkflowId({ user }, places('production'), hasher)).not.toBe(id);
+  expect(() => offboardWorkflowId({ user }, places('prod'), hasher)).toThrow(/PLAID_ENV/);
   const reason = { code: 'OTHER' } as const;
   const sweep = sweepWorkflowId({ source: { inline: [user] }, reason, dryRun: true }, hasher);
   expect(sweep).toMatch(/^sweep-dry-[\w-]{24}$/);

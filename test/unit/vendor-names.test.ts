@@ -27,23 +27,12 @@ const ALLOWED: readonly { reason: string; names: RegExp; files?: RegExp }[] = [
     names: /^(?:usesBatch|batchApps|batchMode|unroutableBatchUserId|plaid\.itemIds)$/,
     files: /^src\/(?:activities|workflows)\//,
   },
-  { reason: 'names of tasks and steps in examples', names: /^plaid\.(?:userItemsGet|userRemove|itemRemove)$/ },
+  { reason: 'the name of a task in examples', names: /^plaid\.userItemsGet$/ },
   { reason: 'where the definitions are', names: /providers\/(?:plaid|batch)\/\w+$|^(?:plaidService|batchProvider)$/ },
   {
     reason: 'the public names of the simulators',
     names: /^(?:start)?(?:Plaid|Batch)\w+$/,
     files: /^src\/testing\.ts$/,
-  },
-  {
-    reason: 'helpers of the old fields of inputs',
-    names: /^(?:plaidId|hasPlaidUser|atBatch|plaidEnvironment)$/,
-    files:
-      /^src\/(?:policy\/offboard-input|activities\/offboarding-activities|ledger\/user-subjects|config\/service-settings)\.ts$/,
-  },
-  {
-    reason: "the report's plot of users before the bulk calls",
-    names: /^(?:settledAtPlaid|atPlaid|hasBatch)$/,
-    files: /^src\/ledger\/sweeps\/summary(?:-types)?\.ts$/,
   },
 ];
 
@@ -74,4 +63,18 @@ it('no code outside of src/providers names Plaid or Batch, except for names that
       .map((name) => `${file}: ${name}`),
   );
   expect(foreign).toEqual([]);
+});
+
+it('no code branches on the name of a vendor: where one is needed, it is that of a field of inputs', () => {
+  const literals = sources('src').flatMap((file) => {
+    const source = ts.createSourceFile(file, readFileSync(join(ROOT, file), 'utf8'), ts.ScriptTarget.ES2023, true);
+    const found: string[] = [];
+    const visit = (node: ts.Node): void => {
+      if (ts.isStringLiteralLike(node) && /^(?:plaid|batch)$/.test(node.text)) found.push(`${file}: ${node.text}`);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+    return found;
+  });
+  expect(literals.filter((line) => !line.startsWith('src/policy/user-ids.ts: '))).toEqual([]);
 });

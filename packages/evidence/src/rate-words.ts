@@ -1,6 +1,7 @@
 import type { RateKey, RateRow, SweepRate } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { rateInForce } from 'temporal-http-tasks/internal/policy/rate-in-force';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
+import { accountOf, mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 import { printable } from 'temporal-http-tasks/internal/policy/printable';
 
 /** Rates below this share of a limit are those of a provider that refused calls. */
@@ -38,9 +39,12 @@ export function keyName({ service, keySlot }: RateKey): string {
   return keySlot === '' ? service : `${service}.${keySlot}`;
 }
 
+/** Returns the name of a service for people. */
+export type ServiceTitles = (service: string) => string;
+
 /** Says which limit counts for sweeps under a key. */
-export function rateSentence(row: RateRow): string {
-  const title = keyTitle(row);
+export function rateSentence(row: RateRow, titles: ServiceTitles = catalogueTitle): string {
+  const title = keyTitle(row, titles);
   const rate = rateInForce(row);
   const now = row.sweepCallsPerSecond * 60;
   const slowed =
@@ -60,13 +64,13 @@ export function rateSentence(row: RateRow): string {
 }
 
 /** Says which rate of its own a sweep has that does not count now: it has ended, or makes no calls. */
-export function ownRateSentence(rate: SweepRate): string {
-  return `this sweep's own rate was ${calls(rate.limitPerMinute)} for ${keyTitle(rate)}; it counts only while the sweep makes calls`;
+export function ownRateSentence(rate: SweepRate, titles: ServiceTitles = catalogueTitle): string {
+  return `this sweep's own rate was ${calls(rate.limitPerMinute)} for ${keyTitle(rate, titles)}; it counts only while the sweep makes calls`;
 }
 
 /** Says which rate of its own a sweep that has ended had. */
-export function sweepRateSentence(rate: SweepRate): string {
-  return `${keyTitle(rate)}: at most ${calls(rate.limitPerMinute)} by the sweep's own rate`;
+export function sweepRateSentence(rate: SweepRate, titles: ServiceTitles = catalogueTitle): string {
+  return `${keyTitle(rate, titles)}: at most ${calls(rate.limitPerMinute)} by the sweep's own rate`;
 }
 
 /** {@link rateSentence} in a few words, for a line of progress. */
@@ -82,8 +86,15 @@ export function rateInShort(row: RateRow): string {
   return `${printable(keyName(row))} ${calls(rate.callsPerMinute)} (${why})`;
 }
 
-function keyTitle({ service, keySlot }: RateKey): string {
-  const title = CATALOGUE_SERVICES.find(({ name }) => name === service)?.title ?? printable(service);
+function catalogueTitle(service: string): string {
+  const main = mainServiceOf(service);
+  const account = accountOf(service);
+  const title = CATALOGUE_SERVICES.find(({ name }) => name === main)?.title ?? main;
+  return account === undefined ? title : `${title} (${account})`;
+}
+
+function keyTitle({ service, keySlot }: RateKey, titles: ServiceTitles): string {
+  const title = printable(titles(service));
   return keySlot === '' ? title : `${title} (${printable(keySlot)})`;
 }
 

@@ -15,6 +15,16 @@ export function environmentsOf(row: EnvironmentColumns): Record<string, string> 
   return row.plaid_environment === null ? {} : { plaid: row.plaid_environment };
 }
 
+/** Returns the services at which the users of a sweep have IDs; empty while its source is not read. */
+export async function readServicesOf({ db }: Pick<SweepContext, 'db'>, sweepId: string): Promise<string[]> {
+  const row = await db
+    .selectFrom('sweeps')
+    .select(['environments', 'plaid_environment'])
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
+  return row ? Object.keys(environmentsOf(row)) : [];
+}
+
 /**
  * Records the environments of rows before the rows themselves, so that no row exists without them.
  *

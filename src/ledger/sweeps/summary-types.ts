@@ -46,11 +46,17 @@ export interface SweepSummary {
   groups: ReceiptGroup[];
   /** Absent while no user is settled. Does not include users whom the snapshot left out. */
   settled?: SettledOverTime;
-  /**
-   * When each user's last Plaid step ended. Only for sweeps that also have Batch steps, which are settled in large
-   * calls.
-   */
-  settledAtPlaid?: SettledOverTime;
+  /** When each user's last step before the bulk calls ended. Only for sweeps with steps that are done in bulk calls. */
+  settledBeforeBulk?: SettledOverTime;
+}
+
+/** A sweep to summarise. */
+export interface SummariseSweep {
+  sweepId: string;
+  /** Called after each slice with the number of users processed. */
+  onProgress?: (users: number) => void;
+  /** Returns whether receipts are those of a step that is done for many users in one call. @default none are */
+  isBulk?: (group: ReceiptGroup) => boolean;
 }
 
 /** Users of a sweep whose worst outcome is one of the requested ones. */

@@ -3,7 +3,7 @@ import type { RawBuilder } from 'kysely';
 import { storable } from '../values';
 import { GroupTally } from './group-tally';
 import type { GroupRow } from './group-tally';
-import type { SettledInBucket, SettledOverTime, SweepSummary } from './summary-types';
+import type { SettledInBucket, SettledOverTime, SummariseSweep, SweepSummary } from './summary-types';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { UnknownSweepError } from './sweep-errors';
@@ -23,7 +23,7 @@ const BUCKETS_MS = [
 /** See `SweepLedger.summarise`. */
 export async function summarise(
   context: SweepContext,
-  { sweepId, onProgress }: { sweepId: string; onProgress?: (users: number) => void },
+  { sweepId, onProgress, isBulk = () => false }: SummariseSweep,
 ): Promise<SweepSummary> {
   const total = await context.inTime(() => totalOf(context, sweepId));
   const groups = new GroupTally();
@@ -36,15 +36,16 @@ export async function summarise(
   if (span === undefined) return { groups: groups.mostFirst };
   const length = bucketFor(span.last - span.first);
   const buckets = { start: Math.floor(span.first / length) * length, length };
-  const [users, atPlaid] = [new Map<number, number>(), new Map<number, number>()];
-  const hasBatch = groups.mostFirst.some(({ phase, service }) => phase === 'settled' && service === 'batch');
+  const [users, beforeBulk] = [new Map<number, number>(), new Map<number, number>()];
+  const settledGroups = groups.mostFirst.filter(({ phase }) => phase === 'settled');
+  const bulkSteps = [...new Set(settledGroups.flatMap((group) => (isBulk(group) ? [group.step] : [])))];
   for (const { from, to } of slicesOf(total)) {
     addTo(users, await context.inTime(() => settledOf(context, sweepId, { from, states: ['done'] }, buckets)));
-    if (hasBatch)
+    if (bulkSteps.length > 0)
       addTo(
-        atPlaid,
+        beforeBulk,
         await context.inTime(() =>
-          settledOf(context, sweepId, { from, states: ['bulk', 'done'], service: 'plaid' }, buckets),
+          settledOf(context, sweepId, { from, states: ['bulk', 'done'], besides: bulkSteps }, buckets),
         ),
       );
     onProgress?.((total + to) / 2);
@@ -58,7 +59,7 @@ export async function summarise(
   return {
     groups: groups.mostFirst,
     ...(users.size > 0 && { settled: overTime(users) }),
-    ...(atPlaid.size > 0 && { settledAtPlaid: overTime(atPlaid) }),
+    ...(beforeBulk.size > 0 && { settledBeforeBulk: overTime(beforeBulk) }),
   };
 }
 
@@ -107,19 +108,19 @@ interface BucketRow {
   users: number | string;
 }
 
-/** Counts users per interval, by the time of each user's last settled receipt, of one service if given. */
+/** Counts users per interval, by the time of each user's last settled receipt, of other steps than these if given. */
 async function settledOf(
   context: SweepContext,
   sweepId: string,
-  { from, states, service }: { from: number; states: readonly ('bulk' | 'done')[]; service?: string },
+  { from, states, besides }: { from: number; states: readonly ('bulk' | 'done')[]; besides?: readonly string[] },
   buckets: Buckets,
 ): Promise<BucketRow[]> {
   const sweep = await numberOf(context, sweepId);
-  const atService = service === undefined ? sql`true` : sql`service = ${service}`;
+  const isMeant = besides === undefined ? sql`true` : sql`step not in (${sql.join(besides)})`;
   const { rows } = await sql<BucketRow>`
     select bucket, count(*) as users from (
       select seq, max(${context.store.intervalOf('at', buckets)}) as bucket
-      from receipts where ${ofSweep(sweepId)} and ${inSlice(from)} and phase = 'settled' and ${atService} group by seq
+      from receipts where ${ofSweep(sweepId)} and ${inSlice(from)} and phase = 'settled' and ${isMeant} group by seq
     ) as r join targets as t on t.sweep = ${sweep} and t.seq = r.seq and t.state in (${sql.join(states)})
     group by bucket`.execute(context.db);
   return rows;

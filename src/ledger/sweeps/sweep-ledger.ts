@@ -4,7 +4,7 @@ import type { SweepStatus } from '../../policy/sweep-result';
 import type { Receipt, SubjectHistory } from '../ledger';
 import type { SweepEnd } from './head';
 import type { ScheduledSweep } from './series';
-import type { SweepSummary, UsersWithOutcome } from './summary-types';
+import type { SummariseSweep, SweepSummary, UsersWithOutcome } from './summary-types';
 import type {
   AppendTargets,
   BulkUser,
@@ -249,9 +249,8 @@ export interface SweepLedger {
   /**
    * Aggregates all receipts: how many there are of each kind, and when users were settled. Works in slices of a
    * fraction of a second each; while the sweep runs, later slices are newer than earlier ones.
-   * @param of.onProgress Called after each slice with the number of users processed.
    */
-  summarise(of: { sweepId: string; onProgress?: (users: number) => void }): Promise<SweepSummary>;
+  summarise(of: SummariseSweep): Promise<SweepSummary>;
   /**
    * Returns the number of users whose worst outcome so far is one of these, and all settled receipts of the first
    * `limit`, by seq.

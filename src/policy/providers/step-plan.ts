@@ -15,6 +15,8 @@ export const MOST_PLAN_BYTES = 64 * 1_024;
  */
 export interface StepPlan {
   version: typeof STEP_PLAN_VERSION;
+  /** The providers' names for people; absent in plans of earlier versions. */
+  titles?: Readonly<Record<string, string>>;
   /** The tasks that the steps call, by name. */
   tasks: Readonly<Record<string, PlannedTask>>;
   /** In execution order. */

@@ -181,5 +181,5 @@ export function canaries(prefix: string, count: number): TargetRow[] {
 
 /** A row as the snapshot holds it. */
 export function targetRow(user: TargetUser, environment = 'sandbox'): TargetRow {
-  return { user, subjects: userSubjects(user, environment, hasher) };
+  return { user, subjects: userSubjects(user, { plaid: environment }, hasher) };
 }

@@ -76,7 +76,7 @@ export function targets(sweepId: string, count: number): TargetRow[] {
 
 /** A row of a source. */
 export function targetOf(user: TargetUser): TargetRow {
-  return { user, subjects: userSubjects(user, 'sandbox', hasher) };
+  return { user, subjects: userSubjects(user, { plaid: 'sandbox' }, hasher) };
 }
 
 /** Makes a sweep over this many users and lets the providers know them, and the bystanders. */

@@ -100,7 +100,7 @@ export class SimulatedSweep {
       seq: 0,
       round: this.#round,
       user: { ...USER, ...(this.itemIds && { itemIds: this.itemIds }) },
-      subjects: userSubjects(USER, 'sandbox', hasher),
+      subjects: userSubjects(USER, { plaid: 'sandbox' }, hasher),
       unsettled: this.#unsettled,
     };
     const machine = new UserMachine(
@@ -191,7 +191,7 @@ export class SimulatedSweep {
       steps: [...new Set(good.map(({ step }) => step))],
       items: [...new Set(good.flatMap(({ items = [] }) => items))],
     };
-    const [subject = ''] = userSubjects(USER, 'sandbox', hasher);
+    const [subject = ''] = userSubjects(USER, { plaid: 'sandbox' }, hasher);
     return { bySubject: new Map([[subject, history]]), removals };
   }
 }

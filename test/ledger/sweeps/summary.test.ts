@@ -228,6 +228,16 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
     });
   });
 
+  it('counts when users were done before the bulk calls, which end many of them at the same time', async () => {
+    const chunk = await begin('in bulk', 2);
+    const users = await openAll(chunk, 1);
+    await sweeps.flushWave({ ...chunk, users: users.map(settledFully) });
+    const isBulk = ({ service }: { service: string }): boolean => service === 'batch';
+    const { settledBeforeBulk } = await sweeps.summarise({ sweepId: 'in bulk', isBulk });
+    expect(settledBeforeBulk?.buckets.reduce((sum, { users: done }) => sum + done, 0)).toBe(2);
+    expect(await sweeps.summarise({ sweepId: 'in bulk' })).not.toHaveProperty('settledBeforeBulk');
+  });
+
   it('leaves to a user what is about that user: of each sweep its own receipts, and no other user’s', async () => {
     for (const sweepId of ['about 1', 'about 2']) {
       const chunk = await begin(sweepId, 4);

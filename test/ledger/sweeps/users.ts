@@ -16,7 +16,7 @@ const hasher = createSubjectHasher(SUBJECT_KEY);
 
 /** A good row of a source. */
 export function rowOf(user: TargetUser): TargetRow {
-  return { user, subjects: userSubjects(user, 'sandbox', hasher) };
+  return { user, subjects: userSubjects(user, { plaid: 'sandbox' }, hasher) };
 }
 
 /** A user with an id at Plaid and one at Batch. */

@@ -50,6 +50,14 @@ describe('the settings of a running http-tasks dev', () => {
     remove?.();
   });
 
+  it('accept provider files that the environment names in another way', () => {
+    const remove = writeDevEnvironment(folder, { HTTP_TASKS_PROVIDERS: join(folder, 'courier.provider.yaml') });
+    const read = (paths: string): unknown => readDevEnvironment('offboard', folder, { HTTP_TASKS_PROVIDERS: paths });
+    expect(read('./courier.provider.yaml')).toMatchObject({ env: { HTTP_TASKS_PROVIDERS: expect.any(String) } });
+    expect(() => read('./other.provider.yaml')).toThrow(/HTTP_TASKS_PROVIDERS: differs/);
+    remove?.();
+  });
+
   it.each([
     ['TEMPORAL_ADDRESS', 'temporal.example.com:7233'],
     ['TEMPORAL_ADDRESS', '10.0.0.1:7233'],

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { codeFigures, stepFigures } from '@temporal-http-tasks/evidence/internal/report/figures';
+import { PlannedSteps } from '@temporal-http-tasks/evidence/internal/report/planned-steps';
 import { overTime } from '@temporal-http-tasks/evidence/internal/report/time-figures';
 import { barRows } from '@temporal-http-tasks/evidence/internal/report/plots/bar-rows';
 import type { ReceiptGroup, SettledOverTime } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
@@ -17,6 +18,9 @@ const group = (changes: Partial<ReceiptGroup>): ReceiptGroup => ({
   ...changes,
 });
 
+/** Of a sweep that an earlier version opened. */
+const EARLIER = new PlannedSteps(undefined);
+
 const settledAt = (bucketMs: number, buckets: readonly (readonly [at: number, users: number])[]): SettledOverTime => {
   const start = Date.parse('2030-01-01T00:00:00.000Z');
   const iso = (at: number) => new Date(start + at * bucketMs).toISOString();
@@ -30,18 +34,23 @@ const settledAt = (bucketMs: number, buckets: readonly (readonly [at: number, us
 
 describe('the figures of a report', () => {
   it('put together what says the same of a step, in the order of the steps, and only last words', () => {
-    const steps = stepFigures([
-      group({ step: 'batch.ios', outcome: 'accepted', receipts: 5 }),
-      group({ step: 'hold', outcome: 'held' }),
-      group({ receipts: 3 }),
-      group({ receipts: 4, environment: 'production' }),
-      group({ receipts: 100, phase: 'outcome' }),
-      group({ receipts: 100, outcome: 'read' }),
-    ]);
+    const steps = stepFigures(
+      [
+        group({ step: 'batch.ios', service: 'batch', outcome: 'accepted', receipts: 5 }),
+        group({ step: 'hold', outcome: 'held' }),
+        group({ receipts: 3 }),
+        group({ receipts: 4, environment: 'production' }),
+        group({ receipts: 2, service: 'plaid/acme' }),
+        group({ receipts: 100, phase: 'outcome' }),
+        group({ receipts: 100, outcome: 'read' }),
+      ],
+      EARLIER,
+    );
     expect(steps).toEqual([
-      { step: 'hold', tally: { held: 1 } },
-      { step: 'plaid.items', tally: { removed: 7 } },
-      { step: 'batch.ios', tally: { accepted: 5 } },
+      { step: 'hold', system: '', label: 'hold', tally: { held: 1 } },
+      { step: 'plaid.items', system: 'Plaid', label: 'Plaid items', tally: { removed: 7 } },
+      { step: 'plaid.items', system: 'Plaid (acme)', label: 'Plaid (acme) items', tally: { removed: 2 } },
+      { step: 'batch.ios', system: 'Batch', label: 'Batch ios', tally: { accepted: 5 } },
     ]);
   });
 
@@ -56,11 +65,13 @@ describe('the figures of a report', () => {
         group({ outcome: 'notFound', receipts: 999 }),
       ],
       ['failed', 'unknown'],
+      EARLIER,
     );
     expect(shown).toHaveLength(12);
+    const named = { step: 'plaid.items', system: 'Plaid', label: 'Plaid items' };
     expect(shown.slice(0, 2)).toEqual([
-      { step: 'plaid.items', outcome: 'failed', code: 'various codes', receipts: 200 },
-      { step: 'plaid.items', outcome: 'failed', code: 'C0', receipts: 100 },
+      { ...named, outcome: 'failed', code: 'various codes', receipts: 200 },
+      { ...named, outcome: 'failed', code: 'C0', receipts: 100 },
     ]);
     expect(others).toBe(groups.slice(11).reduce((sum, { receipts }) => sum + receipts, 0));
   });

@@ -2,6 +2,11 @@ import { PassThrough } from 'node:stream';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { ApplicationFailure, RetryState } from '@temporalio/common';
+import { readProvider } from '@temporal-http-tasks/openapi';
+import { removalFacts } from '@temporal-http-tasks/cli/internal/terminal/deletion-question';
+import type { WorkerPlace } from '@temporal-http-tasks/cli/internal/temporal/worker-place';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { LIBRARY, writeProvider } from '../../openapi/provider-files';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import { askAndApprove } from '@temporal-http-tasks/cli/internal/sweep/sweep-question';
 import type { AskedSweep } from '@temporal-http-tasks/cli/internal/sweep/sweep-question';
@@ -35,3 +40,19 @@ it.each(['closing', 'ended'])(
     expect(asked).toBe(2);
   },
 );
+
+it('the question names each provider from which users are deleted, and no other', async () => {
+  const known = new ProviderSet([await readProvider(writeProvider(LIBRARY))]);
+  const at = (service: string) => ({ service, environment: 'test', production: false, keySlots: [] });
+  const place = { environments: [at('plaid'), at('cityLibrary/acme'), at('http')] } as unknown as WorkerPlace;
+  const library = ['City Library', 'steps: loans, member, cards, erasure'];
+  expect(removalFacts({ input: {}, place, known })).toEqual([
+    ['Plaid', 'removes all Items and ends their products; the user itself stays'],
+    library,
+  ]);
+  expect(removalFacts({ input: { providers: ['cityLibrary'] }, place, known })).toEqual([library]);
+  // Of a provider that only the worker knows.
+  expect(removalFacts({ input: { providers: ['shop'] }, place }, { bulk: ['Shop'], others: ['Shop'] })).toEqual([
+    ['Shop', 'steps as the worker defines them'],
+  ]);
+});

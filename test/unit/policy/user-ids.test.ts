@@ -119,9 +119,9 @@ describe('the hashes of a user', () => {
   it('are those of earlier releases for the first providers', () => {
     const user = { plaidUserId: 'u', batchUserId: 'b', itemIds: ['i'] };
     const expected = [hasher.subject('plaid', 'sandbox', 'u'), hasher.subject('batch', 'default', 'b')];
-    expect(userSubjects(user, 'sandbox', hasher)).toEqual(expected);
-    expect(userSubjects({ ids: { batch: { userId: 'b' }, plaid: { userId: 'u' } } }, 'sandbox', hasher)).toEqual(
-      expected,
-    );
+    expect(userSubjects(user, { plaid: 'sandbox' }, hasher)).toEqual(expected);
+    expect(
+      userSubjects({ ids: { batch: { userId: 'b' }, plaid: { userId: 'u' } } }, { plaid: 'sandbox' }, hasher),
+    ).toEqual(expected);
   });
 });

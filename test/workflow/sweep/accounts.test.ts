@@ -1,11 +1,20 @@
-import type { StepDefinition } from 'temporal-http-tasks';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { callDurably } from '@temporal-http-tasks/cli/internal/call/durable';
+import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
+import type { HttpTask, StepDefinition } from 'temporal-http-tasks';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
 import { CourierServer } from '../../activities/sweep/courier/courier-server';
 import { courierAt } from '../../activities/sweep/courier/courier-place';
 import { failureOfRun, offboard, stepLines } from '../../support/offboarding-runs';
 import { freshId } from '../../support/offboarding';
-import { openSweepPlace } from '../../support/sweep-runs';
+import type { RunningWorker } from '../../support/offboarding';
+import { openSweepPlace, untilProgress } from '../../support/sweep-runs';
 import type { SweepPlace } from '../../support/sweep-runs';
-import { COURIER_STEPS } from '../../unit/providers/courier';
+import { temporalAddress } from '../../support/temporal';
+import { COURIER_STEPS, COURIER_TASKS } from '../../unit/providers/courier';
 
 const [TOPICS, CONTACT] = COURIER_STEPS as [StepDefinition, StepDefinition];
 
@@ -27,6 +36,7 @@ const PROFILE: StepDefinition = {
 let main: CourierServer;
 let acme: CourierServer;
 let place: SweepPlace;
+let worker: RunningWorker;
 
 beforeAll(async () => {
   [main, acme] = [await CourierServer.start(), await CourierServer.start()];
@@ -41,7 +51,7 @@ beforeAll(async () => {
   const { restApiKey, appKeys } = place.simulators.batch;
   place.env.BATCH_REST_API_KEY__ACME = restApiKey;
   place.env.BATCH_API_KEYS__ACME = `web=${appKeys.ios ?? ''}`;
-  await place.startWorker({ plugin: { providers: [courierAt(main.origin, [TOPICS, CONTACT, PROFILE])] } });
+  worker = await startWorker();
 });
 afterAll(async () => {
   await place.close();
@@ -51,6 +61,16 @@ afterAll(async () => {
 beforeEach(() => {
   for (const server of [main, acme]) server.calls.length = 0;
 });
+
+const startWorker = () =>
+  place.startWorker({ plugin: { providers: [courierAt(main.origin, [TOPICS, CONTACT, PROFILE])] } });
+
+/** Replaces the worker by one with other settings. */
+async function restartWith(settings: Record<string, string>): Promise<void> {
+  await worker.stop();
+  Object.assign(place.env, settings);
+  worker = await startWorker();
+}
 
 const contactOf = (contactId: string) => ({ ids: { courier: { contactId } } });
 const hashAt = (service: string, id: string) => place.hasher.subject(service, 'sandbox', id);
@@ -155,5 +175,100 @@ describe('a sweep over users of several accounts', () => {
     expect(row?.report?.rejectedRows).toEqual([{ line: 2, problem: 'account: unknown account beta; allowed: acme' }]);
     const stranger = place.start({ source: { inline, account: 'beta' } }).then((other) => other.result());
     expect((await failureOfRun(stranger)).message).toContain('source.account: unknown account beta; allowed: acme');
+  });
+});
+
+it('a single call is made in the account that it names, also from the command line', async () => {
+  const [one, other] = [freshId('c'), freshId('c')];
+  for (const server of [main, acme]) for (const id of [one, other]) server.contacts.set(id, new Set());
+  const env = { TEMPORAL_ADDRESS: temporalAddress(), HTTP_TASKS_TASK_QUEUE: place.taskQueue };
+  const io = { env, stdout: new PassThrough(), stderr: new PassThrough() } as unknown as Io;
+  const task = COURIER_TASKS.find(({ name }) => name === 'courier.deleteContact') as HttpTask;
+  await callDurably(io, new Accounts(['courier/acme']).taskOf(task, 'acme'), { contact_id: one }, {});
+  await callDurably(io, task, { contact_id: other }, {});
+  expect([one, other].map((id) => [main.contacts.has(id), acme.contacts.has(id)])).toEqual([
+    [true, false],
+    [false, true],
+  ]);
+});
+
+describe('a sweep after another', () => {
+  it('leaves out with skipDone who is done in the same account, and no one with the same IDs in another', async () => {
+    const [contactId, personId] = [freshId('c'), freshId('p')];
+    for (const server of [main, acme]) for (const id of [contactId, personId]) server.contacts.set(id, new Set([1]));
+    const user = { ids: { courier: { contactId, personId } } };
+    expect((await offboard(place, { user: { ...user, account: 'acme' } })).status).toBe('completed');
+    acme.calls.length = 0;
+    const closedAt = new Date(Date.now() - 3_600_000).toISOString();
+    const inline = [
+      { ...user, closedAt },
+      { ...user, closedAt, account: 'acme' },
+    ];
+    const handle = await place.start({ source: { inline }, providers: ['courier'], skipDone: true });
+    expect(await handle.result()).toMatchObject({ counts: { total: 2, removed: 1, skipped: 1 } });
+    expect([main.contacts.has(contactId), main.contacts.has(personId), acme.calls]).toEqual([false, false, []]);
+  });
+});
+
+describe('a worker with other settings of accounts', () => {
+  it('calls nothing for a user of a sweep that was read with other accounts, and leaves the user to a redrive', async () => {
+    const id = freshId('c');
+    for (const server of [main, acme]) server.contacts.set(id, new Set());
+    const inline = [{ ...contactOf(id), account: 'acme' }];
+    const sweep = await place.start({
+      source: { inline },
+      providers: ['courier'],
+      approval: true,
+      granularity: 'user',
+    });
+    await untilProgress(sweep, 'it waits for approval', ({ status }) => status === 'waitingForApproval');
+    await restartWith({ HTTP_TASKS_ACCOUNTS: 'batch/acme' });
+    await sweep.executeUpdate('approve', { args: [{ total: 1, by: 'anna' }] });
+    expect(await sweep.result()).toMatchObject({ status: 'failed', counts: { failed: 1 } });
+    expect([main.calls, acme.calls]).toEqual([[], []]);
+    await restartWith({ HTTP_TASKS_ACCOUNTS: 'courier/acme,batch/acme' });
+    const again = await place.start({ redriveOf: sweep.workflowId, providers: ['courier'] });
+    expect(await again.result()).toMatchObject({ counts: { removed: 1 } });
+    expect([main.contacts.has(id), acme.contacts.has(id)]).toEqual([true, false]);
+  });
+
+  it('refuses a single run that began with other accounts', async () => {
+    const user = { ...contactOf(freshId('c')), account: 'acme' };
+    await restartWith({
+      HTTP_TASKS_ACCOUNTS: 'batch/beta',
+      BATCH_REST_API_KEY__BETA: 'k',
+      BATCH_API_KEYS__BETA: 'web=k',
+    });
+    expect((await failureOfRun(offboard(place, { user }))).message).toContain('unknown account acme; allowed: beta');
+    await restartWith({ HTTP_TASKS_ACCOUNTS: 'courier/acme,batch/acme' });
+  });
+
+  it('obeys the rules of a policy for a provider in each of its accounts', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'policies-')), 'policy.yaml');
+    const rules = { version: 1, environments: { courier: ['production'] } };
+    writeFileSync(file, JSON.stringify(rules));
+    const user = { ...contactOf(freshId('c')), account: 'acme' };
+    acme.contacts.set(user.ids.courier.contactId, new Set());
+    await restartWith({ HTTP_TASKS_POLICY: file });
+    const single = await failureOfRun(offboard(place, { user }));
+    expect(single).toMatchObject({ type: 'Task.NotAllowed' });
+    expect(single.message).toContain('courier');
+    const sweep = place.start({ source: { inline: [user] }, providers: ['courier'] }).then((one) => one.result());
+    expect((await failureOfRun(sweep)).type).toBe('Task.NotAllowed');
+    expect([main.calls, acme.calls]).toEqual([[], []]);
+    // The environment of the account counts, and not that of the default account.
+    writeFileSync(file, JSON.stringify({ version: 1, environments: { plaid: ['sandbox'] } }));
+    await restartWith({
+      HTTP_TASKS_ACCOUNTS: 'courier/acme,batch/acme,plaid/acme',
+      PLAID_CLIENT_ID__ACME: place.env.PLAID_CLIENT_ID ?? '',
+      PLAID_SECRET__ACME: place.env.PLAID_SECRET ?? '',
+      PLAID_BASE_URL__ACME: place.simulators.plaid.url,
+      PLAID_ENV__ACME: 'production',
+    });
+    const atPlaid = { plaidUserId: freshId('usr'), account: 'acme' };
+    expect((await failureOfRun(offboard(place, { user: atPlaid }))).type).toBe('Task.NotAllowed');
+    expect(place.simulators.plaid.calls().calls.filter(({ user: called }) => called === atPlaid.plaidUserId)).toEqual(
+      [],
+    );
   });
 });

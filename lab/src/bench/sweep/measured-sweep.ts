@@ -34,7 +34,7 @@ export async function seedSweep({ simulators, settings }: LocalStack, prefix: st
       const to = Math.min(from + APPENDED_AT_ONCE, users);
       const rows = Array.from({ length: to - from }, (_, index) => {
         const user = { plaidUserId: `${prefix}${from + index}` };
-        return { user, subjects: userSubjects(user, 'sandbox', hasher) };
+        return { user, subjects: userSubjects(user, { plaid: 'sandbox' }, hasher) };
       });
       const appended = await ledger.sweeps.appendTargets({
         sweepId,

@@ -90,7 +90,7 @@ async function sealAgain(
   for (let from = 0, version = 0; from < users; from += ROWS_AT_ONCE, version += 1) {
     const rows = Array.from({ length: Math.min(ROWS_AT_ONCE, users - from) }, (_, index) => {
       const user = { plaidUserId: `seal_${from + index}` };
-      return { user, subjects: userSubjects(user, 'sandbox', hasher) };
+      return { user, subjects: userSubjects(user, { plaid: 'sandbox' }, hasher) };
     });
     const complete = from + rows.length === users;
     const environments = { plaid: 'sandbox' };

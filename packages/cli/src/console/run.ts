@@ -7,7 +7,8 @@ import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings'
 import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { wholeNumber } from '../program/command';
-import type { CommonOptions } from '../program/command';
+import { findProviders } from '../providers/find-providers';
+import type { ProvidersOptions } from '../users/options';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { openApiTasks, openApiWords } from '../tasks/openapi-tasks';
@@ -19,7 +20,7 @@ import { withInterruption } from '../terminal/interruption';
 import { print, printJson, say } from '../terminal/output';
 
 /** The options of `http-tasks console`. */
-export interface ConsoleOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
+export interface ConsoleOptions extends ProvidersOptions, TemporalOptions, OpenApiTasksOptions {
   port?: string;
   host?: string;
   publicUrl?: string;
@@ -40,6 +41,7 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
   const allowOrigins = (options.allowOrigin ?? []).map((origin) => originOf('--allow-origin', origin));
   const otherGateways = (options.otherGateway ?? []).map((url) => originOf('--other-gateway', url, parseGatewayOrigin));
   const tasks = [...CATALOGUE, ...(await openApiTasks(io, options))];
+  const providers = (await findProviders(io, options.providers)).map(({ provider }) => provider);
   const { taskQueue } = readQueueSettings(io.env);
   const temporal = keepTemporal(io, options);
   const { token: given, ui } = readGatewaySettings(io.env, temporal.address);
@@ -50,6 +52,7 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
         startGateway(address, {
           env: io.env,
           tasks,
+          providers,
           documentOptions: openApiWords(options),
           taskQueue,
           temporal: {

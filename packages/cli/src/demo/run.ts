@@ -1,20 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import type { ProviderState as CourierState } from '@temporal-http-tasks/testing/internal/simulators/described/control';
 import type { SimulatorsOptions } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Client } from '@temporalio/client';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
-import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import { prepareStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
+import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { withLocalStack } from '../dev/local-stack';
 import type { LocalStack } from '../dev/local-stack';
 import { withLedger } from '../ledger/open-ledger';
 import { startLines } from '../links/run';
 import { resultOf } from '../offboard/result';
 import { CommandFailure, Refusal } from '../program/errors';
+import { findProviders, providerPaths } from '../providers/find-providers';
 import type { ExitCode, Io } from '../program/io';
 import { withInterruption } from '../terminal/interruption';
 import type { Interruption } from '../terminal/interruption';
@@ -73,9 +75,6 @@ export async function startsIn(
   return prepareStarts(client, { uiUrl, taskQueue }, user);
 }
 
-/** The environment that the demo's worker calls at Plaid. */
-const PLAID_ENVIRONMENT = 'sandbox';
-
 /** Maximum time of a run, so that a demo whose worker died does not wait forever. */
 const LONGEST_RUN = '3 minutes';
 
@@ -125,8 +124,9 @@ async function runUser(member: CastMember, { client, taskQueue, subjectKey }: Ru
   }
 }
 
-function workflowIdFor({ user }: OffboardUserInput, subjectKey: string): string {
-  return `offboard-${userSubjects(user, PLAID_ENVIRONMENT, createSubjectHasher(subjectKey))[0]}`;
+/** The worker of the demo has the default environment of each provider. */
+function workflowIdFor(input: OffboardUserInput, subjectKey: string): string {
+  return offboardWorkflowId(input, userPlaces({}, new ProviderSet()), createSubjectHasher(subjectKey));
 }
 
 /** The options of the demo. */
@@ -136,6 +136,8 @@ export interface DemoOptions {
   concurrency: number;
   keep: boolean;
   json: boolean;
+  /** Files and folders with further provider files, instead of HTTP_TASKS_PROVIDERS. */
+  providers?: string | undefined;
 }
 
 /** Timeout of a response, in milliseconds: longer than any takes here, and short, so that a stalled one costs little. */
@@ -147,7 +149,9 @@ const LATENCY_MS = 15;
 /** Runs the demo; returns 0 only if the verdict is ok. */
 export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
   const cast = withCourier(castFrom(await readUserFile(options.users, '--users')));
-  const courier = await readProviderFile(COURIER_FILE);
+  const paths = [COURIER_FILE, ...providerPaths(io, options.providers)];
+  const [courier, ...more] = await findProviders(io, paths.join(','));
+  if (!courier) throw new CommandFailure('Failed', `There is no provider file ${COURIER_FILE}.`);
   const { bystanders, ...seeds } = seedsFor(cast);
   const faults = planFaults(cast, options.seed);
   const simulators: SimulatorsOptions = {
@@ -177,7 +181,9 @@ export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
               unknownIds: 'absent',
             },
           },
+          ...more.map((file) => ({ file })),
         ],
+        providerPaths: paths,
         withUi: options.keep,
         workerEnv: { HTTP_TASKS_TOTAL_TIMEOUT_MS: TOTAL_TIMEOUT_MS, HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' },
         report: (line) => say(io, line),

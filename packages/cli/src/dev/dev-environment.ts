@@ -1,5 +1,5 @@
 import { lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { isLoopback } from 'temporal-http-tasks/internal/config/origins';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
@@ -74,7 +74,7 @@ export function readDevEnvironment(
     const given = env[setting];
     if (isForeignAddress(value))
       return [{ setting, message: `in ${DEV_ENVIRONMENT_FILE} must be an address of this machine.` }];
-    if (given === undefined || given === value) return [];
+    if (given === undefined || isSame(setting, given, value, folder)) return [];
     return [
       {
         setting,
@@ -84,6 +84,17 @@ export function readDevEnvironment(
   });
   if (problems.length > 0) throw new SettingsError(problems);
   return { env: { ...env, ...settings }, note: `Settings are those of the http-tasks dev that runs in this folder.` };
+}
+
+/** Provider files may be named in other ways than in the file, such as relative to its folder. */
+function isSame(setting: string, given: string, value: string, folder: string): boolean {
+  if (setting !== 'HTTP_TASKS_PROVIDERS') return given === value;
+  const paths = (text: string): string =>
+    text
+      .split(',')
+      .map((path) => resolve(folder, path.trim()))
+      .join(',');
+  return paths(given) === paths(value);
 }
 
 /** The text of a file that only this user can have written. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { startProviderSimulator } from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
@@ -15,6 +15,8 @@ import { Opened, openStage } from '@temporal-http-tasks/testing/internal/stage/s
 import { findTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { OwnedProcess } from '@temporal-http-tasks/testing/internal/temporal-server/owned-process';
 import { Client } from '@temporalio/client';
+import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { activityPollers } from 'temporal-http-tasks/internal/operator/pollers';
 import { localEncryption, serveCodecForUi } from './local-encryption';
 import type { LocalEncryption } from './local-encryption';
@@ -28,7 +30,9 @@ export interface LocalStackOptions {
   env: Readonly<Record<string, string | undefined>>;
   simulators: SimulatorsOptions;
   /** Providers of files, with their simulators. @default none */
-  providers?: readonly { file: ProviderFile; options: ProviderSimulatorOptions }[];
+  providers?: readonly { file: ProviderFile; options?: ProviderSimulatorOptions }[];
+  /** The files and folders from which those were read, for HTTP_TASKS_PROVIDERS. @default their files */
+  providerPaths?: readonly string[];
   withUi: boolean;
   /** Ports that were named. @default free ones, or the usual ones where these are free */
   ports?: { temporal?: number; ui?: number };
@@ -139,7 +143,7 @@ async function bringUp(
     ...options.workerEnv,
     TEMPORAL_CONFIG_FILE: await emptyProfile(folder),
   };
-  const env = { ...surroundings(options.env), ...ours };
+  const env = { ...surroundings(options), ...ours };
   let workers = 0;
   const startWorker = async (): Promise<OwnedProcess> => {
     const logFile = workers === 0 ? workerLog : join(folder, `worker-${workers + 1}.log`);
@@ -179,7 +183,7 @@ async function bringUp(
 async function startOthers({ providers = [] }: LocalStackOptions, opened: Opened): Promise<ProviderSimulator[]> {
   const others: ProviderSimulator[] = [];
   for (const { file, options } of providers) {
-    const simulator = await startProviderSimulator(describedApi(file), options);
+    const simulator = await startProviderSimulator(describedApi(file), options ?? {});
     opened.add(() => simulator.close());
     others.push(simulator);
   }
@@ -187,12 +191,32 @@ async function startOthers({ providers = [] }: LocalStackOptions, opened: Opened
 }
 
 function othersSettings(
-  { providers = [] }: LocalStackOptions,
+  { providers = [], providerPaths = providers.map(({ file }) => file.file) }: LocalStackOptions,
   others: readonly ProviderSimulator[],
 ): Record<string, string> {
   if (providers.length === 0) return {};
-  const files = providers.map(({ file }) => file.file).join(',');
-  return Object.assign({ HTTP_TASKS_PROVIDERS: files }, ...others.map(providerSettings)) as Record<string, string>;
+  const paths = providerPaths.map((path) => resolve(path)).join(',');
+  // Named, so that a command whose own environment has another one is refused.
+  const environments = providers.map(({ file: { provider } }) => environmentSettings(provider.service));
+  const settings: Record<string, string>[] = [...environments, ...others.map(providerSettings)];
+  return Object.assign({ HTTP_TASKS_PROVIDERS: paths }, ...settings) as Record<string, string>;
+}
+
+function environmentSettings({ environmentSetting, defaultEnvironment }: ServiceDefinition): Record<string, string> {
+  return environmentSetting === undefined || defaultEnvironment === undefined
+    ? {}
+    : { [environmentSetting]: defaultEnvironment };
+}
+
+/** The settings of providers in the environment name their real APIs and keys, and those of accounts, too. */
+function settingsOfProviders({ providers = [] }: LocalStackOptions): (name: string) => boolean {
+  const names = providers.flatMap(({ file: { provider } }) => {
+    const { service } = provider;
+    const { environmentSetting, baseUrlSetting, placementSetting, credentials } = service;
+    return [environmentSetting, baseUrlSetting, placementSetting, ...credentials.flatMap(settingsOf)];
+  });
+  const known = names.filter((name) => name !== undefined);
+  return (name) => known.some((own) => name === own || name === `${own}_FILE` || name.startsWith(`${own}__`));
 }
 
 function serverPorts({ withUi, ports = {}, usualPorts = false }: LocalStackOptions) {
@@ -228,8 +252,9 @@ async function emptyProfile(folder: string): Promise<string> {
   return file;
 }
 
-function surroundings(env: LocalStackOptions['env']): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !OURS.test(name)));
+function surroundings(options: LocalStackOptions): Record<string, string | undefined> {
+  const isOfProvider = settingsOfProviders(options);
+  return Object.fromEntries(Object.entries(options.env).filter(([name]) => !OURS.test(name) && !isOfProvider(name)));
 }
 
 async function untilPolling(client: Client, worker: OwnedProcess, signal: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
@@ -8,6 +9,7 @@ import type { LocalStack } from './local-stack';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { startLines } from '../links/run';
+import { findProviders, providerPaths } from '../providers/find-providers';
 import { withInterruption } from '../terminal/interruption';
 import { paint, print, printJson, printLines, say } from '../terminal/output';
 import { readUserFile } from '../users/read-file';
@@ -20,10 +22,13 @@ export interface DevOptions {
   json: boolean;
   /** Ports that were named. */
   ports: { temporal?: number; ui?: number };
+  /** Files and folders with provider files, instead of HTTP_TASKS_PROVIDERS. */
+  providers?: string | undefined;
 }
 
 /** Starts server, simulators and worker, prints how to use them, and ends them when asked to. */
-export async function runDev(io: Io, { users, json, ports }: DevOptions): Promise<ExitCode> {
+export async function runDev(io: Io, { users, json, ports, providers }: DevOptions): Promise<ExitCode> {
+  const files = await findProviders(io, providers);
   const cast = castFrom(await readUserFile(users, '--users'));
   const seeds = seedsFor(cast);
   const [first] = cast;
@@ -34,6 +39,8 @@ export async function runDev(io: Io, { users, json, ports }: DevOptions): Promis
       {
         env: io.env,
         simulators: { plaid: { users: seeds.plaid }, batch: { users: seeds.batch } },
+        providers: files.map((file) => ({ file })),
+        providerPaths: providerPaths(io, providers),
         withUi: true,
         ports,
         usualPorts: true,
@@ -46,7 +53,7 @@ export async function runDev(io: Io, { users, json, ports }: DevOptions): Promis
         const removeFile = writeDevEnvironment(process.cwd(), stack.settings);
         try {
           if (json) printJson(io, description(stack, first.input, starts));
-          else printGuide(io, stack, { input: first.input, starts, isFileOurs: removeFile !== undefined });
+          else printGuide(io, stack, { input: first.input, starts, files, isFileOurs: removeFile !== undefined });
           await wished;
         } finally {
           removeFile?.();
@@ -70,7 +77,7 @@ async function refuseTakenPorts({ temporal, ui }: DevOptions['ports']): Promise<
 }
 
 function description(
-  { address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack,
+  { address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, others, workerLog }: LocalStack,
   input: OffboardUserInput,
   links: PreparedStarts,
 ): object {
@@ -78,11 +85,21 @@ function description(
     temporal: { address, namespace: 'default', taskQueue, uiUrl, encrypted, codecUrl },
     plaid: { url: simulators.plaid.url },
     batch: { url: simulators.batch.url },
+    ...(others.length > 0 && { providers: others.map(({ provider, url }) => ({ provider, url })) }),
     settings,
     workerLog,
     links,
     example: { workflowType: 'offboardUser', taskQueue, input },
   };
+}
+
+/** Options that name a user by made-up IDs at a provider: its simulator knows every ID. */
+function exampleIds({ provider: { name, ids } }: ProviderFile): string {
+  const [first] = Object.entries(ids).filter(([, { list }]) => !list);
+  const given = first ?? Object.entries(ids)[0];
+  if (!given) return '';
+  const [id, { type }] = given;
+  return `--id ${name}.${id}=${type === 'integer' ? '1' : 'user-1'}`;
 }
 
 /** A filter of the Temporal UI. */
@@ -91,12 +108,14 @@ const NEEDS_ATTENTION = `OffboardingStatus IN ("partial","failed","held","paused
 interface Guide {
   input: OffboardUserInput;
   starts: PreparedStarts;
+  /** The provider files that the worker has. */
+  files: readonly ProviderFile[];
   /** Other commands in this folder find the settings. */
   isFileOurs: boolean;
 }
 
-function printGuide(io: Io, stack: LocalStack, { input, starts, isFileOurs }: Guide): void {
-  const { uiUrl = '', codecUrl, encrypted, settings, simulators, taskQueue, address, workerLog } = stack;
+function printGuide(io: Io, stack: LocalStack, { input, starts, files, isFileOurs }: Guide): void {
+  const { uiUrl = '', codecUrl, encrypted, settings, simulators, others, taskQueue, address, workerLog } = stack;
   const json = quoted(JSON.stringify(input));
   const codec = codecUrl === undefined ? '' : ` --codec-endpoint ${codecUrl}`;
   const title = (text: string): void => printLines(io, `\n${paint(io, 'bold', text)}`);
@@ -120,6 +139,7 @@ function printGuide(io: Io, stack: LocalStack, { input, starts, isFileOurs }: Gu
   if (encrypted) lines(KEY_AS_HERE);
   lines(
     `npx http-tasks offboard --input ${json}`,
+    ...files.map((file) => `npx http-tasks offboard ${exampleIds(file)} --reason OTHER`),
     'npx http-tasks list-runs',
     'npx http-tasks console       # search, test and watch in the browser',
   );
@@ -130,7 +150,7 @@ function printGuide(io: Io, stack: LocalStack, { input, starts, isFileOurs }: Gu
   title('In the Temporal UI: open a link, enter a workflow ID, press Start. The examples are dry runs.');
   lines(...startLines(starts));
   title('State of the simulated providers');
-  lines(`${simulators.plaid.url}/__sim/state`, `${simulators.batch.url}/__sim/state`);
+  lines(...[simulators.plaid, simulators.batch, ...others].map(({ url }) => `${url}/__sim/state`));
   title("The worker's log");
   lines(workerLog);
   print(io, '');

@@ -10,19 +10,21 @@ import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { withInterruption } from '../terminal/interruption';
 import { print, printable, printJson, say } from '../terminal/output';
-import {
-  canBeNarrowed,
-  environmentProblem,
-  environmentsCovered,
-  SERVICE_OF_ID,
-  subjectsEverywhere,
-} from '../users/everywhere';
-import type { AllUserIds } from '../users/everywhere';
+import { environmentProblemOfRow, environmentsCovered, serviceNamesOf, subjectsEverywhere } from '../users/everywhere';
 import { environmentsText } from './list';
-import { readHoldFile } from './file';
-import type { HoldRow } from './file';
-import { checkReason, claimedBy, heldIds, requireEnvironment, requireIds, requireReasonAndId } from './hold-options';
+import { fileOptions, readHoldFile } from './file';
+import type { HoldFileOptions, HoldRow } from './file';
+import {
+  checkReason,
+  claimedBy,
+  heldIds,
+  requireEnvironment,
+  requireEnvironmentOfFile,
+  requireIds,
+  requireReasonAndId,
+} from './hold-options';
 import type { HoldOptions } from './hold-options';
+import { sayWhatIsNotCovered } from './not-covered';
 
 /** Sets one hold on one user, or extends the hold of this ID. */
 export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
@@ -56,12 +58,7 @@ export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
           `${sentence(change, id)} (${environmentsText(hold.environments)}). Lift it with: http-tasks hold remove --hold ${quoted(id)}`,
         ),
       );
-    sayWhatIsNotCovered(io, ids);
-    if (options.notHeld !== undefined && options.notHeld.length > 0)
-      say(
-        io,
-        `Not covered: users with these IDs in other accounts (${options.notHeld.join(', ')}). --account names one.`,
-      );
+    await sayWhatIsNotCovered(io, ids, options);
     await sayOldHolds(io, opened, hold);
     return 0;
   });
@@ -79,28 +76,6 @@ async function setOne({ ledger }: OpenedLedger, hold: NewHold): Promise<HoldChan
 function sentence(change: HoldChange, id: string): string {
   if (change === 'set') return `Hold ${id} is set`;
   return change === 'extended' ? `Hold ${id} is extended` : `Hold ${id} is unchanged; it covers this already`;
-}
-
-/** The ledger does not know that a user ID and a token belong to one user, so that each is held for itself. */
-function sayWhatIsNotCovered(io: Io, { plaidUserId, plaidUserToken, plaidAccessToken }: AllUserIds): void {
-  if (plaidUserId !== undefined && plaidUserToken === undefined) {
-    say(
-      io,
-      'Not covered: calls that name this user by a user token. If the user has one, add the hold again with both IDs and this --id.',
-    );
-  }
-  if (plaidUserToken !== undefined && plaidUserId === undefined) {
-    say(
-      io,
-      'Not covered: calls that name this user by a user ID. If the user has one, add the hold again with both IDs and this --id.',
-    );
-  }
-  if ((plaidUserId ?? plaidUserToken) !== undefined && plaidAccessToken === undefined) {
-    say(
-      io,
-      'Not covered: plaid.itemRemove, which names an Item by its access token. Set a hold with --plaid-access-token for each Item.',
-    );
-  }
 }
 
 async function sayOldHolds(io: Io, { ledger }: OpenedLedger, { holdId, subjects }: NewHold): Promise<void> {
@@ -129,12 +104,12 @@ type HoldOfRow = NewHold & Pick<HoldRow, 'line'>;
  */
 export async function addHoldsOfFile(io: Io, file: string, options: HoldOptions): Promise<ExitCode> {
   requireReasonAndId(options);
-  const anyId = Object.fromEntries(Object.keys(SERVICE_OF_ID).map((field) => [field, ''])) as AllUserIds;
-  requireEnvironment(anyId, options);
+  requireEnvironmentOfFile(options);
   const by = claimedBy(options);
   return withInterruption(({ signal }) =>
     withWorkersLedger<ExitCode>(io, async (opened) => {
-      const holds = await holdsOfFile(io, file, { ...options, by, hasher: opened.hasher, signal });
+      const reading = { ...options, ...(await fileOptions(options, opened, signal)), by, hasher: opened.hasher };
+      const holds = await holdsOfFile(io, file, reading);
       await refuseConflicts(io, file, opened, holds);
       const counts = { rows: holds.length, set: 0, extended: 0, unchanged: 0 };
       for (let start = 0; start < holds.length; start += HOLDS_IN_ONE) {
@@ -150,10 +125,9 @@ export async function addHoldsOfFile(io: Io, file: string, options: HoldOptions)
   );
 }
 
-interface Reading extends HoldOptions {
+interface Reading extends HoldFileOptions, Pick<HoldOptions, 'environment' | 'reason'> {
   by: string;
   hasher: SubjectHasher;
-  signal: AbortSignal;
 }
 
 async function holdsOfFile(io: Io, file: string, reading: Reading): Promise<HoldOfRow[]> {
@@ -161,12 +135,14 @@ async function holdsOfFile(io: Io, file: string, reading: Reading): Promise<Hold
   const bad = new BadRows(io);
   const lineOfId = new Map<string, HoldOfRow>();
   const halves = { withoutToken: 0, withoutId: 0 };
-  for await (const row of readHoldFile(file, reading, reading.signal)) {
+  const { otherAccounts } = await import('../users/provider-ids.js');
+  const accounts = new Set<string>();
+  for await (const row of readHoldFile(file, reading)) {
     if ('problem' in row) {
       bad.tell(row.line, row.problem);
       continue;
     }
-    const wrong = canBeNarrowed(row.ids) ? environmentProblem(row.ids, reading.environment) : undefined;
+    const wrong = environmentProblemOfRow(row.ids, reading.environment);
     if (wrong !== undefined) bad.tell(row.line, `--environment: ${wrong}`);
     const hold = holdOf(row, reading);
     const earlier = lineOfId.get(hold.holdId);
@@ -176,6 +152,7 @@ async function holdsOfFile(io: Io, file: string, reading: Reading): Promise<Hold
     holds.push(hold);
     if (row.ids.plaidUserId !== undefined && row.ids.plaidUserToken === undefined) halves.withoutToken += 1;
     if (row.ids.plaidUserToken !== undefined && row.ids.plaidUserId === undefined) halves.withoutId += 1;
+    for (const account of otherAccounts(reading.known, serviceNamesOf(row.ids))) accounts.add(account);
   }
   bad.refuse(file);
   if (halves.withoutToken > 0)
@@ -187,6 +164,11 @@ async function holdsOfFile(io: Io, file: string, reading: Reading): Promise<Hold
     say(
       io,
       `${halves.withoutId} rows have a plaid_user_token and no plaid_user_id: calls that name these users by a user ID are not covered.`,
+    );
+  if (accounts.size > 0)
+    say(
+      io,
+      `Each row is about the account that it names. Users with the same IDs in other accounts are not covered; those of some rows are ${[...accounts].join(', ')}.`,
     );
   return holds;
 }

@@ -6,10 +6,10 @@ import type { ExitCode, Io } from '../program/io';
 import { withInterruption } from '../terminal/interruption';
 import { print, printable, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
-import { environmentProblem, workerViews } from '../users/everywhere';
+import { environmentProblemOfRow, viewsProblem, workerViews } from '../users/everywhere';
 import type { AllUserIds } from '../users/everywhere';
-import { readHoldFile } from './file';
-import { requireEnvironment, requireIds } from './hold-options';
+import { fileOptions, readHoldFile } from './file';
+import { requireEnvironment, requireEnvironmentOfFile, requireIds } from './hold-options';
 import type { HoldOptions } from './hold-options';
 import { environmentsText, holdDocument } from './list';
 
@@ -23,6 +23,8 @@ type Found = Map<string, string[]>;
 export async function checkHold(io: Io, options: HoldOptions): Promise<ExitCode> {
   const ids = requireIds(options);
   requireEnvironment(ids, options);
+  const tooMany = viewsProblem(ids, options.environment);
+  if (tooMany !== undefined) throw new Refusal('Usage', `${capitalized(tooMany)}.`, 'environment');
   return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
     const found: Found = new Map();
     const environments: Record<string, { held: boolean; holds: string[] }> = {};
@@ -62,6 +64,7 @@ function verdict(environments: Readonly<Record<string, { held: boolean }>>): str
 
 /** The same for each row of a file. */
 export async function checkHoldsOfFile(io: Io, file: string, options: HoldOptions): Promise<ExitCode> {
+  requireEnvironmentOfFile(options);
   return withInterruption(({ signal }) =>
     withWorkersLedger<ExitCode>(io, async (opened) => {
       const rows: { line: number; held: boolean; heldIn: string[]; holds: string[] }[] = [];
@@ -74,8 +77,11 @@ export async function checkHoldsOfFile(io: Io, file: string, options: HoldOption
         }
         some = [];
       };
-      for await (const row of readHoldFile(file, options, signal)) {
-        const problem = 'problem' in row ? row.problem : environmentProblem(row.ids, options.environment);
+      for await (const row of readHoldFile(file, await fileOptions(options, opened, signal))) {
+        const problem =
+          'problem' in row
+            ? row.problem
+            : (environmentProblemOfRow(row.ids, options.environment) ?? viewsProblem(row.ids, options.environment));
         if (problem !== undefined) {
           bad += 1;
           say(io, printable(`line ${row.line}: ${problem}`));
@@ -135,6 +141,10 @@ async function lookUp(
       views.map((view) => [view.environment, unique(view.subjects.flatMap((subject) => holdsOf.get(subject) ?? []))]),
     ),
   }));
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function unique(texts: readonly string[]): string[] {

@@ -17,16 +17,17 @@ const ADD = subcommand<GivenHoldOptions>('add', {
   description: [
     'Give every ID of the user that you know: each is held for itself, so that a hold by user ID does not cover a call by',
     'user token, nor the other way round. The hold covers every environment of each service unless --environment narrows',
-    'it. The ledger keeps keyed hashes of the IDs, never the IDs. --file reads a CSV file with the columns plaid_user_id,',
-    'plaid_user_token, plaid_access_token, batch_user_id, reason and hold_id, one user a row; when a row is wrong, nothing',
-    'is set, and the same file can be given again. --hold with the ID of an existing hold and all its IDs extends that hold,',
+    'it, and one account of each provider. The ledger keeps keyed hashes of the IDs, never the IDs. --file reads a CSV file',
+    'with the columns plaid_user_id, plaid_user_token, plaid_access_token, batch_user_id, those of other providers such as',
+    'courier_contact_id (lists joined by ;), account, reason and hold_id, one user a row; when a row is wrong, nothing is',
+    'set, and the same file can be given again. --hold with the ID of an existing hold and all its IDs extends that hold,',
     'and sets a hold of version 0.1.0 again.',
   ].join(' '),
   examples: [
     'http-tasks hold add --plaid-user-id usr_1 --batch-user-id 1001 --reason "case 2031"',
     'http-tasks hold add --plaid-user-id usr_1 --environment production --by "Legal (A. Smith)"',
     'http-tasks hold add --id courier.contactId=c_1 --providers ./courier.provider.yaml',
-    'http-tasks hold add --file held.csv --reason "case 2031"',
+    'http-tasks hold add --file held.csv --reason "case 2031" --providers ./courier.provider.yaml',
   ],
   options: [
     HELD_OPTIONS,
@@ -82,6 +83,12 @@ const LIST = subcommand<GivenHoldOptions>('list', {
         'environment',
       );
     }
+    if (options.account !== undefined && Object.keys(heldIds(options)).length === 0)
+      throw new Refusal(
+        'Usage',
+        '--account needs an ID of the user: it says in which account the ID is valid.',
+        'account',
+      );
     return (await import('./list.js')).listHolds(io, options);
   },
 });

@@ -3,10 +3,19 @@ import { fileRecords } from 'temporal-http-tasks/internal/sources/file-records';
 import { findAnywhere } from 'temporal-http-tasks/internal/sources/find-file';
 import { idProblem, NO_PLACEHOLDERS } from 'temporal-http-tasks/internal/sources/id-rules';
 import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
+import { UserColumns } from 'temporal-http-tasks/internal/sources/user-columns';
+import type { ColumnOfId } from 'temporal-http-tasks/internal/sources/user-columns';
+import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
+import type { OpenedLedger } from '../ledger/open-ledger';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { AllUserIds, NamedUserId } from '../users/everywhere';
+import { idsAtServices, serviceAtAccount } from '../users/provider-ids';
 import { checkHoldId, checkReason } from './hold-options';
+import type { HoldOptions } from './hold-options';
 
+/** Columns whose IDs have options of their own. */
 const ID_COLUMNS = {
   plaid_user_id: 'plaidUserId',
   plaid_user_token: 'plaidUserToken',
@@ -14,18 +23,17 @@ const ID_COLUMNS = {
   batch_user_id: 'batchUserId',
 } as const satisfies Record<string, NamedUserId>;
 
-type IdColumn = keyof typeof ID_COLUMNS;
-
-const COLUMNS = [
-  'plaid_user_id',
-  'plaid_user_token',
-  'plaid_access_token',
-  'batch_user_id',
-  'reason',
-  'hold_id',
-] as const satisfies readonly (IdColumn | 'reason' | 'hold_id')[];
-
-type Column = (typeof COLUMNS)[number];
+/** How a file of holds is read. */
+export interface HoldFileOptions {
+  /** The providers whose IDs are columns. */
+  known: ProviderSet;
+  /** The account of rows that name none. */
+  account?: string | undefined;
+  ignoreColumn?: readonly string[] | undefined;
+  /** Services that workers have and this command does not know. A column named like one of them is refused. @default none */
+  otherServices?: readonly string[];
+  signal?: AbortSignal;
+}
 
 /** One user of a file of holds. */
 export interface HoldRow {
@@ -43,6 +51,93 @@ export interface BadHoldRow {
 }
 
 /**
+ * Returns how the file of a command is read.
+ *
+ * @throws TypeError for a command that did not read its providers.
+ */
+export async function fileOptions(
+  { known, account, ignoreColumn }: HoldOptions,
+  { ledger }: OpenedLedger,
+  signal: AbortSignal,
+): Promise<HoldFileOptions> {
+  if (!known) throw new TypeError('The providers of a file of holds were not read.');
+  const services = (await ledger.workers.readServices()).map(({ service }) => mainServiceOf(service));
+  const otherServices = [...new Set(services)].filter((name) => !known.find(name));
+  return { known, account, ignoreColumn, otherServices, signal };
+}
+
+/** The columns of a file of holds, for the providers that a command knows. */
+class HoldColumns {
+  readonly ids: readonly ColumnOfId[];
+  readonly names: readonly string[];
+  /** Whether a column of this name is likely to have IDs. */
+  readonly resembles: (name: string) => boolean;
+  readonly #options: HoldFileOptions;
+
+  constructor(options: HoldFileOptions) {
+    const columns = new UserColumns(options.known);
+    this.ids = columns.ids.filter(({ provider, id }) => !options.known.isThing(provider, id));
+    this.names = [...Object.keys(ID_COLUMNS), ...this.ids.map(({ column }) => column), 'account', 'reason', 'hold_id'];
+    this.#options = options;
+    const others = (options.otherServices ?? []).map(bare);
+    this.resembles = (name) => columns.resembles(name) || others.some((other) => bare(name).startsWith(other));
+  }
+
+  /** Returns the user of a row, or what is wrong with it. */
+  rowOf(cells: Partial<Record<string, unknown>>, line: number): HoldRow | BadHoldRow {
+    const { known, account: shared } = this.#options;
+    const own = textOf(cells.account);
+    const strange = own === undefined ? undefined : known.problemOfAccount(own);
+    if (strange !== undefined)
+      return { line, problem: `account: ${strange}; or leave the column out with --ignore-column account` };
+    const account = own ?? shared;
+    const named: AllUserIds = {};
+    for (const [column, field] of Object.entries(ID_COLUMNS)) {
+      const id = textOf(cells[column]);
+      if (id === undefined) continue;
+      // Taken as an ID it would hold another user than the one that is meant.
+      const problem = idProblem(id, NO_PLACEHOLDERS, this.names);
+      if (problem !== undefined) return { line, problem: `${column} ${problem}` };
+      named[field] = id;
+    }
+    const others = this.#otherIds(cells);
+    if ('problem' in others) return { line, problem: others.problem };
+    const more = idsAtServices(known, others.ids, account);
+    if (Object.keys(named).length + more.length === 0)
+      return { line, problem: `names no user; give ${this.names.slice(0, -3).join(', ')}` };
+    const [reason, holdId] = [textOf(cells.reason), textOf(cells.hold_id)];
+    const problem = checkReason(reason) ?? checkHoldId(holdId);
+    if (problem !== undefined) return { line, problem };
+    const serviceAt = serviceAtAccount(known, account);
+    const ids = { ...named, ...(more.length > 0 && { more }), ...(serviceAt && { serviceAt }) };
+    return { line, ids, ...(reason !== undefined && { reason }), ...(holdId !== undefined && { holdId }) };
+  }
+
+  #otherIds(cells: Partial<Record<string, unknown>>): { ids: ProviderIds } | { problem: string } {
+    const ids: Record<string, Record<string, string | string[]>> = {};
+    for (const { column, provider, id, list } of this.ids) {
+      const text = textOf(cells[column]);
+      if (text === undefined) continue;
+      const values = list ? text.split(';') : [text];
+      for (const [index, value] of values.entries()) {
+        const problem = value === '' ? 'must not be empty' : idProblem(value, NO_PLACEHOLDERS, this.names);
+        if (problem !== undefined)
+          return { problem: list ? `${column}: entry ${index + 1} ${problem}` : `${column} ${problem}` };
+      }
+      const given = { [provider]: { [id]: list ? values : text } };
+      const [wrong] = this.#options.known.problemsOfNames({}, given);
+      if (wrong) return { problem: `${column} ${wrong.message}` };
+      ids[provider] = { ...ids[provider], ...given[provider] };
+    }
+    return { ids };
+  }
+}
+
+function bare(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+/**
  * Reads the rows of a CSV file of users, good ones and bad ones, as a stream. The whole file has to be read to know that
  * there is no bad row.
  *
@@ -50,20 +145,21 @@ export interface BadHoldRow {
  */
 export async function* readHoldFile(
   file: string,
-  options: { ignoreColumn?: readonly string[] } = {},
-  signal?: AbortSignal,
+  options: HoldFileOptions,
 ): AsyncGenerator<HoldRow | BadHoldRow, void, undefined> {
+  const columns = new HoldColumns(options);
+  const { names: known, resembles } = columns;
   let rows = 0;
   try {
     const found = await findAnywhere(file);
     for await (const records of fileRecords(
       found,
-      new CsvReader<Column>({ known: COLUMNS, renames: {}, ignore: options.ignoreColumn, field: 'file' }),
-      signal,
+      new CsvReader({ known, renames: {}, ignore: options.ignoreColumn, field: 'file', resembles }),
+      options.signal,
     )) {
       for (const { line, cells, problem } of records) {
         rows += 1;
-        yield cells === undefined ? { line, problem } : rowOf(cells, line);
+        yield cells === undefined ? { line, problem } : columns.rowOf(cells, line);
       }
     }
   } catch (error) {
@@ -72,24 +168,6 @@ export async function* readHoldFile(
     throw error;
   }
   if (rows === 0) throw new Refusal('Usage', `--file ${file}: the file has no row below the column names.`, 'file');
-}
-
-function rowOf(cells: Partial<Record<Column, unknown>>, line: number): HoldRow | BadHoldRow {
-  const ids: AllUserIds = {};
-  for (const [column, field] of Object.entries(ID_COLUMNS) as [IdColumn, NamedUserId][]) {
-    const id = textOf(cells[column]);
-    if (id === undefined) continue;
-    // Taken as an ID it would hold another user than the one that is meant.
-    const problem = idProblem(id, NO_PLACEHOLDERS);
-    if (problem !== undefined) return { line, problem: `${column} ${problem}` };
-    ids[field] = id;
-  }
-  if (Object.keys(ids).length === 0)
-    return { line, problem: `names no user; give ${Object.keys(ID_COLUMNS).join(', ')}` };
-  const [reason, holdId] = [textOf(cells.reason), textOf(cells.hold_id)];
-  const problem = checkReason(reason) ?? checkHoldId(holdId);
-  if (problem !== undefined) return { line, problem };
-  return { line, ids, ...(reason !== undefined && { reason }), ...(holdId !== undefined && { holdId }) };
 }
 
 function textOf(cell: unknown): string | undefined {

@@ -2,8 +2,9 @@ import type { Option } from 'commander';
 import { literalOption, repeatedOption } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
-import { environmentProblem } from '../users/everywhere';
+import { environmentProblem, environmentProblemAnywhere } from '../users/everywhere';
 import type { Io } from '../program/io';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import type { AllUserIds, IdAtService, ServiceAt } from '../users/everywhere';
 import { givenIds, idOptions, USER_OPTIONS } from '../users/options';
 import type { IdOptions, UserOptions } from '../users/options';
@@ -21,14 +22,16 @@ export interface HoldOptions extends CommonOptions, UserOptions {
   by?: string;
   /** IDs at any provider. */
   more?: readonly IdAtService[];
-  /** Of the account that `--account` names. */
+  /** The account that `--account` names. */
+  account?: string;
+  /** Of that account. */
   serviceAt?: ServiceAt;
-  /** The accounts of the providers of these IDs that are not meant. */
-  notHeld?: readonly string[];
+  /** The providers that the command knows; absent where it needs none. */
+  known?: ProviderSet;
 }
 
 /** The same as they were typed: `--id` names a user's ID, or without `=` a hold. */
-export type GivenHoldOptions = Omit<HoldOptions, 'id' | 'more' | 'serviceAt' | 'notHeld'> &
+export type GivenHoldOptions = Omit<HoldOptions, 'id' | 'more' | 'account' | 'serviceAt' | 'known'> &
   IdOptions & { hold?: string };
 
 /** Reads what `--id` and `--hold` name. */
@@ -39,21 +42,22 @@ export async function readHoldOptions(
   const users = given.filter((text) => text.includes('='));
   const [named, second] = [...(hold === undefined ? [] : [hold]), ...given.filter((text) => !text.includes('='))];
   if (second !== undefined) throw new Refusal('Usage', 'Name one hold, with --hold or with --id.', 'hold');
-  const known = { ...(providers !== undefined && { providers }), ...(account !== undefined && { account }) };
-  const read: HoldOptions = { ...options, ...(named !== undefined && { id: named }) };
-  const hasAccounts = account !== undefined || (io.env.HTTP_TASKS_ACCOUNTS ?? '') !== '';
-  if (users.length === 0 && !hasAccounts) return read;
-  const { otherAccounts, readIdsAtServices, readServiceAt } = await import('../users/provider-ids.js');
-  const more = users.length === 0 ? [] : await readIdsAtServices(io, { id: users, ...known });
-  const serviceAt = await readServiceAt(io, known);
-  const basic = Object.keys(givenIds(options)).map((field) => (field.startsWith('plaid') ? 'plaid' : 'batch'));
-  const notHeld = otherAccounts(io, [...basic, ...more.map(({ service }) => service.name)], account);
-  return {
-    ...read,
-    ...(more.length > 0 && { more }),
-    ...(serviceAt && { serviceAt }),
-    ...(notHeld.length > 0 && { notHeld }),
+  const read: HoldOptions = {
+    ...options,
+    ...(named !== undefined && { id: named }),
+    ...(account !== undefined && { account }),
   };
+  const hasAccounts = account !== undefined || (io.env.HTTP_TASKS_ACCOUNTS ?? '') !== '';
+  if (users.length === 0 && options.file === undefined && !hasAccounts) return read;
+  const { idsAtServices, readIds, serviceAtAccount } = await import('../users/provider-ids.js');
+  const { providers: known, ids } = await readIds(io, {
+    id: users,
+    ...(providers !== undefined && { providers }),
+    ...(account !== undefined && { account }),
+  });
+  const more = idsAtServices(known, ids, account);
+  const serviceAt = serviceAtAccount(known, account);
+  return { ...read, known, ...(more.length > 0 && { more }), ...(serviceAt && { serviceAt }) };
 }
 
 const MAX_REASON_CHARACTERS = 500;
@@ -123,6 +127,12 @@ export function requireIds(options: HoldOptions, request = 'Name the user'): All
 /** @throws Refusal when `--environment` names none that these IDs can be in. */
 export function requireEnvironment(ids: AllUserIds, { environment }: HoldOptions): void {
   const problem = environmentProblem(ids, environment);
+  if (problem !== undefined) throw new Refusal('Usage', `--environment: ${problem}`, 'environment');
+}
+
+/** @throws Refusal when `--environment` names none that the IDs of any provider can be in. */
+export function requireEnvironmentOfFile({ known, environment }: HoldOptions): void {
+  const problem = environmentProblemAnywhere(known?.all.map(({ service }) => service) ?? [], environment);
   if (problem !== undefined) throw new Refusal('Usage', `--environment: ${problem}`, 'environment');
 }
 

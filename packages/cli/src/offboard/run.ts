@@ -1,6 +1,5 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
-import { plaidEnvironment } from 'temporal-http-tasks/internal/config/service-settings';
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
@@ -8,6 +7,7 @@ import { idAt, idsOf, inOrder, NAMED_FIELDS } from 'temporal-http-tasks/internal
 import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
+import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { followProgress, printOffboarding } from './print';
 import { resultOf } from './result';
@@ -17,12 +17,12 @@ import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { requireWorker, sayWhyNotBegun } from '../temporal/pollers';
 import type { WorkerPlace } from '../temporal/worker-place';
-import { confirmDeletion, notConfirmed, placeToAskAbout, removals } from '../terminal/deletion-question';
+import { confirmDeletion, notConfirmed, placeToAskAbout, removals, stepsText } from '../terminal/deletion-question';
 import type { AskingOptions, DeletionQuestion, Fact } from '../terminal/deletion-question';
 import { withInterruption } from '../terminal/interruption';
 import type { Interruption } from '../terminal/interruption';
 import { printable, printJson, say } from '../terminal/output';
-import { environmentsFrom, refuseUnknownAccount, unknownProvider } from '../users/provider-ids';
+import { refuseUnknownAccount, unknownProvider } from '../users/provider-ids';
 import { refuseForbiddenInput } from '../policy/forbidden';
 
 /**
@@ -38,11 +38,7 @@ export async function runOffboarding(
   const { taskQueue } = readQueueSettings(io.env);
   const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
   refuseUnknownUser(options.known, input.user);
-  const atPlaid = plaidEnvironment(io.env);
-  const others = environmentsFrom(io, options.known);
-  const { serviceNameAt } = options.known;
-  const environmentOf = (service: string): string => (service === 'plaid' ? atPlaid : others(service));
-  const workflowId = offboardWorkflowId(input, { environmentOf, serviceNameAt }, hasher);
+  const workflowId = offboardWorkflowId(input, userPlaces(io.env, options.known), hasher);
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
@@ -80,15 +76,14 @@ function questionAbout(
     reference === undefined ? '' : `reference ${reference}`,
   ];
   const atPlaid = plaidUserId !== undefined || plaidUserToken !== undefined;
-  const has: Readonly<Record<string, boolean>> = {
-    Plaid: atPlaid && isChosen('plaid'),
-    Batch: batchUserId !== undefined && isChosen('batch'),
-  };
+  const has: Readonly<Record<string, boolean>> = { plaid: atPlaid, batch: batchUserId !== undefined };
   return {
     title: "This deletes one user's data and cannot be undone.",
     facts: [
       ['User', ids.filter(Boolean).join(', ')],
-      ...removals(place, input).filter(([provider]) => has[provider]),
+      ...removals(place, input)
+        .filter(({ provider }) => has[provider] && isChosen(provider))
+        .map(({ fact }) => fact),
       ...others
         .filter(([provider]) => isChosen(provider))
         .map(([provider]): Fact => [known.find(provider)?.title ?? provider, stepsText(known, provider, input)]),
@@ -141,13 +136,6 @@ function idText(
   const title = definition?.title ?? provider;
   if (typeof value !== 'string') return `${title} ${id} (${value.length})`;
   return `${title} ${id} ${definition?.ids[id]?.sensitive ? `…${value.slice(-TOKEN_END)}` : value}`;
-}
-
-function stepsText(known: ProviderSet, name: string, { include = [], exclude = [] }: OffboardUserInput): string {
-  const steps = known.find(name)?.steps({ keys: ['default'], options: {} }) ?? [];
-  const run = steps.filter((step) => !step.optional || include.includes(`${name}.${step.step}`));
-  const shown = run.map(({ step }) => step).filter((step) => !exclude.includes(`${name}.${step}`));
-  return shown.length === 0 ? 'steps as the worker defines them' : `steps: ${shown.join(', ')}`;
 }
 
 /** Number of characters of a token that are shown and typed: the whole of it is a secret. */

@@ -40,7 +40,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'simulate',
-    summary: 'run simulators of Plaid and Batch on this machine',
+    summary: 'run simulators of Plaid, Batch and provider files on this machine',
     load: async () => (await import('../simulate/command.js')).simulateCommand,
   },
   {
@@ -86,7 +86,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     usage: 'offboard',
-    summary: 'offboard one user from Plaid and Batch',
+    summary: 'offboard one user from every provider',
     load: async () => (await import('../offboard/command.js')).offboardCommand,
   },
   {

@@ -18,7 +18,8 @@ export interface ProgramDefinition {
 
 const HTTP_TASKS: ProgramDefinition = {
   name: 'http-tasks',
-  description: 'HTTP APIs as durable Temporal tasks, and workflows that offboard users from Plaid and Batch.',
+  description:
+    'HTTP APIs as durable Temporal tasks, and workflows that offboard users from Plaid, Batch and any other provider.',
   commands: COMMANDS,
 };
 

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readList } from 'temporal-http-tasks/internal/config/env';
 import { clashesBetween } from 'temporal-http-tasks/internal/providers/clashes';
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
@@ -12,6 +12,11 @@ import type { Io } from '../program/io';
 const SETTING = 'HTTP_TASKS_PROVIDERS';
 
 const FILE_NAME = /\.provider\.(?:ya?ml|json)$/;
+
+/** Returns the files and folders that an option or HTTP_TASKS_PROVIDERS lists, as absolute paths. */
+export function providerPaths({ env }: Pick<Io, 'env'>, option: string | undefined): string[] {
+  return readList(option === undefined ? env : { [SETTING]: option }, SETTING).map((path) => resolve(path));
+}
 
 /**
  * Reads the provider files that an option or HTTP_TASKS_PROVIDERS lists, in their order; those of a folder by name.

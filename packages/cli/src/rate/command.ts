@@ -1,6 +1,7 @@
 import { keyName, rateDocument, rateSentence } from '@temporal-http-tasks/evidence/internal/rate-words';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { RateKey } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
+import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 import { defineGroup, subcommand } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { callsPerMinute } from './calls-per-minute';
@@ -20,7 +21,7 @@ const SHOW = subcommand<CommonOptions>('show [key]', {
   run: async (io, { json }, [name]) =>
     withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
       const key = name === undefined ? undefined : parseKey(name);
-      if (key) await requireKnown(ledger, key);
+      if (key) await requireKnown(io, ledger, key);
       const rows = (await ledger.rates.readRates()).filter(
         ({ service, keySlot }) => !key || (service === key.service && keySlot === key.keySlot),
       );
@@ -74,7 +75,7 @@ const SET = subcommand<CommonOptions>('set <key> <calls>', {
       );
     }
     return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
-      await requireKnown(ledger, key);
+      await requireKnown(io, ledger, key);
       await ledger.rates.setLimit({ ...key, limitPerMinute });
       return showOne(io, ledger, key, json);
     });
@@ -91,7 +92,7 @@ const CLEAR = subcommand<CommonOptions>('clear <key>', {
     return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
       const row = await rowOf(ledger, key);
       // The limit of a key that no worker has any more can be cleared too.
-      if (!row) await requireKnown(ledger, key);
+      if (!row) await requireKnown(io, ledger, key);
       if (row?.standingPerMinute === undefined) {
         if (!json) say(io, `${printable(keyName(key))} had no standing limit.`);
       } else await ledger.rates.setLimit(key);
@@ -124,7 +125,7 @@ function parseKey(text: string): RateKey {
 }
 
 /** @throws Refusal for a service or key that no worker of this ledger has used within the last day. */
-async function requireKnown(ledger: OpenedLedger, { service, keySlot }: RateKey): Promise<void> {
+async function requireKnown(io: Io, ledger: OpenedLedger, { service, keySlot }: RateKey): Promise<void> {
   const known = await ledger.workers.readServices();
   const own = known.filter((one) => one.service === service);
   const names = (services: typeof known): string =>
@@ -136,8 +137,8 @@ async function requireKnown(ledger: OpenedLedger, { service, keySlot }: RateKey)
       ),
     ].join(', ');
   if (own.some(({ keySlots }) => (keySlots.length === 0 ? keySlot === '' : keySlots.includes(keySlot)))) return;
-  // Plaid has one key, so that its limit can be set before the first worker is started.
-  if (own.length === 0 && service === 'plaid' && keySlot === '') return;
+  // The limit of a service with one key can be set before its first worker is started.
+  if (own.length === 0 && keySlot === '' && (await isKnownHere(io, service))) return;
   if (known.length === 0) {
     throw new Refusal(
       'Usage',
@@ -150,6 +151,15 @@ async function requireKnown(ledger: OpenedLedger, { service, keySlot }: RateKey)
     `No worker of this ledger has the key "${keyName({ service, keySlot })}"; allowed: ${names(known)}.`,
     'key',
   );
+}
+
+/** Whether this command knows a service, or an account of one, whose calls all have the same key. */
+async function isKnownHere(io: Io, service: string): Promise<boolean> {
+  const { readProviders } = await import('../users/provider-ids.js');
+  const providers = await readProviders(io, undefined);
+  const main = providers.find(mainServiceOf(service))?.service;
+  if (main?.credentials.some(({ slotField }) => slotField !== undefined) ?? true) return false;
+  return service === main?.name || providers.accounts.listed.includes(service);
 }
 
 /** `http-tasks rate …`: the standing limits on calls, for all workers of a ledger. */

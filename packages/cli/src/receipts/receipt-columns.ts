@@ -1,3 +1,4 @@
+import { accountOf } from 'temporal-http-tasks/internal/tasks/accounts';
 import type { MarkedReceipt } from './mark-receipts';
 
 /** Every field of a receipt as it is exported: its name in JSON, and in CSV. */
@@ -43,6 +44,7 @@ export function lastWordLine({
   subject,
   step,
   task,
+  service,
   environment,
   outcome,
   requestId,
@@ -52,10 +54,12 @@ export function lastWordLine({
   sealed,
   reference,
 }: MarkedReceipt): object {
+  const account = accountOf(service);
   return {
     subject,
     step,
     task,
+    ...(account !== undefined && { account }),
     environment,
     outcome,
     ...(requestId && { requestId }),

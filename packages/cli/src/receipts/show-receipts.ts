@@ -8,6 +8,7 @@ import { checkOutputFile } from '../terminal/output-file';
 import { inWords, localTime } from '../terminal/for-people';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { counting, growingNumber, writeChunksToFile, writeChunksToStdout } from './export-receipts';
+import { stepInAccount } from 'temporal-http-tasks/internal/tasks/accounts';
 import type { IdAtService, ServiceAt } from '../users/everywhere';
 import { findReceipts, findReceiptsOf, findReceiptsOfUser } from './find-receipts';
 import type { FoundReceipts, ReceiptPages } from './find-receipts';
@@ -163,8 +164,27 @@ function printOfSweep(io: Io, receipts: readonly MarkedReceipt[]): void {
   );
 }
 
-function cells({ at, step, task, phase, attempt, outcome, reason, requestId, token, code }: MarkedReceipt): string[] {
+function cells({
+  at,
+  step,
+  service,
+  task,
+  phase,
+  attempt,
+  outcome,
+  reason,
+  requestId,
+  token,
+  code,
+}: MarkedReceipt): string[] {
   const became = inWords(reason === undefined ? (outcome ?? '') : `${outcome} (${reason})`);
   const evidence = [requestId && `request_id=${requestId}`, token && `token=${token}`, code && `code=${code}`];
-  return [localTime(at), step, task, `${phase} ${attempt}`, became, evidence.filter(Boolean).join('\n')];
+  return [
+    localTime(at),
+    stepInAccount({ step, service }),
+    task,
+    `${phase} ${attempt}`,
+    became,
+    evidence.filter(Boolean).join('\n'),
+  ];
 }

@@ -17,7 +17,9 @@ import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import type { WorkerPlace } from '../temporal/worker-place';
-import { confirmDeletion, notConfirmed, placeToAskAbout, removals } from '../terminal/deletion-question';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { readProviders } from '../users/provider-ids';
+import { confirmDeletion, notConfirmed, placeToAskAbout, removalFacts } from '../terminal/deletion-question';
 import type { AskingOptions, Fact } from '../terminal/deletion-question';
 import { print, printable, printJson, say } from '../terminal/output';
 import { findSchedule, toScheduleDocument } from './document';
@@ -57,16 +59,18 @@ export async function askAboutSchedule(
   const facts: Fact[] = [
     ['Schedule', name],
     ['Runs', when],
-    ...(input ? factsOf(input, place) : [['Input', 'not valid, so that its runs will be refused'] as const]),
+    ...(input
+      ? factsOf(input, place, await readProviders(io, undefined))
+      : [['Input', 'not valid, so that its runs will be refused'] as const]),
   ];
   if (!(await confirmDeletion(io, place, { title, facts, name: 'the name of the schedule', typed: name })))
     throw notConfirmed(otherwise);
 }
 
-function factsOf(input: CheckedSweepInput, place: WorkerPlace): Fact[] {
+function factsOf(input: CheckedSweepInput, place: WorkerPlace, known: ProviderSet): Fact[] {
   return [
     ['Users', `all that ${sourceName(input.source)} has at the time of each run`],
-    ...removals(place, input),
+    ...removalFacts({ input, place, known }),
     ['Reason', input.reason.code],
   ];
 }

@@ -12,7 +12,7 @@ import { printTable } from '../terminal/table';
 import { count } from './reading-report';
 
 const SHOWN = 50;
-const COLUMNS = ['user', 'reference', 'line', 'step', 'outcome', 'code', 'request_id', 'what_to_do'];
+const COLUMNS = ['user', 'reference', 'line', 'step', 'outcome', 'code', 'request_id', 'what_to_do', 'account'];
 
 /**
  * Prints the users of a sweep for whom a step failed, or writes all of them to a CSV file.
@@ -51,9 +51,9 @@ export async function showFailedUsers(
   printTable(
     io,
     ['User', 'Reference', 'Line', 'Step', 'Outcome', 'Code', 'Request ID', 'What to do'],
-    shown.map(({ user, reference = '', line, step, outcome, code = '', requestId = '', whatToDo }) => [
+    shown.map(({ user, reference = '', line, step, account, outcome, code = '', requestId = '', whatToDo }) => [
       ...[count(user), printable(reference), line === undefined ? '' : count(line)],
-      ...[step, inWords(outcome), code, requestId, whatToDo],
+      ...[account === undefined ? step : `${step} (${account})`, inWords(outcome), code, requestId, whatToDo],
     ]),
   );
   if (isCut) say(io, `These are the first ${SHOWN} steps. All of them: add --out failed.csv, or --json.`);
@@ -61,8 +61,8 @@ export async function showFailedUsers(
 
 async function* csvOf(steps: AsyncIterable<FailedStep>): AsyncGenerator<string> {
   yield stringify([COLUMNS]);
-  for await (const { user, reference, line, step, outcome, code, requestId, whatToDo } of steps)
-    yield stringify([[user, reference, line, step, outcome, code, requestId, whatToDo].map(cellOf)], {
+  for await (const { user, reference, line, step, outcome, code, requestId, whatToDo, account } of steps)
+    yield stringify([[user, reference, line, step, outcome, code, requestId, whatToDo, account].map(cellOf)], {
       escape_formulas: true,
     });
 }

@@ -22,6 +22,7 @@ import { begun, startRun } from './start-sweep';
 import { checked, checkedSweepId } from './sweep-options';
 import { APPROVED_BY_ANSWER, confirmSweep } from './sweep-question';
 import { describeSweep } from './sweep-run';
+import { readProviders } from '../users/provider-ids';
 
 /** The options of `sweep redrive`: they replace options of the first sweep. */
 export interface RedriveOptions extends CommonOptions, TemporalOptions, PlanOptions {
@@ -51,7 +52,13 @@ export async function redriveSweep(io: Io, sweepId: string, options: RedriveOpti
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
     const asked =
       place && !input.approval
-        ? { sweepId: id, input, place, from: `the failed and unknown users of ${sweepId}` }
+        ? {
+            sweepId: id,
+            input,
+            place,
+            from: `the failed and unknown users of ${sweepId}`,
+            known: await readProviders(io, undefined),
+          }
         : undefined;
     if (asked && !(await confirmSweep(io, asked, { total: users }))) throw notConfirmed('Nothing was started.');
     await startRun(client, { sweepId: id, taskQueue, input });

@@ -54,7 +54,10 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
     if (isOwnId) await requireFreshId(client, sweepId);
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
     // A sweep that waits for approval anyway is confirmed then.
-    const asked = place && !input.approval ? { sweepId, input, place, from: sourceOf(wanted) } : undefined;
+    const asked =
+      place && !input.approval
+        ? { sweepId, input, place, from: sourceOf(wanted), known: await readProviders(io, undefined) }
+        : undefined;
     if (asked && !local) return startAsking(io, client, { asked, taskQueue }, options);
     const snapshot =
       local &&

@@ -14,7 +14,7 @@ import { count } from './reading-report';
 import { limitLines, limitsDocument, readLimits } from './sweep-limits';
 import { printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
-import { deferredText, doneAtPlaid } from './watch-display';
+import { deferredText, doneBeforeBulk } from './watch-display';
 
 /** The state of a sweep as the workflow or the ledger reports it. */
 export interface SweepStanding {
@@ -122,12 +122,12 @@ function more({
   counts,
   dueAt,
 }: SweepStanding['sweep']): object {
-  const doneSofar = waitingForBulk === undefined ? undefined : doneAtPlaid({ counts, waitingForBulk });
+  const doneSofar = waitingForBulk === undefined ? undefined : doneBeforeBulk({ counts, waitingForBulk });
   return {
     phase,
     round,
     underWay,
-    doneAtPlaid: doneSofar,
+    doneBeforeBulk: doneSofar,
     waitingForBulk,
     waitingForPerson,
     nextTryAt,
@@ -168,7 +168,7 @@ function printMore(
     underWay !== undefined && underWay > 0 && `${underWay} chunks or child workflows in progress`,
     waitingForBulk !== undefined &&
       waitingForBulk > 0 &&
-      `${count(doneAtPlaid({ counts, waitingForBulk }))} of ${count(counts.total)} users ${words.done}, ${count(waitingForBulk)} ${words.waiting}`,
+      `${count(doneBeforeBulk({ counts, waitingForBulk }))} of ${count(counts.total)} users ${words.done}, ${count(waitingForBulk)} ${words.waiting}`,
     counts.pending > 0 && nextTryAt !== undefined && deferredText({ counts, waitingForBulk, nextTryAt }),
   ];
   print(io, `Phase: ${inWords(phase)} (${details.filter(Boolean).join(', ')})`);

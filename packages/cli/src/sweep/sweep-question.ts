@@ -3,8 +3,14 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
-import type { SweepPhase, SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
-import { confirmDeletion, notConfirmed, removals } from '../terminal/deletion-question';
+import type {
+  ProviderTitles,
+  SweepPhase,
+  SweepProgress,
+  SweepResult,
+} from 'temporal-http-tasks/internal/policy/sweep-result';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { confirmDeletion, notConfirmed, removalFacts } from '../terminal/deletion-question';
 import type { Fact } from '../terminal/deletion-question';
 import type { CommandFailure } from '../program/errors';
 import { withInterruption } from '../terminal/interruption';
@@ -34,18 +40,21 @@ export interface AskedSweep {
   place: WorkerPlace;
   /** Where the users come from. */
   from: string;
+  /** The providers that this command knows. @default those that come with the package */
+  known?: ProviderSet;
 }
 
 /** Asks for the number of users of a sweep. */
 export async function confirmSweep(
   io: Io,
-  { sweepId, input, place, from }: AskedSweep,
-  users: { total: number; more?: string },
+  asked: AskedSweep,
+  users: { total: number; more?: string; titles?: ProviderTitles | undefined },
 ): Promise<boolean> {
+  const { sweepId, input, place, from } = asked;
   const total = counted(users.total, 'user', 'users');
   const facts: Fact[] = [
     ['Users', `${total} from ${from}${users.more === undefined ? '' : `; ${users.more}`}`],
-    ...removals(place, input),
+    ...removalFacts(asked, users.titles),
     ['Reason', input.reason.code],
     ['Sweep', sweepId],
   ];
@@ -88,9 +97,13 @@ export async function askAndApprove(io: Io, client: Client, asked: AskedSweep): 
   if (found.status !== 'waitingForApproval') return found;
   const { total } = found.counts;
   // Without users nothing is deleted.
-  if (total > 0 && !(await confirmSweep(io, asked, { total, more: leftOut(found) })))
+  if (total > 0 && !(await confirmSweep(io, asked, { total, more: leftOut(found), titles: titlesOf(found) })))
     throw await cancelled(client, sweepId);
   return sendUpdate(client, sweepId, { name: 'approve', argument: { total, by: userName('a person at a terminal') } });
+}
+
+function titlesOf(found: SweepProgress | SweepResult): ProviderTitles | undefined {
+  return 'titles' in found ? found.titles : undefined;
 }
 
 /** Returns the state of the sweep when its users are read, or its result if it ended before. */

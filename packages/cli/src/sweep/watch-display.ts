@@ -63,7 +63,7 @@ class Bar implements WatchDisplay {
 
   show(progress: SweepProgress, { trouble = '', limit = '' }: Also = {}): void {
     const { total, pending } = progress.counts;
-    const done = doneAtPlaid(progress);
+    const done = doneBeforeBulk(progress);
     this.#bar.setTotal(Math.max(1, total));
     const parts = [
       ...progressParts(progress, this.#meter.rate(done)),
@@ -103,7 +103,7 @@ class Lines implements WatchDisplay {
 
   show(progress: SweepProgress, { trouble, limit }: Also = {}): void {
     const { phase } = progress;
-    const rate = this.#meter.rate(doneAtPlaid(progress));
+    const rate = this.#meter.rate(doneBeforeBulk(progress));
     // Without the rate, which changes constantly.
     this.#say(
       withMore(withMore(progressText(progress, undefined), limit), trouble && 'trouble'),
@@ -154,7 +154,7 @@ export function progressParts(progress: SweepProgress, usersPerSecond: number | 
   const { counts, waitingForBulk, waitingForPerson = [] } = progress;
   const words = bulkWords(progress.titles);
   const persons = waitingForPerson.reduce((sum, { users }) => sum + users, 0);
-  const done = doneAtPlaid(progress);
+  const done = doneBeforeBulk(progress);
   const [rate = '', left = ''] =
     usersPerSecond === undefined || done === counts.total ? [] : speed(counts.total - done, usersPerSecond);
   return [
@@ -175,7 +175,7 @@ export function progressParts(progress: SweepProgress, usersPerSecond: number | 
 }
 
 /** Returns the number of users who are done, or will be with a bulk call for many of them. */
-export function doneAtPlaid({ counts, waitingForBulk }: Pick<SweepProgress, 'counts' | 'waitingForBulk'>): number {
+export function doneBeforeBulk({ counts, waitingForBulk }: Pick<SweepProgress, 'counts' | 'waitingForBulk'>): number {
   return Math.min(counts.total, counts.total - counts.pending + waitingForBulk);
 }
 

@@ -13,7 +13,7 @@ import { failingTasks } from '../temporal/pollers';
 import { withInterruption } from '../terminal/interruption';
 import { print, printable, printJson } from '../terminal/output';
 import { reportInLedger, sweepInLedger } from './ledger-view';
-import { limitLines, readLimits } from './sweep-limits';
+import { limitLines, mainLimit, readLimits } from './sweep-limits';
 import { exitCodeOf, printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
 import { showSweep } from './watch-display';
@@ -193,8 +193,8 @@ class LimitWatch {
 
   async #watch(io: Io, sweepId: string, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const plaid = (await readLimits(io, sweepId)).rates.find(({ service }) => service === 'plaid');
-      this.words = plaid && rateInShort(plaid);
+      const limit = mainLimit(await readLimits(io, sweepId), sweepId);
+      this.words = limit && rateInShort(limit);
       await delay(LIMITS_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -1,5 +1,9 @@
 import type { Client } from '@temporalio/client';
 import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import type { ProviderTitles } from 'temporal-http-tasks/internal/policy/sweep-result';
+import { NAMED_FIELDS } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { Io } from '../program/io';
@@ -95,8 +99,58 @@ export function notConfirmed(consequence: string): CommandFailure {
   return new CommandFailure('Interrupted', `Not confirmed. ${consequence}`);
 }
 
-/** What a run removes at each provider. */
-export function removals(place: WorkerPlace, plan: Pick<OffboardUserInput, 'plaid' | 'batch' | 'itemIds'>): Fact[] {
+/** A sweep, or the sweeps of a schedule, with where their workers delete. */
+export interface AskedRemoval {
+  input: Pick<OffboardUsersInput, 'plaid' | 'batch' | 'providers' | 'include' | 'exclude'>;
+  place: WorkerPlace;
+  /** The providers that the command knows. @default those that come with the package */
+  known?: ProviderSet;
+}
+
+/**
+ * Returns what is removed at each provider of a sweep.
+ *
+ * @param titles Those that the worker has named, once it has read the users.
+ */
+export function removalFacts({ input, place, known }: AskedRemoval, titles?: ProviderTitles): Fact[] {
+  const isChosen = (name: string): boolean => input.providers?.includes(name) ?? true;
+  const services = new Set(place.environments.map(({ service }) => mainServiceOf(service)));
+  const basic = removals(place, input)
+    .filter(({ provider }) => isChosen(provider) && (services.size === 0 || services.has(provider)))
+    .map(({ fact }) => fact);
+  const own = (known?.all ?? [])
+    .filter(
+      ({ name }) => services.has(name) && isChosen(name) && !NAMED_FIELDS.some(({ provider }) => provider === name),
+    )
+    .map(({ name, title }): Fact => [title, known ? stepsText(known, name, input) : '']);
+  const shown = new Set([...basic, ...own].map(([title]) => title));
+  const others = [...(titles?.others ?? []), ...(titles?.bulk ?? [])].filter((title) => !shown.has(title));
+  return [...basic, ...own, ...[...new Set(others)].map((title): Fact => [title, 'steps as the worker defines them'])];
+}
+
+/** What a run removes at one provider. */
+export interface Removal {
+  provider: string;
+  fact: Fact;
+}
+
+/** Returns the steps of a provider that a run makes, in words. */
+export function stepsText(
+  known: ProviderSet,
+  name: string,
+  { include = [], exclude = [] }: Pick<OffboardUserInput, 'include' | 'exclude'>,
+): string {
+  const steps = known.find(name)?.steps({ keys: ['default'], options: {} }) ?? [];
+  const run = steps.filter((step) => !step.optional || include.includes(`${name}.${step.step}`));
+  const shown = run.map(({ step }) => step).filter((step) => !exclude.includes(`${name}.${step}`));
+  return shown.length === 0 ? 'steps as the worker defines them' : `steps: ${shown.join(', ')}`;
+}
+
+/** Returns what a run removes at the providers that come with the package. */
+export function removals(
+  place: WorkerPlace,
+  plan: Pick<OffboardUserInput, 'plaid' | 'batch'> & { itemIds?: readonly string[] | undefined },
+): Removal[] {
   const { plaid, batch, itemIds } = plan;
   const slots = [
     ...new Set(
@@ -117,5 +171,8 @@ export function removals(place: WorkerPlace, plan: Pick<OffboardUserInput, 'plai
     both: `deletes the custom data and requests GDPR deletion in ${apps}`,
     skip: undefined,
   }[mode];
-  return [['Plaid', `${items}${user}`], ...(atBatch === undefined ? [] : [['Batch', atBatch] as const])];
+  return [
+    { provider: 'plaid', fact: ['Plaid', `${items}${user}`] },
+    ...(atBatch === undefined ? [] : [{ provider: 'batch', fact: ['Batch', atBatch] as const }]),
+  ];
 }

@@ -20,6 +20,8 @@ export type ServiceAt = (service: ServiceDefinition) => ServiceDefinition;
 /** An ID at a service; of a list, one entry. */
 export interface IdAtService {
   service: ServiceDefinition;
+  /** The name of the ID, for example `contactId`. */
+  called: string;
   id: string;
 }
 
@@ -80,14 +82,43 @@ export function environmentProblem(ids: AllUserIds, only: string | undefined): s
   return `"${only}" is not an environment of ${wrong.title}; allowed: ${Object.keys(wrong.environments).join(', ')}. Leave it out for all of them.`;
 }
 
-/** Whether one of these IDs belongs to a service with several environments. */
-export function canBeNarrowed(ids: AllUserIds): boolean {
-  return servicesOf(ids).some(hasChoice);
+/**
+ * The same for one user of several: services that have one environment are not narrowed, because other users may have IDs
+ * at services that have several.
+ */
+export function environmentProblemOfRow(ids: AllUserIds, only: string | undefined): string | undefined {
+  return servicesOf(ids).some(hasChoice) ? environmentProblem(ids, only) : undefined;
+}
+
+/** Returns what is wrong with the name of an environment if no service with several environments has one of this name. */
+export function environmentProblemAnywhere(
+  services: readonly ServiceDefinition[],
+  only: string | undefined,
+): string | undefined {
+  const names = new Set(services.filter(hasChoice).flatMap(({ environments }) => Object.keys(environments)));
+  if (only === undefined || names.has(only)) return undefined;
+  return `"${only}" is not an environment of any provider; allowed: ${[...names].join(', ')}. Leave it out for all of them.`;
+}
+
+/** Maximum number of combinations of environments that are checked for one user. */
+const MOST_VIEWS = 100;
+
+/** Returns what is wrong with IDs for which {@link workerViews} would return more than can be shown. */
+export function viewsProblem(ids: AllUserIds, only?: string): string | undefined {
+  const choices = servicesOf(ids).filter(hasChoice);
+  const views = choices.reduce((product, { environments }) => product * (Object.keys(environments).length + 1), 1);
+  if (only !== undefined || views <= MOST_VIEWS) return undefined;
+  return `workers may combine the environments of ${choices.map(({ name }) => name).join(', ')} in too many ways; name one with --environment, or check the IDs of fewer providers`;
+}
+
+/** The names of the services at which a user is known by these IDs, for example `courier/acme`. */
+export function serviceNamesOf(ids: AllUserIds): string[] {
+  return servicesOf(ids).map(({ name }) => name);
 }
 
 /** What one kind of worker asks the ledger about a user. */
 export interface WorkerView {
-  /** The worker's environment, for example `production`. */
+  /** The worker's environment, for example `production`; of several services, `plaid sandbox, courier production`. */
   environment: string;
   subjects: string[];
 }
@@ -100,13 +131,15 @@ export interface WorkerView {
  */
 export function workerViews(ids: AllUserIds, hasher: SubjectHasher, only?: string): WorkerView[] {
   const services = servicesOf(ids);
+  const isOnly = services.filter(hasChoice).length < 2 || only !== undefined;
   let views: { labels: string[]; environments: Map<ServiceDefinition, string> }[] = [
     { labels: [], environments: new Map() },
   ];
   for (const service of services) {
     const choices = environmentsOf(service, only).map((environment) => ({
       environment,
-      label: hasChoice(service) || services.length === 1 ? environment : '',
+      label:
+        hasChoice(service) || services.length === 1 ? (isOnly ? environment : `${service.name} ${environment}`) : '',
     }));
     const without =
       hasChoice(service) && services.length > 1 && only === undefined
@@ -120,7 +153,7 @@ export function workerViews(ids: AllUserIds, hasher: SubjectHasher, only?: strin
     );
   }
   return views.map(({ labels, environments }) => ({
-    environment: labels.filter(Boolean).join(', '),
+    environment: [...new Set(labels.filter(Boolean))].join(', '),
     subjects: given(ids).map(([service, id]) =>
       hasher.subject(service.name, environments.get(service) ?? UNCONFIGURED, id),
     ),

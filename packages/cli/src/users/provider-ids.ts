@@ -1,5 +1,4 @@
-import { servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
-import { identitiesOf, ONLY_ENVIRONMENT } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { identitiesOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
 import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
 import { readAccounts } from 'temporal-http-tasks/internal/config/account-settings';
@@ -10,7 +9,7 @@ import type { Io } from '../program/io';
 import { findProviders } from '../providers/find-providers';
 import type { IdAtService, ServiceAt } from './everywhere';
 import type { IdOptions } from './options';
-import { accountOf, mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
+import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 
 const ID = /^([a-z][A-Za-z0-9]*)\.([a-z][A-Za-z0-9]*)=(.*)$/su;
 
@@ -99,31 +98,32 @@ export async function readServiceAt(io: Io, { account, providers: option }: IdOp
   if (account === undefined) return undefined;
   const providers = await readProviders(io, option);
   refuseUnknownAccount(providers, account);
-  return (service) => providers.accounts.serviceAt(service, account);
+  return serviceAtAccount(providers, account);
 }
 
-/** Returns the other accounts at these providers, as `courier/acme`. */
-export function otherAccounts(io: Io, services: readonly string[], account: string | undefined): string[] {
-  const problems = new ProblemList();
-  const accounts = problems.finish(readAccounts(io.env, undefined, problems));
+/** Returns the service of an account, by that of a default account; undefined without an account. */
+export function serviceAtAccount(providers: ProviderSet, account: string | undefined): ServiceAt | undefined {
+  return account === undefined ? undefined : (service) => providers.accounts.serviceAt(service, account);
+}
+
+/** Returns the other accounts at these services' providers, as `courier/acme`. */
+export function otherAccounts({ accounts }: ProviderSet, services: readonly string[]): string[] {
   const providers = new Set(services.map(mainServiceOf));
-  return accounts.listed.filter((name) => providers.has(mainServiceOf(name)) && accountOf(name) !== account);
+  const others = accounts.listed.filter((name) => providers.has(mainServiceOf(name)) && !services.includes(name));
+  const defaults = [...providers].filter((name) => !services.includes(name));
+  return [...defaults.map((name) => `the default account of ${name}`), ...others];
 }
 
-/** Returns the IDs that `--id` gives, each with its service. */
+/** Returns the IDs that `--id` gives, each with its service. IDs of things of a user are left out. */
 export async function readIdsAtServices(io: Io, options: IdOptions): Promise<IdAtService[]> {
   const { providers, ids } = await readIds(io, options);
-  return identitiesOf(ids).flatMap(({ provider, value }) => {
-    const service = providers.find(provider)?.service;
-    return service ? [{ service: providers.accounts.serviceAt(service, options.account), id: value }] : [];
-  });
+  return idsAtServices(providers, ids, options.account);
 }
 
-/** Returns the environment of each service as the settings of this process select it; needs no keys. */
-export function environmentsFrom(io: Io, providers: ProviderSet): (service: string) => string {
-  return (name) => {
-    const main = providers.find(mainServiceOf(name))?.service;
-    const service = main && providers.accounts.serviceAt(main, accountOf(name));
-    return (service && servicePlace(io.env, service).environment) ?? ONLY_ENVIRONMENT;
-  };
+/** Returns each ID of a user with its service, at the user's account. IDs of things of the user are left out. */
+export function idsAtServices(providers: ProviderSet, ids: ProviderIds, account: string | undefined): IdAtService[] {
+  return identitiesOf(ids, providers.isThing).flatMap(({ provider, id: called, value }) => {
+    const service = providers.find(provider)?.service;
+    return service ? [{ service: providers.accounts.serviceAt(service, account), called, id: value }] : [];
+  });
 }

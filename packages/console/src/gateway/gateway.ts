@@ -8,7 +8,11 @@ import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-c
 import { requiringToken } from 'temporal-http-tasks/internal/codec/bearer-token';
 import { readEncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { SettingsError } from 'temporal-http-tasks/internal/config/env';
+import { ProblemList, SettingsError } from 'temporal-http-tasks/internal/config/env';
+import { readAccounts } from 'temporal-http-tasks/internal/config/account-settings';
+import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import type { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
 import { parseGatewayOrigin } from 'temporal-http-tasks/internal/config/console-settings';
 import { guardJson, guardOrigin, guardToken, securityHeaders } from './guard';
 import type { GuardOptions } from './guard';
@@ -36,6 +40,8 @@ export interface GatewayOptions extends GuardOptions {
   env: Env;
   /** The only tasks that can be called. @default the catalogue */
   tasks?: readonly HttpTask[];
+  /** Providers besides those that come with the package, from which users can be offboarded. @default none */
+  providers?: readonly Provider[];
   /** Command line options that name the document of other tasks, for snippets. @default none */
   documentOptions?: readonly string[];
   taskQueue: string;
@@ -110,6 +116,7 @@ function codecRoute({ env, temporal, token, publicUrl }: GatewayOptions): Handle
 function partsOf({
   env,
   tasks = CATALOGUE,
+  providers = [],
   documentOptions = [],
   taskQueue,
   temporal,
@@ -123,12 +130,19 @@ function partsOf({
     catalogue,
     search: new TaskSearch(catalogue.tasks),
     secrets: new GatewaySecrets(env, services),
+    providers: new ProviderSet(providers, accountsIn(env)),
     place: { taskQueue, address, namespace, documentOptions },
     ...(temporal && { temporal }),
     policy: readPolicy(env),
     version,
     report,
   };
+}
+
+/** @throws SettingsError if HTTP_TASKS_ACCOUNTS cannot be used. */
+function accountsIn(env: Env): Accounts {
+  const problems = new ProblemList();
+  return problems.finish(readAccounts(env, undefined, problems));
 }
 
 async function about(parts: GatewayParts): Promise<AboutGateway> {
@@ -150,7 +164,7 @@ async function about(parts: GatewayParts): Promise<AboutGateway> {
  */
 async function placeIfKnown(parts: GatewayParts): Promise<GuardedPlace | undefined> {
   try {
-    return await placeOfRuns(parts, offboardingPlace(parts.secrets.env));
+    return await placeOfRuns(parts, offboardingPlace(parts));
   } catch (error) {
     if (error instanceof SettingsError || error instanceof LedgerUnavailableError) return undefined;
     throw error;

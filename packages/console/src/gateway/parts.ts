@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { TaskSearch } from '../search';
 import type { SnippetPlace } from '../reference/snippets/snippets';
 import type { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
+import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { violationText } from 'temporal-http-tasks/internal/operator-policy/before-start';
 import type { OperatorPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
@@ -26,6 +27,8 @@ export interface GatewayParts {
   catalogue: Catalogue;
   search: TaskSearch<HttpTask>;
   secrets: GatewaySecrets;
+  /** From which users can be offboarded. */
+  providers: ProviderSet;
   place: SnippetPlace;
   temporal?: GatewayTemporal;
   /** What the operator allows. @default everything */

@@ -8,9 +8,12 @@ import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { readFailedSteps } from 'temporal-http-tasks/internal/attention/failed-steps';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { inOrder } from 'temporal-http-tasks/internal/policy/user-ids';
 import { escapedJson, printable } from 'temporal-http-tasks/internal/policy/printable';
+import { stepInAccount } from 'temporal-http-tasks/internal/tasks/accounts';
 import { GatewayRefusal } from './http-error';
-import type { ReceiptLine, RunPage } from './wire';
+import type { RateKeyLine, ReceiptLine, RunPage } from './wire';
 
 /** Maximum number of receipts shown; the download and `http-tasks receipts` have all of them. */
 const MOST_RECEIPTS = 100;
@@ -25,7 +28,7 @@ export function hasSubjectKey(env: Env): boolean {
 }
 
 /** What the ledger has about a run. */
-export type LedgerView = Pick<RunPage, 'receipts' | 'failed' | 'moreFailed'>;
+export type LedgerView = Pick<RunPage, 'receipts' | 'failed' | 'moreFailed' | 'rateKeys'>;
 
 /**
  * Returns the first receipts of a run or sweep, and the steps of a sweep's users that need attention. Empty if the gateway
@@ -36,15 +39,16 @@ export async function readRunLedger(env: Env, workflowId: string): Promise<Ledge
     const ledger = await ledgerOf(env);
     if (!ledger) return {};
     try {
-      const isSweep = (await ledger.sweeps.read(workflowId)) !== undefined;
-      const receipts = isSweep
+      const sweep = await ledger.sweeps.read(workflowId);
+      const receipts = sweep
         ? await ledger.sweeps.readReceipts({ sweepId: workflowId, afterSeq: -1, limit: MOST_RECEIPTS })
         : await ledger.readReceipts({ workflowId });
       const shown = receipts
         .filter(({ phase }) => phase !== 'intent')
         .slice(0, MOST_RECEIPTS)
         .map(lineOf);
-      return { receipts: shown, ...(isSweep && (await failedIn(ledger, workflowId))) };
+      if (!sweep) return { receipts: shown };
+      return { receipts: shown, ...(await failedIn(ledger, workflowId)), ...(await rateKeysOf(ledger, sweep)) };
     } finally {
       await ledger.close();
     }
@@ -52,6 +56,18 @@ export async function readRunLedger(env: Env, workflowId: string): Promise<Ledge
     if (error instanceof LedgerUnavailableError) return {};
     throw error;
   }
+}
+
+/** The keys that the workers have at the services of a sweep. */
+async function rateKeysOf({ workers }: OpenedLedger, { environments }: SweepRow): Promise<Pick<RunPage, 'rateKeys'>> {
+  const services = inOrder(Object.keys(environments));
+  if (services.length === 0) return {};
+  const recorded = await workers.readServices();
+  const rateKeys = services.flatMap((service): RateKeyLine[] => {
+    const slots = recorded.filter((one) => one.service === service).flatMap(({ keySlots }) => keySlots);
+    return slots.length === 0 ? [{ service }] : [...new Set(slots)].map((keySlot) => ({ service, keySlot }));
+  });
+  return { rateKeys };
 }
 
 async function failedIn(ledger: OpenedLedger, sweepId: string): Promise<Pick<RunPage, 'failed' | 'moreFailed'>> {
@@ -93,6 +109,7 @@ const COLUMNS = [
   ['subject', 'subject'],
   ['step', 'step'],
   ['task', 'task'],
+  ['service', 'service'],
   ['environment', 'environment'],
   ['keySlot', 'key_slot'],
   ['phase', 'phase'],
@@ -153,9 +170,9 @@ async function ledgerOf(env: Env): Promise<OpenedLedger | undefined> {
   return openLedger({ url, subjectKey, plaintextAllowed });
 }
 
-function lineOf({ at, step, outcome, requestId, token, subject }: Receipt): ReceiptLine {
+function lineOf({ at, step, service, outcome, requestId, token, subject }: Receipt): ReceiptLine {
   return {
-    ...{ at, step, subject },
+    ...{ at, step: stepInAccount({ step, service }), subject },
     ...(outcome !== undefined && { outcome }),
     ...(requestId !== undefined && { requestId }),
     ...(token !== undefined && { token }),

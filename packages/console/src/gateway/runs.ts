@@ -117,7 +117,7 @@ export async function steerSweep(
         runId === undefined ? 'This run has ended.' : 'This run has ended; check the list again.',
       );
     if (CONFIRMED.includes(action)) {
-      const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts.secrets.env));
+      const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts));
       requireConfirmation({ task: SWEEP, named: true, production, environment }, confirm);
     }
     try {

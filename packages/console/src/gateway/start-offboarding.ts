@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
-import { plaidEnvironment, refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
+import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { inputProblemBefore } from 'temporal-http-tasks/internal/operator-policy/before-start';
 import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
@@ -10,6 +10,7 @@ import { readStartInput, UnreadablePayloadError } from 'temporal-http-tasks/inte
 import { RunConflictError } from 'temporal-http-tasks/internal/starts/run-conflict';
 import { sameInput } from 'temporal-http-tasks/internal/starts/same-input';
 import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
+import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { requireConfirmation } from './confirmation';
@@ -36,11 +37,11 @@ export async function startOffboarding(
   parts: GatewayParts,
   { input: given, confirm }: CallRequest,
 ): Promise<StartedRun> {
-  const input = checkedOffboarding(given);
+  const input = checkedOffboarding(parts, given);
   refuseForbidden(parts, (rules) => inputProblemBefore(rules, input));
   const { env } = parts.secrets;
-  const idOf = idsUnder(env);
-  const own = offboardingPlace(env);
+  const idOf = idsUnder(parts);
+  const own = offboardingPlace(parts);
   refuseAccidentalProduction(own, env, [plaidService]);
   const { production, environment } = await placeOfRuns(parts, own);
   const isDry = input.dryRun ?? false;
@@ -66,10 +67,9 @@ export async function startOffboarding(
   });
 }
 
-function idsUnder(env: GatewayParts['secrets']['env']): (input: OffboardUserInput) => string {
+function idsUnder({ secrets: { env }, providers }: GatewayParts): (input: OffboardUserInput) => string {
   const hasher = createSubjectHasher(readLedgerSettings(env).subjectKey);
-  const environment = plaidEnvironment(env);
-  return (input) => offboardWorkflowId(input, environment, hasher);
+  return (input) => offboardWorkflowId(input, userPlaces(env, providers), hasher);
 }
 
 /**

@@ -60,8 +60,8 @@ export interface FieldLine {
 /** How a field of the input is filled in. */
 export interface FormField {
   name: string;
-  /** `json` for fields without a control of their own. */
-  control: 'text' | 'secret' | 'number' | 'boolean' | 'choice' | 'list' | 'json';
+  /** `json` for fields without a control of their own; `secrets` for several, with `;` between them. */
+  control: 'text' | 'secret' | 'secrets' | 'number' | 'boolean' | 'choice' | 'list' | 'json';
   required: boolean;
   description: string;
   limits: string;
@@ -252,6 +252,8 @@ export interface FailedLine {
   /** The line of the source. */
   line?: number;
   step: string;
+  /** The account at the step's provider; absent for its default account. */
+  account?: string;
   outcome: string;
   code?: string;
   requestId?: string;
@@ -261,12 +263,19 @@ export interface FailedLine {
 /** One call in the ledger. */
 export interface ReceiptLine {
   at: string;
+  /** With its account, unless it is the default one. */
   step: string;
   /** The keyed hash of the user. */
   subject: string;
   outcome?: string;
   requestId?: string;
   token?: string;
+}
+
+/** A key of a service, whose calls share a limit. */
+export interface RateKeyLine {
+  service: string;
+  keySlot?: string;
 }
 
 /** Status and receipts of one run. */
@@ -290,6 +299,8 @@ export interface RunPage extends RunLine {
   failed?: FailedLine[];
   /** There are more of them. */
   moreFailed?: boolean;
+  /** For a sweep: the keys whose rate can be set; absent if the gateway has no ledger, or the source is not read yet. */
+  rateKeys?: RateKeyLine[];
   /** The first receipts; absent if the gateway has no ledger. */
   receipts?: ReceiptLine[];
 }

@@ -23,7 +23,7 @@ export function keepDraft(name: string, fields: readonly FormField[], value: Jso
   let stored: JsonObject = {};
   for (const field of fields) {
     const path = field.path ?? [field.name];
-    if (field.control === 'secret') kept = withValueAt(kept, path, undefined);
+    if (field.control === 'secret' || field.control === 'secrets') kept = withValueAt(kept, path, undefined);
     else if (CHOSEN.includes(field.control)) stored = withValueAt(stored, path, valueAt(value, path));
   }
   drafts.set(name, kept);

@@ -143,6 +143,7 @@ export class InputForm {
       field.description,
       field.limits,
       field.control === 'list' ? 'One per line.' : '',
+      field.control === 'secrets' ? 'Several are separated by semicolons.' : '',
       field.control === 'json' ? 'As JSON.' : '',
     ]
       .filter(Boolean)
@@ -220,6 +221,7 @@ function controlFor(field: FormField, id: string): Control['node'] {
     case 'number':
       return element('input', { attributes: { ...attributes, type: 'text', inputmode: 'decimal' } });
     case 'secret':
+    case 'secrets':
       return element('input', { attributes: { ...attributes, type: 'password', autocomplete: 'new-password' } });
     case 'text':
       return element('input', { attributes: { ...attributes, type: 'text' } });
@@ -235,8 +237,10 @@ function selectOf(choices: readonly string[], attributes: Readonly<Record<string
 
 function textOf({ control }: FormField, value: unknown): string {
   if (value === undefined) return '';
-  if (control === 'list' && Array.isArray(value))
-    return value.map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry))).join('\n');
+  if ((control === 'list' || control === 'secrets') && Array.isArray(value))
+    return value
+      .map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry)))
+      .join(control === 'list' ? '\n' : ';');
   return control === 'json'
     ? JSON.stringify(value, undefined, 2)
     : typeof value === 'string'
@@ -254,6 +258,8 @@ function valueOf({ control }: FormField, text: string): { value?: unknown; probl
       return numberOf(text.trim());
     case 'list':
       return { value: text.split('\n').filter((line) => line !== '') };
+    case 'secrets':
+      return { value: text.split(';').filter((one) => one !== '') };
     case 'json':
       return parsedJson(text);
     case 'choice':

@@ -66,7 +66,7 @@ function drawHeader(known: AboutGateway | undefined): void {
         element('span', {
           class: `mark environment ${known.production === undefined ? 'plain' : 'production'}`,
           text: known.production ?? known.environment,
-          attributes: { title: 'The environment that runs and calls to Plaid go to' },
+          attributes: { title: 'The environment that runs go to' },
         }),
       where,
     );

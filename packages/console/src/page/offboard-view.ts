@@ -1,4 +1,4 @@
-import type { Confirmation, InputProblem, OffboardingForm, RunPage, StartedRun } from '../gateway/wire.js';
+import type { Confirmation, FormField, InputProblem, OffboardingForm, RunPage, StartedRun } from '../gateway/wire.js';
 import { ask, messageOf } from './api.js';
 import { askFor } from './confirm-dialog.js';
 import type { Question } from './confirm-dialog.js';
@@ -6,10 +6,16 @@ import { button, element, fill, outsideLink } from './dom.js';
 import { keepDraft, readDraft } from './drafts.js';
 import { InputForm } from './input-form.js';
 import { failureView, stepsView } from './run-steps.js';
+import { valueAt, withValueAt } from './paths.js';
+import type { JsonObject } from './paths.js';
 import { inWords } from './words.js';
 
 const NAME = 'offboardUser';
-const BEARER_TOKEN = 'plaidUserToken';
+const ITEM_OWNERS = [
+  ['user', 'plaidUserId'],
+  ['user', 'plaidUserToken'],
+  ['user', 'ids', 'plaid'],
+] as const;
 const WAIT_MS = 120;
 const FOLLOW_MS = 700;
 
@@ -139,18 +145,17 @@ export class OffboardView {
   async #confirmed(input: Record<string, unknown>, dryRun: boolean): Promise<Confirmation | undefined> {
     const { production = false, environment } = this.#place;
     if (dryRun && !production) return {};
-    // The user's ID instead of a word that is always the same; a bearer token is not shown, so the workflow's name is
-    // typed instead.
-    const { plaidUserId, batchUserId } = input['user'] as { plaidUserId?: string; batchUserId?: string };
-    const user = plaidUserId ?? batchUserId;
+    // The user's ID instead of a word that is always the same; a secret is not shown, so the workflow's name is typed
+    // instead.
+    const user = this.#place.form.map((field) => typeableId(field, input)).find((id) => id !== undefined);
     const question: Question = {
       title: dryRun ? 'Read this user in production?' : 'Offboard this user?',
       description: dryRun
         ? 'Only reads: nothing is changed.'
         : `${this.#found} In ${environment ?? 'the environment of the worker'}. If a run with this input is in progress, you will follow that one.`,
-      shown: JSON.stringify(input, (key, value: unknown) => (key === BEARER_TOKEN ? '****' : value), 2),
+      shown: JSON.stringify(masked(this.#place.form, input), undefined, 2),
       ...(!dryRun && {
-        afterwards: 'Removed Items cannot be restored: the person has to connect their accounts again.',
+        afterwards: this.#afterwards(input),
         ...(user === undefined ? { name: NAME } : { subject: user }),
       }),
       ...(production && environment !== undefined && { environment }),
@@ -159,6 +164,14 @@ export class OffboardView {
     if (!typed) return undefined;
     const { subject, ...confirm } = typed;
     return subject === undefined ? confirm : { ...confirm, task: NAME };
+  }
+
+  /** What cannot be taken back. */
+  #afterwards(input: Record<string, unknown>): string {
+    const atPlaid = ITEM_OWNERS.some((path) => valueAt(input, path) !== undefined);
+    return atPlaid
+      ? 'Removed Items cannot be restored: the person has to connect their accounts again.'
+      : 'What is removed cannot be restored.';
   }
 
   async #follow(run: StartedRun): Promise<RunPage> {
@@ -174,6 +187,21 @@ export class OffboardView {
       await new Promise((resolve) => window.setTimeout(resolve, FOLLOW_MS));
     }
   }
+}
+
+/** The ID in a field, if it names the user and is no secret. */
+function typeableId({ name, path = [name], control, more }: FormField, input: JsonObject): string | undefined {
+  const isId = path[0] === 'user' && control === 'text' && more !== true;
+  const value = isId ? valueAt(input, path) : undefined;
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** The input as it may be shown. */
+function masked(form: readonly FormField[], input: JsonObject): JsonObject {
+  const secrets = form.filter(({ control }) => control === 'secret' || control === 'secrets');
+  return secrets.reduce((shown, { name, path = [name] }) => {
+    return valueAt(shown, path) === undefined ? shown : withValueAt(shown, path, '****');
+  }, input);
 }
 
 function runView({ joined, workflowId, url }: StartedRun, page: RunPage): HTMLElement {

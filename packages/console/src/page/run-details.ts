@@ -1,4 +1,4 @@
-import type { DurableCall, RunLine, RunPage } from '../gateway/wire.js';
+import type { DurableCall, RateKeyLine, RunLine, RunPage } from '../gateway/wire.js';
 import { durableView } from './answer-view.js';
 import { ask, download, messageOf } from './api.js';
 import { askFor } from './confirm-dialog.js';
@@ -31,6 +31,9 @@ export class RunDetails {
   readonly node: HTMLElement;
   readonly #options: DetailsOptions;
   readonly #controls = element('div', { class: 'bar controls' });
+  readonly #rateAt = element('span', {});
+  #rateKey: RateKeyLine | undefined;
+  #rateKeys = '';
   readonly #said = element('div', {});
   readonly #content = element('div', {}, element('p', { class: 'status running', text: 'Reading the run' }));
   #run: RunLine;
@@ -76,6 +79,7 @@ export class RunDetails {
   }
 
   #show(page: RunPage): void {
+    this.#showRateKeys(page.rateKeys ?? []);
     const { startedAt, closedAt, sweep, failure } = page;
     fill(
       this.#content,
@@ -122,7 +126,10 @@ export class RunDetails {
     ];
   }
 
-  async #tell(action: Action, body: { total?: number; by?: string; callsPerMinute?: number | null }): Promise<void> {
+  async #tell(
+    action: Action,
+    body: { total?: number; by?: string; callsPerMinute?: number | null } & Partial<RateKeyLine>,
+  ): Promise<void> {
     try {
       const confirm =
         action === 'pause' || action === 'rate' ? {} : await askFor(await this.#question(action, body), WORDS[action]);
@@ -209,14 +216,30 @@ export class RunDetails {
           submit: (event) => {
             event.preventDefault();
             const text = rate.value.trim();
-            void this.#tell('rate', { callsPerMinute: text === '' ? null : Number(text) });
+            void this.#tell('rate', { callsPerMinute: text === '' ? null : Number(text), ...this.#rateKey });
           },
         },
       },
-      element('label', { text: 'Calls a minute to Plaid (empty: automatic)', attributes: { for: id } }),
+      this.#rateAt,
+      element('label', { text: 'Calls a minute (empty: automatic)', attributes: { for: id } }),
       rate,
       element('button', { text: 'Set', attributes: { type: 'submit' } }),
     );
+  }
+
+  /** Offers the keys whose rate can be set; without them it is that of the first provider. */
+  #showRateKeys(keys: readonly RateKeyLine[]): void {
+    const shown = JSON.stringify(keys);
+    // What was chosen stays when the run is read again.
+    if (keys.length === 0 || shown === this.#rateKeys) return;
+    this.#rateKeys = shown;
+    const id = freshId('rate-key');
+    const names = keys.map(({ service, keySlot }) => (keySlot === undefined ? service : `${service}.${keySlot}`));
+    const options = names.map((text, index) => element('option', { text, attributes: { value: String(index) } }));
+    const select = element('select', { attributes: { id } }, ...options);
+    select.addEventListener('change', () => (this.#rateKey = keys[Number(select.value)]));
+    [this.#rateKey] = keys;
+    fill(this.#rateAt, element('label', { text: 'Limit calls to', attributes: { for: id } }), select);
   }
 
   #say(kind: string, text: string): void {

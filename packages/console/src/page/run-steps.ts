@@ -44,11 +44,11 @@ export function failedView({ failed = [], moreFailed = false, workflowId }: RunP
   if (failed.length === 0) return undefined;
   const code = (text: string): HTMLElement => element('code', { text });
   const rows = failed.map(
-    ({ user, reference = '', line, step, outcome, code: cause = '', requestId = '', whatToDo }) => [
+    ({ user, reference = '', line, step, account, outcome, code: cause = '', requestId = '', whatToDo }) => [
       user.toLocaleString('en'),
       reference,
       line?.toLocaleString('en') ?? '',
-      code(step),
+      code(account === undefined ? step : `${step} (${account})`),
       inWords(outcome),
       code(cause),
       code(requestId),

@@ -1,5 +1,4 @@
 import type { ReceiptGroup } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
-import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { lastWordGroups } from './figures';
 import { html } from './markup';
 import type { Markup } from './markup';
@@ -28,7 +27,7 @@ ${answer(
     sweep.readable
       ? 'The ids of users who need a person, or are not finished, are still kept, encrypted under a key of this sweep.'
       : 'The ids of this sweep can no longer be read by anybody: their key is destroyed.',
-  )}${answer('In which systems, and by which method?', methodsTable(summary.groups))}${answer('With which receipt of the provider?', proofInWords(summary.groups))}${answer(
+  )}${answer('In which systems, and by which method?', methodsTable(data))}${answer('With which receipt of the provider?', proofInWords(summary.groups))}${answer(
     'With what outcome?',
     outcomesInWords(data),
   )}${answer('With which exceptions?', ...exceptions(data))}</tbody></table>
@@ -36,7 +35,7 @@ ${answer(
 `;
 }
 
-function methodsTable(groups: readonly ReceiptGroup[]): Markup | string {
+function methodsTable({ summary: { groups }, planned }: ReportData): Markup | string {
   const methods = new Map<string, ReceiptGroup>();
   for (const group of lastWordGroups(groups).filter(({ outcome }) => outcome !== 'skipped' && outcome !== 'held')) {
     const { service, environment, keySlot, task } = group;
@@ -45,9 +44,9 @@ function methodsTable(groups: readonly ReceiptGroup[]): Markup | string {
   }
   if (methods.size === 0) return 'No system was called for a last word.';
   const rows = [...methods.values()].map(({ service, environment, keySlot, task, receipts }) => {
-    const known = CATALOGUE.find(({ name }) => name === task);
+    const known = planned.taskWords(task);
     const key = keySlot === undefined ? '' : `, key ${keySlot}`;
-    return html`<tr><th scope="row">${known?.service.title ?? service}, ${environment}${key}</th><td><code>${task}</code>${known && html`<br>${known.summary}: <code>${known.method} ${known.path}</code>`}</td><td class="number">${count(receipts)}</td></tr>
+    return html`<tr><th scope="row">${planned.titleOf(service)}, ${environment}${key}</th><td><code>${task}</code>${known && html`<br>${known.summary}${known.route !== undefined && html`: <code>${known.route}</code>`}`}</td><td class="number">${count(receipts)}</td></tr>
 `;
   });
   return html`<table class="numbers"><thead><tr><th scope="col">System</th><th scope="col">Method</th><th scope="col">Receipts</th></tr></thead><tbody>

@@ -1,6 +1,7 @@
 import type { ReceiptGroup } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import type { SweepCounts } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import type { DoneStep, PlannedSteps } from './planned-steps';
 import { isOutcome } from './standings';
 import type { Tally } from './standings';
 
@@ -9,30 +10,36 @@ export function usersTally({ pending, open, waitingForBulk, total: _, ...outcome
   return { ...outcomes, unfinished: pending + open + waitingForBulk };
 }
 
-/** The last words on one step. */
-export interface StepFigures {
-  step: string;
+/** The final outcomes of one step at one system. */
+export interface StepFigures extends NamedStep {
   tally: Tally;
 }
 
-/** The last words by step, in the order of the steps' names, holds first: they come before every step. */
-export function stepFigures(groups: readonly ReceiptGroup[]): StepFigures[] {
-  const steps = new Map<string, Tally>();
-  for (const { step, outcome, receipts } of lastWordGroups(groups)) {
-    const tally = steps.get(step) ?? {};
-    tally[outcome] = (tally[outcome] ?? 0) + receipts;
-    steps.set(step, tally);
-  }
-  return [...steps]
-    .map(([step, tally]) => ({ step, tally }))
-    .sort((a, b) => orderOf(a.step) - orderOf(b.step) || (a.step < b.step ? -1 : 1));
+/** A step as it is shown. */
+interface NamedStep {
+  /** `courier.contact`. */
+  step: string;
+  /** `Courier Mail`; of an account `Courier Mail (acme)`. */
+  system: string;
+  /** `Courier Mail contact`. */
+  label: string;
 }
 
-const STEPS_IN_ORDER = ['hold', 'plaid.items', 'plaid.products', 'plaid.user'];
+/** The final outcomes by step and account, in the order of the plan, holds first: they come before every step. */
+export function stepFigures(groups: readonly ReceiptGroup[], planned: PlannedSteps): StepFigures[] {
+  const steps = new Map<string, StepFigures>();
+  for (const group of lastWordGroups(groups)) {
+    const named = namedStep(group, planned);
+    const figures = steps.get(named.label) ?? { ...named, tally: {} };
+    figures.tally[group.outcome] = (figures.tally[group.outcome] ?? 0) + group.receipts;
+    steps.set(named.label, figures);
+  }
+  return [...steps.values()].sort((a, b) => planned.compare(a.step, b.step) || (a.system < b.system ? -1 : 1));
+}
 
-function orderOf(step: string): number {
-  const place = STEPS_IN_ORDER.indexOf(step);
-  return place < 0 ? STEPS_IN_ORDER.length : place;
+function namedStep({ step, service }: DoneStep, planned: PlannedSteps): NamedStep {
+  const done = { step, service };
+  return { step, system: planned.systemOf(done), label: planned.labelOf(done) };
 }
 
 /** The groups that are last words with an outcome. */
@@ -43,8 +50,7 @@ export function lastWordGroups(groups: readonly ReceiptGroup[]): (ReceiptGroup &
 }
 
 /** Why steps did not go well. */
-export interface CodeFigures {
-  step: string;
+export interface CodeFigures extends NamedStep {
   outcome: Outcome;
   /** The provider's code; else the reason, the status, or the type of the failure. */
   code: string;
@@ -58,10 +64,11 @@ const MOST_CODES = 12;
 export function codeFigures(
   groups: readonly ReceiptGroup[],
   needsPerson: readonly Outcome[],
+  planned: PlannedSteps,
 ): { shown: CodeFigures[]; others: number } {
   const codes = new Map<string, CodeFigures>();
   for (const group of lastWordGroups(groups).filter(({ outcome }) => needsPerson.includes(outcome))) {
-    const figures = { step: group.step, outcome: group.outcome, code: codeOf(group), receipts: 0 };
+    const figures = { ...namedStep(group, planned), outcome: group.outcome, code: codeOf(group), receipts: 0 };
     const key = JSON.stringify(figures);
     const known = codes.get(key) ?? figures;
     known.receipts += group.receipts;

@@ -1,7 +1,7 @@
 import { html } from './markup';
 import type { Markup } from './markup';
 import type { ReportData } from './report-data';
-import { furtherSentences, headlineOf, mainSentence } from './sentences';
+import { acceptingSystems, furtherSentences, headlineOf, mainSentence } from './sentences';
 import { count, duration, moment, percent } from './words';
 
 const STATUS_WORDS = {
@@ -34,11 +34,13 @@ ${facts(data)}
 function tiles(data: ReportData): Markup {
   const { total } = data.counts;
   const { gone, accepted, needPerson, leftAlone, unfinished } = headlineOf(data);
+  const [system = 'a provider', ...others] = acceptingSystems(data);
+  const acceptedBy = others.length > 0 ? 'providers' : system;
   const tile = (name: string, number: number, kind: string): Markup =>
     html`<div class="tile ${number > 0 && kind}"><dt>${name}</dt><dd>${count(number)}${total > 0 && html`<small>${percent(number, total)}</small>`}</dd></div>
 `;
   return html`<dl class="tiles">
-${(gone > 0 || accepted === 0) && tile('gone', gone, 'good')}${accepted > 0 && tile('accepted by Batch', accepted, 'good')}${tile('need a person', needPerson, 'bad')}${tile('left alone on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
+${(gone > 0 || accepted === 0) && tile('gone', gone, 'good')}${accepted > 0 && tile(`accepted by ${acceptedBy}`, accepted, 'good')}${tile('need a person', needPerson, 'bad')}${tile('left alone on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
 }
 
 function facts({ sweep, counts, summary, limits, madeAt, version }: ReportData): Markup {

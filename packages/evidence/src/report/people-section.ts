@@ -7,7 +7,6 @@ import type { Markup } from './markup';
 import { remedyFor } from 'temporal-http-tasks/internal/attention/remedy';
 import type { ReportData } from './report-data';
 import { LOOKS, isOutcome } from './standings';
-import type { RowLabel } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { count, counted } from './words';
 
 const MOST_CHARACTERS = 120;
@@ -33,7 +32,7 @@ export function peopleSection(data: ReportData): Markup {
 <p class="note">No user is named here: a subject is a keyed hash of the user’s ID, and a number is the user’s place in this sweep, followed by its reference and its line in the source where there are any. The receipts of an ID are found with <code>http-tasks receipts ID</code>.</p>
 ${users.users > named && html`<p class="note strong">These are the first ${count(named)}; ${count(users.users - named)} more stand in <code>http-tasks receipts ${quoted(sweep.sweepId)} --csv --out receipts.csv</code>.</p>`}
 <table class="people"><thead><tr><th scope="col">User</th><th scope="col">Step</th><th scope="col">Outcome</th><th scope="col">Code</th><th scope="col">Request id</th><th scope="col">What to do</th></tr></thead><tbody>
-${receipts.map((receipt) => personRow(receipt, receipt.subject || (subjects.get(receipt.seq) ?? ''), data.labels.get(receipt.seq)))}</tbody></table>
+${receipts.map((receipt) => personRow(receipt, receipt.subject || (subjects.get(receipt.seq) ?? ''), data))}</tbody></table>
 </section>
 `;
 }
@@ -59,9 +58,15 @@ function howToGoOn({ sweep, users: { receipts } }: ReportData): Markup {
   return html`${redrive}${notFound}.`;
 }
 
-function personRow(receipt: OpenStep, subject: string, { reference, line }: RowLabel = {}): Markup {
+function personRow(
+  receipt: OpenStep,
+  subject: string,
+  { labels, planned }: Pick<ReportData, 'labels' | 'planned'>,
+): Markup {
+  const { reference, line } = labels.get(receipt.seq) ?? {};
+  const system = planned.systemOf(receipt);
   const { seq, step, outcome, requestId = '', token } = receipt;
-  return html`<tr><th scope="row" data-label="User">${count(seq + 1)} <code class="subject">${subject}</code>${reference !== undefined && html` ${reference}`}${line !== undefined && html` <span class="note">line ${count(line)}</span>`}</th><td data-label="Step"><code>${step}</code></td><td data-label="Outcome"><span class="mark ${outcome}">${LOOKS[outcome].name}</span></td><td data-label="Code"><code>${cut(codeOf(receipt))}</code></td><td data-label="Request id"><code>${cut(requestId)}</code>${token !== undefined && html` token <code>${cut(token)}</code>`}</td><td data-label="What to do">${remedyFor(receipt, outcome)}</td></tr>
+  return html`<tr><th scope="row" data-label="User">${count(seq + 1)} <code class="subject">${subject}</code>${reference !== undefined && html` ${reference}`}${line !== undefined && html` <span class="note">line ${count(line)}</span>`}</th><td data-label="Step">${system !== '' && html`${system} `}<code>${step}</code></td><td data-label="Outcome"><span class="mark ${outcome}">${LOOKS[outcome].name}</span></td><td data-label="Code"><code>${cut(codeOf(receipt))}</code></td><td data-label="Request id"><code>${cut(requestId)}</code>${token !== undefined && html` token <code>${cut(token)}</code>`}</td><td data-label="What to do">${remedyFor(receipt, outcome)}</td></tr>
 `;
 }
 

@@ -1,5 +1,5 @@
 import { codeFigures, lastWordGroups, stepFigures, usersTally } from './figures';
-import type { CodeFigures } from './figures';
+import type { CodeFigures, StepFigures } from './figures';
 import { html } from './markup';
 import type { Markup } from './markup';
 import { barRows } from './plots/bar-rows';
@@ -50,18 +50,18 @@ ${occurs.map((standing) => {
 }
 
 /** The last words on each step. */
-export async function stepsPlot({ summary, needsPerson }: ReportData): Promise<Markup> {
+export async function stepsPlot({ summary, needsPerson, planned }: ReportData): Promise<Markup> {
   const about = { id: 'steps', title: 'Outcomes by step' };
-  const steps = stepFigures(summary.groups);
+  const steps = stepFigures(summary.groups, planned);
   if (steps.length === 0) return emptyFigure(about, 'No step has come to its end.');
-  const rows = steps.map(({ step, tally }): BarRow => {
+  const rows = steps.map(({ label, tally }): BarRow => {
     const bad = needsPerson.flatMap((outcome) =>
       (tally[outcome] ?? 0) > 0 ? [`${count(tally[outcome] ?? 0)} ${LOOKS[outcome].name}`] : [],
     );
     const all = sumOf(tally);
     const needing = needsPerson.reduce((sum, outcome) => sum + (tally[outcome] ?? 0), 0);
     return {
-      title: step,
+      title: label,
       note: [count(all), ...bad].join(' · '),
       shortNote: needing === 0 ? count(all) : `${count(all)} · ${count(needing)} not good`,
       tally,
@@ -69,8 +69,8 @@ export async function stepsPlot({ summary, needsPerson }: ReportData): Promise<M
   });
   return plotFigure({
     ...about,
-    note: 'The last word on every step, as shares of all last words on it. A step that ended differently for several Items of a user has one for each outcome.',
-    description: `Stacked bars of the outcomes of ${counted(steps.length, 'step')}: ${steps.map(({ step, tally }) => `${step}: ${tallyInWords(tally)}`).join('; ')}.`,
+    note: 'The last word on every step, as shares of all last words on it. A step that ended differently for several things of a user has one for each outcome.',
+    description: `Stacked bars of the outcomes of ${counted(steps.length, 'step')}: ${steps.map(({ label, tally }) => `${label}: ${tallyInWords(tally)}`).join('; ')}.`,
     draw: (width) => barRows(rows, width),
     table: stepsTable(steps),
   });
@@ -82,18 +82,23 @@ function tallyInWords(tally: Tally): string {
     .join(', ');
 }
 
-function stepsTable(steps: readonly { step: string; tally: Tally }[]): NumbersTable {
+function stepsTable(steps: readonly StepFigures[]): NumbersTable {
   const columns = STANDINGS.filter((standing) => steps.some(({ tally }) => (tally[standing] ?? 0) > 0));
   return {
-    head: ['Step', ...columns.map((standing) => LOOKS[standing].name), 'all'],
-    rows: steps.map(({ step, tally }) => [step, ...columns.map((standing) => tally[standing] ?? 0), sumOf(tally)]),
+    head: ['System', 'Step', ...columns.map((standing) => LOOKS[standing].name), 'all'],
+    rows: steps.map(({ system, step, tally }) => [
+      system,
+      step,
+      ...columns.map((standing) => tally[standing] ?? 0),
+      sumOf(tally),
+    ]),
   };
 }
 
 /** Why steps need a person. */
-export async function codesPlot({ summary, needsPerson }: ReportData): Promise<Markup> {
+export async function codesPlot({ summary, needsPerson, planned }: ReportData): Promise<Markup> {
   const about = { id: 'codes', title: 'Why: failures by the provider’s code' };
-  const { shown, others } = codeFigures(summary.groups, needsPerson);
+  const { shown, others } = codeFigures(summary.groups, needsPerson, planned);
   if (shown.length === 0) {
     const any = lastWordGroups(summary.groups).length > 0;
     return emptyFigure(about, any ? 'Nothing failed, and nothing is unknown.' : 'No step has come to its end.');
@@ -114,12 +119,18 @@ export async function codesPlot({ summary, needsPerson }: ReportData): Promise<M
     description: `Bars of ${counted(shown.length, 'code')}: ${shown.map((figures) => `${titleOf(figures)}: ${count(figures.receipts)}`).join('; ')}.`,
     draw: (width) => barRows(rows, width),
     table: {
-      head: ['Code', 'Step', 'Outcome', 'Receipts'],
-      rows: shown.map(({ code, step, outcome, receipts }) => [code, step, LOOKS[outcome].name, receipts]),
+      head: ['Code', 'System', 'Step', 'Outcome', 'Receipts'],
+      rows: shown.map(({ code, system, step, outcome, receipts }) => [
+        code,
+        system,
+        step,
+        LOOKS[outcome].name,
+        receipts,
+      ]),
     },
   });
 }
 
-function titleOf({ code, step }: CodeFigures): string {
-  return `${code} · ${step}`;
+function titleOf({ code, label }: CodeFigures): string {
+  return `${code} · ${label}`;
 }

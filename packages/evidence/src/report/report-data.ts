@@ -7,6 +7,7 @@ import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { readHeadFacts } from '../head-facts';
 import type { HeadFacts, HeadLedger } from '../head-facts';
 import { rateSentence, sweepRateSentence } from '../rate-words';
+import { PlannedSteps } from './planned-steps';
 
 /** Users who need a person in the report, at most; all of them stand in the CSV. */
 export const MOST_USERS_NAMED = 1_000;
@@ -16,6 +17,8 @@ export interface ReportData {
   sweep: SweepRow;
   counts: SweepCounts;
   summary: SweepSummary;
+  /** What its steps and providers are called. */
+  planned: PlannedSteps;
   /** The outcomes of a step that a person has to look at. */
   needsPerson: readonly Outcome[];
   /** The users with such a step. */
@@ -48,17 +51,20 @@ export async function readReportData(
   const { sweepId } = sweep;
   const head = await readHeadFacts(ledger, sweep);
   const counts = await sweeps.count(sweepId);
-  const summary = await sweeps.summarise({ sweepId, onProgress });
+  const planned = new PlannedSteps(sweep.stepsPlan);
+  const { isBulk } = planned;
+  const summary = await sweeps.summarise({ sweepId, onProgress, isBulk });
   // A sweep that has found nobody and still completed was told that this is fine.
   const needsPerson: readonly Outcome[] =
     sweep.status === 'completed' ? ['failed', 'unknown'] : ['failed', 'unknown', 'notFound'];
   const users = await sweeps.readUsersWithOutcome({ sweepId, outcomes: needsPerson, limit: MOST_USERS_NAMED });
   const labels = await sweeps.readLabels({ sweepId, seqs: [...new Set(users.receipts.map(({ seq }) => seq))] });
-  const limits = await limitsOf(rates, sweep);
+  const limits = await limitsOf(rates, sweep, planned);
   return {
     sweep,
     counts,
     summary,
+    planned,
     needsPerson,
     users,
     labels,
@@ -70,9 +76,14 @@ export async function readReportData(
 }
 
 /** Of a sweep that has ended, its own rates: other limits may have changed since. */
-async function limitsOf(rates: ReportLedger['rates'], { sweepId, endedAt }: SweepRow): Promise<string[]> {
-  if (endedAt !== undefined) return (await rates.readSweepRates(sweepId)).map(sweepRateSentence);
+async function limitsOf(
+  rates: ReportLedger['rates'],
+  { sweepId, endedAt, environments }: SweepRow,
+  { titleOf }: PlannedSteps,
+): Promise<string[]> {
+  if (endedAt !== undefined)
+    return (await rates.readSweepRates(sweepId)).map((rate) => sweepRateSentence(rate, titleOf));
   return (await rates.readRates())
-    .filter(({ service }) => service === 'plaid' || service === 'batch')
-    .map(rateSentence);
+    .filter(({ service }) => Object.hasOwn(environments, service))
+    .map((rate) => rateSentence(rate, titleOf));
 }

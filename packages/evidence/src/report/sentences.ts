@@ -1,3 +1,6 @@
+import type { ReceiptGroup } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { lastWordGroups } from './figures';
 import type { ReportData } from './report-data';
 import { count, counted, listed } from './words';
 
@@ -44,19 +47,41 @@ function allGone(total: number): string {
 }
 
 /** A deletion that was accepted is not known to be done, and must not be quoted as such. */
-function acceptedWords({ counts: { accepted, total }, summary: { groups } }: ReportData, isFurther: boolean): string {
-  const removed = groups.some(
-    ({ phase, service, outcome }) =>
-      phase === 'settled' && service === 'plaid' && (outcome === 'removed' || outcome === 'alreadyGone'),
-  );
+function acceptedWords(data: ReportData, isFurther: boolean): string {
+  const { accepted, total } = data.counts;
+  const systems = acceptingSystems(data);
+  const removed = systemsWith(data, ['removed', 'alreadyGone']).filter((system) => !systems.includes(system));
   const who = isFurther
     ? `${count(accepted)} more`
     : accepted === total
       ? allUsers(total)
       : `${count(accepted)} of ${counted(total, 'user')}`;
-  return removed
-    ? `${capitalized(who)} ${is(accepted)} removed from Plaid, and Batch has accepted the deletion`
-    : `Batch has accepted the deletion of ${who}`;
+  const [system = 'a provider'] = systems;
+  // Of several systems not every user is known to all.
+  if (systems.length > 1 || removed.length > 1)
+    return `For ${who} the last that is known is that ${listedOr(systems)} accepted the deletion`;
+  return removed.length > 0
+    ? `${capitalized(who)} ${is(accepted)} removed from ${removed[0]}, and ${system} has accepted the deletion`
+    : `${system} has accepted the deletion of ${who}`;
+}
+
+/** The systems that accepted a deletion for later, in the order of the steps. */
+export function acceptingSystems(data: ReportData): string[] {
+  return systemsWith(data, ['accepted']);
+}
+
+function systemsWith(
+  { summary: { groups }, planned }: ReportData,
+  outcomes: readonly Outcome[],
+  isMeant: (group: ReceiptGroup) => boolean = () => true,
+): string[] {
+  const found = lastWordGroups(groups).filter((group) => outcomes.includes(group.outcome) && isMeant(group));
+  found.sort((one, other) => planned.compare(one.step, other.step));
+  return [...new Set(found.map((group) => planned.systemOf(group)).filter(Boolean))];
+}
+
+function listedOr(words: readonly string[]): string {
+  return words.length < 2 ? (words[0] ?? 'a provider') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
 function allUsers(total: number): string {
@@ -69,9 +94,16 @@ function capitalized(text: string): string {
 
 /** What the main sentence leaves open. */
 export function furtherSentences(data: ReportData): string[] {
-  const { counts, sweep, needsPerson } = data;
+  const { counts, sweep, needsPerson, planned } = data;
   const { unfinished } = headlineOf(data);
-  const accepted = counts.accepted > 0 && 'Batch carries out what it has accepted later, and does not report when.';
+  const isFollowed = (group: ReceiptGroup): boolean => planned.isFollowed(group);
+  const silent = systemsWith(data, ['accepted'], (group) => !isFollowed(group)).map(
+    (system) => `${system} carries out what it has accepted later, and does not report when.`,
+  );
+  const followed = systemsWith(data, ['accepted'], isFollowed).map(
+    (system) =>
+      `What ${system} has accepted was not done when the sweep ended; its receipts have the request to ask about.`,
+  );
   const alone = listed([
     ...(counts.skipped > 0 ? [`${count(counts.skipped)} skipped`] : []),
     ...(counts.held > 0 ? [`${count(counts.held)} on legal hold`] : []),
@@ -87,7 +119,7 @@ export function furtherSentences(data: ReportData): string[] {
     sweep.rejected > 0 &&
     `${counted(sweep.rejected, 'row')} of the source could not be ${sweep.rejected === 1 ? 'a user' : 'users'} and ${was(sweep.rejected)} left out: look at the source.`;
   return [
-    accepted,
+    ...(counts.accepted > 0 ? [...silent, ...followed] : []),
     alone !== '' && !isDryRun(data) && `Left alone on purpose: ${alone}.`,
     notFound,
     open,

@@ -11,18 +11,18 @@ import { count, counted, duration, moment, percent } from './words';
 const THROUGHPUT = { id: 'throughput', title: 'Users done over time' };
 const SHARE_DONE = { id: 'share-done', title: 'How long users waited' };
 
-const AT_PLAID = { id: 'throughput-plaid', title: 'Users done at Plaid over time' };
+const BEFORE_BULK = { id: 'throughput-before-bulk', title: 'Users done before the bulk calls' };
 
-/** When users were done at Plaid, when they came to their end, and after how long. */
-export async function timePlots({ sweep, summary: { settled, settledAtPlaid } }: ReportData): Promise<Markup> {
-  return html`${settledAtPlaid && (await plaidPlot(settledAtPlaid))}${await endPlots(sweep, settled)}`;
+/** When users were done but for the bulk calls, when they came to their end, and after how long. */
+export async function timePlots({ sweep, summary: { settled, settledBeforeBulk } }: ReportData): Promise<Markup> {
+  return html`${settledBeforeBulk && (await beforeBulkPlot(settledBeforeBulk))}${await endPlots(sweep, settled)}`;
 }
 
-/** Batch deletes thousands of users in a call, so that almost all of them come to their end at the same time. */
-async function plaidPlot(settled: SettledOverTime): Promise<Markup | false> {
+/** A bulk call is for thousands of users, so that almost all of them come to their end at the same time. */
+async function beforeBulkPlot(settled: SettledOverTime): Promise<Markup | false> {
   const figures = overTime(settled);
   if (figures.stretches.length < 2) return false;
-  return throughputFigure(figures, AT_PLAID, 'Users whose last step at Plaid ended');
+  return throughputFigure(figures, BEFORE_BULK, 'Users whose last step before the bulk calls ended');
 }
 
 async function endPlots(sweep: ReportData['sweep'], settled: SettledOverTime | undefined): Promise<Markup> {
