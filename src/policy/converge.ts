@@ -140,6 +140,14 @@ export function leaveOut(state: ConvergeState): ConvergeState {
   return startNext({ ...state, current: undefined });
 }
 
+/** The state after a hold has forbidden the current step, of which nothing was sent. */
+export function holdCurrent(state: ConvergeState): ConvergeState {
+  const { current } = state;
+  return current
+    ? finishStep(state, current.name, [{ step: current.name, task: current.task, outcome: 'held' }])
+    : state;
+}
+
 /** Returns all steps of a user on legal hold, as held. */
 export function allHeld(plan: ConvergePlan): StepResult[] {
   // A dry run reports a hold too, since a real run would meet it.
@@ -276,14 +284,15 @@ function each(step: CompiledOnce, id: string, state: ConvergeState): Step | Step
   const { plan } = state;
   const given = plan.ids[step.plan.provider]?.[id] ?? [];
   const known = plan.known.entries?.[`${step.plan.provider}.${id}`] ?? [];
-  const parts = [...new Set(typeof given === 'string' ? [given] : given)].map((value) =>
-    OnceCallStep.begin(step, new StepScope(plan, step, { id, value }), {
+  const entries = [...new Set(typeof given === 'string' ? [given] : given)].map((value) => ({
+    value,
+    begun: OnceCallStep.begin(step, new StepScope(plan, step, { id, value }), {
       id: undefined,
       dryRun: plan.dryRun,
       knownBefore: known.includes(value),
     }),
-  );
-  return EachStep.begin(step, parts);
+  }));
+  return EachStep.begin(step, entries);
 }
 
 /** Returns the rule by which an earlier step blocks this one. */

@@ -55,7 +55,7 @@ export function builtInStepPlan({ removeUser, exclude = [], batchMode, batchApps
       { provider: plaidProvider(), keys: ['default'] },
       { provider: batchProvider(), keys: batchApps },
     ],
-    options: { plaid: { removeUser }, batch: { mode: batchMode } },
+    options: { plaid: { removeUser }, batch: { mode: batchMode, findsFilings: false } satisfies BatchOptions },
     exclude,
   });
 }

@@ -96,8 +96,13 @@ export interface UserFile {
 export function rulesOf(
   columns: UserColumns,
   renames: RenamedColumns,
-): Pick<ColumnRules<string>, 'known' | 'renames' | 'resembles'> {
-  return { known: columns.names, renames, resembles: (name) => columns.resembles(name) };
+): Pick<ColumnRules<string>, 'known' | 'renames' | 'resembles' | 'providerElsewhere'> {
+  return {
+    known: columns.names,
+    renames,
+    resembles: (name) => columns.resembles(name),
+    providerElsewhere: (name) => columns.providerElsewhere(name),
+  };
 }
 
 /** Returns the reader for a format. */

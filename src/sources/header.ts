@@ -23,6 +23,8 @@ export interface ColumnRules<Column extends string> {
   lenient?: boolean | undefined;
   /** Whether a name resembles that of an ID of one of the providers. @default none does */
   resembles?: ((name: string) => boolean) | undefined;
+  /** Returns the provider of a name that is one for another process only, see `UserColumns`. @default none is */
+  providerElsewhere?: ((name: string) => string | undefined) | undefined;
   /** The field that names the source in messages. */
   field: string;
 }
@@ -133,7 +135,7 @@ export class ColumnNames<Column extends string> {
   }
 
   #refuseNearMiss(name: string): void {
-    const { known, renames, field, lenient = false, resembles } = this.#rules;
+    const { known, renames, field, lenient = false, resembles, providerElsewhere } = this.#rules;
     const meant = known.find((column) => renames[column] === undefined && bare(column) === bare(name));
     if (meant !== undefined) {
       throw new SourceError(
@@ -143,6 +145,13 @@ export class ColumnNames<Column extends string> {
     }
     // Without a known column the text may be an ID rather than a name.
     if (lenient || !this.#anyKnown || isOther(name, known)) return;
+    const provider = providerElsewhere?.(name);
+    if (provider !== undefined)
+      throw new SourceError(
+        field,
+        `the column ${shown(name)} would be ignored: another worker of this ledger has the service ${provider}, and this process does not. ` +
+          `List its provider file in HTTP_TASKS_PROVIDERS here too, or ignore the column with --ignore-column (ignoreColumns in an input).`,
+      );
     if (!resemblesId(name) && !resembles?.(name)) return;
     throw new SourceError(
       field,

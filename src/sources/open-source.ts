@@ -26,10 +26,12 @@ import { UserColumns } from './user-columns';
 export class CustomSource implements Source {
   readonly #source: Source;
   readonly #allowed: AllowedPlaceholders;
+  readonly #known: UserColumns;
 
-  constructor(source: Source, allowed: AllowedPlaceholders) {
+  constructor(source: Source, allowed: AllowedPlaceholders, known = UserColumns.BASIC) {
     this.#source = source;
     this.#allowed = allowed;
+    this.#known = known;
   }
 
   get kind(): string {
@@ -56,7 +58,7 @@ export class CustomSource implements Source {
         continue;
       }
       const { position, line } = row;
-      const user = userOf(row.user, line);
+      const user = userOf(row.user, line, this.#known);
       const wrong = userProblem(user, this.#allowed);
       yield wrong === undefined
         ? { position, line, user }
@@ -66,18 +68,24 @@ export class CustomSource implements Source {
 }
 
 /** Validates a host's row. Unknown fields are ignored, except those whose name resembles an ID's, which are refused. */
-function userOf(given: unknown, line: number): TargetUser {
+function userOf(given: unknown, line: number, known: UserColumns): TargetUser {
   try {
-    return parseInput(`row ${line}`, targetUser, typeof given === 'object' && given !== null ? ofAUser(given) : given);
+    return parseInput(
+      `row ${line}`,
+      targetUser,
+      typeof given === 'object' && given !== null ? ofAUser(given, known) : given,
+    );
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     throw new SourceError('custom', `row ${line} is not a user: ${error.message}`);
   }
 }
 
-function ofAUser(given: object): Record<string, unknown> {
+function ofAUser(given: object, known: UserColumns): Record<string, unknown> {
   const isGiven = ([name, value]: [string, unknown]): boolean =>
-    name in targetUser.shape ? value !== undefined && value !== null && value !== '' : resemblesId(name);
+    name in targetUser.shape
+      ? value !== undefined && value !== null && value !== ''
+      : resemblesId(name) || known.resembles(name);
   return Object.fromEntries(Object.entries(given).filter(isGiven));
 }
 
@@ -220,7 +228,7 @@ export async function openSource(spec: unknown, context: SourceContext): Promise
   if (file !== undefined) return openFolderFile(file, { ...checked, known }, context.settings);
   if (query !== undefined) return openQuery(query, { ...checked, known }, context);
   if (pages) return new PageSource(pages, context, { ...checked, known });
-  return new CustomSource(await openCustom(custom, context), allowedPlaceholders(checked.allowPlaceholders));
+  return new CustomSource(await openCustom(custom, context), allowedPlaceholders(checked.allowPlaceholders), known);
 }
 
 /**

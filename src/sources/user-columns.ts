@@ -1,7 +1,8 @@
-import { columnOf } from '../policy/id-columns';
+import { columnOf, snakeCase } from '../policy/id-columns';
 import { USER_COLUMNS } from '../policy/source-spec';
 import { idAt, idsOf, NAMED_FIELDS } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
+import { mainServiceOf } from '../tasks/accounts';
 
 /** What a column of a source takes. */
 export type ColumnKind = 'id' | 'ids' | 'label' | 'moment';
@@ -49,8 +50,10 @@ export class UserColumns {
   /** Returns what is wrong with the IDs of a user, by column; undefined for IDs that fit their providers. */
   readonly problemOf: (user: NamedIds & { account?: string | undefined }) => string | undefined;
   readonly #resembling: readonly string[];
+  readonly #elsewhere: readonly string[];
 
-  constructor(providers?: ProvidersOfUsers) {
+  /** @param elsewhere Services that other workers of the ledger have, such as `courier` and `courier/acme`. @default none */
+  constructor(providers?: ProvidersOfUsers, elsewhere: readonly string[] = []) {
     const all = providers?.all ?? [];
     this.ids = all.flatMap(({ name: provider, ids }) =>
       Object.entries(ids).flatMap(([id, { list = false }]) =>
@@ -63,6 +66,8 @@ export class UserColumns {
     this.#resembling = this.ids.flatMap(({ provider, id }) =>
       [provider, id].map(bare).filter((name) => name.length >= LEAST_NAME),
     );
+    const own = new Set([...all.map(({ name }) => name), ...NAMED_FIELDS.map(({ provider }) => provider)]);
+    this.#elsewhere = [...new Set(elsewhere.map(mainServiceOf))].filter((name) => !own.has(name) && name !== 'http');
     this.problemOf = (user) => {
       if (!providers || (!user.ids && user.account === undefined)) return undefined;
       const problems = providers.problemsOf(user, idsOf(user));
@@ -82,7 +87,14 @@ export class UserColumns {
   /** Whether a column of this name is likely to have IDs of one of the providers. */
   resembles(name: string): boolean {
     const text = bare(name);
-    return this.#resembling.some((one) => text.includes(one));
+    return this.#resembling.some((one) => text.includes(one)) || this.providerElsewhere(name) !== undefined;
+  }
+
+  /** Returns the provider that another worker knows and this process does not, if the column is named like one of its IDs. */
+  providerElsewhere(name: string): string | undefined {
+    if (this.#elsewhere.length === 0) return undefined;
+    const parts = name.split('.').map((part) => `${snakeCase(part).replace(/[^a-z0-9]+/g, '_')}_`);
+    return this.#elsewhere.find((provider) => parts.some((part) => part.startsWith(`${snakeCase(provider)}_`)));
   }
 
   /** Whether a user has any ID. */

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import Database from 'libsql';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { HOME, MAIN } from './run-cli';
 import type { RunningCli } from './run-cli';
 import { openStage } from './sweep-stage';
@@ -26,6 +27,12 @@ beforeAll(async () => {
     };
   });
   worker = await stage.startWorker();
+  const { HTTP_TASKS_LEDGER_URL: url = '', HTTP_TASKS_SUBJECT_KEY: subjectKey = '' } = stage.person;
+  const ledger = await openLedger({ url, subjectKey });
+  const keySlots: string[] = [];
+  const environments = [{ service: 'courier', environment: 'sandbox', production: false, keySlots }];
+  await ledger.workers.beat({ worker: 'w', identity: 'w', namespace: 'default', taskQueue: 'other', environments });
+  await ledger.close();
 });
 
 afterAll(async () => {
@@ -76,6 +83,11 @@ describe('the rows of a source', () => {
       'line 3: batch_user_id: is a placeholder and not an ID; line 4: batch_user_id: is a placeholder',
     ],
     ['a repeated head', 'batch_user_id\nb_1\nbatch_user_id\nb_2\n', 'line 3: repeats the line that names the columns'],
+    [
+      'a column for a provider that another worker of the ledger has',
+      'courier_contact_id,batch_user_id\nc_1,b_1\n',
+      'another worker of this ledger has the service courier',
+    ],
     ['a column that resembles an ID', 'plaid_id,batch_user_id\nusr_1,b_1\n', 'the column plaid_id would be ignored'],
     ['nothing', '', 'has no user'],
   ])(

@@ -64,6 +64,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0019-row-labels',
           '0020-approvals',
           '0022-evidence',
+          '0023-held-requests',
           '0024-requests',
         ],
       },

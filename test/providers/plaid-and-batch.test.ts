@@ -144,7 +144,15 @@ describe('Batch', () => {
     expect(last).toMatchObject({ id: 'new' });
   });
 
-  it('keeps the plan of a GDPR request without the custom data', () => {
+  it('looks for it in the mode "gdpr", too', () => {
+    expect(run('gdpr', [unread, good([{ ...PENDING, request_id: 'mine' }]), done])).toMatchObject({
+      steps: ['batch.ios removed'],
+      calls: ['gdprRequestCreate', 'gdprRequestsList', 'gdprRequestGet'],
+      last: { id: 'mine', app: 'ios' },
+    });
+  });
+
+  it('keeps the plan of runs that make it themselves: they began before filings were looked for in the mode "gdpr"', () => {
     const plan = builtInStepPlan({ removeUser: false, batchMode: 'gdpr', batchApps: ['ios'] });
     expect(plan.steps.at(-1)).toMatchObject({ step: 'batch.ios', kind: 'request' });
     expect(JSON.stringify(plan)).not.toContain('gdprRequestsList');

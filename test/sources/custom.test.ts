@@ -1,10 +1,13 @@
 import { CustomSource } from 'temporal-http-tasks/internal/sources/open-source';
 import { NO_PLACEHOLDERS } from 'temporal-http-tasks/internal/sources/id-rules';
 import type { Source } from 'temporal-http-tasks/internal/sources/source';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import { UserColumns } from 'temporal-http-tasks/internal/sources/user-columns';
+import { courierWith } from '../unit/providers/courier';
 import { failureOf, rowsOf } from './reading';
 
 /** A source of a host whose only row has this user. */
-function sourceOf(user: object): Source {
+function sourceOf(user: object, known?: UserColumns): Source {
   return new CustomSource(
     {
       kind: 'custom',
@@ -14,6 +17,7 @@ function sourceOf(user: object): Source {
       },
     },
     NO_PLACEHOLDERS,
+    known,
   );
 }
 
@@ -37,6 +41,15 @@ describe("a source of the host's own", () => {
       expect(failure.message).toContain(`${name}: unknown field`);
       expect(failure.message).not.toContain('canary');
     }
+  });
+
+  it('may not have an ID of a provider under a name of its own', async () => {
+    const known = new UserColumns(new ProviderSet([courierWith()]), ['parcel']);
+    for (const name of ['courierContactId', 'contactId', 'parcel_id'])
+      await expect(rowsOf(sourceOf({ batchUserId: 'b-1', [name]: 'canary' }, known))).rejects.toThrow(
+        `${name}: there is`,
+      );
+    expect(await rowsOf(sourceOf({ batchUserId: 'b-1', city: 'x' }, known))).toHaveLength(1);
   });
 
   it('has its IDs checked like those of other sources', async () => {

@@ -58,6 +58,22 @@ it('a column that resembles the ID of a provider is not ignored silently', async
   expect(await rowsOf('far.csv', csv('city'))).toHaveLength(1);
 });
 
+it('a column for a provider that only another worker knows is not ignored silently', async () => {
+  const elsewhere = new UserColumns(new ProviderSet(), ['plaid', 'courier/acme', 'http', 'deskTop']);
+  const csv = (column: string): string => `batch_user_id,${column}\nb_1,x\n`;
+  const message = /would be ignored: another worker of this ledger has the service courier, and this process does not/;
+  for (const column of ['courier_contact_id', 'courierContactId', 'Courier-Phone', 'courier'])
+    await expect(rowsOf('elsewhere.csv', csv(column), { known: elsewhere })).rejects.toThrow(message);
+  await expect(rowsOf('two.csv', csv('desk_top_id'), { known: elsewhere })).rejects.toThrow(/the service deskTop/);
+  const nested = (row: object): string => JSON.stringify({ batch_user_id: 'b_1', ...row });
+  for (const row of [{ courier: { contactId: 'c_1' } }, { more: { courier_contact_id: 'c_1' } }])
+    await expect(rowsOf('nested.jsonl', nested(row), { known: elsewhere })).rejects.toThrow(message);
+  for (const column of ['couriers', 'http_referrer', 'city'])
+    expect(await rowsOf('other.csv', csv(column), { known: elsewhere })).toHaveLength(1);
+  const ignoring = { known: elsewhere, ignoreColumns: ['courier_contact_id'] };
+  expect(await rowsOf('ignored.csv', csv('courier_contact_id'), ignoring)).toHaveLength(1);
+});
+
 it('a name for a column that no provider has is refused', async () => {
   await expect(rowsOf('odd.csv', 'x\n1\n', { columns: { courier_contact: 'x' } })).rejects.toThrow(
     /columns\.courier_contact: unknown column; allowed: .*courier_contact_id/,

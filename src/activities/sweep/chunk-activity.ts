@@ -13,6 +13,7 @@ import { sweepProblemNow } from '../governed';
 import { refusal } from '../refusals';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkInput, ChunkProgress, ChunkResult } from './contract';
+import { missingService } from './missing-providers';
 import { refuseOtherEnvironment } from './other-environment';
 import { keepRates } from './own-rates';
 import { ProcessLimits } from './process-limits';
@@ -24,7 +25,8 @@ const FINAL = [SweepReleasedError, UnknownSweepError, SweepNotYoursError, SweepB
 
 /**
  * Creates the activity that offboards the users of one chunk; see `runChunk`. When it is cancelled, or its worker shuts
- * down, it finishes the calls in flight and returns its progress.
+ * down, it finishes the calls in flight and returns its progress. It ends `unauthorized`
+ * if this worker does not know a provider of the sweep, or has no keys for it.
  *
  * Fails `Task.LedgerUnavailable` (retried) when the ledger is unavailable at its start, and `Task.InvalidInput` (final)
  * for a sweep that the ledger does not have, whose IDs were released, that was read for another environment of Plaid
@@ -45,11 +47,15 @@ export function createChunkActivity(
       },
     };
     try {
-      return await retryable(async () => {
+      return await retryable(async (): Promise<ChunkResult> => {
+        // Another worker of the queue may have it: the sweep pauses, and no user is left out.
+        const service = missingService(sweep, dependencies);
+        if (service !== undefined) return { ...NOTHING_DONE, end: 'unauthorized', unauthorized: { service } };
         refuseOtherEnvironment(dependencies, sweep, 'sweepId');
         const { services, policy, ledger } = given;
         const forbidden = await sweepProblemNow(policy, sweep, { services, sweeps: ledger.sweeps });
-        if (forbidden) return nothingDone(forbidden.rule);
+        // The operator's policy forbids the next users.
+        if (forbidden) return { ...NOTHING_DONE, end: 'notAllowed', rule: forbidden.rule };
         const plan = await planOfSweep(given.ledger.sweeps, sweep, input.plan);
         await given.budgets.keepRatesOf(input.sweepId);
         const { claimedBy, stepsPlan } = sweep;
@@ -66,7 +72,4 @@ export function createChunkActivity(
   };
 }
 
-/** Returns the result when the operator's policy forbids the next users. */
-function nothingDone(rule: string): ChunkResult {
-  return { opened: 0, settled: 0, waitingForBulk: 0, deferred: 0, outcomes: {}, end: 'notAllowed', rule };
-}
+const NOTHING_DONE = { opened: 0, settled: 0, waitingForBulk: 0, deferred: 0, outcomes: {} };

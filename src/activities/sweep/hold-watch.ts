@@ -7,19 +7,25 @@ const CLEAR_FOR_MS = 1_000;
 
 /**
  * Checks whether one user is on hold by now, or everything is stopped. The wave's intent was recorded only because
- * there was no hold; a call that is made later, after a wait or in the queue of a slow provider, needs a new check.
+ * there was no hold, unless the user is flagged as held; a call that is made later, after a wait or in the queue of a slow
+ * provider, needs a new check.
  */
 export class HoldWatch {
   #clearAtMs: number;
   #obstacle: 'held' | 'stopped' | undefined;
 
-  /** @param clearAtMs The reading of `performance.now()` at which the ledger was asked for the wave. */
+  /**
+   * @param clearAtMs The reading of `performance.now()` at which the ledger was asked for the wave.
+   * @param isHeld Whether the ledger has said then that the user is on hold.
+   */
   constructor(
     private readonly ledger: FencedLedger,
     private readonly subjects: readonly string[],
     clearAtMs: number,
+    isHeld = false,
   ) {
     this.#clearAtMs = clearAtMs;
+    if (isHeld) this.#obstacle = 'held';
   }
 
   /** Whether the ledger has just confirmed that nothing forbids a call, so that no request is needed. */

@@ -9,10 +9,11 @@ import { sourceProblem } from '../../operator-policy/rules';
 import { requestFacts } from '../../policy/legal-clock';
 import type { PlannedStep, StepPlan } from '../../policy/providers/step-plan';
 import { batchProvider } from '../../providers/batch/provider';
-import { builtInOptions, RATED_PROVIDER } from '../../providers/built-in';
-import type { Provider } from '../../providers/definition';
+import { RATED_PROVIDER } from '../../providers/built-in';
 import { ProviderError } from '../../providers/problems';
+import type { StepChoices } from '../../providers/provider-set';
 import type { ChunkPlan, OpenedSweep, OpenSweep } from './contract';
+import { choicesOf, hasCalls, isConfigured, wouldCall } from './missing-providers';
 import { setOwnRate } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
@@ -26,7 +27,8 @@ export async function openSweep(
   const { services, catalogue, sender, ledger, searchAttributes, policy } = dependencies;
   const steps = input.terms && planStepsOf(input.terms.plan, dependencies);
   if (policy) refuseForbidden(dependencies, input, steps);
-  if (input.usesBatch && !steps) requireKeys(batchProvider(), services);
+  const { name } = batchProvider();
+  if (input.usesBatch && !steps) requireService(services, name, `${name}.mode`);
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
   const { snapshot, rate } = input;
   const { accounts } = dependencies.providers;
@@ -145,25 +147,21 @@ async function makeSweep(
 /**
  * Returns the steps of all users of the sweep. They are decided now and stay, even if the worker's providers change.
  */
-function planStepsOf(plan: ChunkPlan, { services, providers }: SweepDependencies): StepPlan {
-  const choices = {
-    providers: plan.providers,
-    include: plan.include,
-    exclude: plan.exclude,
-    options: plan.options ?? builtInOptions(plan),
-  };
+function planStepsOf(plan: ChunkPlan, dependencies: SweepDependencies): StepPlan {
+  const { services, providers } = dependencies;
+  const choices = choicesOf(plan);
   const [problem] = providers.problemsOfChoice(choices);
   if (problem) throw refusal(problem.field, problem.message);
-  // Its steps are made from its keys; without keys they would be left out without a notice.
-  for (const provider of providers.chosen(choices)) {
-    const { name } = provider;
-    const isWanted = providers
-      .planFor({ ...choices, providers: [name] }, new Map([[name, ANY_KEY]]))
-      .steps.some(hasCalls);
-    if (isWanted) requireKeys(provider, services);
-  }
   try {
-    return providers.planFor(choices, services);
+    const without = providers
+      .chosen(choices)
+      .filter((provider) => !isConfigured(provider, dependencies) && wouldCall(provider, choices, dependencies));
+    for (const { name } of without) refuseIfWanted(name, choices);
+    // Users with an ID at one of them are refused when they are read.
+    const left = providers.chosen(choices).filter((provider) => !without.includes(provider));
+    if (left.length === 0) throw refusal('providers', 'this worker has keys for no provider; set those of one');
+    const meant = without.length > 0 ? left.map(({ name }) => name) : choices.providers;
+    return providers.planFor({ ...choices, providers: meant }, services);
   } catch (error) {
     // A definition that is invalid for these keys, or a plan that is too large: a retry does not change that.
     if (error instanceof ProviderError || error instanceof RangeError) throw refusal('providers', error.message);
@@ -171,17 +169,14 @@ function planStepsOf(plan: ChunkPlan, { services, providers }: SweepDependencies
   }
 }
 
-const ANY_KEY = { environment: '', keySlots: ['default'] };
-
-function hasCalls(step: PlannedStep): boolean {
-  return step.kind !== 'manual';
-}
-
-/** @throws ApplicationFailure `Task.InvalidInput` for a provider with named keys of which this worker has none. */
-function requireKeys({ name, service }: Provider, services: SweepDependencies['services']): void {
-  if (services.has(name) || !service.credentials.some(({ slotField }) => slotField !== undefined)) return;
+/** @throws ApplicationFailure `Task.InvalidInput` for a provider without keys that the input asks for by name. */
+function refuseIfWanted(name: string, { providers, options = {} }: StepChoices): void {
+  const own = options[name];
+  const hasOptions = typeof own === 'object' && own !== null && Object.keys(own).length > 0;
+  if (!hasOptions && !providers?.includes(name)) return;
+  const field = hasOptions ? `${name}.${Object.keys(own)[0] ?? ''}` : 'providers';
   throw refusal(
-    `${name}.mode`,
+    field,
     `needs ${name}, for which this worker has no keys; set them, or name the intended providers in providers (--only)`,
   );
 }

@@ -10,8 +10,17 @@ const OUR_OWN = 'http-tasks';
 /** What a receipt contains about the provider. */
 export type ReceiptContext = Pick<ChunkDependencies, 'services' | 'providers'> & { steps?: SweepSteps };
 
-/** Returns the receipt of a step, under the hash of the ID that the step's provider knows. */
-export function receiptOfStep(result: StepResult, user: TargetRow, context: ReceiptContext): StepReceipt {
+/**
+ * Returns the receipt of a step, under the hash of the ID that the step's provider knows.
+ *
+ * @param entry The ID that it is about, of a step that makes its calls for each ID of a list. @default the first
+ */
+export function receiptOfStep(
+  result: StepResult,
+  user: TargetRow,
+  context: ReceiptContext,
+  entry?: string,
+): StepReceipt {
   const { step, task, outcome, reason, requestId, token, failure } = result;
   const [provider = '', rest = ''] = splitAtDot(step);
   const planned = context.steps?.find(step)?.plan;
@@ -21,7 +30,7 @@ export function receiptOfStep(result: StepResult, user: TargetRow, context: Rece
   return {
     step,
     task,
-    subject: service === OUR_OWN ? (user.subjects[0] ?? '') : subjectOf(step, main, user, context),
+    subject: service === OUR_OWN ? (user.subjects[0] ?? '') : subjectOf(step, main, user, context, entry),
     service,
     environment: service === OUR_OWN ? '' : environmentOf(context.services, service),
     ...(keySlot !== undefined && { keySlot }),
@@ -39,10 +48,17 @@ export function receiptOfStep(result: StepResult, user: TargetRow, context: Rece
  * Returns the hash of the first ID that the step is about; of the user's first one at the provider if that is not
  * known.
  */
-function subjectOf(step: string, service: string, row: TargetRow, context: ReceiptContext): string {
+function subjectOf(
+  step: string,
+  service: string,
+  row: TargetRow,
+  context: ReceiptContext,
+  entry: string | undefined,
+): string {
   const own = hashedIds(row, context.providers).filter(({ provider }) => provider === service);
   const ids = context.steps?.find(step)?.plan.ids ?? [];
-  return (own.find(({ id }) => ids.includes(id)) ?? own[0])?.subject ?? '';
+  const about = own.filter(({ id }) => ids.includes(id));
+  return (about.find(({ value }) => value === entry) ?? about[0] ?? own[0])?.subject ?? '';
 }
 
 function serviceOf(task: string, provider: string, { providers }: ReceiptContext): string {

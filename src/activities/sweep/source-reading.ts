@@ -11,6 +11,7 @@ import type { TakeSnapshot } from './contract';
 import { requestOfUser } from '../../policy/legal-clock';
 import type { Law } from '../../policy/legal-clock';
 import { idsOf } from '../../policy/user-ids';
+import type { NeededProviders } from './missing-providers';
 import { environmentOf } from './plan-user';
 import { previousTime } from './previous-time';
 import type { SeriesRun } from './previous-time';
@@ -28,7 +29,7 @@ const BLOCK_CHARACTERS = 4_000_000;
 const BLOCK_MS = 10_000;
 
 /** What to read, and for which plan. */
-export type ReadSource = TakeSnapshot & SeriesRun & { law?: Law | undefined };
+export type ReadSource = TakeSnapshot & SeriesRun & { law?: Law | undefined; needed: NeededProviders };
 
 /** Reads a source into a sweep's targets, block by block. */
 export class SourceReading {
@@ -38,7 +39,7 @@ export class SourceReading {
   readonly #onProgress: (state: SnapshotState) => void;
   /** Of the providers of all rows so far. */
   readonly #environments: Record<string, string> = {};
-  readonly #columns: UserColumns;
+  #columns: UserColumns;
 
   constructor(
     dependencies: SweepDependencies,
@@ -59,6 +60,11 @@ export class SourceReading {
     const wrong = this.#dependencies.providers.problemOfAccount(this.#input.source.account);
     if (wrong !== undefined) throw refusal('source.account', wrong);
     await this.#refuseTokens();
+    const others = await this.#dependencies.ledger.workers.readServices();
+    this.#columns = new UserColumns(
+      this.#dependencies.providers,
+      others.map(({ service }) => service).filter((service) => !this.#dependencies.services.has(service)),
+    );
     let state = begun;
     while (!state.complete) {
       try {
@@ -151,9 +157,10 @@ export class SourceReading {
     };
   }
 
-  /** Without settings it is unknown which of several environments applies. */
+  /** Called once for each service. Without settings it is unknown which of several environments applies. */
   #environmentOf(provider: string, service: string): string {
     const { services, providers } = this.#dependencies;
+    this.#input.needed.require(service, 'source');
     const { environments = {} } = providers.find(provider)?.service ?? {};
     if (Object.keys(environments).length > 1) requireService(services, service, 'source');
     return environmentOf(services, service);

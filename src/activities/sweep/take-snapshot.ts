@@ -13,6 +13,7 @@ import { approvedSweep, needsSignatures, refuseForbiddenCall, refuseViolation } 
 import { refusal } from '../refusals';
 import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
 import { copyRedriven } from './copy-redriven';
+import { NeededProviders, refuseMissingProviders } from './missing-providers';
 import { refuseOtherEnvironment } from './other-environment';
 import { sourceFailure } from './source-failure';
 import { SourceReading } from './source-reading';
@@ -83,7 +84,9 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
     // users.
     if (total === 0 && origin !== 'source')
       throw refusal(origin, 'must not be empty; an empty list never means all users');
-    refuseOtherEnvironment(dependencies, await sweeps.read(input.sweepId), origin);
+    const taken = await sweeps.read(input.sweepId);
+    if (taken) await refuseMissingProviders(dependencies, taken, origin);
+    refuseOtherEnvironment(dependencies, taken, origin);
     const dueAt = await noteRequests(dependencies, row);
     return {
       total,
@@ -165,18 +168,20 @@ async function read(
 
 /** A sweep that 0.1.0 opened has no plan yet, so every step is required. */
 function planOf(
-  { services }: SweepDependencies,
+  dependencies: SweepDependencies,
   { gdpr = false, both = false }: TakeSnapshot,
-  { plan: text, stepsPlan }: SweepRow,
-): Pick<ReadSource, 'doneSteps' | 'dryRun'> {
+  row: SweepRow,
+): Pick<ReadSource, 'doneSteps' | 'dryRun' | 'needed'> {
+  const { plan: text, stepsPlan } = row;
   const plan = text === undefined ? undefined : (JSON.parse(text) as ChunkPlan);
   const { removeUser = true, batchMode: inChunks = 'customData', exclude } = plan ?? {};
   const batchMode = both ? 'both' : gdpr ? 'gdpr' : inChunks;
   const steps =
     stepsPlan === undefined
-      ? builtInStepPlanOf({ removeUser, batchMode, ...(exclude && { exclude }) }, services)
+      ? builtInStepPlanOf({ removeUser, batchMode, ...(exclude && { exclude }) }, dependencies.services)
       : (JSON.parse(stepsPlan) as StepPlan);
-  return { doneSteps: doneStepsOf(steps), dryRun: plan?.dryRun ?? false };
+  const needed = new NeededProviders(row, dependencies);
+  return { doneSteps: doneStepsOf(steps), dryRun: plan?.dryRun ?? false, needed };
 }
 
 function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {

@@ -5,6 +5,7 @@ import {
   answered,
   beginConverging,
   endEarly,
+  holdCurrent,
   isOpenTo,
   leaveOut,
   next,
@@ -14,6 +15,7 @@ import {
 } from '../../policy/converge';
 import type { CallAnswer, CallMove, ConvergeState, SavedRun } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
+import type { EndedEntry } from '../../policy/steps/step';
 import { isGood } from '../../policy/offboard-result';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
@@ -28,7 +30,7 @@ import { hasOwnIntent } from './sweep-steps';
 import { UserItems } from './user-items';
 import type { SavedItems } from './user-items';
 import { deferredReceipts, receiptsOf } from './user-receipts';
-import type { Known, Obstacle } from './user-receipts';
+import type { Known, Met, Obstacle } from './user-receipts';
 
 /** A call to make now, with its task. */
 export interface UserCall extends CallMove {
@@ -55,6 +57,8 @@ export interface SavedUser {
   run: SavedRun;
   /** By list step. */
   items: Readonly<Record<string, SavedItems>>;
+  /** By step that makes its calls for each ID of a list: what became of the IDs. */
+  entries?: Readonly<Record<string, readonly EndedEntry[]>>;
   doubt: SavedDoubt;
   /** Number of results with receipts of earlier rounds. */
   written: number;
@@ -76,6 +80,7 @@ export class UserMachine {
   readonly #known: Known;
   readonly #catalogue: ChunkDependencies['catalogue'];
   readonly #items: ReadonlyMap<string, UserItems>;
+  readonly #entries: Map<string, readonly EndedEntry[]>;
   readonly #perhapsSent: PerhapsSent;
   readonly #written: number;
   readonly #queued: string[];
@@ -101,6 +106,7 @@ export class UserMachine {
     this.#items = new Map(
       sweep.steps.lists.map((step) => [step.plan.step, new UserItems(step, saved?.items[step.plan.step])]),
     );
+    this.#entries = new Map(Object.entries(saved?.entries ?? {}));
     const interrupted = user.unsettled;
     const from = saved && (saved.run.step ?? '');
     this.#perhapsSent = new PerhapsSent({ interrupted, saved: saved?.doubt, intent: saved?.intent, from }, plan);
@@ -121,7 +127,11 @@ export class UserMachine {
       const move = next(this.#state, nowMs);
       if (move.kind === 'done') return { kind: 'settled', user: this.#settled() };
       if (move.kind === 'wait') return move;
-      if (move.kind === 'manual') return { kind: 'person', step: move.step };
+      if (move.kind === 'manual') {
+        if (!this.#user.held) return { kind: 'person', step: move.step };
+        this.#state = holdCurrent(this.#state);
+        continue;
+      }
       if (this.#known.steps.isBulkCall(move) && !this.#state.plan.dryRun) {
         this.#queued.push(this.#known.steps.queueOf(move.step, this.#state.plan.accounts));
         this.#state = leaveOut(this.#state);
@@ -173,6 +183,7 @@ export class UserMachine {
     const atMs = call.definition.effect === 'read' ? sentAtMs : nowMs;
     const { current } = this.#state;
     if (current) this.#items.get(call.step)?.note(current, call, answer, atMs);
+    if (current?.entries) this.#entries.set(call.step, current.answered(call, answer, atMs).entries ?? []);
     this.#perhapsSent.answered(call, call.definition, answer);
     this.#state = answered(this.#state, call, answer, atMs);
     if (this.#perhapsSent.any) this.#perhapsSent.settledBy(this.#state.done);
@@ -216,7 +227,7 @@ export class UserMachine {
       kind: 'deferred',
       seq,
       round,
-      receipts: deferredReceipts(this.#user, done.slice(this.#written), this.#obstacle, this.#items, this.#known),
+      receipts: deferredReceipts(this.#user, done.slice(this.#written), this.#obstacle, this.#met, this.#known),
       notBefore: waitsFor === undefined ? new Date(notBeforeMs).toISOString() : WAITS_FOR_PERSON,
       unsettled: this.#perhapsSent.any || this.#followsRequest,
       ...((continues || this.#isRecorded) && {
@@ -254,11 +265,17 @@ export class UserMachine {
       version: 1,
       run: saveConverging(this.#state),
       items: Object.fromEntries(items),
+      ...(this.#entries.size > 0 && { entries: Object.fromEntries(this.#entries) }),
       doubt: this.#perhapsSent.saved,
       written: this.#written,
       queued: this.#queued,
       ...(intent && { intent: { step: intent.step, task: intent.task } }),
     };
+  }
+
+  /** What the calls have met. */
+  get #met(): Met {
+    return { items: this.#items, entries: this.#entries };
   }
 
   #settled(): SettledUser {
@@ -267,7 +284,7 @@ export class UserMachine {
 
   #settledWith(done: readonly StepResult[], bulkApps: readonly string[]): SettledUser {
     const { seq, round } = this.#user;
-    const receipts = receiptsOf(this.#user, done, this.#items, this.#known);
+    const receipts = receiptsOf(this.#user, done, this.#met, this.#known);
     return { kind: 'settled', seq, round, receipts, bulkApps, ...(this.#isRecorded && { hadProgress: true }) };
   }
 }

@@ -1,5 +1,6 @@
 import type { OpenUser, StepReceipt } from '../../ledger/sweeps/sweep-types';
 import type { StepResult } from '../../policy/offboard-result';
+import type { EndedEntry } from '../../policy/steps/step';
 import type { TaskFailure } from '../../tasks/failure';
 import { environmentOf } from './plan-user';
 import type { UserDependencies } from './plan-user';
@@ -9,8 +10,13 @@ import type { UserItems } from './user-items';
 
 export type Known = UserDependencies & { steps: SweepSteps };
 
-/** The items of each list step. */
-export type ItemsByStep = ReadonlyMap<string, UserItems>;
+/** What the calls of a user's steps have met. */
+export interface Met {
+  /** By list step. */
+  items: ReadonlyMap<string, UserItems>;
+  /** By step that makes its calls for each ID of a list. */
+  entries: ReadonlyMap<string, readonly EndedEntry[]>;
+}
 
 /** Why the user was deferred. */
 export interface Obstacle {
@@ -21,30 +27,43 @@ export interface Obstacle {
 
 /**
  * Returns the receipts of a user's steps. They contain keyed hashes of its items: of removed ones first, then of the
- * others.
+ * others. A step that made its calls for each ID of a list has a receipt under the hash of each.
  */
 export function receiptsOf(
   user: OpenUser,
   results: readonly StepResult[],
-  items: ItemsByStep,
+  { items, entries }: Met,
   known: Known,
 ): StepReceipt[] {
   const left = new Map(
     [...items].map(([step, own]) => [step, { removed: own.removed, others: notIn(own.seen, own.removed) }]),
   );
-  return results.map((result) => {
+  return results.flatMap((result) => {
+    const ended = entries.get(result.step);
+    if (ended) return entryReceipts(result, ended, user, known);
     const receipt = receiptOfStep(result, user, known);
     const own = left.get(result.step);
-    if (!own || result.itemIds !== undefined) return receipt;
+    if (!own || result.itemIds !== undefined) return [receipt];
     if (result.outcome === 'removed') {
       const { removed } = own;
       own.removed = [];
-      return withItems(receipt, removed, known);
+      return [withItems(receipt, removed, known)];
     }
     const rest = [...own.removed, ...own.others];
     [own.removed, own.others] = [[], []];
-    return withItems(receipt, rest, known);
+    return [withItems(receipt, rest, known)];
   });
+}
+
+/** The first receipt is the row of the result; the others say the same of the other IDs, each of which is known by them. */
+function entryReceipts(result: StepResult, ended: readonly EndedEntry[], user: OpenUser, known: Known): StepReceipt[] {
+  const own = ended.filter((entry) => entry.result.outcome === result.outcome && entry.result.reason === result.reason);
+  const [first, ...others] = own;
+  if (!first) return [receiptOfStep(result, user, known)];
+  return [
+    receiptOfStep(result, user, known, first.value),
+    ...others.map((entry) => ({ ...receiptOfStep(entry.result, user, known, entry.value), isRow: false })),
+  ];
 }
 
 /**
@@ -56,11 +75,11 @@ export function deferredReceipts(
   user: OpenUser,
   done: readonly StepResult[],
   obstacle: Obstacle | undefined,
-  items: ItemsByStep,
+  met: Met,
   known: Known,
 ): StepReceipt[] {
-  const ended = receiptsOf(user, done, items, known);
-  const looked = [...items].flatMap(([step, own]) => itemsSoFar(user, done, step, own, known));
+  const ended = receiptsOf(user, done, met, known);
+  const looked = [...met.items].flatMap(([step, own]) => itemsSoFar(user, done, step, own, known));
   return [...ended, ...looked, ...(obstacle ? [obstacleReceipt(user, obstacle, known)] : [])];
 }
 

@@ -39,7 +39,7 @@ export class UserRun {
     this.#user = user;
     const { sweepId, plan } = run.input;
     this.#machine = new UserMachine(user, history, { sweepId, plan, steps: run.steps }, run.dependencies);
-    this.#holds = new HoldWatch(run.ledger, user.subjects, askedAtMs);
+    this.#holds = new HoldWatch(run.ledger, user.subjects, askedAtMs, user.held);
   }
 
   /** @throws SweepFencedError, or LedgerUnavailableError some seconds after the chunk was cancelled. */

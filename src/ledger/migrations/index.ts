@@ -30,5 +30,6 @@ export const migrations: readonly Migration[] = [
   sqlMigration('0019-row-labels'),
   sqlMigration('0020-approvals'),
   sqlMigration('0022-evidence', queueStart),
+  sqlMigration('0023-held-requests'),
   sqlMigration('0024-requests'),
 ];

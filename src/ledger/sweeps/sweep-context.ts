@@ -101,9 +101,12 @@ export async function openedOrRefused<T>(
   }
 }
 
-/** Returns who opens users, as values of the writes of migrations/0008-guards.sql. */
+/** The value of `sends` of a caller that sends nothing more than reads for users who are flagged as held. */
+const SENDS_NOTHING_FOR_HELD = 2;
+
+/** Returns who opens users, as values of the writes of migrations/0023-held-requests.sql. */
 export function openerValues({ claimedBy, sends = true }: Opener): { claimed_by: RawBuilder<unknown>; sends: number } {
-  return { claimed_by: sql`cast(${storableOrNull(claimedBy)} as text)`, sends: sends ? 1 : 0 };
+  return { claimed_by: sql`cast(${storableOrNull(claimedBy)} as text)`, sends: sends ? SENDS_NOTHING_FOR_HELD : 0 };
 }
 
 async function refusalOf(

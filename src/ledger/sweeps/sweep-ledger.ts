@@ -148,7 +148,8 @@ export interface SweepLedger {
    * due, by seq.
    *
    * Users on hold are not returned: the same statement gives them the outcome `held` and a receipt of the step `hold`.
-   * One who is also unsettled gets `unknown`, because a call may have been sent before the hold.
+   * One of whom a call is in doubt or a request is filed is returned as `held` if the recorded progress says how to
+   * continue, and else gets `unknown`.
    *
    * @returns An empty list if no user of the range can be opened now.
    * @throws SweepFencedError, and nothing was recorded.

@@ -97,10 +97,7 @@ export interface SnapshotState {
   duplicates: number;
   rejected: number;
   complete: boolean;
-  /**
-   * What else is known about the source; absent before the first rows, for a redrive, and if an earlier version read
-   * it.
-   */
+  /** What else is known about the source; absent before the first rows, for a redrive, and for one of an earlier version. */
   report?: SnapshotReport;
 }
 
@@ -134,10 +131,7 @@ export interface AppendTargets {
   isThing?: IsThing;
   /** Where the source continues after these rows. Stored encrypted, because a cursor may contain an ID. */
   position: string;
-  /**
-   * Steps that an earlier end must have completed for a user to be left out as done.
-   * @default none
-   */
+  /** Steps that an earlier end must have completed for a user to be left out as done. @default none */
   doneSteps?: readonly DoneStep[] | undefined;
   /**
    * Number of rejected rows in this part of the source.
@@ -207,6 +201,8 @@ export interface OpenUser {
   subjects: readonly string[];
   /** Whether calls of an earlier attempt are in doubt: they may have reached the providers. Check before sending. */
   unsettled: boolean;
+  /** The user is on hold: only reads may be sent, to follow what was sent before. @default false */
+  held?: boolean;
 }
 
 /** The result of one step of a user, recorded as a receipt. */
@@ -227,6 +223,8 @@ export interface StepReceipt {
   token?: string;
   /** Keyed hashes of the Items that were listed or removed. */
   items?: readonly string[];
+  /** `false`: another receipt is the row of the step, and this one says the same of another ID. @default true */
+  isRow?: boolean;
 }
 
 interface FlushedUser {

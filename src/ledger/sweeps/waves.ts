@@ -32,16 +32,14 @@ export async function openWave(context: SweepContext, wave: OpenWave): Promise<O
   if (rows.length === 0 && wave.daily && (await someoneIsLeft(context, sweep, wave)))
     throw new SweepBarredError(wave.sweepId, 'dayIsFull');
   return rows
-    .sort(
-      (a, b) =>
-        Number(b.unsettled === UNSETTLED.interrupted) - Number(a.unsettled === UNSETTLED.interrupted) || a.seq - b.seq,
-    )
-    .map(({ seq, round, unsettled, ids, subjects }) => ({
-      seq,
-      round,
-      user: key.decryptUser(seq, ids),
-      subjects: JSON.parse(subjects) as string[],
-      unsettled: unsettled === UNSETTLED.interrupted,
+    .sort((a, b) => Number(isInterrupted(b)) - Number(isInterrupted(a)) || a.seq - b.seq)
+    .map((row) => ({
+      seq: row.seq,
+      round: row.round,
+      user: key.decryptUser(row.seq, row.ids),
+      subjects: JSON.parse(row.subjects) as string[],
+      unsettled: isInterrupted(row),
+      ...(row.unsettled > HELD && { held: true }),
     }));
 }
 
@@ -84,9 +82,17 @@ export async function flushWave(context: SweepContext, flush: FlushWave): Promis
 
 /**
  * The values of the column `unsettled`: 1 for a user whose attempt may have been interrupted in the middle of a call, 2
- * for one whose calls in doubt are known from the recorded progress. A hold makes both `unknown` rather than `held`.
+ * for one whose calls in doubt are known from the recorded progress. A hold makes both `unknown` rather than `held`, unless
+ * there is recorded progress: then they are opened as {@link HELD}.
  */
 const UNSETTLED = { none: 0, interrupted: 1, inProgress: 2 } as const;
+
+/** What is added to `unsettled` for a user on hold who is opened all the same. */
+const HELD = 2;
+
+function isInterrupted({ unsettled }: { unsettled: number }): boolean {
+  return unsettled === UNSETTLED.interrupted || unsettled === UNSETTLED.interrupted + HELD;
+}
 
 /** Returns a user's values in the order of migrations/0004-sweep-writes.sql, like the functions below. */
 function userValues(user: SettledUser | DeferredUser): unknown[] {
@@ -113,14 +119,15 @@ function flushedReceipts(users: FlushWave['users']): { receipts: unknown[]; kind
   const places = new Map<string, number>();
   const receipts = users.flatMap((user) => {
     // The final outcome of a step is `settled`; a step that a later round retries has the outcome of one attempt.
-    const phase = user.kind === 'settled' ? 'settled' : 'outcome';
+    const phaseOf = ({ isRow = true }: StepReceipt): string =>
+      user.kind === 'settled' && isRow ? 'settled' : 'outcome';
     const counts = new Map<string, number>();
     return user.receipts.map((receipt) => {
       requireReceiptHashes(receipt);
       // A step with different outcomes for different Items has several receipts, distinguished by this number.
       const attempt = (counts.get(receipt.step) ?? 0) + 1;
       counts.set(receipt.step, attempt);
-      const kind = JSON.stringify(kindValues(receipt, phase, attempt));
+      const kind = JSON.stringify(kindValues(receipt, phaseOf(receipt), attempt));
       const place = places.get(kind) ?? places.size;
       places.set(kind, place);
       const { requestId, token, items } = receipt;

@@ -4,7 +4,17 @@ import type { Outcome } from '../outcome';
 import type { CompiledCall, CompiledOnce } from '../providers/compiled-plan';
 import { UnwritableIdError } from '../providers/template';
 import { beginIfWritable, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
-import type { CallAnswer, CallMove, PartialResult, SavedStep, Sight, Step, StepMove, StepScope } from './step';
+import type {
+  CallAnswer,
+  CallMove,
+  EndedEntry,
+  PartialResult,
+  SavedStep,
+  Sight,
+  Step,
+  StepMove,
+  StepScope,
+} from './step';
 
 /** Maximum number of further calls, or failed looks, after a lost response. */
 const MOST_RESENDS = 4;
@@ -221,10 +231,17 @@ export function lookKey(task: string, input: unknown): string {
   return `${task} ${JSON.stringify(input)}`;
 }
 
+/** An entry of the list that is left, with its calls. */
+interface LeftEntry {
+  value: string;
+  step: Step;
+}
+
 interface EachProgress {
-  /** The remaining parts, the current one first. */
-  parts: readonly Step[];
-  done: readonly StepResult[];
+  /** The remaining entries, the current one first. */
+  left: readonly LeftEntry[];
+  /** In the order in which they ended; the values are missing for those that an earlier version saved. */
+  done: readonly { value?: string | undefined; result: StepResult }[];
 }
 
 /** Makes one call for each ID of a list, one after the other; a result for each outcome. */
@@ -239,51 +256,69 @@ export class EachStep implements Step {
     this.#progress = progress;
   }
 
-  static begin(step: CompiledOnce, parts: readonly (Step | StepResult)[]): Step | StepResult[] {
-    const ended = parts.filter((part): part is StepResult => !('next' in part));
-    const left = parts.filter((part): part is Step => 'next' in part);
-    if (left.length === 0) return grouped(ended);
-    return new EachStep(step.plan.step, step.plan.task, { parts: left, done: ended });
+  static begin(
+    step: CompiledOnce,
+    entries: readonly { value: string; begun: Step | StepResult }[],
+  ): Step | StepResult[] {
+    const done = entries.flatMap(({ value, begun }) => ('next' in begun ? [] : [{ value, result: begun }]));
+    const left = entries.flatMap(({ value, begun }) => ('next' in begun ? [{ value, step: begun }] : []));
+    if (left.length === 0) return grouped(done);
+    return new EachStep(step.plan.step, step.plan.task, { left, done });
+  }
+
+  get entries(): readonly EndedEntry[] {
+    return this.#progress.done.flatMap(({ value, result }) => (value === undefined ? [] : [{ value, result }]));
   }
 
   next(nowMs: number): StepMove {
-    const { parts, done } = this.#progress;
-    const [current] = parts;
-    return current ? current.next(nowMs) : { kind: 'done', results: grouped(done) };
+    const { left, done } = this.#progress;
+    const [current] = left;
+    return current ? current.step.next(nowMs) : { kind: 'done', results: grouped(done) };
   }
 
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
-    const [current, ...rest] = this.#progress.parts;
+    const [current, ...rest] = this.#progress.left;
     if (!current) return this;
-    const after = current.answered(call, answer, nowMs);
+    const { value } = current;
+    const after = current.step.answered(call, answer, nowMs);
     const move = after.next(nowMs);
-    if (move.kind !== 'done') return this.#with({ parts: [after, ...rest] });
-    const done = [...this.#progress.done, ...move.results];
+    if (move.kind !== 'done') return this.#with({ left: [{ value, step: after }, ...rest] });
+    const done = [...this.#progress.done, ...move.results.map((result) => ({ value, result }))];
     const stopped = move.results.find(({ outcome, failure }) => outcome === 'held' || isKeyRefused(failure));
-    if (!stopped) return this.#with({ parts: rest, done });
+    if (!stopped) return this.#with({ left: rest, done });
     // A hold or a refused key concerns all of them.
     const { outcome, failure } = stopped;
-    const others = rest.map((part): StepResult => ({ step: part.name, task: part.task, outcome, failure }));
-    return this.#with({ parts: [], done: [...done, ...others] });
+    const others = rest.map(({ value: other, step }) => ({
+      value: other,
+      result: { step: step.name, task: step.task, outcome, failure },
+    }));
+    return this.#with({ left: [], done: [...done, ...others] });
   }
 
   ended(reason: string): StepResult[] {
-    const { parts, done } = this.#progress;
-    return grouped([...done, ...parts.flatMap((part) => part.ended(reason))]);
+    const { left, done } = this.#progress;
+    return grouped([...done, ...left.flatMap(({ step }) => step.ended(reason).map((result) => ({ result })))]);
   }
 
   saved(): SavedStep | undefined {
-    const { parts, done } = this.#progress;
-    const [current] = parts;
-    return { left: parts.length, done, current: current?.saved() };
+    const { left, done } = this.#progress;
+    const [current] = left;
+    return {
+      left: left.length,
+      done: done.map(({ result }) => result),
+      values: done.map(({ value }) => value ?? null),
+      current: current?.step.saved(),
+    };
   }
 
   /** Entries are begun in their order, so the remaining ones are the last. */
   resumed(saved: SavedStep): Step {
-    const { left, done, current } = saved as { left: number; done: readonly StepResult[]; current?: SavedStep };
-    const [first, ...rest] = this.#progress.parts.slice(this.#progress.parts.length - left);
-    if (left === 0 || !first) return this.#with({ parts: [], done });
-    return this.#with({ parts: [current ? first.resumed(current) : first, ...rest], done });
+    const { left, done: results, values = [], current } = saved as unknown as SavedEach;
+    const done = results.map((result, index) => ({ value: values[index] ?? undefined, result }));
+    const [first, ...rest] = this.#progress.left.slice(this.#progress.left.length - left);
+    if (left === 0 || !first) return this.#with({ left: [], done });
+    const { value, step } = first;
+    return this.#with({ left: [{ value, step: current ? step.resumed(current) : step }, ...rest], done });
   }
 
   #with(changes: Partial<EachProgress>): EachStep {
@@ -291,14 +326,23 @@ export class EachStep implements Step {
   }
 }
 
+/** See {@link EachStep.saved}. */
+interface SavedEach {
+  left: number;
+  done: readonly StepResult[];
+  /** Of `done`, by index; absent in what an earlier version saved. */
+  values?: readonly (string | null)[];
+  current?: SavedStep;
+}
+
 function isKeyRefused(failure: TaskFailure | undefined): boolean {
   return failure?.type === 'Task.Unauthorized';
 }
 
 /** Returns one result for each outcome and reason, with its number of IDs and the evidence of the first of them. */
-function grouped(results: readonly StepResult[]): StepResult[] {
+function grouped(entries: readonly Pick<EndedEntry, 'result'>[]): StepResult[] {
   const rows = new Map<`${Outcome}/${string}`, StepResult>();
-  for (const result of results) {
+  for (const { result } of entries) {
     const key = `${result.outcome}/${result.reason ?? ''}` as const;
     const row = rows.get(key);
     if (row) row.items = (row.items ?? 0) + 1;

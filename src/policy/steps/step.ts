@@ -113,6 +113,8 @@ export interface Step {
   readonly sight?: Sight;
   /** What a step that removes a list of items knows of them. */
   readonly items?: ItemsInSight;
+  /** What became of the entries of a list of IDs for each of which the step makes its calls; those that have ended. */
+  readonly entries?: readonly EndedEntry[];
   next(nowMs: number): StepMove;
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step;
   /** Returns the step after a report; only for manual steps. */
@@ -137,6 +139,13 @@ export interface ItemsInSight {
   listed: readonly string[];
   /** Items that the next call removes; none when it is a look. */
   acting: readonly string[];
+}
+
+/** See {@link Step.entries}. */
+export interface EndedEntry {
+  /** The ID. */
+  value: string;
+  result: StepResult;
 }
 
 /** A result without the names that all results of a step have in common. */

@@ -8,6 +8,8 @@ import type { Provider, StepChoice, StepDefinition } from '../definition';
 /** What of an input concerns Batch. */
 export interface BatchOptions {
   mode?: 'customData' | 'gdpr' | 'both' | 'skip';
+  /** `false` for runs that make their plan themselves: they began before filings were looked for in the mode `gdpr`. */
+  findsFilings?: boolean;
 }
 
 /** Batch's codes for a parameter that is missing or malformed, and for a body that it cannot read. */
@@ -49,10 +51,10 @@ function gdpr(app: string, step = app): Extract<StepDefinition, { kind: 'request
   };
 }
 
-/** The request besides the custom data: a filing whose response cannot be read is looked for. */
-function gdprBeside(app: string): StepDefinition {
+/** The request whose filing is looked for in the list of requests if its response cannot be read. */
+function foundGdpr(app: string, step = app): StepDefinition {
   return {
-    ...gdpr(app, `${app}-gdpr`),
+    ...gdpr(app, step),
     // A request that is still pending will remove the user, regardless of who filed it; one that is done says nothing of newer data.
     find: {
       task: batch.gdprRequestsList.name,
@@ -63,12 +65,12 @@ function gdprBeside(app: string): StepDefinition {
   };
 }
 
-function stepsOf(app: string, { mode }: BatchOptions): StepDefinition[] {
+function stepsOf(app: string, { mode, findsFilings = true }: BatchOptions): StepDefinition[] {
   switch (mode) {
     case 'gdpr':
-      return [gdpr(app)];
+      return [findsFilings ? foundGdpr(app) : gdpr(app)];
     case 'both':
-      return [customData(app), gdprBeside(app)];
+      return [customData(app), foundGdpr(app, `${app}-gdpr`)];
     default:
       return [customData(app)];
   }

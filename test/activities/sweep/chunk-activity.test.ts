@@ -84,6 +84,47 @@ describe('the activity of a chunk', () => {
     expect(simulators.plaid.figures().calls.total).toBe(0);
   });
 
+  it.each<[string, Record<string, string>]>([
+    ['does not know', { plaid: 'sandbox', courier: 'live' }],
+    ['has no keys for', { plaid: 'sandbox', 'plaid/acme': 'sandbox' }],
+  ])(
+    'ends as with a refused key, and begins nobody, for a provider that this worker %s',
+    async (what, environments) => {
+      const { sweeps } = place.ledger;
+      await sweeps.create({ sweepId: what });
+      const service = Object.keys(environments).at(-1)!;
+      const [provider = '', account] = service.split('/');
+      const rows = targets(what, 5);
+      const stranger = {
+        user: { ids: { [provider]: { userId: 'x' } }, ...(account && { account }) },
+        subjects: targets('stranger', 1)[0]!.subjects.slice(0, 1),
+      };
+      await sweeps.appendTargets({
+        sweepId: what,
+        version: 0,
+        rows: [...rows, stranger],
+        position: '5',
+        complete: true,
+        environments,
+      });
+      const stepsPlan = JSON.stringify({
+        version: 1,
+        tasks: {},
+        steps: [{ step: 'plaid.items', provider: 'plaid', kind: 'list' }],
+      });
+      const row = await sweeps.read(what);
+      const chunk = chunkOf(what, 6);
+      const sweep = { ...row!, plan: JSON.stringify(chunk.plan), stepsPlan };
+      const result = await quietEnvironment().run<[ChunkInput, SweepRow], ChunkResult, typeof activity>(
+        activity,
+        chunk,
+        sweep,
+      );
+      expect(result).toMatchObject({ opened: 0, end: 'unauthorized', unauthorized: { service } });
+      expect(simulators.plaid.figures().calls.total).toBe(0);
+    },
+  );
+
   it('sends nothing where Plaid has another environment than where the users were read, and says which', async () => {
     const { sweeps } = place.ledger;
     const rows = targets('elsewhere', 5);

@@ -1,11 +1,13 @@
-import type { OpenSweep } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import type { OpenSweep, TakeSnapshot } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { startSimulators } from '@temporal-http-tasks/testing';
 import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
 import { planOf } from './chunk-place';
-import { canaries, failureOf, openActivityPlace } from './activity-place';
+import { canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
 import type { ActivityPlace } from './activity-place';
+import { inputOf } from './snapshot-place';
 
 describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }) => {
   let url: string;
@@ -41,8 +43,16 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
     outcomes: readonly ('removed' | 'failed')[],
     changes: { seal?: boolean } = {},
   ): Promise<void> {
+    await sweepOf(place.ledger.sweeps, sweepId, canaries(sweepId, outcomes.length));
+    await finish(sweepId, outcomes, changes);
+  }
+
+  async function finish(
+    sweepId: string,
+    outcomes: readonly ('removed' | 'failed')[],
+    changes: { seal?: boolean } = {},
+  ): Promise<void> {
     const { sweeps } = place.ledger;
-    await sweepOf(sweeps, sweepId, canaries(sweepId, outcomes.length));
     const chunk = { sweepId, chunkId: 'c' };
     const fence = await sweeps.takeFence(chunk);
     const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 9 }, wave: 1, limit: 9 });
@@ -146,20 +156,98 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
     });
   });
 
-  it('is refused by a worker without keys for Batch, unless it is skipped', async () => {
-    const plaidOnly = await openActivityPlace(simulators, url, { env: { HTTP_TASKS_SERVICES: 'plaid' } });
-    try {
-      const failure = await failureOf(openSweep({ workflowId: 'no keys' }, 'run-1', plaidOnly));
-      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'batch.mode', retryable: false });
-      expect(await place.ledger.sweeps.read('no keys')).toBeUndefined();
-      const terms = { ...TERMS, plan: { ...TERMS.plan, batchMode: 'skip' as const } };
-      expect(await openSweep({ workflowId: 'no keys', terms }, 'run-1', plaidOnly)).toEqual({
-        sweepId: 'no keys',
-        titles: { bulk: [], others: ['Plaid'] },
-      });
-    } finally {
-      await plaidOnly.close();
+  describe('by a worker without keys for Batch', () => {
+    let plaidOnly: ActivityPlace;
+
+    beforeAll(async () => {
+      plaidOnly = await openActivityPlace(simulators, url, { env: { HTTP_TASKS_SERVICES: 'plaid' } });
+    });
+    afterAll(() => plaidOnly.close());
+
+    /** As an input without `batch` gives it. */
+    const OPEN_PLAN = { ...TERMS.plan, options: { plaid: {}, batch: {} } };
+    const withPlan = (changes: object = {}) => ({ terms: { ...TERMS, plan: { ...OPEN_PLAN, ...changes } } });
+    const at = { plaid: 'sandbox', batch: 'default' };
+    const atPlaid = targetRow({ plaidUserId: 'canary-p' });
+
+    /** Users that another worker has read. */
+    async function readElsewhere(sweepId: string, rows: readonly TargetRow[], environments: Record<string, string>) {
+      const { sweeps } = place.ledger;
+      await sweeps.create({ sweepId });
+      await sweeps.appendTargets({ sweepId, version: 0, rows, environments, position: 'end', complete: true });
     }
+
+    const open = (workflowId: string, changes: Partial<OpenSweep> = {}) =>
+      openSweep({ workflowId, ...withPlan(), ...changes }, 'run-1', plaidOnly);
+    const read = (sweepId: string, changes: Partial<TakeSnapshot> = {}) =>
+      plaidOnly.run('httpTasks.takeSnapshot', inputOf(sweepId, changes), {
+        run: { workflowId: sweepId, firstRunId: 'aaaaaaaa-1111' },
+      });
+
+    it('leaves Batch out of the plan', async () => {
+      expect(await open('plaid only')).toEqual({ sweepId: 'plaid only', titles: { bulk: [], others: ['Plaid'] } });
+      const { stepsPlan = '' } = (await place.ledger.sweeps.read('plaid only')) ?? {};
+      expect(stepsPlan).toContain('plaid.items');
+      expect(stepsPlan).not.toContain('batch');
+      expect(await read('plaid only', { source: { inline: [{ plaidUserId: 'canary-p' }] } })).toMatchObject({
+        total: 1,
+      });
+    });
+
+    it.each<[string, object, string]>([
+      ['a mode', { options: { plaid: {}, batch: { mode: 'gdpr' } } }, 'batch.mode'],
+      ['name', { providers: ['batch', 'plaid'] }, 'providers'],
+    ])('refuses to open a sweep that asks for Batch by %s', async (how, changes, field) => {
+      const failure = await failureOf(open(`asks by ${how}`, withPlan(changes)));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field, retryable: false });
+      expect(failure.message).toContain('needs batch, for which this worker has no keys');
+      expect(await place.ledger.sweeps.read(`asks by ${how}`)).toBeUndefined();
+    });
+
+    it('refuses a source with an ID at Batch, unless Batch is not meant', async () => {
+      await open('with ids');
+      const failure = await failureOf(read('with ids', { source: { inline: [canary('with ids')] } }));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'source', retryable: false });
+      expect(failure.message).toContain(
+        'has users with IDs at batch, for which this worker has no keys; set them, or name',
+      );
+      for (const changes of [{ providers: ['plaid'] }, { options: { plaid: {}, batch: { mode: 'skip' } } }]) {
+        const sweepId = `meant ${JSON.stringify(changes)}`;
+        await open(sweepId, withPlan(changes));
+        expect(await read(sweepId, { source: { inline: [canary(sweepId)] } })).toMatchObject({ total: 1 });
+      }
+    });
+
+    it('refuses users whom another worker has read with an ID there, in a snapshot and for a redrive', async () => {
+      await readElsewhere('given', canaries('given', 1), at);
+      await open('takes it', { snapshot: 'given' });
+      expect(await failureOf(read('given'))).toMatchObject({ field: 'snapshot', retryable: false });
+      await readElsewhere('first there', [atPlaid, ...canaries('first there', 1)], at);
+      await finish('first there', ['failed', 'removed']);
+      await open('without an id there', { redriveOf: 'first there' });
+      expect(await read('without an id there')).toMatchObject({ total: 1 });
+      await readElsewhere('second there', canaries('second there', 1), at);
+      await finish('second there', ['failed']);
+      await open('with an id there', { redriveOf: 'second there' });
+      expect(await failureOf(read('with an id there'))).toMatchObject({ field: 'redriveOf', retryable: false });
+    });
+
+    it('refuses a provider that it does not know, and says whether another worker of the ledger does', async () => {
+      const { workers } = place.ledger;
+      const of = (provider: string) => targetRow({ ids: { [provider]: { contactId: 'canary-c' } } });
+      await readElsewhere('of a stranger', [of('nobody')], { nobody: 'live' });
+      await readElsewhere('of the courier', [of('courier')], { courier: 'live' });
+      const keySlots: string[] = [];
+      const environments = [{ service: 'courier', environment: 'live', production: true, keySlots }];
+      await workers.beat({ worker: 'w', identity: 'w', namespace: 'default', taskQueue: 'other', environments });
+      await open('stranger', { snapshot: 'of a stranger' });
+      await open('courier', { snapshot: 'of the courier' });
+      const stranger = await failureOf(read('of a stranger'));
+      expect(stranger).toMatchObject({ field: 'snapshot', retryable: false });
+      expect(stranger.message).toContain('IDs at nobody, a provider that this worker does not know; list its file');
+      const courier = await failureOf(read('of the courier'));
+      expect(courier.message).toContain('does not know, but another worker of this ledger does; list its file in the');
+    });
   });
 
   it.each([

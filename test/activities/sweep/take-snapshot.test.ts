@@ -282,6 +282,19 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     });
   });
 
+  it('refuses a column for a provider that only another worker of the ledger knows', async () => {
+    const keySlots: string[] = [];
+    const environments = [{ service: 'courier', environment: 'live', production: true, keySlots }];
+    const worker = { worker: 'w', identity: 'w', namespace: 'default', taskQueue: 'other', environments };
+    await place.ledger.workers.beat(worker);
+    const source = { file: file('courier.csv', ['batch_user_id,courier_contact_id', 'canary-1,canary-2']) };
+    const failure = await failureOf(take('column elsewhere', { source }));
+    expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'source.file', retryable: false });
+    expect(failure.message).toContain('another worker of this ledger has the service courier');
+    const ignoring = { ...source, ignoreColumns: ['courier_contact_id'] };
+    expect(await take('ignored column elsewhere', { source: ignoring })).toMatchObject({ total: 1 });
+  });
+
   it('takes tokens from elsewhere than a list, since they go into the ledger only, encrypted', async () => {
     const source = { file: file('tokens.csv', ['plaid_user_token', 'user-sandbox-canary-1']) };
     expect(await take('file of tokens', { source })).toMatchObject({ total: 1 });

@@ -4,13 +4,14 @@ import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/swe
 import type { OpenUser, StepReceipt } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
 import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
-import { DATABASES, cleanUp, open, subject } from '../databases';
+import { DATABASES, cleanUp, open, runRaw, subject } from '../databases';
 import { chunksOf, receiptOf, rowOf, rowsOf, settled, settledFully, sweepOf, userNumber } from './users';
 
 const ALL = { from: 0, to: 9_999 };
+const PAST = new Date(0).toISOString();
 const seqs = (users: readonly OpenUser[]) => users.map(({ seq }) => seq);
 
-describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
+describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) => {
   let url: string;
   let ledger: OpenedLedger;
   let sweeps: SweepLedger;
@@ -289,6 +290,52 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
       { step: 'hold', outcome: 'unknown', reason: 'heldBeforeItWasSettled' },
     ]);
     await ledger.removeHolds({ holdId: 'late' });
+  });
+
+  it('open a held user whom recorded progress tells how to follow, and say so to callers who know of it', async () => {
+    const sweepId = 'held and followed';
+    const chunk = await begin(sweepId, 4);
+    const defer = (
+      { seq, round }: OpenUser,
+      { unsettled = true, ...more }: { unsettled?: boolean; progress?: unknown } = {},
+    ) => ({ kind: 'deferred', seq, round, notBefore: PAST, unsettled, receipts: [], ...more }) as const;
+    const progress = { at: 1 };
+    const [followed, blind, quiet, free] = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 4 });
+    const users = [
+      defer(followed!, { progress }),
+      defer(blind!),
+      defer(quiet!, { progress, unsettled: false }),
+      defer(free!, { progress }),
+    ];
+    await sweeps.flushWave({ ...chunk, users });
+    const subjects = [0, 1, 2].flatMap((seq) => rowOf(userNumber(seq)).subjects);
+    await ledger.addHold({ holdId: sweepId, subjects });
+    const wave = { ...chunk, range: ALL, wave: 2, limit: 4 };
+    const opened = await sweeps.openWave(wave);
+    expect(opened).toMatchObject([{ seq: 0, round: 1, unsettled: false, held: true }, { seq: 3 }]);
+    expect(opened[1]).not.toHaveProperty('held');
+    expect(await sweeps.openWave(wave)).toEqual(opened);
+    expect(await sweeps.count(sweepId)).toMatchObject({ open: 2, unknown: 1, held: 1 });
+    // After a crash they are told apart as any others.
+    const next = await fenceOf(sweepId);
+    const taken = await sweeps.openWave({ ...next, range: ALL, wave: 1, limit: 4 });
+    expect(taken.map(({ seq, unsettled, held }) => [seq, unsettled, held])).toEqual([
+      [0, true, true],
+      [3, true, undefined],
+    ]);
+    await sweeps.flushWave({ ...next, users: taken.map((user) => defer(user, { progress })) });
+    // A worker of an earlier version, which would send for whom it gets.
+    const values = `(select number from sweeps where sweep_id = '${sweepId}'), '${sweepId}', 'c', ${next.fence}, 2, 0, 9, 9,`;
+    const now = new Date().toISOString();
+    await runRaw(
+      url,
+      name === 'Postgres'
+        ? `select * from ledger_sweep_wave(${values} '${now}', null, 1)`
+        : `insert into write_sweep_wave (sweep, sweep_id, chunk_id, fence, wave, first, last, most, at, claimed_by, sends)
+           values (${values} '${now}', null, 1)`,
+    );
+    expect(await sweeps.count(sweepId)).toMatchObject({ open: 1, unknown: 2, held: 1 });
+    await ledger.removeHolds({ holdId: sweepId });
   });
 
   it('open nobody whose hold was set before, however many waves are being opened', async () => {

@@ -107,8 +107,8 @@ describe('the plan of a choice', () => {
   const stepsOf = (...given: Parameters<ProviderSet['planFor']>) => set.planFor(...given).steps.map(({ step }) => step);
 
   it('is the built-in one for users of the first providers', () => {
-    const options = { plaid: { removeUser: true }, batch: { mode: 'gdpr' } };
-    const expected = builtInStepPlan({ removeUser: true, batchMode: 'gdpr', batchApps: ['ios', 'android'] });
+    const options = { plaid: { removeUser: true }, batch: { mode: 'customData' } };
+    const expected = builtInStepPlan({ removeUser: true, batchMode: 'customData', batchApps: ['ios', 'android'] });
     expect(set.planFor({ options }, SERVICES, { ids: { plaid: { userId: 'u' } } })).toEqual(expected);
     expect(set.planFor({ options }, SERVICES, { ids: { batch: { userId: 'u' } } })).toEqual(expected);
   });

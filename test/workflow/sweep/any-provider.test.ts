@@ -2,6 +2,8 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { completeStepUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
 import { CourierServer } from '../../activities/sweep/courier/courier-server';
 import { courierAt } from '../../activities/sweep/courier/courier-place';
+import { freshId } from '../../support/offboarding';
+import { until } from '../../support/offboarding-runs';
 import { openSweepPlace, untilProgress } from '../../support/sweep-runs';
 import type { SweepPlace } from '../../support/sweep-runs';
 import { COURIER_STEPS } from '../../unit/providers/courier';
@@ -46,4 +48,32 @@ it('a sweep of a provider of its own waits for people by the update completeStep
   const { sweeps } = place.ledger;
   const verified = await sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot ?? '' });
   expect(verified).toMatchObject({ ok: true });
+});
+
+it('a hold that comes while the request of a user is followed lets it be followed to its end, and holds the rest', async () => {
+  server.seed(2);
+  server.holdsErasures = true;
+  const inline = [0, 1].map((number) => ({
+    ids: { courier: { personId: `held-${number}`, contactId: `c-${number}` } },
+  }));
+  const choices = { providers: ['courier'], exclude: ['courier.topics', 'courier.contact', 'courier.devices'] };
+  const handle = await place.start({ source: { inline }, ...choices, granularity: 'chunk' });
+  const filed = () => server.erasures.filter(({ person }) => person.startsWith('held-')).length;
+  await until('both requests are filed and wait for another round', async () => {
+    if (filed() < 2) return false;
+    const { pending, open } = await place.ledger.sweeps.count(handle.workflowId);
+    return pending === 2 && open === 0;
+  });
+  const subjects = [place.hasher.subject('courier', 'sandbox', 'held-1')];
+  await place.ledger.addHold({ holdId: freshId('hold'), subjects });
+  server.finishErasures();
+  await untilProgress(handle, 'one waits for a person', ({ waitingForPerson = [] }) =>
+    waitingForPerson.some(({ users }) => users === 1),
+  );
+  const report = { step: 'courier.archive', by: 'A. Person', outcome: 'removed' } as const;
+  await handle.executeUpdate(completeStepUpdate, { args: [report] });
+  expect(await handle.result()).toMatchObject({ status: 'completed', counts: { total: 2, removed: 1, held: 1 } });
+  const receipts = await place.ledger.sweeps.readReceipts({ sweepId: handle.workflowId, afterSeq: 0, limit: 100 });
+  const ends = receipts.flatMap(({ phase, step, outcome }) => (phase === 'settled' ? [`${step} ${outcome}`] : []));
+  expect(ends.slice(-2)).toEqual(['courier.erasure removed', 'courier.archive held']);
 });

@@ -169,9 +169,12 @@ function alwaysLost({ call }: Cell, nature: Nature, faultyCalls: number, afterGi
       return done
         ? { outcomes: GOOD, done: true, then: 'on', faultyCalls }
         : { outcomes: ['unknown'], done: false, then: afterGivingUp, faultyCalls };
+    case 'gdprRequestCreate':
+      // A filing whose response cannot be read is found in the list of requests; a lost one is repeated until the deadline.
+      if (nature === 'unreadableDone') return { outcomes: GOOD, done: true, then: 'on', faultyCalls };
+      return { outcomes: ['unknown'], done, then: lost ? 'perhapsOver' : afterGivingUp, faultyCalls };
     case 'userProductsTerminate':
     case 'customDataDelete':
-    case 'gdprRequestCreate':
     case 'customDataBulkDelete':
       return { outcomes: ['unknown'], done, then: lost ? 'perhapsOver' : afterGivingUp, faultyCalls };
   }

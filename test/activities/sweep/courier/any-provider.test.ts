@@ -223,6 +223,94 @@ it('a hold stops what was not sent, and a dry run looks and changes nothing', ()
     expect(server.calls.slice(before).every(({ operation }) => /^(get|list)/.test(operation))).toBe(true);
   }));
 
+it('a hold that comes while a request is followed lets it be followed, and forbids what was not sent', () =>
+  atEachCourier([ERASURE, { ...CONTACT, after: [] }], async ({ server, place, another }) => {
+    server.seed(4);
+    server.holdsErasures = true;
+    const { sweeps } = place.ledger;
+    const holdOn = async (sweepId: string, seq: number, holdId: string): Promise<void> => {
+      const { subjects } = (await sweeps.readUser({ sweepId, seq }))!;
+      await place.ledger.addHold({ holdId, subjects });
+    };
+    await seedCourierSweep(place, 'followed', users(3));
+    expect(await attempt(place, 'followed')).toMatchObject({ deferred: 3 });
+    await holdOn('followed', 1, 'case-1');
+    await holdOn('followed', 2, 'case-2');
+    const stateOf = (person: string) => server.erasures.find((one) => one.person === person)!;
+    // That of the last user waits for a confirmation.
+    stateOf('p-0').state = stateOf('p-1').state = 'done';
+    stateOf('p-2').state = 'confirm';
+    await settle(place, 'followed');
+    expect(await lastWords(place, 'followed')).toEqual([
+      ['erasure removed', 'contact removed'],
+      ['erasure removed', 'contact held'],
+      ['erasure held/heldBeforeConfirmation', 'contact held'],
+    ]);
+    expect([server.of('confirmErasure'), server.of('deleteContact')]).toEqual([[], ['c-0']]);
+    expect(await sweeps.count('followed')).toMatchObject({ total: 3, removed: 1, held: 2, unknown: 0 });
+    expect((await sweeps.readProgress({ sweepId: 'followed', seqs: [0, 1, 2] })).size).toBe(0);
+    // The same where the process that followed it has died.
+    await seedCourierSweep(place, 'died', [courierUser(3)]);
+    const next = await another();
+    await dyingAt(place, 'courier.getErasure', 'before', async (dependencies, dead) => {
+      void attempt(place, 'died', {}, dependencies).catch(() => undefined);
+      await dead;
+      await holdOn('died', 0, 'case-3');
+      stateOf('p-3').state = 'done';
+      await settle(next, 'died');
+    });
+    // The next step has a look, so that its call is not recorded before it is sent: it may have been.
+    expect(await lastWords(next, 'died')).toEqual([['erasure removed', 'contact unknown/heldBeforeItWasSettled']]);
+    expect(server.of('deleteContact')).toEqual(['c-0']);
+  }));
+
+it('a held user of whom nothing was sent is held, and one whose request is followed at the deadline is accepted', () =>
+  atEachCourier([ERASURE, ARCHIVE], async ({ server, place }) => {
+    server.holdsErasures = true;
+    const { sweeps } = place.ledger;
+    await seedCourierSweep(place, 'both', users(2));
+    await attempt(place, 'both', { toSeq: 0 });
+    for (const seq of [0, 1])
+      await place.ledger.addHold({
+        holdId: `case-${seq}`,
+        subjects: (await sweeps.readUser({ sweepId: 'both', seq }))!.subjects,
+      });
+    await attempt(place, 'both', { fromSeq: 1 });
+    await close(place, 'both', 'deadline');
+    expect(await lastWords(place, 'both')).toEqual([
+      ['erasure accepted/deadline', 'archive failed/deadline'],
+      ['hold held'],
+    ]);
+  }));
+
+it('a step for each ID of a list has a receipt of each, by which later sweeps know them', () =>
+  atEachCourier([DEVICES, ERASURE], async ({ server, place }) => {
+    server.seed(2);
+    server.holdsErasures = true;
+    const devices = (...deviceIds: string[]) => ({ ids: { courier: { deviceIds } } });
+    const first = { ids: { courier: { personId: 'p-0', deviceIds: ['d-0-1', 'd-gone', 'd-0-2'] } } };
+    await seedCourierSweep(place, 'first', [first]);
+    // The list is done in the first round, the rest in another.
+    expect(await attempt(place, 'first')).toMatchObject({ deferred: 1 });
+    server.finishErasures();
+    await settle(place, 'first');
+    expect(await lastWords(place, 'first')).toEqual([['devices removed', 'devices notFound', 'erasure removed']]);
+    const { sweeps } = place.ledger;
+    const hashOf = (id: string) => place.hasher.subject('courier', 'sandbox', id);
+    const receipts = await sweeps.readReceipts({ sweepId: 'first', afterSeq: -1, limit: 100 });
+    const known = receipts.filter(({ step }) => step === 'courier.devices');
+    const of = (id: string) => known.filter(({ subject }) => subject === hashOf(id)).map(({ outcome }) => outcome);
+    expect(new Set(of('d-0-1'))).toEqual(new Set(['removed']));
+    expect(new Set(of('d-0-2'))).toEqual(new Set(['removed']));
+    expect(new Set(of('d-gone'))).toEqual(new Set(['notFound']));
+    await seedCourierSweep(place, 'second', [devices('d-0-2', 'd-gone'), devices('d-1-1', 'd-0-1')]);
+    await settle(place, 'second');
+    expect(await lastWords(place, 'second')).toEqual([
+      ['devices alreadyGone', 'devices notFound', 'erasure skipped/noId'],
+      ['devices removed', 'devices alreadyGone', 'erasure skipped/noId'],
+    ]);
+  }));
+
 it('keeps no ID of a user in the clear, and nothing of how far users came once they are done', () =>
   atEachCourier([ERASURE, ARCHIVE], async ({ place }) => {
     await seedCourierSweep(place, 'secret', users(2));

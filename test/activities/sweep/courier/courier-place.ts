@@ -11,14 +11,16 @@ import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { defineProvider, defineService } from 'temporal-http-tasks';
 import type { Provider, StepDefinition } from 'temporal-http-tasks';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
-import type { SweepRow, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SweepRow, SweepTerms, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { identitiesOf, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { StepPlan } from 'temporal-http-tasks/internal/policy/providers/step-plan';
 import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
 import { idsOf } from 'temporal-http-tasks/internal/policy/user-ids';
+import { doneStepsOf } from 'temporal-http-tasks/internal/providers/done-steps';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { DATABASES, open, SUBJECT_KEY } from '../../../ledger/databases';
+import { quiet } from '../../../support/quiet-runtime';
 import { courierService, courierWith, COURIER_TASKS } from '../../../unit/providers/courier';
 import { hasher, planOf, UNLIMITED } from '../chunk-place';
 import { CourierServer } from './courier-server';
@@ -88,24 +90,36 @@ export function courierRow(user: TargetUser): TargetRow {
   return { user, subjects: subjectsOf(identitiesOf(idsOf(user)), () => 'sandbox', hasher) };
 }
 
+/** What a sweep at this place is opened with. */
+export function termsAt({ plan }: CourierPlace): SweepTerms {
+  return {
+    plan: JSON.stringify(planOf({ providers: ['courier'] })),
+    stepsPlan: JSON.stringify(plan),
+    needsApproval: false,
+    maxUsers: 1_000_000,
+  };
+}
+
 /** A sweep over these users, opened for a plan. */
 export async function seedCourierSweep(
   place: CourierPlace,
   sweepId: string,
   users: readonly TargetUser[],
+  { skipDone = false }: { skipDone?: boolean } = {},
 ): Promise<SweepRow> {
   const { sweeps } = place.ledger;
-  const terms = {
-    plan: JSON.stringify(planOf()),
-    stepsPlan: JSON.stringify(place.plan),
-    needsApproval: false,
-    maxUsers: 1_000_000,
-  };
-  await sweeps.create({ sweepId, claimedBy: 'run-1', terms });
+  await sweeps.create({ sweepId, claimedBy: 'run-1', skipDone, terms: termsAt(place) });
   const { version } = await sweeps.readSnapshot(sweepId);
-  const rows = users.map(courierRow);
-  const environments = { courier: 'sandbox' };
-  await sweeps.appendTargets({ sweepId, version, rows, environments, position: 'end', complete: true });
+  await sweeps.appendTargets({
+    sweepId,
+    version,
+    rows: users.map(courierRow),
+    environments: { courier: 'sandbox' },
+    doneSteps: doneStepsOf(place.plan),
+    isThing: place.providers.isThing,
+    position: 'end',
+    complete: true,
+  });
   return (await sweeps.read(sweepId))!;
 }
 
@@ -160,8 +174,9 @@ export async function close(place: CourierPlace, sweepId: string, reason: CloseT
   await inActivity(() => closeTargets(place, { sweepId, reason }, row));
 }
 
-function inActivity<T>(work: () => Promise<T>): Promise<T> {
-  return new MockActivityEnvironment().run(work);
+/** Runs the work of an activity as a worker does. */
+export function inActivity<T>(work: () => Promise<T>): Promise<T> {
+  return new MockActivityEnvironment({}, { logger: quiet }).run(work);
 }
 
 /** What was settled, by user: `step outcome/reason`. */
@@ -184,7 +199,12 @@ export async function settledReceipts(place: CourierPlace, sweepId: string): Pro
 /** Does the same over a ledger in each database, each with a courier of its own. */
 export async function atEachCourier(
   steps: readonly StepDefinition[],
-  work: (given: { server: CourierServer; place: CourierPlace; another: () => Promise<CourierPlace> }) => Promise<void>,
+  work: (given: {
+    server: CourierServer;
+    place: CourierPlace;
+    url: string;
+    another: () => Promise<CourierPlace>;
+  }) => Promise<void>,
 ): Promise<void> {
   const ends = await Promise.allSettled(
     DATABASES.map(async ({ name, freshUrl }) => {
@@ -198,7 +218,7 @@ export async function atEachCourier(
         return place;
       };
       try {
-        await work({ server, place: places[0]!, another });
+        await work({ server, place: places[0]!, url, another });
       } catch (error) {
         if (error instanceof Error) error.message = `In ${name}: ${error.message}`;
         throw error;

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 
 /** A call as the server got it. */
 export interface CourierCall {
@@ -42,6 +43,8 @@ export class CourierServer {
   readonly contacts = new Map<string, Set<number>>();
   readonly devices = new Set<string>();
   readonly erasures: Erasure[] = [];
+  /** Time before a response is sent, in milliseconds. */
+  delayMs = 0;
   /** Whether a new request stays pending until `finishErasures`. */
   holdsErasures = false;
   readonly #rules: Rule[] = [];
@@ -105,6 +108,7 @@ export class CourierServer {
     const answered = answer();
     if (request.method !== 'GET' && answered.status < 300) this.#carriedOut.push(`${operation} ${about}`);
     if (fault === 'lostAfter') return void request.socket.destroy();
+    if (this.delayMs > 0) await setTimeout(this.delayMs);
     send(response, answered);
   }
 
