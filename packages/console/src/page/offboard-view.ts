@@ -189,7 +189,7 @@ export class OffboardView {
   }
 }
 
-/** The ID in a field, if it names the user and is no secret. */
+/** The ID in a field, if it names the user and is not a secret. */
 function typeableId({ name, path = [name], control, more }: FormField, input: JsonObject): string | undefined {
   const isId = path[0] === 'user' && control === 'text' && more !== true;
   const value = isId ? valueAt(input, path) : undefined;
