@@ -260,7 +260,7 @@ it('a hold that comes while a request is followed lets it be followed, and forbi
       await settle(next, 'died');
     });
     // The next step has a look, so that its call is not recorded before it is sent: it may have been.
-    expect(await lastWords(next, 'died')).toEqual([['erasure removed', 'contact unknown/heldBeforeItWasSettled']]);
+    expect(await lastWords(next, 'died')).toEqual([['erasure removed', 'contact unknown']]);
     expect(server.of('deleteContact')).toEqual(['c-0']);
   }));
 
