@@ -37,21 +37,21 @@ function linksOf(page: string): Link[] {
   });
 }
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** The anchors of a page: those that it names, and of its headings, as GitHub makes them. */
 function anchorsOf(page: string): Set<string> {
-  const headings = [
-    ...read(page)
-      .replace(/^```.*?^```$/gms, '')
-      .matchAll(/^#+ (.+)$/gm),
-  ];
-  return new Set(
-    headings.map(([, heading = '']) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
-  );
+  const text = read(page).replace(/^```.*?^```$/gms, '');
+  const anchors = new Set([...text.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id));
+  const uses = new Map<string, number>();
+  for (const [, heading = ''] of text.matchAll(/^#+ (.+)$/gm)) {
+    const anchor = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-');
+    const before = uses.get(anchor) ?? 0;
+    uses.set(anchor, before + 1);
+    anchors.add(before === 0 ? anchor : `${anchor}-${before}`);
+  }
+  return anchors;
 }
 
 it('leads every relative link to a file, and every anchor to a heading', () => {

@@ -26,6 +26,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** Lines that run until they are ended, and what they print once they are ready. */
 const STAYING: Readonly<Record<string, string>> = {
   'npx http-tasks dev': 'Ctrl-C',
+  'npx http-tasks dev --providers klaviyo.provider.yaml': 'Ctrl-C',
   'npx http-tasks worker': 'polling',
   'npx http-tasks console': 'http://127.0.0.1:',
 };
@@ -53,9 +54,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What one terminal has exported so far. */
-const exported: Record<string, string> = {};
-
 function start(line: string): { child: ChildProcessWithoutNullStreams; printed: () => string } {
   const child = spawn('sh', ['-c', `exec ${line}`], {
     cwd: folder,
@@ -64,7 +62,6 @@ function start(line: string): { child: ChildProcessWithoutNullStreams; printed: 
       HOME: folder,
       XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
       npm_config_offline: 'true',
-      ...exported,
     },
     // A group of its own, as in a terminal, so that Ctrl-C reaches npx and the command.
     detached: true,
@@ -106,15 +103,13 @@ it('runs every line of the README as it is printed', async () => {
   const ends: string[] = [];
   for (const line of LINES) {
     if (line in ELSEWHERE) continue;
-    const [, name, value] = /^export (\w+)=(\S+)$/.exec(line) ?? [];
-    if (name !== undefined && value !== undefined) {
-      exported[name] = value;
-      continue;
-    }
     const ready = STAYING[line];
     if (ready !== undefined) {
+      // One dev at a time, in the first terminal; what stays besides it is ended as soon as it is ready.
+      const isDev = line.startsWith('npx http-tasks dev');
+      if (isDev) for (const child of staying) await end(child);
       const child = await stay(line, ready);
-      if (line !== 'npx http-tasks dev') await end(child);
+      if (!isDev) await end(child);
       continue;
     }
     const { code, printed } = await runToEnd(line);

@@ -17,7 +17,8 @@ function typescriptBlocks(page: string): [name: string, code: string][] {
 /** All pages are one program, so that the types of all packages are read once. */
 it('compiles every TypeScript block of the README and of the guides, and would notice one that does not', () => {
   const guides = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
+    // The API reference is written from docstrings, whose examples are parts of a program.
+    .filter((name) => name.endsWith('.md') && !name.startsWith('api'))
     .map((name) => join('docs', name));
   const blocks = ['README.md', ...guides].flatMap(typescriptBlocks);
   expect(blocks.filter(([name]) => name.startsWith('README')).length).toBeGreaterThanOrEqual(4);
