@@ -35,8 +35,8 @@ const describeBench = defineCommand<BenchCommandOptions>({
   description: [
     'Starts a Temporal server, the simulators and a worker of its own, and offboards invented users next to a bare loop',
     'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
-    'million users beside a small one. With "workers", sweeps of one worker beside those of two. With "evidence", what sealing costs and',
-    'what a ledger needs for each user, before and after a purge. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
+    'million users next to a small one. With "workers", sweeps of one worker next to those of two. With "evidence", what sealing costs and',
+    'what a ledger needs for each user, before and after a purge. Settings in the environment are ignored. Exits 1 when a figure exceeds its limit.',
   ].join(' '),
   examples: [
     'npm run bench',

@@ -80,11 +80,11 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     it('says first in plain words how it went', () => {
       const text = report.text();
       expect(text).toContain(
-        '2 of 200 users are gone; 186 more are removed from Plaid, and Batch has accepted the deletion; 8 need a person.',
+        '2 of 200 users are deleted; 186 more are removed from Plaid, and Batch has accepted the deletion; 8 need attention.',
       );
       expect(text).toContain('Batch carries out what it has accepted later, and does not report when.');
-      expect(text).toMatch(/gone ?21% ?accepted by Batch ?18693%/);
-      expect(text).toContain('Left alone on purpose: 2 skipped and 2 on legal hold.');
+      expect(text).toMatch(/deleted ?21% ?accepted by Batch ?18693%/);
+      expect(text).toContain('Left out on purpose: 2 skipped and 2 on legal hold.');
       expect(text).toContain('2 rows of the source could not be users and were left out');
       expect(text).toMatch(
         /Started ?2030-01-31 10:00:00 UTC ?Ended ?2030-01-31 10:45:00 UTC ?Took ?45 min ?Users ?200 ?Duplicates in the source ?3 ?Rows rejected ?2 ?Receipts ?590/,
@@ -132,7 +132,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
         ['2030-01-31T10:01:40.000Z', '49'],
         ['2030-01-31T10:02:00.000Z', '50'],
       ]);
-      expect(report.text('throughput')).toContain('2 users came later, the last at 2030-01-31 10:45:00 UTC.');
+      expect(report.text('throughput')).toContain('2 users finished later, the last at 2030-01-31 10:45:00 UTC.');
       expect(report.text('share-done')).toContain(
         'half of the users were done after 1 min 45 s, 95% after 2 min 5 s, and the last one after 45 min.',
       );
@@ -152,7 +152,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       const drawn = report.text('steps');
       expect(drawn).toContain('removed 188');
       expect(drawn).toContain('198 · 2 failed · 2 unknown · 2 not found');
-      expect(drawn).toContain('198 · 6 not good');
+      expect(drawn).toContain('198 · 6 to check');
     });
 
     it('draws what is rare so that it can be seen, in the colours of its outcome, within the plot', () => {
@@ -207,7 +207,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       expect(answers['In which systems, and by which method?']).toContain('POST /user/items/remove');
       expect(answers['With which receipt of the provider?']).toContain('574 of 574 receipts');
       expect(answers['With which exceptions?']).toMatch(
-        /2 steps skipped: noItems 2\..*2 steps on legal hold\..*4 steps failed\..*2 receipts of attempts that were made again later\..*2 rows of the source rejected/,
+        /2 steps skipped: noItems 2\..*2 steps on legal hold\..*4 steps failed\..*2 receipts of attempts that were repeated later\..*2 rows of the source rejected/,
       );
       const { merkleRoot = 'none' } = (await ledger.sweeps.read('ended')) ?? {};
       expect(report.text('seal')).toContain(merkleRoot);
@@ -242,7 +242,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     expect(report.table('codes').map(([code]) => code)).toContain(shown);
     expect(report.elements.map((element) => attribute(element, 'aria-label') ?? '').join()).toContain(shown);
     expect(report.text()).toContain(
-      '1 of 100 users is gone; 92 more are removed from Plaid, and Batch has accepted the deletion; 4 need a person. Batch carries out what it has accepted later, and does not report when. Left alone on purpose: 1 skipped and 1 on legal hold. 1 user is not finished yet.',
+      '1 of 100 users is deleted; 92 more are removed from Plaid, and Batch has accepted the deletion; 4 need attention. Batch carries out what it has accepted later, and does not report when. Left out on purpose: 1 skipped and 1 on legal hold. 1 user is not finished yet.',
     );
     expect(report.text('seal')).toContain('not sealed yet');
   });
@@ -278,9 +278,9 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     expect(rows[999]?.[0]).toBe(`1,000 ${rowsOf(10_999, 11_000)[0]?.subjects[0]}`);
     expect(rows[0]?.at(-1)).toContain('Check BATCH_REST_API_KEY and BATCH_API_KEYS');
     expect(report.text('people')).toContain(
-      "These are the first 1,000; 100 more stand in http-tasks receipts 'bad day' --csv --out receipts.csv.",
+      "These are the first 1,000; 100 more are in http-tasks receipts 'bad day' --csv --out receipts.csv.",
     );
-    expect(report.text()).toContain('0 of 1,100 users are gone; 1,100 need a person.');
+    expect(report.text()).toContain('0 of 1,100 users are deleted; 1,100 need attention.');
   });
 
   it('says of a sweep of one moment when that was, of a dry run that nothing was deleted, and of a fresh one that there is nothing yet', async () => {
@@ -307,7 +307,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     const dry = await reportOn('dry');
     expect(dry.errors).toEqual([]);
     expect(dry.text()).toContain('This was a dry run over 3 users: nothing was deleted.');
-    expect(dry.text('throughput')).toMatch(/3 users came to an end at .* UTC\./);
+    expect(dry.text('throughput')).toMatch(/3 users finished at .* UTC\./);
     expect(dry.text('codes')).toContain('Nothing failed, and nothing is unknown.');
 
     await ledger.sweeps.create({ sweepId: 'fresh' });

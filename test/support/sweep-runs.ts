@@ -67,7 +67,7 @@ export async function openSweepPlace(options: PlaceOptions = {}): Promise<SweepP
   };
 }
 
-/** What became of the users at Plaid: how many are gone, how many were touched, and that nothing was done twice. */
+/** Outcomes of the users at Plaid: how many are gone, how many were touched, and that nothing was done twice. */
 export function goneAtPlaid({ simulators }: Place): { gone: number; left: number; irreversibleRepeats: number } {
   const { counts, repeats } = simulators.plaid.state();
   return { gone: counts.gone, left: counts.left, irreversibleRepeats: repeats.irreversible.length };

@@ -171,7 +171,7 @@ it('finds on a second run of one user that everything it had removed is already 
     'batch.ios accepted',
     'batch.android accepted',
   ]);
-  // The list has shown that the user is gone, so nothing irreversible is asked for.
+  // The list has shown that the user is deleted, so nothing irreversible is asked for.
   const { irreversible, refused } = place.simulators.plaid.state().repeats;
   expect([...irreversible, ...refused].filter(({ user: whose }) => whose === user.plaidUserId)).toEqual([]);
 });

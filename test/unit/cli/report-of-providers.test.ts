@@ -90,19 +90,19 @@ describe('a report', () => {
   it('says who accepted what, and never more than is known', () => {
     const library = group('cityLibrary.erasure', 'cityLibrary', 'accepted');
     const one = data({ total: 2, accepted: 2 }, [library]);
-    expect(mainSentence(one)).toBe('City Library has accepted the deletion of all 2 users; nobody needs a person.');
+    expect(mainSentence(one)).toBe('City Library has accepted the deletion of all 2 users; none needs attention.');
     expect(furtherSentences(one)).toEqual([
       'What City Library has accepted was not done when the sweep ended; its receipts have the request to ask about.',
     ]);
     const batch = group('batch.ios', 'batch', 'accepted');
     const two = data({ total: 1, accepted: 1 }, [group('plaid.items', 'plaid', 'removed'), batch]);
     expect(mainSentence(two)).toBe(
-      'The one user is removed from Plaid, and Batch has accepted the deletion; nobody needs a person.',
+      'The one user is removed from Plaid, and Batch has accepted the deletion; none needs attention.',
     );
     const several = data({ total: 3, accepted: 3 }, [library, batch]);
     expect(acceptingSystems(several)).toEqual(['Batch', 'City Library']);
     expect(mainSentence(several)).toBe(
-      'For all 3 users the last that is known is that Batch or City Library accepted the deletion; nobody needs a person.',
+      'For all 3 users the last that is known is that Batch or City Library accepted the deletion; none needs attention.',
     );
   });
 

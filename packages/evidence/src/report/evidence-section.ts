@@ -6,27 +6,27 @@ import type { ReportData } from './report-data';
 import { LOOKS } from './standings';
 import { count, counted, listed, moment, percent } from './words';
 
-/** The questions that auditors of deletions ask, each with what this sweep has to say. */
+/** Lists the questions of auditors of deletions, with this sweep's facts. */
 export function evidenceSection(data: ReportData): Markup {
   const { sweep, counts, summary } = data;
   const answer = (question: string, ...words: readonly (string | Markup)[]): Markup =>
     html`<tr><th scope="row">${question}</th><td>${words.map((word) => html`<p>${word}</p>`)}</td></tr>
 `;
   return html`<section id="evidence" class="card"><h2>What the receipts say</h2>
-<p class="note">What auditors of deletions usually ask, answered from the ledger. What the law asks of you is not for this report to say.</p>
+<p class="note">What auditors of deletions usually ask, with facts from the ledger. This report is not legal advice.</p>
 <table class="answers"><tbody>
 ${answer(
   'Who did it?',
-  html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Who started and who approved it, and why, stands in its history at Temporal.`,
+  html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Who started and who approved it, and why, is in its history at Temporal.`,
 )}${answer(
     'When?',
     `${moment(sweep.createdAt)} to ${sweep.endedAt === undefined ? 'now; it has not ended' : moment(sweep.endedAt)}. Every receipt has its own time.`,
   )}${answer(
     'About whom?',
-    `${counted(counts.total, 'user')}, each under a keyed hash (HMAC-SHA-256) of the id at each system. No id is in the receipts or in this report; whoever knows an id, and has the key, finds its receipts.`,
+    `${counted(counts.total, 'user')}, each under a keyed hash (HMAC-SHA-256) of the ID at each system. The receipts and this report contain no ID; with the key, the receipts of an ID can be found.`,
     sweep.readable
-      ? 'The ids of users who need a person, or are not finished, are still kept, encrypted under a key of this sweep.'
-      : 'The ids of this sweep can no longer be read by anybody: their key is destroyed.',
+      ? 'The IDs of users who need attention, or are not finished, are still stored, encrypted under a key of this sweep.'
+      : 'The IDs of this sweep can no longer be read: their key is destroyed.',
   )}${answer('In which systems, and by which method?', methodsTable(data))}${answer('With which receipt of the provider?', proofInWords(summary.groups))}${answer(
     'With what outcome?',
     outcomesInWords(data),
@@ -42,7 +42,7 @@ function methodsTable({ summary: { groups }, planned }: ReportData): Markup | st
     const key = JSON.stringify([service, environment, keySlot, task]);
     methods.set(key, { ...group, receipts: (methods.get(key)?.receipts ?? 0) + group.receipts });
   }
-  if (methods.size === 0) return 'No system was called for a last word.';
+  if (methods.size === 0) return 'No system was called.';
   const rows = [...methods.values()].map(({ service, environment, keySlot, task, receipts }) => {
     const known = planned.taskWords(task);
     const key = keySlot === undefined ? '' : `, key ${keySlot}`;
@@ -58,7 +58,7 @@ function proofInWords(groups: readonly ReceiptGroup[]): string {
   const all = done.reduce((sum, { receipts }) => sum + receipts, 0);
   if (all === 0) return 'Nothing was removed or accepted.';
   const proven = done.reduce((sum, { withProof }) => sum + withProof, 0);
-  return `${count(proven)} of ${counted(all, 'receipt')} that say removed or accepted (${percent(proven, all)}) hold the provider’s request id or token, which its support can look up. A removal without one was found by looking afterwards.`;
+  return `${count(proven)} of ${counted(all, 'receipt')} that report removed or accepted (${percent(proven, all)}) have the provider’s request ID or token, which its support can look up. A removal without one was confirmed by a follow-up read.`;
 }
 
 function outcomesInWords({ counts }: ReportData): string {
@@ -90,7 +90,7 @@ function exceptions({ summary: { groups }, sweep }: ReportData): string[] {
     ...(['failed', 'unknown', 'notFound'] as const).map(
       (outcome) => sum(outcome) > 0 && `${counted(sum(outcome), 'step')} ${LOOKS[outcome].name}.`,
     ),
-    attempts > 0 && `${counted(attempts, 'receipt')} of attempts that were made again later.`,
+    attempts > 0 && `${counted(attempts, 'receipt')} of attempts that were repeated later.`,
     sweep.rejected > 0 &&
       `${counted(sweep.rejected, 'row')} of the source rejected, ${count(sweep.duplicates)} left out as duplicates.`,
   ].filter((row): row is string => row !== false);

@@ -5,7 +5,7 @@ import type { DoneStep, PlannedSteps } from './planned-steps';
 import { isOutcome } from './standings';
 import type { Tally } from './standings';
 
-/** How the users of a sweep stand, each once. */
+/** Returns the users of a sweep by standing, each once. */
 export function usersTally({ pending, open, waitingForBulk, total: _, ...outcomes }: SweepCounts): Tally {
   return { ...outcomes, unfinished: pending + open + waitingForBulk };
 }
@@ -42,14 +42,14 @@ function namedStep({ step, service }: DoneStep, planned: PlannedSteps): NamedSte
   return { step, system: planned.systemOf(done), label: planned.labelOf(done) };
 }
 
-/** The groups that are last words with an outcome. */
+/** Returns the groups of final outcomes. */
 export function lastWordGroups(groups: readonly ReceiptGroup[]): (ReceiptGroup & { outcome: Outcome })[] {
   return groups.filter(
     (group): group is ReceiptGroup & { outcome: Outcome } => group.phase === 'settled' && isOutcome(group.outcome),
   );
 }
 
-/** Why steps did not go well. */
+/** Problems of a step. */
 export interface CodeFigures extends NamedStep {
   outcome: Outcome;
   /** The provider's code; else the reason, the status, or the type of the failure. */
@@ -57,10 +57,10 @@ export interface CodeFigures extends NamedStep {
   receipts: number;
 }
 
-/** So many codes are shown, the most frequent ones; the others are put together. */
+/** Maximum number of codes: the most frequent ones are shown, the others are combined. */
 const MOST_CODES = 12;
 
-/** Last words that need a person, by the provider's code, the most frequent first. */
+/** Returns the final outcomes that need attention, by the provider's code, the most frequent first. */
 export function codeFigures(
   groups: readonly ReceiptGroup[],
   needsPerson: readonly Outcome[],
@@ -79,7 +79,7 @@ export function codeFigures(
   return { shown: all.slice(0, MOST_CODES), others: rest.reduce((sum, { receipts }) => sum + receipts, 0) };
 }
 
-/** What says most about why a step ended as it did. */
+/** Returns the most specific reason for the end of a step. */
 export function codeOf(said: Pick<ReceiptGroup, 'code' | 'reason' | 'status' | 'failureType' | 'various'>): string {
   if (said.various) return 'various codes';
   const status = said.status === undefined ? undefined : `status ${said.status}`;

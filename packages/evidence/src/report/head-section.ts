@@ -6,7 +6,7 @@ import { count, duration, moment, percent } from './words';
 
 const STATUS_WORDS = {
   completed: 'completed',
-  partial: 'completed in part',
+  partial: 'partially completed',
   failed: 'failed',
   cancelled: 'cancelled',
   running: 'still running',
@@ -14,11 +14,11 @@ const STATUS_WORDS = {
   waitingForApproval: 'waiting for approval',
 } as const;
 
-/** What the sweep was, how it ended, and what to think of it, at a glance. */
+/** Summarizes the sweep: what it was and how it ended. */
 export function headSection(data: ReportData): Markup {
   const { sweep } = data;
   return html`<header>
-<p class="eyebrow">Off-boarding sweep · report</p>
+<p class="eyebrow">Offboarding sweep · report</p>
 <h1>${sweep.sweepId}</h1>
 <p class="status ${sweep.status}">${STATUS_WORDS[sweep.status]}${sweep.pausedBecause !== undefined && `: ${sweep.pausedBecause}`}</p>
 <p class="sentence">${mainSentence(data)}</p>
@@ -40,7 +40,7 @@ function tiles(data: ReportData): Markup {
     html`<div class="tile ${number > 0 && kind}"><dt>${name}</dt><dd>${count(number)}${total > 0 && html`<small>${percent(number, total)}</small>`}</dd></div>
 `;
   return html`<dl class="tiles">
-${(gone > 0 || accepted === 0) && tile('gone', gone, 'good')}${accepted > 0 && tile(`accepted by ${acceptedBy}`, accepted, 'good')}${tile('need a person', needPerson, 'bad')}${tile('left alone on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
+${(gone > 0 || accepted === 0) && tile('deleted', gone, 'good')}${accepted > 0 && tile(`accepted by ${acceptedBy}`, accepted, 'good')}${tile('need attention', needPerson, 'bad')}${tile('left out on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
 }
 
 function facts({ sweep, counts, summary, limits, madeAt, version }: ReportData): Markup {
@@ -53,5 +53,5 @@ function facts({ sweep, counts, summary, limits, madeAt, version }: ReportData):
   ): Markup => html`<div class="${kind}"><dt>${name}</dt><dd>${value}</dd></div>
 `;
   return html`<dl class="facts">
-${fact('Started', moment(sweep.createdAt))}${fact('Ended', sweep.endedAt === undefined ? 'not yet' : moment(sweep.endedAt))}${ended !== undefined && fact('Took', duration(ended))}${fact('Users', count(counts.total))}${fact('Duplicates in the source', count(sweep.duplicates))}${fact('Rows rejected', count(sweep.rejected))}${fact('Receipts', count(receipts))}${limits.length > 0 && fact('Limits', limits.join('; '), 'long')}${sweep.redriveOf !== undefined && fact('Takes up again', sweep.redriveOf)}${sweep.claimedBy !== undefined && fact('Run', html`<code>${sweep.claimedBy}</code>`, 'long')}${fact('This report', `made ${moment(madeAt)} by temporal-http-tasks ${version}`, 'long')}</dl>`;
+${fact('Started', moment(sweep.createdAt))}${fact('Ended', sweep.endedAt === undefined ? 'not yet' : moment(sweep.endedAt))}${ended !== undefined && fact('Took', duration(ended))}${fact('Users', count(counts.total))}${fact('Duplicates in the source', count(sweep.duplicates))}${fact('Rows rejected', count(sweep.rejected))}${fact('Receipts', count(receipts))}${limits.length > 0 && fact('Limits', limits.join('; '), 'long')}${sweep.redriveOf !== undefined && fact('Redrive of', sweep.redriveOf)}${sweep.claimedBy !== undefined && fact('Run', html`<code>${sweep.claimedBy}</code>`, 'long')}${fact('This report', `made ${moment(madeAt)} by temporal-http-tasks ${version}`, 'long')}</dl>`;
 }

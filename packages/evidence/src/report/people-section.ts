@@ -11,14 +11,14 @@ import { count, counted } from './words';
 
 const MOST_CHARACTERS = 120;
 
-/** A step that a person has to look at. */
+/** A step that needs attention. */
 type OpenStep = Receipt & { outcome: Outcome };
 
-/** The users who need a person: which step, what the provider said, and what to do. */
+/** Lists the users who need attention: the step, the provider's response, and what to do. */
 export function peopleSection(data: ReportData): Markup {
   const { users, needsPerson, sweep } = data;
   if (users.users === 0) {
-    return html`<section id="people" class="card"><h2>Users who need a person</h2><p class="note">None: no step failed${needsPerson.includes('notFound') && ', was not found'} or is unknown.</p></section>
+    return html`<section id="people" class="card"><h2>Users who need attention</h2><p class="note">None: no step failed${needsPerson.includes('notFound') && ', was not found'} or is unknown.</p></section>
 `;
   }
   const receipts = users.receipts.filter(
@@ -27,17 +27,17 @@ export function peopleSection(data: ReportData): Markup {
   );
   const subjects = subjectsBySeq(users.receipts);
   const named = new Set(receipts.map(({ seq }) => seq)).size;
-  return html`<section id="people" class="card"><h2>Users who need a person</h2>
+  return html`<section id="people" class="card"><h2>Users who need attention</h2>
 <p class="note">${counted(users.users, 'user')} with a step that failed, is unknown${needsPerson.includes('notFound') && ' or was not found'}. ${howToGoOn(data)}</p>
 <p class="note">No user is named here: a subject is a keyed hash of the user’s ID, and a number is the user’s place in this sweep, followed by its reference and its line in the source where there are any. The receipts of an ID are found with <code>http-tasks receipts ID</code>.</p>
-${users.users > named && html`<p class="note strong">These are the first ${count(named)}; ${count(users.users - named)} more stand in <code>http-tasks receipts ${quoted(sweep.sweepId)} --csv --out receipts.csv</code>.</p>`}
-<table class="people"><thead><tr><th scope="col">User</th><th scope="col">Step</th><th scope="col">Outcome</th><th scope="col">Code</th><th scope="col">Request id</th><th scope="col">What to do</th></tr></thead><tbody>
+${users.users > named && html`<p class="note strong">These are the first ${count(named)}; ${count(users.users - named)} more are in <code>http-tasks receipts ${quoted(sweep.sweepId)} --csv --out receipts.csv</code>.</p>`}
+<table class="people"><thead><tr><th scope="col">User</th><th scope="col">Step</th><th scope="col">Outcome</th><th scope="col">Code</th><th scope="col">Request ID</th><th scope="col">What to do</th></tr></thead><tbody>
 ${receipts.map((receipt) => personRow(receipt, receipt.subject || (subjects.get(receipt.seq) ?? ''), data))}</tbody></table>
 </section>
 `;
 }
 
-/** Of a user's step that is about nobody, another step knows whom it is about. */
+/** Returns each user's subject, for steps that have none of their own. */
 function subjectsBySeq(receipts: readonly Receipt[]): Map<number, string> {
   return new Map(
     [...receipts]
@@ -50,11 +50,11 @@ function subjectsBySeq(receipts: readonly Receipt[]): Map<number, string> {
 function howToGoOn({ sweep, users: { receipts } }: ReportData): Markup {
   const id = quoted(sweep.sweepId);
   const redrive = sweep.readable
-    ? html`<code>http-tasks sweep redrive ${id}</code> takes up those that failed or are unknown again, once the cause is fixed`
-    : html`The ids of this sweep are destroyed, so they can only be taken up again from their source, with a new sweep`;
+    ? html`<code>http-tasks sweep redrive ${id}</code> retries those that failed or are unknown, once the cause is fixed`
+    : html`The IDs of this sweep are destroyed, so they can only be retried from their source, with a new sweep`;
   const notFound =
     receipts.some(({ outcome }) => outcome === 'notFound') &&
-    '; who was not found needs the right id or environment, and a new sweep';
+    '; users who were not found need the right ID or environment, and a new sweep';
   return html`${redrive}${notFound}.`;
 }
 
@@ -66,11 +66,11 @@ function personRow(
   const { reference, line } = labels.get(receipt.seq) ?? {};
   const system = planned.systemOf(receipt);
   const { seq, step, outcome, requestId = '', token } = receipt;
-  return html`<tr><th scope="row" data-label="User">${count(seq + 1)} <code class="subject">${subject}</code>${reference !== undefined && html` ${reference}`}${line !== undefined && html` <span class="note">line ${count(line)}</span>`}</th><td data-label="Step">${system !== '' && html`${system} `}<code>${step}</code></td><td data-label="Outcome"><span class="mark ${outcome}">${LOOKS[outcome].name}</span></td><td data-label="Code"><code>${cut(codeOf(receipt))}</code></td><td data-label="Request id"><code>${cut(requestId)}</code>${token !== undefined && html` token <code>${cut(token)}</code>`}</td><td data-label="What to do">${remedyFor(receipt, outcome)}</td></tr>
+  return html`<tr><th scope="row" data-label="User">${count(seq + 1)} <code class="subject">${subject}</code>${reference !== undefined && html` ${reference}`}${line !== undefined && html` <span class="note">line ${count(line)}</span>`}</th><td data-label="Step">${system !== '' && html`${system} `}<code>${step}</code></td><td data-label="Outcome"><span class="mark ${outcome}">${LOOKS[outcome].name}</span></td><td data-label="Code"><code>${cut(codeOf(receipt))}</code></td><td data-label="Request ID"><code>${cut(requestId)}</code>${token !== undefined && html` token <code>${cut(token)}</code>`}</td><td data-label="What to do">${remedyFor(receipt, outcome)}</td></tr>
 `;
 }
 
-/** Nobody reads more of a text that should be short; the CSV has all of it. */
+/** Shortens a text; the CSV has all of it. */
 function cut(text: string): string {
   return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
 }

@@ -11,12 +11,12 @@ import { LOOKS, STANDINGS, present, sumOf } from './standings';
 import type { Tally } from './standings';
 import { count, counted, percent } from './words';
 
-/** How the users stand, each once: a single bar. */
+/** Draws the users by standing, each once, as a single bar. */
 export async function usersPlot({ counts, summary }: ReportData): Promise<Markup> {
-  const about = { id: 'users', title: 'What became of the users' };
+  const about = { id: 'users', title: 'Outcomes of the users' };
   const tally = usersTally(counts);
   const total = sumOf(tally);
-  if (total === 0) return emptyFigure(about, 'The source has given no user.');
+  if (total === 0) return emptyFigure(about, 'The source has no users.');
   const words = present(tally).map(
     ([standing, number]) => `${LOOKS[standing].name} ${count(number)} (${percent(number, total)})`,
   );
@@ -34,7 +34,7 @@ export async function usersPlot({ counts, summary }: ReportData): Promise<Markup
   });
 }
 
-/** What the colours and words of all plots mean, with the numbers of users; only those that occur. */
+/** Explains the colours and words of all plots, with the numbers of users; only those that occur. */
 function legend(users: Tally, { groups }: ReportData['summary']): Markup {
   const total = sumOf(users);
   const occurs = STANDINGS.filter(
@@ -49,11 +49,11 @@ ${occurs.map((standing) => {
 `;
 }
 
-/** The last words on each step. */
+/** Draws the final outcomes of each step. */
 export async function stepsPlot({ summary, needsPerson, planned }: ReportData): Promise<Markup> {
   const about = { id: 'steps', title: 'Outcomes by step' };
   const steps = stepFigures(summary.groups, planned);
-  if (steps.length === 0) return emptyFigure(about, 'No step has come to its end.');
+  if (steps.length === 0) return emptyFigure(about, 'No step has ended.');
   const rows = steps.map(({ label, tally }): BarRow => {
     const bad = needsPerson.flatMap((outcome) =>
       (tally[outcome] ?? 0) > 0 ? [`${count(tally[outcome] ?? 0)} ${LOOKS[outcome].name}`] : [],
@@ -63,13 +63,13 @@ export async function stepsPlot({ summary, needsPerson, planned }: ReportData): 
     return {
       title: label,
       note: [count(all), ...bad].join(' · '),
-      shortNote: needing === 0 ? count(all) : `${count(all)} · ${count(needing)} not good`,
+      shortNote: needing === 0 ? count(all) : `${count(all)} · ${count(needing)} to check`,
       tally,
     };
   });
   return plotFigure({
     ...about,
-    note: 'The last word on every step, as shares of all last words on it. A step that ended differently for several things of a user has one for each outcome.',
+    note: 'The final outcome of each step, in shares. A step with different outcomes for several things of a user has one for each.',
     description: `Stacked bars of the outcomes of ${counted(steps.length, 'step')}: ${steps.map(({ label, tally }) => `${label}: ${tallyInWords(tally)}`).join('; ')}.`,
     draw: (width) => barRows(rows, width),
     table: stepsTable(steps),
@@ -95,13 +95,13 @@ function stepsTable(steps: readonly StepFigures[]): NumbersTable {
   };
 }
 
-/** Why steps need a person. */
+/** Draws why steps need attention. */
 export async function codesPlot({ summary, needsPerson, planned }: ReportData): Promise<Markup> {
-  const about = { id: 'codes', title: 'Why: failures by the provider’s code' };
+  const about = { id: 'codes', title: 'Failures by provider code' };
   const { shown, others } = codeFigures(summary.groups, needsPerson, planned);
   if (shown.length === 0) {
     const any = lastWordGroups(summary.groups).length > 0;
-    return emptyFigure(about, any ? 'Nothing failed, and nothing is unknown.' : 'No step has come to its end.');
+    return emptyFigure(about, any ? 'Nothing failed, and nothing is unknown.' : 'No step has ended.');
   }
   const most = shown[0]?.receipts ?? 1;
   const rows = shown.map((figures): BarRow => ({

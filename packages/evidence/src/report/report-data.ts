@@ -9,23 +9,23 @@ import type { HeadFacts, HeadLedger } from '../head-facts';
 import { rateSentence, sweepRateSentence } from '../rate-words';
 import { PlannedSteps } from './planned-steps';
 
-/** Users who need a person in the report, at most; all of them stand in the CSV. */
+/** Maximum number of users who need attention in the report; the CSV has all of them. */
 export const MOST_USERS_NAMED = 1_000;
 
-/** All that a report is made of. */
+/** The data of a report. */
 export interface ReportData {
   sweep: SweepRow;
   counts: SweepCounts;
   summary: SweepSummary;
   /** What its steps and providers are called. */
   planned: PlannedSteps;
-  /** The outcomes of a step that a person has to look at. */
+  /** The outcomes that need attention. */
   needsPerson: readonly Outcome[];
   /** The users with such a step. */
   users: UsersWithOutcome;
-  /** What people know these users by, by seq. */
+  /** References and source lines of these users, by seq. */
   labels: ReadonlyMap<number, RowLabel>;
-  /** Which limits its calls have, or had until its end. */
+  /** The limits of its calls, now or at its end. */
   limits: readonly string[];
   /** What is sealed besides the receipts; absent until then. */
   head?: HeadFacts;
@@ -35,13 +35,13 @@ export interface ReportData {
   version: string;
 }
 
-/** What a report is read from. */
+/** The source of a report. */
 export type ReportLedger = HeadLedger & {
   readonly sweeps: SweepLedger;
   readonly rates: Pick<RateLedger, 'readRates' | 'readSweepRates'>;
 };
 
-/** Reads a report's data out of the ledger; a million users take some seconds. */
+/** Reads a report's data from the ledger; a million users take some seconds. */
 export async function readReportData(
   ledger: ReportLedger,
   sweep: SweepRow,
@@ -54,7 +54,7 @@ export async function readReportData(
   const planned = new PlannedSteps(sweep.stepsPlan);
   const { isBulk } = planned;
   const summary = await sweeps.summarise({ sweepId, onProgress, isBulk });
-  // A sweep that has found nobody and still completed was told that this is fine.
+  // A completed sweep with users who were not found was started with notFoundIsFine.
   const needsPerson: readonly Outcome[] =
     sweep.status === 'completed' ? ['failed', 'unknown'] : ['failed', 'unknown', 'notFound'];
   const users = await sweeps.readUsersWithOutcome({ sweepId, outcomes: needsPerson, limit: MOST_USERS_NAMED });
@@ -75,7 +75,7 @@ export async function readReportData(
   };
 }
 
-/** Of a sweep that has ended, its own rates: other limits may have changed since. */
+/** Returns the limits; of a sweep that has ended only its own rates, since others may have changed. */
 async function limitsOf(
   rates: ReportLedger['rates'],
   { sweepId, endedAt, environments }: SweepRow,

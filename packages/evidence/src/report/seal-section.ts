@@ -5,17 +5,17 @@ import type { Markup } from './markup';
 import type { ReportData } from './report-data';
 import { counted, moment } from './words';
 
-/** How anybody can check that the receipts are those of the sweep, and where a person signs for having done so. */
+/** Describes how to verify the receipts, with space for a signature. */
 export function sealSection({ sweep, head, summary: { groups } }: ReportData): Markup {
   const id = quoted(sweep.sweepId);
   const { merkleRoot, leaves = 0 } = sweep;
   const receipts = groups.reduce((sum, group) => sum + group.receipts, 0);
   if (merkleRoot === undefined) {
-    return html`<section id="seal" class="card"><h2>The seal</h2><p class="note">This sweep is not sealed yet: its receipts can still grow. A report that is to be kept is made after its end.</p></section>
+    return html`<section id="seal" class="card"><h2>The seal</h2><p class="note">This sweep is not sealed yet: its receipts can still grow. Create the report to keep after its end.</p></section>
 `;
   }
   return html`<section id="seal" class="card"><h2>The seal</h2>
-<p>At its end the sweep sealed ${counted(leaves, 'receipt')} under one Merkle root. Whoever changes, adds or takes away a receipt afterwards changes the root.</p>
+<p>At its end the sweep sealed ${counted(leaves, 'receipt')} under one Merkle root. Any later change, addition or removal of a receipt changes the root.</p>
 <p class="root"><code>${merkleRoot}</code></p>
 ${
   head &&
@@ -32,10 +32,10 @@ ${headWords(head).map(
   }${
     receipts !== leaves &&
     sweep.purgedAt === undefined &&
-    html`<p><strong>The ledger has ${counted(receipts, 'receipt')} of this sweep now, so this report is not about what was sealed. <code>http-tasks verify ${id}</code> names what differs.</strong></p>
+    html`<p><strong>The ledger has ${counted(receipts, 'receipt')} of this sweep now, so this report does not show what was sealed. <code>http-tasks verify ${id}</code> names what differs.</strong></p>
 `
   }<ol>
-<li>Compare it with <code>merkleRoot</code> in the result of the workflow <code>${sweep.sweepId}</code> at Temporal, which is kept apart from the ledger.</li>
+<li>Compare it with <code>merkleRoot</code> in the result of the workflow <code>${sweep.sweepId}</code> at Temporal, which is stored apart from the ledger.</li>
 <li><code>http-tasks verify ${id}</code> recomputes it from the receipts, compares it with that result, and names every one that differs. Without the result it needs <code>--root</code>, the root that you kept outside the ledger, and otherwise ends with exit code 3: not verifiable.</li>
 <li><code>http-tasks receipts ${id} --bundle receipts.jsonl</code> writes the receipts with their proofs, which can be checked without the ledger.</li>
 </ol>

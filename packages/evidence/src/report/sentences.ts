@@ -14,7 +14,7 @@ export interface Headline {
   unfinished: number;
 }
 
-/** Adds up how the users stand. */
+/** Adds up the users by standing. */
 export function headlineOf({ counts, users }: ReportData): Headline {
   return {
     gone: counts.removed + counts.alreadyGone,
@@ -25,25 +25,25 @@ export function headlineOf({ counts, users }: ReportData): Headline {
   };
 }
 
-/** The whole report in a sentence. */
+/** Returns the whole report in a sentence. */
 export function mainSentence(data: ReportData): string {
   const { total } = data.counts;
   if (total === 0)
     return data.sweep.snapshotComplete ? 'This sweep has no users.' : 'No user of this sweep is known yet.';
   if (isDryRun(data)) return `This was a dry run over ${counted(total, 'user')}: nothing was deleted.`;
   const { gone, accepted, needPerson } = headlineOf(data);
-  const goneWords = gone === total ? allGone(total) : `${count(gone)} of ${counted(total, 'user')} ${is(gone)} gone`;
+  const goneWords = gone === total ? allGone(total) : `${count(gone)} of ${counted(total, 'user')} ${is(gone)} deleted`;
   const all = [
     ...(gone > 0 || accepted === 0 ? [goneWords] : []),
     ...(accepted > 0 ? [acceptedWords(data, gone > 0)] : []),
   ].join('; ');
   const need =
-    needPerson === 0 ? 'nobody needs a person' : `${count(needPerson)} ${needPerson === 1 ? 'needs' : 'need'} a person`;
+    needPerson === 0 ? 'none needs attention' : `${count(needPerson)} ${needPerson === 1 ? 'needs' : 'need'} attention`;
   return `${all}; ${need}.`;
 }
 
 function allGone(total: number): string {
-  return total === 1 ? 'The one user is gone' : `All ${counted(total, 'user')} are gone`;
+  return total === 1 ? 'The one user is deleted' : `All ${counted(total, 'user')} are deleted`;
 }
 
 /** A deletion that was accepted is not known to be done, and must not be quoted as such. */
@@ -92,7 +92,7 @@ function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** What the main sentence leaves open. */
+/** Returns what the main sentence leaves out. */
 export function furtherSentences(data: ReportData): string[] {
   const { counts, sweep, needsPerson, planned } = data;
   const { unfinished } = headlineOf(data);
@@ -111,23 +111,23 @@ export function furtherSentences(data: ReportData): string[] {
   const notFound =
     counts.notFound > 0 &&
     !needsPerson.includes('notFound') &&
-    `${count(counts.notFound)} ${was(counts.notFound)} not found, which the input of this sweep calls fine.`;
+    `${count(counts.notFound)} ${was(counts.notFound)} not found, which the input of this sweep allows.`;
   const open =
     unfinished > 0 &&
     `${counted(unfinished, 'user')} ${is(unfinished)} not finished${sweep.endedAt === undefined ? ' yet' : ''}.`;
   const rejected =
     sweep.rejected > 0 &&
-    `${counted(sweep.rejected, 'row')} of the source could not be ${sweep.rejected === 1 ? 'a user' : 'users'} and ${was(sweep.rejected)} left out: look at the source.`;
+    `${counted(sweep.rejected, 'row')} of the source could not be ${sweep.rejected === 1 ? 'a user' : 'users'} and ${was(sweep.rejected)} left out: check the source.`;
   return [
     ...(counts.accepted > 0 ? [...silent, ...followed] : []),
-    alone !== '' && !isDryRun(data) && `Left alone on purpose: ${alone}.`,
+    alone !== '' && !isDryRun(data) && `Left out on purpose: ${alone}.`,
     notFound,
     open,
     rejected,
   ].filter((sentence): sentence is string => sentence !== false);
 }
 
-/** In a dry run nothing was done, and some step says so. */
+/** Returns whether nothing was done and a step reports a dry run. */
 export function isDryRun({ summary: { groups } }: ReportData): boolean {
   const lastWords = groups.filter(({ phase }) => phase === 'settled');
   return (

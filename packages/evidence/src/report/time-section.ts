@@ -18,7 +18,7 @@ export async function timePlots({ sweep, summary: { settled, settledBeforeBulk }
   return html`${settledBeforeBulk && (await beforeBulkPlot(settledBeforeBulk))}${await endPlots(sweep, settled)}`;
 }
 
-/** A bulk call is for thousands of users, so that almost all of them come to their end at the same time. */
+/** A bulk call is for thousands of users, so almost all of them finish at the same time. */
 async function beforeBulkPlot(settled: SettledOverTime): Promise<Markup | false> {
   const figures = overTime(settled);
   if (figures.stretches.length < 2) return false;
@@ -26,15 +26,12 @@ async function beforeBulkPlot(settled: SettledOverTime): Promise<Markup | false>
 }
 
 async function endPlots(sweep: ReportData['sweep'], settled: SettledOverTime | undefined): Promise<Markup> {
-  if (settled === undefined) return emptyFigure(THROUGHPUT, 'Nobody has come to an end yet.');
+  if (settled === undefined) return emptyFigure(THROUGHPUT, 'No user is done yet.');
   const figures = overTime(settled);
   const waits = waitsInWords(Date.parse(sweep.createdAt), settled);
   if (figures.stretches.length < 2) {
-    // The first receipts may be much older: a user is at an end with the last of its steps.
-    return emptyFigure(
-      THROUGHPUT,
-      `${counted(figures.total, 'user')} came to an end at ${moment(settled.last)}. ${waits}`,
-    );
+    // The first receipts may be much older: a user is done with the last of its steps.
+    return emptyFigure(THROUGHPUT, `${counted(figures.total, 'user')} finished at ${moment(settled.last)}. ${waits}`);
   }
   return html`${await throughputFigure(figures, THROUGHPUT, 'Users whose last step ended')}${await shareFigure(figures, waits)}`;
 }
@@ -43,7 +40,7 @@ function throughputFigure(figures: OverTime, about: { id: string; title: string 
   const { stretchMs, stretches, later, last } = figures;
   const most = Math.max(...stretches.map(({ users }) => users));
   const span = `${moment(isoOf(stretches[0]?.from))} to ${moment(isoOf(stretches.at(-1)?.to))}`;
-  const tail = later > 0 && `${counted(later, 'user')} came later, the last at ${moment(last)}.`;
+  const tail = later > 0 && `${counted(later, 'user')} finished later, the last at ${moment(last)}.`;
   return plotFigure({
     ...about,
     note: html`${what} within each ${duration(stretchMs)}, ${span}.${tail !== false && ` ${tail}`}`,
@@ -71,7 +68,7 @@ function sizeFor(width: number): { width: number; height: number } {
   return { width, height: width > 500 ? 200 : 160 };
 }
 
-/** Counted from the first moment of the sweep: reading its source and waiting for an approval are part of it. */
+/** Measured from the start of the sweep, including reading its source and waiting for an approval. */
 function waitsInWords(
   startedAt: number,
   { bucketMs, buckets, last }: NonNullable<ReportData['summary']['settled']>,
@@ -82,8 +79,8 @@ function waitsInWords(
     duration(Math.max(0, Math.min(timeOfShare(points, total * share) + bucketMs, Date.parse(last)) - startedAt));
   const end = duration(Math.max(0, Date.parse(last) - startedAt));
   return total === 1
-    ? `The user was done ${end} after the sweep was begun.`
-    : `Counted from the beginning of the sweep, half of the users were done after ${after(0.5)}, 95% after ${after(0.95)}, and the last one after ${end}.`;
+    ? `The user was done ${end} after the sweep was started.`
+    : `Measured from the start of the sweep, half of the users were done after ${after(0.5)}, 95% after ${after(0.95)}, and the last one after ${end}.`;
 }
 
 function isoOf(ms = 0): string {
