@@ -211,25 +211,32 @@ describe('a sweep after another', () => {
 });
 
 describe('a worker with other settings of accounts', () => {
-  it('calls nothing for a user of a sweep that was read with other accounts, and leaves the user to a redrive', async () => {
-    const id = freshId('c');
-    for (const server of [main, acme]) server.contacts.set(id, new Set());
-    const inline = [{ ...contactOf(id), account: 'acme' }];
-    const sweep = await place.start({
-      source: { inline },
-      providers: ['courier'],
-      approval: true,
-      granularity: 'user',
-    });
-    await untilProgress(sweep, 'it waits for approval', ({ status }) => status === 'waitingForApproval');
+  it('pauses a sweep that was read with other accounts, or leaves its users to a redrive, and calls nothing', async () => {
+    const [one, other] = [freshId('c'), freshId('c')];
+    for (const server of [main, acme]) for (const id of [one, other]) server.contacts.set(id, new Set());
+    const begin = (id: string, granularity: 'chunk' | 'user') => {
+      const inline = [{ ...contactOf(id), account: 'acme' }];
+      return place.start({ source: { inline }, providers: ['courier'], approval: true, granularity });
+    };
+    const sweeps = [await begin(one, 'chunk'), await begin(other, 'user')] as const;
+    for (const sweep of sweeps)
+      await untilProgress(sweep, 'it waits for approval', ({ status }) => status === 'waitingForApproval');
     await restartWith({ HTTP_TASKS_ACCOUNTS: 'batch/acme' });
-    await sweep.executeUpdate('approve', { args: [{ total: 1, by: 'anna' }] });
-    expect(await sweep.result()).toMatchObject({ status: 'failed', counts: { failed: 1 } });
+    for (const sweep of sweeps) await sweep.executeUpdate('approve', { args: [{ total: 1, by: 'anna' }] });
+    const [chunk, users] = sweeps;
+    const { pausedBecause } = await untilProgress(chunk, 'it pauses', ({ status }) => status === 'paused');
+    expect(pausedBecause).toContain('courier/acme');
+    await expect(failureOfRun(users.result())).resolves.toMatchObject({ type: 'Offboarding.Failed' });
     expect([main.calls, acme.calls]).toEqual([[], []]);
     await restartWith({ HTTP_TASKS_ACCOUNTS: 'courier/acme,batch/acme' });
-    const again = await place.start({ redriveOf: sweep.workflowId, providers: ['courier'] });
+    await chunk.executeUpdate('resume');
+    expect(await chunk.result()).toMatchObject({ counts: { removed: 1 } });
+    const again = await place.start({ redriveOf: users.workflowId, providers: ['courier'] });
     expect(await again.result()).toMatchObject({ counts: { removed: 1 } });
-    expect([main.contacts.has(id), acme.contacts.has(id)]).toEqual([true, false]);
+    expect([one, other].map((id) => [main.contacts.has(id), acme.contacts.has(id)])).toEqual([
+      [true, false],
+      [true, false],
+    ]);
   });
 
   it('refuses a single run that began with other accounts', async () => {

@@ -117,7 +117,8 @@ function checkSigner(signer: Der, info: Buffer, certificates: readonly X509Certi
       isIssuedAs(raw, id) &&
       named.some((bytes) => ['sha1', 'sha256', 'sha384', 'sha512'].some((one) => isDigest(one, raw, bytes))),
   );
-  if (certificate === undefined) throw new TimestampError('the certificate that signed it is missing; give it with --tsa');
+  if (certificate === undefined)
+    throw new TimestampError('the certificate that signed it is missing; give it with --tsa');
   if (signatureAlgorithm.part(0, 0x06).oid === RSA_PSS)
     throw new TimestampError('it is signed with RSA-PSS, which is not supported');
   // What is signed is written as a SET there.
