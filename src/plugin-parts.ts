@@ -1,3 +1,4 @@
+import { ONLY_ENVIRONMENT } from './policy/user-ids';
 import { Runtime } from '@temporalio/worker';
 import type { Worker, WorkerOptions } from '@temporalio/worker';
 import { createHttpTaskActivities } from './activities/create-activities';
@@ -10,7 +11,6 @@ import { readSettings, setupLine, setupText } from './config/settings';
 import type { Settings } from './config/settings';
 import { withLimits } from './config/process-settings';
 import { createSubjectHasher } from './ledger/subject';
-import { ONLY_ENVIRONMENT } from './ledger/user-subjects';
 import { createNexusService } from './nexus-handlers/create-nexus-service';
 import { readPolicy } from './operator-policy/read-policy';
 import type { HttpTasksPluginOptions } from './plugin-options';

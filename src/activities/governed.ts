@@ -1,10 +1,10 @@
+import { ONLY_ENVIRONMENT } from '../policy/user-ids';
 import { ApplicationFailure } from '@temporalio/common';
 import { accountOf, mainServiceOf } from '../tasks/accounts';
 import { effectOf } from '../tasks/effect';
 import { notAllowed as taskNotAllowed } from '../http/to-failure';
 import type { DailyLimit } from '../ledger/ledger';
 import type { SweepRow } from '../ledger/sweeps/sweep-types';
-import { ONLY_ENVIRONMENT } from '../ledger/user-subjects';
 import type { OperatorPolicy } from '../operator-policy/read-policy';
 import { approvalProblem, environmentText, planDigest } from '../operator-policy/approval';
 import type { ApprovedSweep } from '../operator-policy/approval';

@@ -1,4 +1,4 @@
-import { idsOf, inOrder, NAMED_FIELDS } from '../policy/user-ids';
+import { idsOf, inOrder, NAMED_FIELDS, ONLY_ENVIRONMENT } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
 import type { SubjectHasher } from './subject';
 
@@ -50,9 +50,6 @@ export function subjectsOf(
 ): string[] {
   return identities.map(({ provider, value }) => hasher.subject(serviceOf(provider), environmentOf(provider), value));
 }
-
-/** The environment of a provider that has only one, or of which a process knows none. */
-export const ONLY_ENVIRONMENT = 'default';
 
 /**
  * Returns the keyed hashes of a user's IDs, one for each; the first appears in a run's receipts and workflow ID. A hold on

@@ -1,6 +1,15 @@
 /** The IDs of one user in their normal form: by provider and by the name of the ID. */
 export type ProviderIds = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 
+/** The environment of a provider that has only one, or of which a process knows none. */
+export const ONLY_ENVIRONMENT = 'default';
+
+/** Where the IDs of a user are valid. */
+export interface UserPlaces {
+  environmentOf: (service: string) => string;
+  serviceNameAt: (provider: string, account: string | undefined) => string;
+}
+
 /** A user as inputs, sources and sweeps name it: the fields of the first providers, and `ids` for every provider. */
 export interface NamedIds {
   plaidUserId?: string | undefined;

@@ -1,14 +1,9 @@
 import type { SubjectHasher } from '../ledger/subject';
 import { identitiesOf, subjectsOf } from '../ledger/user-subjects';
 import { idsOf } from '../policy/user-ids';
+import type { UserPlaces } from '../policy/user-ids';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import type { OffboardUsersInput } from '../policy/sweep-input';
-
-/** Where the IDs of a user are valid. */
-export interface UserPlaces {
-  environmentOf: (service: string) => string;
-  serviceNameAt: (provider: string, account: string | undefined) => string;
-}
 
 /**
  * Returns the workflow ID with which every caller outside Temporal starts the run for a user: a keyed hash, never a

@@ -7,7 +7,7 @@ import type {
 import { readProvider } from '@temporal-http-tasks/openapi';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
+import { userPlaces } from 'temporal-http-tasks/internal/config/user-places';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
 import { LIBRARY, writeProvider } from '../openapi/provider-files';

@@ -7,7 +7,7 @@ import { sameInput } from 'temporal-http-tasks/internal/starts/same-input';
 import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
 import type { WantedRun } from 'temporal-http-tasks/internal/starts/start-or-join';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
+import { userPlaces } from 'temporal-http-tasks/internal/config/user-places';
 import { offboardWorkflowId, sweepWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { freshId } from '../support/offboarding';
 import { connectClient, freshTaskQueue } from '../support/temporal';

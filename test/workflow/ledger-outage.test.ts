@@ -14,6 +14,12 @@ async function lastFailureType(handle: Handle): Promise<string | null | undefine
   return raw.pendingActivities?.[0]?.lastFailure?.applicationFailureInfo?.type;
 }
 
+/** Whether the first workflow task has given up waiting for the ledger, in which the run has to be recorded first. */
+async function gaveUpWaiting(handle: Handle): Promise<boolean> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).some(({ workflowTaskCompletedEventAttributes: attributes }) => attributes);
+}
+
 describe('an embedded ledger that another process has locked', () => {
   let place: Place;
 
@@ -24,16 +30,12 @@ describe('an embedded ledger that another process has locked', () => {
 
   afterAll(() => place.close());
 
-  it('lets nothing be sent, since it also keeps the rate of all calls; the run goes on by itself once it is free', async () => {
+  it('lets nothing be sent, since the run cannot be recorded; the run continues by itself once it is free', async () => {
     const { user, plaidUserId, batchUserId } = seedUser(place);
     const locking = new Database(place.ledgerFile);
     locking.exec('begin immediate');
     const handle = await startOffboarding(place, { user });
-    await until(
-      'an attempt failed for want of the ledger',
-      async () => (await lastFailureType(handle)) === 'Task.LedgerUnavailable',
-      45_000,
-    );
+    await until('the first workflow task gave up waiting', () => gaveUpWaiting(handle), 45_000);
     expect(callsFor(place, plaidUserId)).toEqual([]);
     expect(callsFor(place, batchUserId)).toEqual([]);
     locking.exec('rollback');
@@ -71,11 +73,7 @@ describe('a Postgres ledger', () => {
     const { user, plaidUserId } = seedUser(place);
     link.cut();
     const handle = await startOffboarding(place, { user });
-    const failedLocally = async (): Promise<boolean> => {
-      const { events } = await handle.fetchHistory();
-      return (events ?? []).some(({ workflowTaskCompletedEventAttributes: attributes }) => attributes);
-    };
-    await until('the first workflow task gave up waiting', failedLocally, 45_000);
+    await until('the first workflow task gave up waiting', () => gaveUpWaiting(handle), 45_000);
     expect(callsFor(place, plaidUserId)).toEqual([]);
     link.mend();
     const result = await handle.result();

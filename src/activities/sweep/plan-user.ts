@@ -1,11 +1,11 @@
 import type { SubjectHistory } from '../../ledger/ledger';
 import type { OpenUser, Removal, TargetRow } from '../../ledger/sweeps/sweep-types';
-import { identitiesOf, ONLY_ENVIRONMENT } from '../../ledger/user-subjects';
+import { identitiesOf } from '../../ledger/user-subjects';
 import type { Identity } from '../../ledger/user-subjects';
 import type { ConvergePlan } from '../../policy/converge';
 import type { CompiledStep } from '../../policy/providers/compiled-plan';
 import type { KnownBefore } from '../../policy/steps/step';
-import { idAt, idsOf } from '../../policy/user-ids';
+import { idAt, idsOf, ONLY_ENVIRONMENT } from '../../policy/user-ids';
 import type { ProviderIds } from '../../policy/user-ids';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkPlan } from './contract';

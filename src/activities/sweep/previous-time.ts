@@ -1,8 +1,8 @@
+import { ONLY_ENVIRONMENT } from '../../policy/user-ids';
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import type { DoneStep } from '../../policy/done-steps';
 import type { SourceSpec } from '../../policy/source-spec';
-import { ONLY_ENVIRONMENT } from '../../ledger/user-subjects';
 import type { TakeSnapshot } from './contract';
 import { environmentOf } from './plan-user';
 import type { SweepDependencies } from './sweep-dependencies';

@@ -1,3 +1,4 @@
+import { ONLY_ENVIRONMENT } from '../../policy/user-ids';
 import { ApplicationFailure } from '@temporalio/common';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
@@ -6,7 +7,6 @@ import { builtInStepPlanOf } from '../../providers/built-in';
 import { doneStepsOf } from '../../providers/done-steps';
 import { SOURCE_KINDS } from '../../policy/source-spec';
 import type { SourceSpec } from '../../policy/source-spec';
-import { ONLY_ENVIRONMENT } from '../../ledger/user-subjects';
 import { sizeProblem, sourceName, sourceProblem } from '../../operator-policy/rules';
 import { signaturesNeeded } from '../../operator-policy/approval';
 import { approvedSweep, needsSignatures, refuseForbiddenCall, refuseViolation } from '../governed';

@@ -8,7 +8,7 @@ import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepa
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
+import { userPlaces } from 'temporal-http-tasks/internal/config/user-places';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { withLocalStack } from '../dev/local-stack';
 import type { LocalStack } from '../dev/local-stack';

@@ -7,7 +7,7 @@ import { idAt, idsOf, inOrder, NAMED_FIELDS } from 'temporal-http-tasks/internal
 import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
-import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
+import { userPlaces } from 'temporal-http-tasks/internal/config/user-places';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { followProgress, printOffboarding } from './print';
 import { resultOf } from './result';

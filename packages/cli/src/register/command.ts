@@ -1,11 +1,11 @@
 import { DAY_RULE, LAWS, readDay } from 'temporal-http-tasks/internal/policy/legal-clock';
 import { byOption, HELD_OPTIONS, readHoldOptions } from '../hold/hold-options';
-import type { GivenHoldOptions } from '../hold/hold-options';
 import { defineCommand, flag, literalOption, subcommand, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
+import type { AddOptions } from './decide';
 import type { WantedRequests } from './list';
 
 interface RegisterOptions extends CommonOptions {
@@ -20,15 +20,6 @@ interface RegisterOptions extends CommonOptions {
 interface DecisionOptions extends CommonOptions {
   why?: string;
   by?: string;
-}
-
-/** What `register add` takes. */
-export interface AddOptions extends GivenHoldOptions {
-  receivedAt?: string;
-  law?: string;
-  due?: string;
-  requestedBy?: string;
-  reference?: string;
 }
 
 const MOST_REQUEST_ID = 9_007_199_254_740_991;

@@ -6,7 +6,7 @@ import { checkRequest, isRequest, requestFacts, requestFields } from 'temporal-h
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { z } from 'zod';
 import { checkReason, claimedBy, requireIds } from '../hold/hold-options';
-import type { HoldOptions } from '../hold/hold-options';
+import type { GivenHoldOptions, HoldOptions } from '../hold/hold-options';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import { CommandFailure, Refusal } from '../program/errors';
@@ -17,10 +17,18 @@ import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { print, printable, printJson, say } from '../terminal/output';
 import { environmentsCovered, subjectsEverywhere } from '../users/everywhere';
-import type { AddOptions } from './command';
 import { toDocument } from './list';
 
-/** Maximum time for telling a run of its new due date, in milliseconds. */
+/** What `register add` takes. */
+export interface AddOptions extends GivenHoldOptions {
+  receivedAt?: string;
+  law?: string;
+  due?: string;
+  requestedBy?: string;
+  reference?: string;
+}
+
+/** Maximum time in which a run has to take its new due date, in milliseconds. */
 const REFRESH_MS = 10_000;
 
 const claims = z

@@ -3,11 +3,11 @@ import { environmentFor } from 'temporal-http-tasks/internal/config/service-sett
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import { identitiesOf, ONLY_ENVIRONMENT, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { identitiesOf, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
 import { requestOfUser } from 'temporal-http-tasks/internal/policy/legal-clock';
 import type { Law } from 'temporal-http-tasks/internal/policy/legal-clock';
-import { idsOf } from 'temporal-http-tasks/internal/policy/user-ids';
+import { idsOf, ONLY_ENVIRONMENT } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
 import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';

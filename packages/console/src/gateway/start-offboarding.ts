@@ -10,7 +10,7 @@ import { readStartInput, UnreadablePayloadError } from 'temporal-http-tasks/inte
 import { RunConflictError } from 'temporal-http-tasks/internal/starts/run-conflict';
 import { sameInput } from 'temporal-http-tasks/internal/starts/same-input';
 import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
-import { userPlaces } from 'temporal-http-tasks/internal/starts/user-places';
+import { userPlaces } from 'temporal-http-tasks/internal/config/user-places';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { requireConfirmation } from './confirmation';

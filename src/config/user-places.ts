@@ -1,9 +1,9 @@
-import { environmentFor } from '../config/service-settings';
-import type { Env } from '../config/env';
-import { ONLY_ENVIRONMENT } from '../ledger/user-subjects';
+import { ONLY_ENVIRONMENT } from '../policy/user-ids';
+import type { UserPlaces } from '../policy/user-ids';
 import type { ProviderSet } from '../providers/provider-set';
 import { accountOf, mainServiceOf } from '../tasks/accounts';
-import type { UserPlaces } from './workflow-ids';
+import type { Env } from './env';
+import { environmentFor } from './service-settings';
 
 /**
  * Returns where the IDs of users are valid by these settings, for a caller that is not a worker. Needs no keys. With the
