@@ -173,7 +173,7 @@ it('shows refused input at its field, and sends nothing', async () => {
   await page.getByRole('button', { name: 'Test request' }).click();
   await page
     .locator('.field', { has: page.locator('[name="item_ids"]') })
-    .getByText('Must be given.')
+    .getByText('Is required.')
     .waitFor();
   expect(await field('item_ids').getAttribute('aria-invalid')).toBe('true');
   await field('user_id').fill('usr_1');

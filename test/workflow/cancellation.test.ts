@@ -232,7 +232,11 @@ it('stops the retries of a call that the provider cannot take at the moment', as
     retryAfter: { form: 'seconds', seconds: 60 },
   });
   const handle = await startOffboarding(place, { user: seeded.user });
-  await until('the refused call', () => callsFor(place, seeded.plaidUserId).includes('userProductsTerminate'));
+  await until('the refused call waits for its next attempt', async () => {
+    const { raw } = await handle.describe();
+    return raw.pendingActivities?.[0]?.lastFailure?.message !== undefined;
+  });
+  expect(callsFor(place, seeded.plaidUserId)).toContain('userProductsTerminate');
   await handle.cancel();
   const end = await cancelled(handle);
   expect(stepLines(end)[1]).toBe('plaid.products skipped cancelled');
