@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
 const { readOpenApiDocument, tasksFromOpenApi } = require('@temporal-http-tasks/openapi');
 const { parseInput } = require('temporal-http-tasks/internal/tasks/parse-input');
 
-const UNKNOWN_FIELD = 'there is no such field';
+const UNKNOWN_FIELD = 'unknown field';
 
 const [path] = process.argv.slice(2);
 const document = new Document(path);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MOST_ACCOUNT_CHARACTERS } from '../tasks/accounts';
 import { deadlineText } from './deadline';
 import { customUserId, REASON_CODES, reasonNote } from './input-fields';
-import { checkRequest, requestFields } from './legal-clock';
+import { checkRequest, requestFields } from './request-fields';
 import {
   EXCLUSIVE_FIELDS,
   idAt,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { INSTANT_RULE, instantMs } from './instant';
-import { receivedAtText, requestFields } from './legal-clock';
+import { receivedAtText, requestFields } from './request-fields';
 import { offboardUserInput, userIds } from './offboard-input';
 import { isPlaceholder } from './placeholders';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { completeStepInput } from './complete-step';
-import { checkRequest, requestFields } from './legal-clock';
+import { checkRequest, requestFields } from './request-fields';
 import { offboardUserInput } from './offboard-input';
 import { sourceSpec } from './source-spec';
 import { durationText } from './deadline';

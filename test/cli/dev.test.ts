@@ -3,7 +3,6 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { PlaidState } from '@temporal-http-tasks/testing';
-import { LIBRARY, writeProvider } from '../openapi/provider-files';
 import { HOME, oneDocument, runJson, startCli } from './run-cli';
 import type { Refused } from './run-cli';
 
@@ -20,12 +19,12 @@ describe('http-tasks dev', () => {
   it('prints settings with which another terminal off-boards somebody, and ends with exit 0 on Ctrl-C', async () => {
     const temporary = await mkdtemp(join(tmpdir(), 'http-tasks-dev-test-'));
     const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-    const provider = writeProvider(LIBRARY);
+    const provider = join(__dirname, '../../packages/cli/examples/courier.provider.yaml');
     const surroundings = {
       TMPDIR: temporary,
       XDG_CACHE_HOME: cache,
-      LIBRARY_KEY: 'of the real one',
-      LIBRARY_ENV: 'live',
+      COURIER_TOKEN: 'of the real one',
+      COURIER_ENV: 'production',
     };
     const running = startCli(['dev', '--json', '--providers', provider], surroundings);
     await running.printed('\n}\n');
@@ -59,11 +58,11 @@ describe('http-tasks dev', () => {
     expect(state.touched).toEqual([example.input.user.plaidUserId]);
 
     // The providers of files are in the worker and in the settings.
-    const ids = ['--id', 'cityLibrary.memberId=7', '--reason', 'OTHER'];
-    const atLibrary = await runJson<OffboardResult>(['offboard', ...ids], { HTTP_TASKS_PROVIDERS: provider });
-    expect(atLibrary.document).toMatchObject({ status: 'completed' });
-    const [library] = providers;
-    const kept = (await (await fetch(`${library?.url}/__sim/state`)).json()) as { touched: string[] };
+    const ids = ['--id', 'courier.contactId=7', '--reason', 'OTHER'];
+    const atCourier = await runJson<OffboardResult>(['offboard', ...ids], { HTTP_TASKS_PROVIDERS: provider });
+    expect(atCourier.document).toMatchObject({ status: 'completed' });
+    const [courier] = providers;
+    const kept = (await (await fetch(`${courier?.url}/__sim/state`)).json()) as { touched: string[] };
     expect(kept.touched).toEqual(['7']);
 
     const { code } = await running.stop('SIGINT');

@@ -47,7 +47,7 @@ describe("a source of the host's own", () => {
     const known = new UserColumns(new ProviderSet([courierWith()]), ['parcel']);
     for (const name of ['courierContactId', 'contactId', 'parcel_id'])
       await expect(rowsOf(sourceOf({ batchUserId: 'b-1', [name]: 'canary' }, known))).rejects.toThrow(
-        `${name}: there is`,
+        `${name}: unknown field`,
       );
     expect(await rowsOf(sourceOf({ batchUserId: 'b-1', city: 'x' }, known))).toHaveLength(1);
   });

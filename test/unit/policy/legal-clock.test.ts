@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import {
-  checkRequest,
   claimsOf,
   dueDate,
   isRequest,
@@ -8,10 +7,10 @@ import {
   readDay,
   readDueDate,
   requestFacts,
-  requestFields,
   requestOfUser,
 } from 'temporal-http-tasks/internal/policy/legal-clock';
 import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { checkRequest, requestFields } from 'temporal-http-tasks/internal/policy/request-fields';
 import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { z } from 'zod';
 

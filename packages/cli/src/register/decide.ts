@@ -2,7 +2,8 @@ import { readRequestSettings } from 'temporal-http-tasks/internal/config/request
 import { RequestConflictError } from 'temporal-http-tasks/internal/ledger/requests/request-ledger';
 import type { RegisteredRequest } from 'temporal-http-tasks/internal/ledger/requests/request-ledger';
 import { recordedPlace } from 'temporal-http-tasks/internal/ledger/requests/request-rows';
-import { checkRequest, isRequest, requestFacts, requestFields } from 'temporal-http-tasks/internal/policy/legal-clock';
+import { isRequest, requestFacts } from 'temporal-http-tasks/internal/policy/legal-clock';
+import { checkRequest, requestFields } from 'temporal-http-tasks/internal/policy/request-fields';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { z } from 'zod';
 import { checkReason, claimedBy, requireIds } from '../hold/hold-options';
