@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { Application } from 'typedoc';
+import { load as markdown } from 'typedoc-plugin-markdown';
 import { ROOT } from './commands.mjs';
 import { PACKAGES } from './packages.mjs';
 
@@ -24,7 +25,7 @@ const OPTIONS = {
   entryPoints: ENTRIES.map(({ file }) => join(ROOT, file)),
   tsconfig: join(ROOT, 'tsconfig.test.json'),
   basePath: ROOT,
-  plugin: ['typedoc-plugin-markdown'],
+  plugin: [markdown],
   router: 'module',
   readme: 'none',
   logLevel: 'Error',
