@@ -19,7 +19,7 @@ const SOON_MS = 7 * 86_400_000;
 /** Notices that are sent in one turn, and for how long one of them is a worker's own. */
 const SENT_AT_ONCE = { limit: 20, forMs: 60_000 };
 
-/** Sent notices are remembered for so many months, so that nothing is sent twice. */
+/** How long sent notices are remembered, in months, so that none is sent twice. */
 const NOTICES_KEPT_MONTHS = 12;
 
 const NO_TAGS = {};

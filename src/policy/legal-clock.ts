@@ -92,7 +92,7 @@ function startOfDay(localMs: number): number {
   return Math.floor(localMs / DAY_MS) * DAY_MS;
 }
 
-/** Returns the same date so many months later, or the last day of a month without that date. */
+/** Returns the same date that number of months later, or the last day of a month without that date. */
 function monthsLater(dayMs: number, months: number): number {
   const day = new Date(dayMs);
   const [year, month, date] = [day.getUTCFullYear(), day.getUTCMonth() + months, day.getUTCDate()];
@@ -160,7 +160,7 @@ export function isRequest({ receivedAt, law = 'none', dueAt }: RequestClaims): b
   return receivedAt !== undefined || dueAt !== undefined || law !== 'none';
 }
 
-/** Returns the moment so many calendar months before another one; the last day of a month without that date. */
+/** Returns the moment that number of calendar months before another; on the last day of a month without that date. */
 export function monthsBefore(now: Date, months: number): Date {
   const day = startOfDay(now.getTime());
   return new Date(monthsLater(day, -months) + (now.getTime() - day));

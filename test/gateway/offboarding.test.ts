@@ -65,7 +65,7 @@ describe('an off-boarding from the page', () => {
   it('joins one under way with the same input, and leaves another alone', async () => {
     const dry = { user: { plaidUserId: 'usr_4' }, reason: { code: 'OTHER' }, dryRun: true };
     const hasher = createSubjectHasher(place.env['HTTP_TASKS_SUBJECT_KEY'] ?? '');
-    // Nobody works at it, so that it is surely under way.
+    // No worker runs it, so that it stays in progress.
     const waiting = await place.client.workflow.start('offboardUser', {
       taskQueue: place.taskQueue,
       workflowId: offboardWorkflowId(

@@ -73,6 +73,11 @@ export function goneAtPlaid({ simulators }: Place): { gone: number; left: number
   return { gone: counts.gone, left: counts.left, irreversibleRepeats: repeats.irreversible.length };
 }
 
+/** How many calls both simulators have got so far. */
+export function callsMade({ simulators: { plaid, batch } }: Place): number {
+  return plaid.figures().calls.total + batch.figures().calls.total;
+}
+
 /** Waits until the sweep's progress is so. */
 export async function untilProgress(
   handle: SweepHandle,

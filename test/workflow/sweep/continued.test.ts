@@ -11,7 +11,7 @@ import {
 } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
 import { until } from '../../support/offboarding-runs';
 import { amount } from '../../support/amount';
-import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';
+import { BYSTANDERS, callsMade, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';
 import type { SweepHandle, SweepPlace } from '../../support/sweep-runs';
 
 /** A chunk has two thousand. */
@@ -54,12 +54,6 @@ async function statusesWritten({ workflowId, firstExecutionRunId }: SweepHandle)
     runId = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
   }
   return statuses;
-}
-
-/** Calls so far. */
-function calls(): number {
-  const { plaid, batch } = place.simulators;
-  return plaid.figures().calls.total + batch.figures().calls.total;
 }
 
 /** How many runs the workflow took. */
@@ -108,10 +102,10 @@ it('loses no update at any of those borders', async () => {
       answered += 1;
       if (answered % 4 === 0) {
         await expect(latest.executeUpdate(pauseUpdate)).resolves.toMatchObject({ pausedBecause: 'request' });
-        const before = calls();
+        const before = callsMade(place);
         await latest.executeUpdate(resumeUpdate);
         // Pauses that come before a chunk has begun would keep the sweep where it is, as often as they are repeated.
-        await until('it has made calls again', () => ended || calls() > before);
+        await until('it has made calls again', () => ended || callsMade(place) > before);
       }
     } catch (error) {
       // Too late: the sweep has come to its end meanwhile.

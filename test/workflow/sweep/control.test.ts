@@ -6,7 +6,14 @@ import {
   resumeUpdate,
   setRateUpdate,
 } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
-import { BYSTANDERS, cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
+import {
+  BYSTANDERS,
+  callsMade,
+  cancelledSweep,
+  goneAtPlaid,
+  openSweepPlace,
+  untilProgress,
+} from '../../support/sweep-runs';
 import type { SweepPlace } from '../../support/sweep-runs';
 import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { amount } from '../../support/amount';
@@ -36,21 +43,16 @@ beforeEach(async () => {
 
 afterEach(() => place.close());
 
-/** Calls so far; a sweep that holds still makes no more. */
-function calls(): number {
-  return place.simulators.plaid.figures().calls.total + place.simulators.batch.figures().calls.total;
-}
-
 async function noCallsFor(ms: number): Promise<void> {
-  const before = calls();
+  const before = callsMade(place);
   await new Promise((resolve) => setTimeout(resolve, ms));
-  expect(calls()).toBe(before);
+  expect(callsMade(place)).toBe(before);
 }
 
 it('pauses within seconds, holds still, and goes on where it was', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(600) } });
-  await until('it is under way', () => calls() > 200);
+  await until('it is under way', () => callsMade(place) > 200);
   place.simulators.plaid.configure({ latencyMs: SLOW_MS });
   const askedAt = performance.now();
   await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({
@@ -75,7 +77,7 @@ it('pauses within seconds, holds still, and goes on where it was', async () => {
 it('stops within seconds when it is cancelled; who was left out is counted as skipped, and everything is sealed', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(600) } });
-  await until('it is under way', () => calls() > 200);
+  await until('it is under way', () => callsMade(place) > 200);
   place.simulators.plaid.configure({ latencyMs: SLOW_MS });
   await handle.cancel();
   const end = await cancelledSweep(handle);
@@ -124,7 +126,7 @@ it('pauses at a refused key, names it, and goes on once the key is good', async 
     ({ status, underWay }) => status === 'paused' && underWay === 0,
   );
   expect(paused).toMatchObject({ pausedBecause: 'Task.Unauthorized plaid', counts: { pending: 400 } });
-  expect(calls()).toBeLessThanOrEqual(64);
+  expect(callsMade(place)).toBeLessThanOrEqual(64);
   place.simulators.plaid.faults.remove();
   await handle.executeUpdate(resumeUpdate);
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 400 } });
@@ -146,7 +148,7 @@ it('pauses at a refused key of one app at Batch, and sends nothing for it twice'
 it('waits for approval, and refuses one for another number of users', async () => {
   const handle = await place.start({ source: { file: await place.users(120) }, approval: true });
   await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
-  expect(calls()).toBe(0);
+  expect(callsMade(place)).toBe(0);
   const { typedSearchAttributes } = await handle.describe();
   expect(typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'))).toBe(
     'waitingForApproval',
@@ -167,7 +169,7 @@ it('waits for approval, and refuses one for another number of users', async () =
 it('refuses updates that make no sense with one sentence', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(500) } });
-  await until('it is under way', () => calls() > 10);
+  await until('it is under way', () => callsMade(place) > 10);
   const refusal = async (update: Promise<unknown>): Promise<string | undefined> =>
     update.then(
       () => undefined,

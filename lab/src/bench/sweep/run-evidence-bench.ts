@@ -1,3 +1,6 @@
+import { statSync } from 'node:fs';
+import Database from 'libsql';
+import { Client } from 'pg';
 import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/program/io';
 import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
 import { printJson, say } from '@temporal-http-tasks/cli/internal/terminal/output';
@@ -11,7 +14,6 @@ import { figure } from '../figures';
 import type { Figures } from '../figures';
 import { measureOnLocalStack } from '../on-local-stack';
 import { printFigureTable } from '../print-figures';
-import { ledgerBytes } from './ledger-bytes';
 import { SweepStand } from './sweep-stand';
 
 /** Far above what these workers reach: without a limit the sweep would begin slowly, to find one. */
@@ -127,4 +129,28 @@ function receiptOf(seq: number, [subject = '']: readonly string[], step: string)
     outcome: 'removed',
     requestId: `request-${seq}-${step}`,
   };
+}
+
+/** Returns the size of a ledger in bytes, after the space of deleted rows was given back. */
+async function ledgerBytes(url: string): Promise<number> {
+  if (url.startsWith('file:')) return fileBytes(url.slice('file:'.length));
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('vacuum full');
+    const { rows } = await client.query<{ bytes: string }>('select pg_database_size(current_database()) as bytes');
+    return Number(rows[0]?.bytes);
+  } finally {
+    await client.end();
+  }
+}
+
+function fileBytes(file: string): number {
+  const database = new Database(file);
+  try {
+    database.exec('pragma busy_timeout = 10000; vacuum; pragma wal_checkpoint(truncate)');
+  } finally {
+    database.close();
+  }
+  return statSync(file).size;
 }
