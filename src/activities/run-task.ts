@@ -17,14 +17,17 @@ import { LedgerUnavailableError } from '../ledger/ledger';
 import type { CallKey, CallOutcome, Ledger } from '../ledger/ledger';
 import type { SubjectHasher } from '../ledger/subject';
 import { sensitiveFieldsIn, stringsAt } from '../tasks/define';
-import type { HttpTask } from '../tasks/define';
+import type { HttpTask, Effect } from '../tasks/define';
 import { InvalidInputError } from '../tasks/parse-input';
 import { LiveCall } from './budget/live-call';
 import type { CallingSweep } from './budget/live-call';
 import type { CallBudgets } from './call-budget';
 import { dailyLimit, dayIsFull, refuseForbiddenCall } from './governed';
 import type { Governing } from './governed';
-import { outcomeOfAnswer, outcomeOfFailure } from './call-outcome';
+import { showsState } from '../policy/providers/state-pattern';
+import type { StatePattern } from '../policy/providers/state-pattern';
+import { isTaskFailureType } from '../tasks/failure';
+import type { TaskFailure } from '../tasks/failure';
 
 /** What it takes to run tasks. */
 export interface TaskDependencies {
@@ -251,4 +254,35 @@ function itemsOf(
   const ids =
     task.itemsField === undefined ? stringsAt(output, task.itemsInOutput ?? '') : stringsAt(input, task.itemsField);
   return ids.map((id) => hasher.item(task.service.name, environment, id));
+}
+
+type OutcomeFacts = Pick<CallOutcome, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId' | 'token'>;
+
+/** Returns the receipt's facts about a successful call. */
+function outcomeOfAnswer(
+  task: HttpTask,
+  effect: Effect,
+  { status, requestId, token, output }: TaskAnswer,
+): OutcomeFacts {
+  return { outcome: effect === 'read' ? 'read' : meaningOf(task, output), status, requestId, token };
+}
+
+/** A provider may say with a good status that nothing was there or that the call failed. */
+function meaningOf({ answerMeans, unchangedBy }: HttpTask, output: unknown): CallOutcome['outcome'] {
+  if (!unchangedBy) return answerMeans;
+  const shows = (patterns: readonly unknown[]): boolean => showsState(output, patterns as readonly StatePattern[]);
+  if (shows(unchangedBy.absent)) return 'notFound';
+  return shows(unchangedBy.failed) ? 'failed' : answerMeans;
+}
+
+/**
+ * Returns the receipt's facts about a failed call. A cancellation that arrives here came before anything was sent.
+ * Unexpected errors count as unknown.
+ */
+function outcomeOfFailure(error: unknown): OutcomeFacts {
+  if (error instanceof CancelledFailure) return { outcome: 'failed' };
+  if (!(error instanceof ApplicationFailure) || !isTaskFailureType(error.type)) return { outcome: 'unknown' };
+  const { status, code, requestId, perhapsDone } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
+  const unknown = perhapsDone || error.type === 'Task.OutcomeUnknown' || error.type === 'Task.UnexpectedResponse';
+  return { outcome: unknown ? 'unknown' : 'failed', failureType: error.type, status, code, requestId };
 }

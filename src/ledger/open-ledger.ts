@@ -4,13 +4,12 @@ import { SealKeys } from './log/seal-key';
 import { createSqlLogLedger } from './log/sql-log-ledger';
 import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
-import { parseLedgerUrl } from './ledger-url';
 import { prepareLedger, readSchemaState } from './migrate';
 import type { RequestLedger } from './requests/request-ledger';
 import { createSqlNoticeLedger } from './requests/notices';
 import type { NoticeLedger } from './requests/notices';
 import { createSqlRequestLedger } from './requests/sql-request-ledger';
-import { LedgerSettingError } from './setting-error';
+import { LedgerSettingError, ALLOWED_LEDGER_URLS } from './setting-error';
 import { LedgerStatementError } from './sql-failure';
 import { createSqlHoldLedger } from './sql-hold-ledger';
 import { createSqlLedger, withinDeadline } from './sql-ledger';
@@ -24,6 +23,11 @@ import { readSweepRates } from './sweeps/sweep-rates';
 import type { SweepLedger } from './sweeps/sweep-ledger';
 import { createSqlWorkerLedger, readWorkers } from './worker-environments';
 import type { RecordedEnvironment, WorkerLedger, WorkerQueue } from './worker-environments';
+import { libsqlStore } from './libsql/store';
+import { postgresStore } from './postgres/store';
+
+/** The databases in which a ledger can be. */
+const STORES = [libsqlStore, postgresStore];
 
 /** Default maximum duration of one call, in milliseconds. */
 const DEADLINE_MS = 5_000;
@@ -253,4 +257,19 @@ async function prepare(database: LedgerDatabase, fingerprint: string, address: S
     if (advice === undefined) throw error;
     throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: ${advice}`);
   }
+}
+
+/**
+ * Reads the value of `HTTP_TASKS_LEDGER_URL`.
+ *
+ * @param plaintextAllowed Whether a Postgres on another machine may be used without TLS.
+ * @throws LedgerSettingError for another scheme, no path, or a URL that cannot be read. The message never contains the
+ * value, because it may contain a password.
+ */
+function parseLedgerUrl(url: string, plaintextAllowed = false): StoreAddress {
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url)?.[1]?.toLowerCase();
+  const store = STORES.find(({ schemes }) => scheme !== undefined && schemes.includes(scheme));
+  if (store) return store.addressOf(url, plaintextAllowed);
+  const given = scheme === undefined ? 'the value has no scheme' : `the scheme ${scheme}: is not supported`;
+  throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${given}. ${ALLOWED_LEDGER_URLS}`);
 }

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { offboardCommand } from '@temporal-http-tasks/cli/internal/offboard/command';
-import { OFFBOARD_OPTIONS, readOffboardInput } from '@temporal-http-tasks/cli/internal/offboard/options';
-import type { OffboardOptions } from '@temporal-http-tasks/cli/internal/offboard/options';
+import { OFFBOARD_OPTIONS, readOffboardInput } from '@temporal-http-tasks/cli/internal/offboard/command';
+import type { OffboardOptions } from '@temporal-http-tasks/cli/internal/offboard/command';
 import { processIo } from '@temporal-http-tasks/cli/internal/program/io';
 import { wantsJson } from '@temporal-http-tasks/cli/internal/program/program';
 import { oneDocument, runCli, runJson } from './run-cli';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'libsql';
-import { statementsIn } from 'temporal-http-tasks/internal/ledger/migrations/migration';
+import { statementsIn } from 'temporal-http-tasks/internal/ledger/migrations/index';
 import { DATABASES, cleanUp, open, runRaw } from './databases';
 
 /** Queries whose rows are the statements that create a schema, in an order in which they can be run. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
 import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
 import { showRequest } from '@temporal-http-tasks/console/internal/reference/shown-request';
-import { curlSnippet } from '@temporal-http-tasks/console/internal/reference/snippets/commands';
+import { curlSnippet } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
 import { batch, CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';

@@ -9,7 +9,7 @@ import { openSweep } from './open-sweep';
 import { planChunks } from './plan-chunks';
 import { refuseUnknownKey, setOwnRate } from './own-rates';
 import { recordUpdate } from './record-update';
-import { runBulk } from './run-bulk';
+import { runBulk } from './bulk-run';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 import { takeSnapshot } from './take-snapshot';

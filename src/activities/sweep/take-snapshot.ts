@@ -1,6 +1,11 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { ONLY_ENVIRONMENT } from '../../policy/user-ids';
-import { ApplicationFailure } from '@temporalio/common';
-import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import {
+  SweepReleasedError,
+  UnknownSweepError,
+  SnapshotMovedError,
+  SweepConflictError,
+} from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
 import type { StepPlan } from '../../policy/providers/step-plan';
 import { builtInStepPlanOf } from '../../providers/built-in';
@@ -12,15 +17,31 @@ import { signaturesNeeded } from '../../operator-policy/approval';
 import { approvedSweep, needsSignatures, refuseForbiddenCall, refuseViolation } from '../governed';
 import { refusal } from '../refusals';
 import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
-import { copyRedriven } from './copy-redriven';
 import { NeededProviders, refuseMissingProviders } from './missing-providers';
 import { refuseOtherEnvironment } from './other-environment';
-import { sourceFailure } from './source-failure';
 import { SourceReading } from './source-reading';
 import type { ReadSource } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
 import { isDryRun } from './sweep-plan';
 import { beating, withSweep } from './sweep-work';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import { LedgerUnavailableError } from '../../ledger/ledger';
+import { LedgerStatementError } from '../../ledger/sql-failure';
+import { SourceError, SourceUnavailableError } from '../../sources/source';
+import type { TaskFailure } from '../../tasks/failure';
+import { InvalidInputError } from '../../tasks/parse-input';
+
+/** Errors of the ledger, which do not concern the source. */
+const OF_THE_LEDGER = [
+  LedgerUnavailableError,
+  LedgerStatementError,
+  SweepConflictError,
+  SweepReleasedError,
+  UnknownSweepError,
+] as const;
+
+/** Number of users copied in one statement. */
+const BLOCK_USERS = 2_000;
 
 /**
  * See `SweepActivities`. Continues where an earlier attempt stopped.
@@ -211,4 +232,93 @@ function failureOf(
     );
   }
   return source === undefined ? error : sourceFailure(error, kindOf(source));
+}
+
+/** Copies the failed and unknown users of the sweep that is redriven; continues where an earlier attempt stopped. */
+async function copyRedriven(
+  sweeps: SweepLedger,
+  sweepId: string,
+  {
+    signal,
+    onProgress,
+    leaveRequests,
+  }: { signal: AbortSignal; onProgress: (state: SnapshotState) => void; leaveRequests: boolean },
+): Promise<SnapshotState> {
+  for (;;) {
+    signal.throwIfAborted();
+    const state = await copyBlock(sweeps, sweepId, leaveRequests);
+    onProgress(state);
+    if (state.complete) return state;
+  }
+}
+
+/**
+ * Another attempt, or this call itself if its response was lost, may have changed the snapshot: its current state is
+ * used then.
+ */
+async function copyBlock(sweeps: SweepLedger, sweepId: string, leaveRequests: boolean): Promise<SnapshotState> {
+  try {
+    return await sweeps.appendRedriven({ sweepId, limit: BLOCK_USERS, leaveRequests });
+  } catch (error) {
+    if (error instanceof SnapshotMovedError) return sweeps.readSnapshot(sweepId);
+    throw error;
+  }
+}
+
+/**
+ * Returns the failure of a source that could not be read: a final refusal naming the field, or a failure that Temporal
+ * retries. The message of an error that a custom source throws is dropped, since it may contain IDs.
+ *
+ * @param kind For example `file`.
+ */
+function sourceFailure(error: unknown, kind: string): unknown {
+  if (error instanceof InvalidInputError) return refusal(pathOf(error.field), problemIn(error.message));
+  if (error instanceof SourceError) return refusal(pathOf(error.field), withoutField(error));
+  if (error instanceof SourceUnavailableError) return unavailable(error.message);
+  if (error instanceof ApplicationFailure) return refusedInput(error) ?? error;
+  if (error instanceof CancelledFailure || OF_THE_LEDGER.some((type) => error instanceof type)) return error;
+  const name = error instanceof Error && /^[A-Za-z]{1,60}$/.test(error.name) ? error.name : 'unknown error';
+  const code =
+    error instanceof Error && 'code' in error && /^[A-Z][A-Z0-9_]{1,60}$/.test(String(error.code))
+      ? ` ${String(error.code)}`
+      : '';
+  const advice =
+    kind === 'custom'
+      ? 'the source has to throw SourceError or SourceUnavailableError with a message'
+      : 'report it with this message';
+  return unavailable(
+    `The ${kind} source failed unexpectedly (${name}${code}), and no user was deleted. It is retried from the same position; ` +
+      `if it keeps failing, cancel the sweep: ${advice}.`,
+  );
+}
+
+/** Returns the refusal when the task that reads pages refuses its input. */
+function refusedInput(failure: ApplicationFailure): ApplicationFailure | undefined {
+  const details = failure.details?.[0] as Partial<TaskFailure> | undefined;
+  if (failure.type !== 'Task.InvalidInput' || details?.task === undefined) return undefined;
+  return refusal(['source.pages.input', details.field].filter(Boolean).join('.'), problemIn(failure.message));
+}
+
+/** `The input of http.request is not valid: uri: …` → `uri: …`; the refusal adds the rest. */
+function problemIn(message: string): string {
+  return message.replace(/^The input of [\w. ]+ is not valid: /, '');
+}
+
+/** `file` → `source.file`; the name of a setting is not a path in the input, and is in the message. */
+function pathOf(field: string): string {
+  return field === '' || field === 'source' || field.startsWith('HTTP_TASKS_') ? 'source' : `source.${field}`;
+}
+
+function withoutField({ field, message }: SourceError): string {
+  return field.startsWith('HTTP_TASKS_') || !message.startsWith(`${field}: `)
+    ? message
+    : message.slice(field.length + 2);
+}
+
+function unavailable(message: string): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'Task.Unavailable',
+    message,
+    details: [{ type: 'Task.Unavailable', service: 'source', message }],
+  });
 }

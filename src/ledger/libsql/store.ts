@@ -1,15 +1,22 @@
-import { existsSync } from 'node:fs';
+import { existsSync, chmodSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kysely, sql } from 'kysely';
 import { ALLOWED_LEDGER_URLS, LedgerSettingError } from '../setting-error';
-import type { Store, StoreAddress } from '../store';
+import type { Store, StoreAddress, WideFile } from '../store';
 import type { Tables } from '../tables';
 import { LibsqlDialect } from './dialect';
 import { libsqlFailures } from './failures';
 import { libsqlForms } from './forms';
-import { tightenLedgerFiles } from './ledger-file';
 import { libsqlWrites } from './writes';
+
+/** File mode of a ledger: read and write for its owner only. */
+const PRIVATE = 0o600;
+
+const OTHERS = 0o077;
+
+/** Suffixes of the files of an open database. */
+const FILES = ['', '-wal', '-shm'] as const;
 
 /** The path of a ledger that exists only as long as its connection. */
 const IN_MEMORY = ':memory:';
@@ -66,4 +73,24 @@ function addressOf(file: string): StoreAddress {
       return { store: libsqlStore, db: new Kysely<Tables>({ dialect }) };
     },
   };
+}
+
+/** Removes other users' permissions from a ledger's existing files and returns the files that had any. */
+function tightenLedgerFiles(path: string): WideFile[] {
+  return FILES.flatMap((suffix) => {
+    const file = `${path}${suffix}`;
+    const stat = statSync(file, { throwIfNoEntry: false });
+    // Windows has no such permissions.
+    if (!stat?.isFile() || process.getuid === undefined || (stat.mode & OTHERS) === 0) return [];
+    return [{ file, mode: `0${(stat.mode & 0o777).toString(8)}`, tightened: tighten(file) }];
+  });
+}
+
+function tighten(file: string): boolean {
+  try {
+    chmodSync(file, PRIVATE);
+    return true;
+  } catch {
+    return false;
+  }
 }

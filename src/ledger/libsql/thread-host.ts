@@ -1,7 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { LedgerUnavailableError } from '../ledger';
 import { LibsqlFailure } from './failures';
-import type { LibsqlResponse, LibsqlRequest, LibsqlThreadData, LibsqlValue } from './thread-protocol';
 
 interface Pending {
   resolve: (response: { rows: unknown[]; changes: number }) => void;
@@ -129,3 +128,31 @@ function toLibsqlValue(value: unknown): LibsqlValue {
     return value;
   throw new TypeError(`libSQL cannot bind a parameter of type ${typeof value}.`);
 }
+
+/** Data that the main thread passes to the database thread at its start. */
+interface LibsqlThreadData {
+  path: string;
+  /**
+   * One Int32; a value other than 0 makes the thread stop waiting for locks. The thread is never terminated, because
+   * that would end the whole process if a call into the database is in progress.
+   */
+  stop: SharedArrayBuffer;
+}
+
+/** One statement to run. */
+interface LibsqlRequest {
+  id: number;
+  sql: string;
+  parameters: readonly LibsqlValue[];
+  /** Maximum wait for another process's lock, in milliseconds. */
+  busyMs: number;
+}
+
+/**
+ * What libSQL can bind. Anything else, even a boolean, would end the whole process, so it is never sent to the thread.
+ */
+type LibsqlValue = string | number | bigint | null;
+
+/** The result of one statement. A failure contains only a code. */
+type LibsqlResponse =
+  { id: number; rows: unknown[]; changes: number; failure?: never } | { id: number; failure: string };

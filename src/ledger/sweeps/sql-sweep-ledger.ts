@@ -9,7 +9,7 @@ import { confirmFence, takeFence, voidOtherFences } from './fences';
 import { count, countFailed, isOpen, makeDue, readHistories, readUnfinished, readUser } from './progress';
 import { listPurgeable, purgeReceipts } from './purge-receipts';
 import { purge, release, releaseUntouchedSince } from './purge';
-import { proveAll } from './prove-all';
+import { proveAll } from './verify';
 import { listEndedUnderFirstKey, rekey } from './rekey';
 import { prove, seal } from './seal';
 import { finishInSeries, joinSeries } from './series';

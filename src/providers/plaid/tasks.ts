@@ -1,9 +1,44 @@
 import { z } from 'zod';
 import { defineHttpTask } from '../../tasks/define';
+import type { SensitiveField } from '../../tasks/define';
 import { reasonNote } from '../../policy/input-fields';
-import { ONE_USER, refuseUnlessOneUser, requestIdAnswer, SENSITIVE_USER, userId, userToken } from './fields';
 import { ITEM_REMOVE_REASON_CODES, PRODUCTS_TERMINATE_REASON_CODES } from './reason-codes';
 import { plaidService } from './service';
+
+/** The id of a user made after 2025-12-10 (`usr_…`). Migrated CRA users carry the value of their user_token here. */
+const userId = z.string().min(1, 'must not be empty').describe('The `user_id` that `/user/create` returned.');
+
+/** The token of a user made by an older integration. It opens the user's data, so it is treated as a secret. */
+const userToken = z.string().min(1, 'must not be empty').describe('The user token of an older integration.');
+
+/** Plaid's user tokens, also in `user_id`. */
+const USER_TOKEN_SHAPE = /^user-(sandbox|development|production)-/;
+
+/** The fields of a Plaid call that can hold a user's token. */
+const SENSITIVE_USER: readonly SensitiveField[] = [
+  { field: 'user_token' },
+  { field: 'user_id', when: USER_TOKEN_SHAPE },
+];
+
+/** What {@link refuseUnlessOneUser} requires, for people. */
+const ONE_USER = 'Exactly one of user_id and user_token is required.';
+
+/** A response with nothing but the ID of the request. */
+const requestIdAnswer = z.looseObject({ request_id: z.string() });
+
+/** Refuses an input that names the user by both ids, or by none; Plaid's own schema leaves this to prose. */
+function refuseUnlessOneUser(
+  input: { user_id?: string | undefined; user_token?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const given = [input.user_id, input.user_token].filter((value) => value !== undefined).length;
+  if (given === 1) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['user_id'],
+    message: `exactly one of user_id and user_token must be given, not ${given === 0 ? 'none' : 'both'}`,
+  });
+}
 
 /**
  * Lists the Items of a user. Changes nothing. A removed Item may still be listed for a while

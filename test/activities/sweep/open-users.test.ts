@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { OpenUserBudget } from 'temporal-http-tasks/internal/activities/sweep/open-user-budget';
+import { OpenUserBudget } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 import { OutcomeBuffer } from 'temporal-http-tasks/internal/activities/sweep/outcome-buffer';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import type { SettledUser } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';

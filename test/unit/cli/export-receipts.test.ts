@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { writeChunksToStdout } from '@temporal-http-tasks/cli/internal/receipts/export-receipts';
-import { lastWords } from '@temporal-http-tasks/cli/internal/receipts/last-words';
+import { lastWords } from '@temporal-http-tasks/cli/internal/receipts/show-receipts';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
 import { runBareSweep } from './bare-sweep';
 import { measureSweep, seedSweep } from './measured-sweep';
 import type { MeasuredSweep } from './measured-sweep';
-import { MemoryWatch } from './memory';
 import { PaceWatch } from './pace';
+
+const EVERY_MS = 250;
 
 /** Number of concurrent calls, as many as a process has with one key. */
 const CONCURRENCY = 64;
@@ -90,4 +92,30 @@ export function growthInPercent(from: number, to: number): number {
 
 function freshPrefix(): string {
   return `usr_${randomUUID().slice(0, 8)}_`;
+}
+
+/** Watches the memory of a process; on Linux, where the kernel reports it in /proc. */
+class MemoryWatch {
+  readonly #samples: number[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(private readonly pid: number) {
+    this.#timer = setInterval(() => this.#sample(), EVERY_MS);
+  }
+
+  /** Ends the watch. @returns The 95th percentile of the samples, in megabytes; NaN without samples. */
+  stop(): number {
+    clearInterval(this.#timer);
+    const sorted = this.#samples.sort((a, b) => a - b);
+    return sorted[Math.floor((sorted.length - 1) * 0.95)] ?? Number.NaN;
+  }
+
+  #sample(): void {
+    try {
+      const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
+      if (kilobytes !== undefined) this.#samples.push(Number(kilobytes) / 1_000);
+    } catch {
+      // Another system, or the process has ended.
+    }
+  }
 }

@@ -18,11 +18,19 @@ import { Client } from '@temporalio/client';
 import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { activityPollers } from 'temporal-http-tasks/internal/operator/pollers';
-import { localEncryption, serveCodecForUi } from './local-encryption';
-import type { LocalEncryption } from './local-encryption';
+import { createCodecHandler } from 'temporal-http-tasks/internal/codec/codec-handler';
+import { startCodecServer } from 'temporal-http-tasks/internal/codec/codec-server';
+import type { CodecServer } from 'temporal-http-tasks/internal/codec/codec-server';
+import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';
+import { readEncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
+import type { EncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
 import { CommandFailure } from '../program/errors';
 import { describedApi } from '../providers/described-api';
 import { endableConnection } from '../temporal/client';
+
+const SETTINGS = ['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE', 'HTTP_TASKS_ENCRYPTION_PLAINTEXT'];
 
 /** Options of a local stack with everything that offboarding needs. */
 export interface LocalStackOptions {
@@ -271,4 +279,40 @@ async function untilPolling(client: Client, worker: OwnedProcess, signal: AbortS
       );
     await delay(POLL_MS);
   }
+}
+
+/** How a local stack encrypts: with the user's own keys, or not at all. */
+interface LocalEncryption {
+  /** The settings for the worker. They contain a key: never print them. */
+  env: Readonly<Record<string, string>>;
+  /** For the client. */
+  plugins: EncryptionPlugin[];
+  settings?: EncryptionSettings;
+}
+
+/**
+ * Takes the keys that the environment has.
+ *
+ * @throws SettingsError when they cannot be used.
+ */
+function localEncryption(env: Env): LocalEncryption {
+  const settings = readEncryptionSettings(env);
+  if (!settings) return { env: {}, plugins: [] };
+  const own = SETTINGS.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
+  return { env: Object.fromEntries(own), plugins: [new EncryptionPlugin({ settings })], settings };
+}
+
+/** Serves the codec for a UI of this machine that is yet to be started. */
+async function serveCodecForUi({ keys }: EncryptionSettings): Promise<CodecServer & { allow(uiUrl: string): void }> {
+  const uiOrigins: string[] = [];
+  const server = await startCodecServer(createCodecHandler({ codec: new EncryptionCodec(keys), uiOrigins }), {
+    port: 0,
+  });
+  return {
+    ...server,
+    allow: (uiUrl) => {
+      // It is opened under either name.
+      uiOrigins.push(uiUrl, uiUrl.replace('127.0.0.1', 'localhost'));
+    },
+  };
 }

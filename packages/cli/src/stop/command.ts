@@ -1,15 +1,19 @@
 import type { Stop } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { defineCommand, flag, literalOption } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import { Refusal } from '../program/errors';
-import type { ExitCode } from '../program/io';
+import type { ExitCode, Io } from '../program/io';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
 import { print, printJson, say } from '../terminal/output';
 import { userName } from '../users/name';
-import { resumeStopped } from './resume-stopped';
-import type { ResumedSweeps } from './resume-stopped';
+
+/** Maximum number of sweeps that are checked, newest first. */
+const LATEST_SWEEPS = 1_000;
+
+const RESUME_WITHIN_MS = 30_000;
 
 const MAX_TEXT_CHARACTERS = 500;
 
@@ -88,4 +92,45 @@ function wordsOf({ at, by, reason }: Stop): string {
 function textOf(field: string, text: string | undefined): string {
   if (text !== undefined && text !== '' && text.length <= MAX_TEXT_CHARACTERS) return text;
   throw new Refusal('Usage', `--${field} is required and must have 1 to ${MAX_TEXT_CHARACTERS} characters.`, field);
+}
+
+/** Sweeps that a stop had paused. */
+interface ResumedSweeps {
+  resumed: string[];
+  /** Those that could not be resumed, for example because Temporal could not be reached. */
+  paused: string[];
+}
+
+/** Sends `resume` to every sweep that is paused because everything was stopped. One that cannot be resumed sees
+ * within half an hour that the stop is lifted. */
+async function resumeStopped(
+  io: Io,
+  { sweeps }: Pick<OpenedLedger, 'sweeps'>,
+  { by, ...temporal }: TemporalOptions & { by: string },
+): Promise<ResumedSweeps> {
+  const paused = (await sweeps.list({ limit: LATEST_SWEEPS })).filter(
+    ({ status, pausedBecause }) => status === 'paused' && pausedBecause === 'stopped',
+  );
+  if (paused.length === 0) return { resumed: [], paused: [] };
+  const result: ResumedSweeps = { resumed: [], paused: [] };
+  const { withTemporal } = await import('../temporal/client.js');
+  try {
+    await withTemporal(io, temporal, async (client) => {
+      for (const { sweepId, claimedBy } of paused) {
+        // Another run under this ID may be paused for a reason of its own.
+        const handle = client.workflow.getHandle(sweepId, undefined, { firstExecutionRunId: claimedBy });
+        const resuming = client.withDeadline(Date.now() + RESUME_WITHIN_MS, () =>
+          handle.executeUpdate('resume', { args: [{ by, because: 'stopped' }] }),
+        );
+        await resuming.then(
+          () => result.resumed.push(sweepId),
+          () => result.paused.push(sweepId),
+        );
+      }
+    });
+  } catch {
+    const done = new Set([...result.resumed, ...result.paused]);
+    result.paused.push(...paused.flatMap(({ sweepId }) => (done.has(sweepId) ? [] : [sweepId])));
+  }
+  return result;
 }

@@ -3,7 +3,7 @@ import type { ChunkDependencies } from 'temporal-http-tasks/internal/activities/
 import { closeTargets } from 'temporal-http-tasks/internal/activities/sweep/close-targets';
 import type { ChunkInput, ChunkResult, CloseTargets } from 'temporal-http-tasks/internal/activities/sweep/contract';
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
-import { runBulk } from 'temporal-http-tasks/internal/activities/sweep/run-bulk';
+import { runBulk } from 'temporal-http-tasks/internal/activities/sweep/bulk-run';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import type { SweepDependencies } from 'temporal-http-tasks/internal/activities/sweep/sweep-dependencies';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
