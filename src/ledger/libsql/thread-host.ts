@@ -130,7 +130,7 @@ function toLibsqlValue(value: unknown): LibsqlValue {
 }
 
 /** Data that the main thread passes to the database thread at its start. */
-interface LibsqlThreadData {
+export interface LibsqlThreadData {
   path: string;
   /**
    * One Int32; a value other than 0 makes the thread stop waiting for locks. The thread is never terminated, because
@@ -140,7 +140,7 @@ interface LibsqlThreadData {
 }
 
 /** One statement to run. */
-interface LibsqlRequest {
+export interface LibsqlRequest {
   id: number;
   sql: string;
   parameters: readonly LibsqlValue[];
@@ -154,5 +154,5 @@ interface LibsqlRequest {
 type LibsqlValue = string | number | bigint | null;
 
 /** The result of one statement. A failure contains only a code. */
-type LibsqlResponse =
+export type LibsqlResponse =
   { id: number; rows: unknown[]; changes: number; failure?: never } | { id: number; failure: string };

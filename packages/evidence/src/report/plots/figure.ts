@@ -1,6 +1,6 @@
 import type { Config, Spec } from 'vega';
 import { html, Markup, escapeHtml } from '../markup';
-import type { Insertable, Markup } from '../markup';
+import type { Insertable } from '../markup';
 
 /** Colours are names of the page's style, so that one drawing serves light, dark and paper. */
 const STYLE: Config = {
