@@ -1,4 +1,4 @@
-import { didYouMean } from '../policy/nearest';
+import { didYouMean } from '../tasks/nearest';
 import {
   accountOf,
   accountSuffix,

@@ -1,4 +1,4 @@
-import { editDistance } from '../policy/nearest';
+import { editDistance } from '../tasks/nearest';
 import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
 import type { Env, SettingProblem } from './env';

@@ -5,8 +5,8 @@ import type * as Yaml from 'js-yaml';
 import type { z } from 'zod';
 import { readText } from '../config/env';
 import type { Env } from '../config/env';
-import { didYouMean } from '../policy/nearest';
-import { parseOwnFields } from '../tasks/parse-input';
+import { didYouMean } from '../tasks/nearest';
+import { fieldsAt, parseOwnFields } from '../tasks/parse-input';
 import { POLICY_SETTING, PolicyError } from './policy-error';
 import type { PolicyProblem } from './policy-error';
 import { policySchema } from './schema';
@@ -91,7 +91,7 @@ function problemsOf(
   return issues.flatMap((issue): PolicyProblem[] => {
     const path = [...at, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
-      const allowed = keysAt(path);
+      const allowed = fieldsAt(policySchema, path);
       return issue.keys.map((key) => ({
         file,
         place: placeOf([...path, key]),
@@ -113,28 +113,6 @@ function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'invalid_type') return issue.message;
   if (issue.expected === 'object') return 'must be a mapping of keys to values';
   return issue.expected === 'array' ? 'must be a list' : issue.message;
-}
-
-/** Returns the keys that a policy may have at a place. */
-function keysAt(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = policySchema;
-  for (const step of path) {
-    schema = bare(schema);
-    if (isRecord(schema) && isRecord(schema['shape'])) schema = schema['shape'][String(step)];
-    else if (isRecord(schema) && 'element' in schema) schema = schema['element'];
-  }
-  const found = bare(schema);
-  return isRecord(found) && isRecord(found['shape']) ? Object.keys(found['shape']) : [];
-}
-
-function bare(schema: unknown): unknown {
-  return isRecord(schema) && typeof schema['unwrap'] === 'function' && !('element' in schema)
-    ? bare((schema['unwrap'] as () => unknown).call(schema))
-    : schema;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 function placeOf(path: readonly PropertyKey[]): string {

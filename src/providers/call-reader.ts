@@ -1,4 +1,4 @@
-import { didYouMean } from '../policy/nearest';
+import { didYouMean } from '../tasks/nearest';
 import { whyNoPath } from '../policy/providers/path';
 import { whyNoPattern } from '../policy/providers/state-pattern';
 import type { StatePattern } from '../policy/providers/state-pattern';

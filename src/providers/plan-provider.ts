@@ -1,4 +1,4 @@
-import { didYouMean } from '../policy/nearest';
+import { didYouMean } from '../tasks/nearest';
 import { toDurationMs } from '../policy/deadline';
 import { OUTCOMES } from '../policy/outcome';
 import { whyNoPath } from '../policy/providers/path';

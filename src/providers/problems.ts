@@ -1,4 +1,4 @@
-import { didYouMean } from '../policy/nearest';
+import { didYouMean } from '../tasks/nearest';
 
 /** One mistake in a provider's definition. */
 export interface ProviderProblem {

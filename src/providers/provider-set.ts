@@ -1,4 +1,4 @@
-import { didYouMean } from '../policy/nearest';
+import { didYouMean } from '../tasks/nearest';
 import type { PlannedStep, StepPlan } from '../policy/providers/step-plan';
 import { idAt, idsOf, inOrder, namedTwice, placeOf } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { SourceSettings } from '../config/database-settings';
 import type { TaskSender } from '../http/send-task';
-import { didYouMean } from '../policy/nearest';
+import { didYouMean } from '../tasks/nearest';
 import type { SourceColumns } from '../policy/snapshot-report';
 import { sourceSpec, targetUser } from '../policy/source-spec';
 import type { ColumnNames, SourceSpec } from '../policy/source-spec';

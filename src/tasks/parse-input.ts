@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { didYouMean } from './nearest';
 import { isDeeperThan, MAX_DEPTH } from './nesting';
 
 /** A problem with one field of an input; the field is empty for the input as a whole. */
@@ -20,7 +21,7 @@ export class InvalidInputError extends Error {
 
   constructor(what: string, problems: readonly InputProblem[]) {
     const list = problems.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('; ');
-    super(`The input of ${what} is not valid: ${list}.`);
+    super(`The input of ${what} is not valid: ${list}${list.endsWith('?') ? '' : '.'}`);
     this.field = problems[0]?.field ?? '';
     this.problems = problems;
   }
@@ -39,7 +40,7 @@ export function parseInput<S extends z.ZodType>(what: string, schema: S, input: 
   const own = ownFieldsOf(input);
   throw new InvalidInputError(
     what,
-    parsed.error.issues.flatMap((issue) => problemsOf(issue, own)),
+    parsed.error.issues.flatMap((issue) => problemsOf(issue, { schema, input: own })),
   );
 }
 
@@ -88,22 +89,81 @@ function pathOfHidden(value: object): string[] | undefined {
   return undefined;
 }
 
-function problemsOf(issue: z.core.$ZodIssue, input: unknown): InputProblem[] {
+/** An input and the schema that refused it. */
+interface Refused {
+  schema: z.core.$ZodType;
+  input: unknown;
+}
+
+function problemsOf(issue: z.core.$ZodIssue, refused: Refused): InputProblem[] {
   const meant =
     issue.code === 'invalid_union'
       ? closestOf(
           issue.errors.map((errors) => errors.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))),
           issue.path.length,
-          input,
+          refused.input,
         )
       : undefined;
-  if (meant) return meant.flatMap((inner) => problemsOf(inner, input));
+  if (meant) return meant.flatMap((inner) => problemsOf(inner, refused));
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'unknown field' }));
+    const known = fieldsAt(refused.schema, issue.path);
+    return issue.keys.map((key) => ({
+      field: [...path, key].join('.'),
+      message: `unknown field${didYouMean(key, known)}`,
+    }));
   }
-  const message = isMissing(issue, input) ? missing(issue) : lowerFirst(issue.message);
+  const message = isMissing(issue, refused.input) ? missing(issue) : lowerFirst(issue.message);
   return [{ field: path.join('.'), message }];
+}
+
+/** Returns the names of the fields that a schema knows at a path; of several alternatives, those of each. */
+export function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
+  const reached = path.reduce<z.core.$ZodType[]>(
+    (schemas, step) => schemas.flatMap((one) => plainForms(one).flatMap((form) => inside(form, step))),
+    [schema],
+  );
+  const names = reached
+    .flatMap(plainForms)
+    .flatMap(({ _zod: { def } }) => (def.type === 'object' ? Object.keys(def.shape) : []));
+  return [...new Set(names)];
+}
+
+/** Returns what a schema accepts once options, defaults and alternatives are taken apart. */
+function plainForms(schema: z.core.$ZodType): z.core.$ZodTypes[] {
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  switch (def.type) {
+    case 'optional':
+    case 'nullable':
+    case 'default':
+    case 'prefault':
+    case 'nonoptional':
+    case 'readonly':
+    case 'catch':
+      return plainForms(def.innerType);
+    case 'union':
+      return def.options.flatMap(plainForms);
+    case 'intersection':
+      return [def.left, def.right].flatMap(plainForms);
+    case 'pipe':
+      return [def.in, def.out].flatMap(plainForms);
+    case 'lazy':
+      return plainForms(def.getter());
+    default:
+      return [schema as z.core.$ZodTypes];
+  }
+}
+
+function inside({ _zod: { def } }: z.core.$ZodTypes, step: PropertyKey): z.core.$ZodType[] {
+  const inner =
+    def.type === 'object'
+      ? def.shape[String(step)]
+      : def.type === 'array'
+        ? def.element
+        : def.type === 'record'
+          ? def.valueType
+          : undefined;
+  return inner === undefined ? [] : [inner];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { didYouMean } from '../nearest';
+import { didYouMean } from '../../tasks/nearest';
 import { valueAt } from './path';
 
 /**

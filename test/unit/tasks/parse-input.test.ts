@@ -55,6 +55,31 @@ it('says what is allowed where one of some words is missing', () => {
   expect(() => parseInput('someTask', choice, {})).toThrow('mode: is required; allowed: gdpr, skip.');
 });
 
+it.each([
+  ['a field', { user: { id: 'a', idd: 'b' } }, 'user.idd: unknown field; did you mean id?'],
+  [
+    'a field with another spelling of case',
+    { user: { id: 'a' }, Count: 1 },
+    'Count: unknown field; did you mean count?',
+  ],
+  ['nothing similar', { user: { id: 'a' }, pagination: 1 }, 'pagination: unknown field.'],
+])('says which field was probably meant: %s', (_what, input, says) => {
+  expect(refusal(input).message).toBe(`The input of someTask is not valid: ${says}`);
+});
+
+it.each([
+  ['a list', z.array(z.strictObject({ key: z.string() })), [{ key: 'a', kye: 'b' }], '0.kye'],
+  ['a record', z.record(z.string(), z.strictObject({ key: z.string() })), { x: { key: 'a', kye: 'b' } }, 'x.kye'],
+  ['an alternative', z.union([z.string(), z.strictObject({ key: z.string() })]), { key: 'a', kye: 'b' }, 'kye'],
+  ['what has a default', z.strictObject({ key: z.string() }).default({ key: '' }), { key: 'a', kye: 'b' }, 'kye'],
+  ['what is read further', z.strictObject({ key: z.string() }).transform(Object.keys), { key: 'a', kye: 'b' }, 'kye'],
+  ['what refers to itself', z.lazy(() => z.strictObject({ key: z.string() })), { key: 'a', kye: 'b' }, 'kye'],
+])('also inside %s', (_what, inner, input, field) => {
+  expect(() => parseInput('someTask', z.strictObject({ inner }), { inner: input })).toThrow(
+    `inner.${field}: unknown field; did you mean key?`,
+  );
+});
+
 describe('what no schema sees', () => {
   const open = z.looseObject({ body: z.json().optional() });
 

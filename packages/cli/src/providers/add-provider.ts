@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { CommonOptions } from '../program/command';
 import type { ExitCode, Io } from '../program/io';

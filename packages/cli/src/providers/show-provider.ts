@@ -1,4 +1,4 @@
-import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';

@@ -1,4 +1,4 @@
-import { editDistance } from 'temporal-http-tasks/internal/policy/nearest';
+import { editDistance } from 'temporal-http-tasks/internal/tasks/nearest';
 import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { Refusal } from '../program/errors';

@@ -1,5 +1,5 @@
 import { identitiesOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
 import { readAccounts } from 'temporal-http-tasks/internal/config/account-settings';
 import { ProblemList } from 'temporal-http-tasks/internal/config/env';

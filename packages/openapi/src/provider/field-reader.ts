@@ -1,4 +1,4 @@
-import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import { whyNoPath } from 'temporal-http-tasks/internal/policy/providers/path';
 import { oneOf } from 'temporal-http-tasks/internal/providers/problems';
 import type { Problems } from 'temporal-http-tasks/internal/providers/problems';

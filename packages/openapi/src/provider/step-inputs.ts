@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import type { PlannedCall, PlannedStep } from 'temporal-http-tasks/internal/policy/providers/step-plan';
 import { compileTemplate, placeholdersIn } from 'temporal-http-tasks/internal/policy/providers/template';
 import type { Template, TemplateScope } from 'temporal-http-tasks/internal/policy/providers/template';
