@@ -63,9 +63,12 @@ export async function runPastGuards(url: string, statements: readonly string[]):
   }
 }
 
+/** How long a call may take where a test is not about that: longer than a busy machine may need. */
+const DEADLINE_MS = 30_000;
+
 /** Opens a ledger that is closed after the test file. */
 export async function open(url: string, options: Partial<LedgerOptions> = {}): Promise<OpenedLedger> {
-  const ledger = await openLedger({ url, subjectKey: SUBJECT_KEY, ...options });
+  const ledger = await openLedger({ url, subjectKey: SUBJECT_KEY, deadlineMs: DEADLINE_MS, ...options });
   ledgers.push(ledger);
   return ledger;
 }
