@@ -18,7 +18,9 @@ import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { callsFor, seedUser, startOffboarding, until } from '../support/offboarding-runs';
 import type { GivenInput, SeededUser } from '../support/offboarding-runs';
-import { openSweepPlace } from '../support/sweep-runs';
+import { pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { openSweepPlace, untilProgress } from '../support/sweep-runs';
+import { replaceStoppedWorker, sweepHangingIn } from '../support/stopped-workers';
 import { CourierHouse, writeCourierFile } from '../workflow/providers/courier-house';
 import { HISTORIES } from './histories';
 import { SWEEPS } from './sweep-runs';
@@ -248,6 +250,7 @@ async function record(): Promise<void> {
       sweepPlace.simulators.plaid.faults.remove();
     }
     if (CONTINUED.some(isWanted)) await keepContinued();
+    if (isWanted(STOP_OUTLIVED)) await keepStopOutlived();
   } finally {
     await sweepPlace.close();
     await place.close();
@@ -281,6 +284,24 @@ async function keepContinued(): Promise<void> {
   } finally {
     await place.close();
     await server.stop();
+  }
+}
+
+const STOP_OUTLIVED = 'offboard-users-paused-before-their-worker-died';
+
+/** A sweep whose worker dies after it was told to pause, so that its activity times out. */
+async function keepStopOutlived(): Promise<void> {
+  const place = await openSweepPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '60000' } });
+  try {
+    const hanging = { endpoint: 'userItemsRemove', provider: 'plaid', users: 5 } as const;
+    const { handle, killed } = await sweepHangingIn(place, hanging);
+    await handle.executeUpdate(pauseUpdate);
+    await replaceStoppedWorker(place, handle, killed);
+    await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
+    await handle.executeUpdate(resumeUpdate);
+    await keep(STOP_OUTLIVED, handle);
+  } finally {
+    await place.close();
   }
 }
 

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
 import { until } from '../../support/offboarding-runs';
 import { BYSTANDERS, cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
-import type { SweepHandle, SweepPlace } from '../../support/sweep-runs';
+import type { SweepPlace } from '../../support/sweep-runs';
+import { replaceStoppedWorker, sweepHangingIn } from '../../support/stopped-workers';
 import { startWorkerProcess } from '../../support/worker-process';
-import type { WorkerProcess } from '../../support/worker-process';
 
 // A worker that was told to stop dies before it can say that it did: the server then times its activity out for good.
 
@@ -40,38 +40,13 @@ function pagesOrigin(): string {
 
 const USERS = 5;
 
-/** Has a worker process hang in the first call of an endpoint that was carried out, for a sweep of some users. */
-async function hangIn(
-  endpoint: string,
-  provider: 'plaid' | 'batch',
-): Promise<{ handle: SweepHandle; killed: WorkerProcess }> {
-  const { faults } = place.simulators[provider];
-  faults.add({ endpoint, kind: 'stall', processed: true, times: 1 });
-  const file = await place.users(USERS);
-  const killed = await startWorkerProcess(place);
-  const handle = await place.start({ source: { file }, granularity: 'chunk' });
-  const sent = () => place.simulators[provider].calls().calls.some((call) => call.endpoint === endpoint);
-  await until(`${endpoint} is in flight`, sent);
-  return { handle, killed };
-}
-
-/** Waits until the server has told the activity to stop, kills its worker, and starts another. */
-async function replaceWorker(handle: SweepHandle, killed: WorkerProcess): Promise<void> {
-  await until('the activity is told to stop', async () => {
-    const { events } = await handle.fetchHistory();
-    return (events ?? []).some(({ activityTaskCancelRequestedEventAttributes: attributes }) => attributes);
-  });
-  await killed.kill();
-  await place.startWorker();
-}
-
 it.each([
   ['a chunk', 'userItemsRemove', 'plaid'],
   ['a bulk call', 'customDataBulkDelete', 'batch'],
 ] as const)('stays paused when the worker of %s dies after the pause, and completes', async (_, endpoint, provider) => {
-  const { handle, killed } = await hangIn(endpoint, provider);
+  const { handle, killed } = await sweepHangingIn(place, { endpoint, provider, users: USERS });
   await handle.executeUpdate(pauseUpdate);
-  await replaceWorker(handle, killed);
+  await replaceStoppedWorker(place, handle, killed);
   await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
   await handle.executeUpdate(resumeUpdate);
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: USERS } });
@@ -79,9 +54,13 @@ it.each([
 });
 
 it('ends as cancelled, sealed and with every user counted, when the worker of a chunk dies after the cancellation', async () => {
-  const { handle, killed } = await hangIn('userItemsRemove', 'plaid');
+  const { handle, killed } = await sweepHangingIn(place, {
+    endpoint: 'userItemsRemove',
+    provider: 'plaid',
+    users: USERS,
+  });
   await handle.cancel();
-  await replaceWorker(handle, killed);
+  await replaceStoppedWorker(place, handle, killed);
   const { status, counts, merkleRoot } = await cancelledSweep(handle);
   const { total, pending, ...outcomes } = counts;
   expect({ status, total, pending }).toEqual({ status: 'cancelled', total: USERS, pending: 0 });
@@ -105,7 +84,7 @@ it('ends as cancelled when the worker that reads the source dies after the cance
   const handle = await place.start({ source: { pages } });
   await until('the source is being read', () => pagesAsked > 0);
   await handle.cancel();
-  await replaceWorker(handle, killed);
+  await replaceStoppedWorker(place, handle, killed);
   const { status, counts } = await cancelledSweep(handle);
   expect({ status, total: counts.total }).toEqual({ status: 'cancelled', total: 0 });
 });
