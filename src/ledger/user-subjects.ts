@@ -17,7 +17,7 @@ export interface Identity {
 export type IsThing = (provider: string, id: string) => boolean;
 
 /** What {@link IsThing} returns where only the first providers are known. */
-const isNamedThing: IsThing = (provider, id) =>
+export const isNamedThing: IsThing = (provider, id) =>
   NAMED_FIELDS.some((one) => one.provider === provider && one.id === id && 'thing' in one);
 
 /**

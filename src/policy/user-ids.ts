@@ -60,14 +60,25 @@ export const MOST_LISTED_IDS = 1_000;
 
 /** Returns the IDs of a user in their normal form. A field and `ids` never both name the same ID; see {@link namedTwice}. */
 export function idsOf(user: NamedIds): ProviderIds {
+  if (user.ids === undefined) return namedIdsOf(user);
   const all = new Map<string, Record<string, string | readonly string[]>>(
-    Object.entries(user.ids ?? {}).map(([provider, given]) => [provider, { ...given }]),
+    Object.entries(user.ids).map(([provider, given]) => [provider, { ...given }]),
   );
   for (const { field, provider, id: called } of NAMED_FIELDS) {
     const value = user[field];
     if (value !== undefined) all.set(provider, { ...all.get(provider), [called]: value });
   }
   return Object.fromEntries(all);
+}
+
+/** Most users of a source have only these. */
+function namedIdsOf(user: NamedIds): ProviderIds {
+  const all: Record<string, Record<string, string | readonly string[]>> = {};
+  for (const { field, provider, id: called } of NAMED_FIELDS) {
+    const value = user[field];
+    if (value !== undefined) (all[provider] ??= {})[called] = value;
+  }
+  return all;
 }
 
 /** Returns the fields whose ID is also in `ids`. */
@@ -91,9 +102,10 @@ export function placeOf(user: NamedIds, provider: string, called: string): strin
   return own && user[own.field] !== undefined ? own.field : `ids.${provider}.${called}`;
 }
 
+const FIRST = [...new Set(NAMED_FIELDS.map(({ provider }): string => provider))];
+
 /** Returns the names of the providers in the order in which a user's IDs count: plaid, batch, then by name. */
 export function inOrder(providers: Iterable<string>): string[] {
-  const first = [...new Set(NAMED_FIELDS.map(({ provider }): string => provider))];
-  const rank = (provider: string): number => (first.includes(provider) ? first.indexOf(provider) : first.length);
+  const rank = (provider: string): number => (FIRST.includes(provider) ? FIRST.indexOf(provider) : FIRST.length);
   return [...new Set(providers)].sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
 }

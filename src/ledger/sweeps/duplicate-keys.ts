@@ -1,6 +1,6 @@
 import { idsOf } from '../../policy/user-ids';
 import type { NamedIds } from '../../policy/user-ids';
-import { identitiesOf } from '../user-subjects';
+import { isNamedThing } from '../user-subjects';
 import type { IsThing } from '../user-subjects';
 import type { SweepKey } from './sweep-key';
 import type { TargetRow } from './sweep-types';
@@ -22,14 +22,15 @@ const MAX_SUBSET_IDS = 4;
  * Returns the things of a user to which a row is limited, such as the only items to remove, in a form that is equal for
  * equal things; null for a row that concerns everything of the user.
  */
-export function thingsOf(user: NamedIds, isThing?: IsThing): readonly unknown[] | null {
-  const ids = idsOf(user);
-  const named = new Set(identitiesOf(ids, isThing).map(({ provider, id }) => `${provider}.${id}`));
-  const things = Object.entries(ids).flatMap(([provider, given]) =>
-    Object.entries(given).flatMap(([id, value]) =>
-      named.has(`${provider}.${id}`) ? [] : [typeof value === 'string' ? [value] : [...new Set(value)].sort()],
-    ),
-  );
+export function thingsOf(user: NamedIds, isThing: IsThing = isNamedThing): readonly unknown[] | null {
+  const things: (readonly unknown[])[] = [];
+  for (const [provider, given] of Object.entries(idsOf(user))) {
+    for (const [id, value] of Object.entries(given)) {
+      // A list without entries identifies no user.
+      if (!isThing(provider, id) && (typeof value === 'string' || value.length > 0)) continue;
+      things.push(typeof value === 'string' ? [value] : [...new Set(value)].sort());
+    }
+  }
   const [first, ...others] = things;
   if (first === undefined) return null;
   return others.length === 0 ? first : things;

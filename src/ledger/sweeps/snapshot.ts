@@ -283,7 +283,9 @@ async function withoutDuplicates(
 
 /** Returns only the fields of a target; a source's row may have more, which must not be stored. */
 function literal(user: TargetUser): TargetUser {
-  return Object.fromEntries(STORED_FIELDS.map((field) => [field, user[field]]));
+  const kept: Record<string, unknown> = {};
+  for (const field of STORED_FIELDS) if (user[field] !== undefined) kept[field] = user[field];
+  return kept;
 }
 
 /** The fields of a user that are stored. */
