@@ -44,24 +44,28 @@ export interface SweepPace {
   tokens: number;
 }
 
+/** What 429s have taught. */
+export interface Lesson {
+  /**
+   * Rate of accepted calls when 429s last slowed them down, in calls a second; absent while the rate still doubles. Of a
+   * ramp those of sweeps.
+   */
+  learned?: number;
+  /** Whether two lessons in succession were nearly the same. @default false */
+  confirmed?: boolean;
+}
+
 /** The rate of sweeps while no limit on all calls is known. */
-export interface Ramp {
+export interface Ramp extends Lesson {
   /** Current rate, in calls a second. */
   rate: number;
   tokens: number;
-  /**
-   * Rate of sweeps' accepted calls when 429s last slowed them down, in calls a second; absent while the rate still
-   * doubles.
-   */
-  learned?: number;
   /** How long sweeps have used up this rate, in milliseconds. */
   usedMs: number;
 }
 
 /** What is remembered of responses. */
-export interface Learning {
-  /** Rate of accepted calls when 429s last arrived, in calls a second; absent while the rate still doubles. */
-  learned?: number;
+export interface Learning extends Lesson {
   /**
    * The last responses, oldest first: `.` accepted, `x` refused, `s` refused to a sweep that was held to its own rate.
    */

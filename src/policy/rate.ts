@@ -1,31 +1,38 @@
-import type { Caller, Learning, Limits, Ramp, RateState, SweepPace } from './rate-state';
+import {
+  acceptedPerSecond,
+  fromNowOn,
+  LEARN_FROM_MS,
+  lessonFrom,
+  merged,
+  MOST_PER_SECOND,
+  RAMP_DOUBLES_AFTER_MS,
+  refusalsOf,
+  risenFrom,
+} from './rate-lessons';
+import type { Caller, Limits, Ramp, RateState, SweepPace } from './rate-state';
 
 export type { Caller, Limits, RateState } from './rate-state';
 
 /** How long a lease may be used, in milliseconds of the holder's monotonic clock. */
 export const LEASE_MS = 1_000;
 
-/** The share of a bucket that sweeps leave to live runs. */
+/** The share of a second's calls, or of the bucket of a learned rate, that sweeps leave to live runs. */
 export const LIVE_RESERVE = 0.1;
 
 /** Initial rate of live runs when no limit is known, in calls a second. */
 const START_PER_SECOND = 200;
-/** Initial rate of sweeps without a known limit, in calls a second, and the time at one rate before it is doubled. */
+/** Initial rate of sweeps without a known limit, in calls a second. */
 const RAMP_START_PER_SECOND = 10;
-const RAMP_DOUBLES_AFTER_MS = 10_000;
-/** Maximum rate, in calls a second: far above what a provider accepts, and far below where numbers become inexact. */
-const MOST_PER_SECOND = 1_000_000;
 const SLOW_DOWN_EVERY_MS = 1_000;
 const RISE_OF_LIMIT = 0.1;
-const RISE_OF_LEARNED = 0.2;
+/** Number of calls up to which a bucket has room for a second's calls; above it has room for those of half a second. */
+const SECOND_UP_TO = 10;
 /** More than twice a reserve of one call: a sweep that takes all but the reserve leaves it less than half full. */
 const SMALLEST_LEARNING_BUCKET = 4;
 const RECENT_ANSWERS = 20;
 const REFUSALS_THAT_TEACH = 2;
 /** Below this share of the rate of all calls, 429s prove nothing about it if only a sweep's own rate was used up. */
 const NEAR_THE_RATE = 0.75;
-const LEARN_FROM_MS = 2_000;
-const SHORTEST_LESSON_MS = 250;
 /** How far the database's clock must go back to count as set back, in milliseconds. */
 const CLOCK_SET_BACK_MS = 5_000;
 
@@ -87,7 +94,7 @@ export interface LeaseAnswer {
  * whenever: the bucket, its refill in 61 seconds (a lease may be used a second later), and one more bucket in case the
  * clock is set forward, together stay within the limit.
  *
- * Sweeps leave {@link LIVE_RESERVE} of a bucket to live runs, and are also held to their own rates. Without any limit
+ * Sweeps leave a reserve ({@link LIVE_RESERVE}) to live runs, and are also held to their own rates. Without any limit
  * their rate starts low, is doubled while they use it up until the first 429, and then follows what was accepted; live
  * runs are not held to it.
  */
@@ -126,7 +133,7 @@ function bucketsFor(caller: Caller, state: RateState): Bucket[] {
     rate: state.rate,
     take: (from, tokens) => ({ ...from, tokens: from.tokens - tokens }),
   };
-  if (caller === 'live') return [all];
+  if (caller === 'live') return [makingWay(all)];
   if (sweeps) {
     const own: Bucket = {
       ...sweeps,
@@ -141,6 +148,21 @@ function bucketsFor(caller: Caller, state: RateState): Bucket[] {
     all,
     { ...ramp, reserve: 0, take: (from, tokens) => ({ ...from, ramp: { ...ramp, tokens: ramp.tokens - tokens } }) },
   ];
+}
+
+/**
+ * Live runs are not held to what sweeps have learned, but use it up, because the provider's limit is for both. Sweeps get
+ * what comes next, however many live runs there are.
+ */
+function makingWay(all: Bucket): Bucket {
+  return {
+    ...all,
+    take: (from, tokens) => {
+      const { ramp, ...left } = all.take(from, tokens);
+      if (ramp?.learned === undefined) return ramp ? { ...left, ramp } : left;
+      return { ...left, ramp: { ...ramp, tokens: Math.min(ramp.tokens, Math.max(0, ramp.tokens - tokens)) } };
+    },
+  };
 }
 
 /** Returns whether sweeps have a rate that can be lower than that of all calls. */
@@ -189,9 +211,13 @@ export function report(state: RateState, answers: AnswerReport): RateState {
   return slowDownSweeps(slowed);
 }
 
-/** Returns bucket and refill under a limit. The bucket has room for a reserve if the limit allows it: two calls. */
+/**
+ * Returns bucket and refill under a limit. A large bucket costs refill, because two of them have to fit into any minute; a
+ * small one is full, and loses refill, when the ledger is slow. It has room for a reserve if the limit allows it: two calls.
+ */
 function shape(limitPerMinute: number): { perSecond: number; bucket: number } {
-  const bucket = Math.max(limitPerMinute / 60, Math.min(2, Math.max(1, limitPerMinute / 8)));
+  const wanted = Math.max(limitPerMinute / 120, Math.min(limitPerMinute / 60, SECOND_UP_TO));
+  const bucket = Math.max(wanted, Math.min(2, Math.max(1, limitPerMinute / 8)));
   const inAnyMinute = limitPerMinute + 1 - (limitPerMinute < 8 ? 1 : 2) * bucket;
   return { bucket, perSecond: inAnyMinute / (60 + LEASE_MS / 1_000) - 1e-6 };
 }
@@ -208,7 +234,8 @@ function learningBucket(rate: number): number {
 function reserveOf(state: RateState, caller: Caller): number {
   const bucket = bucketOf(state);
   if (caller === 'live' || bucket < 2) return 0;
-  return Math.min(bucket - 1, Math.max(1, bucket * LIVE_RESERVE));
+  const share = (state.limitPerMinute === undefined ? bucket : state.limitPerMinute / 60) * LIVE_RESERVE;
+  return Math.min(bucket - 1, Math.max(1, share));
 }
 
 /** Advances the time: the rate rises and the bucket fills. A clock that runs backwards adds nothing. */
@@ -248,7 +275,7 @@ function advanceSweeps(pace: SweepPace, seconds: number): SweepPace {
 function advanceRamp(ramp: Ramp, seconds: number): Ramp {
   const tokens = filled(ramp, ramp.rate, learningBucket(ramp.rate), seconds);
   const used = usedFor(ramp.tokens, learningBucket(ramp.rate), seconds);
-  if (ramp.learned !== undefined) return { ...ramp, tokens, rate: outgrown(ramp.rate, ramp.learned, used) };
+  if (ramp.learned !== undefined) return { ...ramp, tokens, rate: risenFrom(ramp.rate, ramp, used) };
   const usedMs = ramp.usedMs + used * 1_000;
   if (usedMs < RAMP_DOUBLES_AFTER_MS) return { ...ramp, tokens, usedMs };
   return { rate: Math.min(MOST_PER_SECOND, ramp.rate * 2), tokens, usedMs: 0 };
@@ -275,15 +302,8 @@ function risen(state: RateState, seconds: number): number {
   const { limitPerMinute, rate, learning } = state;
   if (limitPerMinute !== undefined) return risenTo(limitPerMinute, rate, seconds);
   const used = usedFor(state.tokens, bucketOf(state), seconds);
-  const { learned } = learning;
-  if (learned === undefined) return Math.min(MOST_PER_SECOND, rate * 2 ** used);
-  return outgrown(rate, learned, used);
-}
-
-/** What was learned from few calls, or under another limit, does not limit a rate far above it. */
-function outgrown(rate: number, learned: number, usedSeconds: number): number {
-  const doubling = rate * 2 ** ((usedSeconds * 1_000) / RAMP_DOUBLES_AFTER_MS);
-  return Math.min(MOST_PER_SECOND, Math.max(doubling, rate + RISE_OF_LEARNED * learned * usedSeconds));
+  if (learning.learned === undefined) return Math.min(MOST_PER_SECOND, rate * 2 ** used);
+  return risenFrom(rate, learning, used);
 }
 
 function risenTo(limitPerMinute: number, rate: number, seconds: number): number {
@@ -317,13 +337,6 @@ function remember(state: RateState, { accepted, refused, refusedSweeps = 0 }: An
   };
 }
 
-/** Merges reports of many processes within a tenth of a second into one entry, so that the state stays small. */
-function merged(entries: Learning['accepted'], atMs: number, calls: number): Learning['accepted'] {
-  const last = entries.at(-1);
-  if (last === undefined || atMs - last[0] >= 100) return [...entries, [atMs, calls]];
-  return [...entries.slice(0, -1), [last[0], last[1] + calls]];
-}
-
 function slowDownKnown(state: RateState, limitPerMinute: number): RateState {
   const slowest = shape(limitPerMinute).perSecond / 64;
   const rate = Math.max(state.rate / 2, slowest);
@@ -344,19 +357,19 @@ function slowDownSweeps(state: RateState): RateState {
   };
 }
 
-/** Takes what was accepted just now as the limit and continues at half of it. A ramp ends, since all have learned. */
+/** Takes what was accepted just now as the limit and continues below it. A ramp ends, since all have learned. */
 function slowDownLearning(given: RateState): RateState {
   const accepted = acceptedPerSecond(given);
   if (!teachesAll(given, accepted)) return slowDownRamp(given, accepted);
   const { ramp, ...state } = given;
-  const learned = Math.max(1, accepted);
+  const { rate, ...lesson } = lessonFrom(Math.max(1, accepted), state.learning);
   return {
     ...state,
-    rate: learned / 2,
+    rate,
     tokens: 0,
     slowedAtMs: state.atMs,
     generation: state.generation + 1,
-    learning: { learned, recent: '', ...fromNowOn(state) },
+    learning: { ...lesson, recent: '', ...fromNowOn(state) },
   };
 }
 
@@ -374,25 +387,12 @@ function slowDownRamp(state: RateState, accepted: number): RateState {
   const { ramp, learning, atMs } = state;
   if (!ramp || !isRamping(state)) return state;
   if (ramp.learned !== undefined && refusalsOf(state, 's') < REFUSALS_THAT_TEACH) return state;
-  const learned = Math.max(1, Math.min(ramp.rate, accepted));
+  const lesson = lessonFrom(Math.max(1, Math.min(ramp.rate, accepted)), ramp);
   return {
     ...state,
     slowedAtMs: atMs,
     generation: state.generation + 1,
-    ramp: { rate: learned / 2, tokens: 0, learned, usedMs: 0 },
+    ramp: { ...lesson, tokens: 0, usedMs: 0 },
     learning: { ...learning, recent: learning.recent.replaceAll('s', '.'), ...fromNowOn(state) },
   };
-}
-
-function refusalsOf({ learning }: RateState, letters: string): number {
-  return [...learning.recent].filter((answer) => letters.includes(answer)).length;
-}
-
-function acceptedPerSecond({ learning, atMs }: RateState): number {
-  const lessonMs = Math.min(LEARN_FROM_MS, Math.max(SHORTEST_LESSON_MS, atMs - learning.flowingSinceMs));
-  return (learning.accepted.reduce((sum, [, some]) => sum + some, 0) * 1_000) / lessonMs;
-}
-
-function fromNowOn({ atMs, blockedUntilMs }: RateState): Pick<Learning, 'accepted' | 'flowingSinceMs'> {
-  return { accepted: [], flowingSinceMs: Math.max(atMs, blockedUntilMs) };
 }

@@ -15,19 +15,22 @@ export function mostInAMinute(calls: readonly { atMs: number; tokens: number }[]
   return most;
 }
 
-/** A provider that takes so many calls a second, with a second's worth of them at once. */
+/** A provider that takes so many calls a second, with a second's worth of them at once unless it says otherwise. */
 export class Provider {
   #tokens: number;
   #atMs = T0;
   accepted = 0;
   refused = 0;
 
-  constructor(private readonly perSecond: number) {
-    this.#tokens = perSecond;
+  constructor(
+    private readonly perSecond: number,
+    private readonly burst = perSecond,
+  ) {
+    this.#tokens = burst;
   }
 
   call(count: number, atMs: number): { accepted: number; refused: number } {
-    this.#tokens = Math.min(this.perSecond, this.#tokens + ((atMs - this.#atMs) / 1_000) * this.perSecond);
+    this.#tokens = Math.min(this.burst, this.#tokens + ((atMs - this.#atMs) / 1_000) * this.perSecond);
     this.#atMs = atMs;
     const accepted = Math.min(count, Math.floor(this.#tokens));
     this.#tokens -= accepted;

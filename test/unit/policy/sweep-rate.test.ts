@@ -114,6 +114,41 @@ describe('the rate of sweeps where no limit is known', () => {
     expect(refused / (accepted + refused)).toBeLessThan(0.1);
   });
 
+  it.each([
+    [15, 15],
+    [33, 100],
+    [500, 500],
+  ])(
+    'stays near a limit of %d a second with bursts of %d once two lessons agree, with few calls refused',
+    (limit, burst) => {
+      const provider = new Provider(limit, burst);
+      const found = run(startRate({}, T0), provider, 120);
+      const [acceptedBefore, refusedBefore] = [provider.accepted, provider.refused];
+      run(found, provider, 600);
+      const [accepted, refused] = [provider.accepted - acceptedBefore, provider.refused - refusedBefore];
+      expect(accepted / (limit * 600)).toBeGreaterThan(0.95);
+      expect(refused / (accepted + refused)).toBeLessThan(0.02);
+    },
+  );
+
+  it('is used up by live runs once it was learned, and never below nothing', () => {
+    const ramped = perSecond(startRate({}, T0), 25).state;
+    const learned = report(ramped, { accepted: 0, refused: 1, refusedSweeps: 1, nowMs: ramped.atMs + 10 });
+    const sweepsBeside = (livePerTenth: number): number => {
+      let [state, calls] = [learned, 0];
+      for (let nowMs = learned.atMs; nowMs < learned.atMs + 3_000; nowMs += 100) {
+        state = lease(state, { want: livePerTenth, caller: 'live', nowMs }).state;
+        const answer = lease(state, { want: 5_000, caller: 'sweep', nowMs });
+        state = report(answer.state, { accepted: answer.tokens + livePerTenth, refused: 0, nowMs });
+        calls += answer.tokens;
+      }
+      return calls;
+    };
+    expect(sweepsBeside(1)).toBeLessThan(sweepsBeside(0) - 20);
+    const flooded = lease(learned, { want: 100, caller: 'live', nowMs: learned.atMs + 50 }).state;
+    expect(lease(flooded, { want: 100, caller: 'sweep', nowMs: learned.atMs + 550 }).tokens).toBeGreaterThan(8);
+  });
+
   it('reads a state that version 0.1.0 stored', () => {
     const old = {
       atMs: T0,
