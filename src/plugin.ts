@@ -38,8 +38,8 @@ const TEMPLATES_WITHIN_MS = 10_000;
  * Adds the HTTP tasks to a Temporal worker: an activity for each task, and the activities of the offboarding workflows.
  * Your own workflows and activities are unaffected. Your workflows file needs
  * `export * from 'temporal-http-tasks/workflow'`; the plugin changes neither that file nor your data converter. Unless
- * your worker sets another interval, heartbeats are sent at least every three seconds, so that cancellation arrives in
- * time.
+ * your worker sets another interval, heartbeats are sent at least every three seconds, or every six by a sweep that waits
+ * for a rate limit, so that cancellation arrives in time.
  *
  * The offboarding workflows' own activities run on two internal task queues, `<queue>.internal` and
  * `<queue>.internal.chunks`, in two more workers that the plugin runs next to yours and that share its connection.

@@ -45,6 +45,6 @@ export interface ChunkDependencies {
 /** How a chunk is stopped and observed from outside. */
 export interface ChunkControl {
   signal?: AbortSignal;
-  /** Called every two seconds. */
+  /** Called every few seconds: two, or six where a rate is the bottleneck. */
   heartbeat?: (progress: ChunkProgress) => void;
 }

@@ -3,6 +3,7 @@ import { MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
 import type { Opener, SweepRow } from '../../ledger/sweeps/sweep-types';
 import type { ChunkEnd, ChunkInput, RefusedKey } from './contract';
 import type { FencedLedger } from './fenced-ledger';
+import type { KeySlot, RateBacklog } from './key-slot';
 import { stepsOfSweep } from './sweep-plan';
 import { SweepSteps } from './sweep-steps';
 import type { SaveProgress } from '../../ledger/sweeps/progress-types';
@@ -38,6 +39,8 @@ export class ChunkRun {
   readonly steps: SweepSteps;
   /** Records the progress of users before their next calls. */
   readonly records: ProgressRecords;
+  /** The keys that its calls have used. */
+  readonly slots = new Set<KeySlot>();
   /** A reading of `performance.now()`. */
   readonly beganAtMs = performance.now();
   readonly #stop: AbortController;
@@ -74,6 +77,11 @@ export class ChunkRun {
   /** The error that stopped it, if the chunk has no result for it. */
   get error(): Error | undefined {
     return this.#reason ? undefined : this.#error;
+  }
+
+  /** Those of them whose rate is the bottleneck. */
+  get paced(): RateBacklog[] {
+    return [...this.slots].flatMap(({ backlog }) => (backlog.isPaced ? [backlog] : []));
   }
 
   /** Its time is over: users in progress finish, unless their provider asks to wait. */

@@ -1,4 +1,6 @@
 import { DEFAULT_WORK_LIMITS } from '../../config/process-settings';
+import { cancelOn } from '../../http/connections';
+import { RecentCalls } from '../budget/key-counts';
 import type { RefusedKey } from './contract';
 
 /** How a call was admitted: `trial` is the one that finds out whether a refused key is valid again. */
@@ -25,6 +27,8 @@ interface Waiting {
  *   when the key was refused do not count, since they say nothing about the key now.
  */
 export class KeySlot {
+  /** Its admitted calls that wait for the rate. */
+  readonly backlog: RateBacklog;
   #inFlight = 0;
   #refusedAtMs: number | undefined;
   #trialUnderWay = false;
@@ -34,7 +38,9 @@ export class KeySlot {
   constructor(
     readonly key: RefusedKey,
     private readonly mostInFlight = DEFAULT_WORK_LIMITS.callsPerKey,
-  ) {}
+  ) {
+    this.backlog = new RateBacklog(mostInFlight);
+  }
 
   /**
    * Admits a call, immediately or when it is its turn. After `call` or `trial`, `leave` has to follow.
@@ -90,5 +96,92 @@ export class KeySlot {
     this.#trialUnderWay = true;
     this.#inFlight += 1;
     return 'trial';
+  }
+}
+
+/**
+ * Bounds of the number of waiting calls from which on beginning more users is pointless; between them, a second's calls.
+ * At most half of the calls in flight, all of which can wait.
+ */
+const MANY_WAITING = { least: 4, most: 32 };
+
+/** How long many calls have to wait before the rate counts as the bottleneck, and few before it does not, in milliseconds. */
+const PACED_AFTER_MS = 500;
+const FREE_AFTER_MS = 2_000;
+
+/**
+ * The calls with one key that wait for the rate. Users who are begun while many wait only wait as well, and those who
+ * have not ended when the time of their chunk is over have to be looked at again.
+ *
+ * Modes:
+ * - **free**: the mode at the start, whatever waits. Ends when many calls have waited for half a second.
+ * - **paced**: the rate is the bottleneck, so few users are begun at a time, and none while many calls wait. Ends when few
+ *   calls have waited for two seconds.
+ */
+export class RateBacklog {
+  readonly #most: number;
+  readonly #served = new RecentCalls();
+  readonly #waiters = new Set<() => void>();
+  #waiting = 0;
+  #isPaced = false;
+  #isMany = false;
+  /** When `#isMany` last changed. */
+  #sinceMs = 0;
+
+  constructor(mostInFlight = DEFAULT_WORK_LIMITS.callsPerKey) {
+    this.#most = Math.min(MANY_WAITING.most, Math.ceil(mostInFlight / 2));
+  }
+
+  /** Counts a call while it waits for the rate. */
+  async wait(admit: () => Promise<boolean>): Promise<boolean> {
+    this.#waiting += 1;
+    this.#note();
+    try {
+      const admitted = await admit();
+      if (admitted) this.#served.add(performance.now());
+      return admitted;
+    } finally {
+      this.#waiting -= 1;
+      this.#note();
+    }
+  }
+
+  get isPaced(): boolean {
+    this.#note();
+    return this.#isPaced;
+  }
+
+  /** Maximum number of users to begin together while it is paced. */
+  get wave(): number {
+    return Math.min(this.#most, Math.max(MANY_WAITING.least, this.#served.withinLastSecond(performance.now())));
+  }
+
+  /** Resolves when more users may be begun, when the time is over, or when the signal aborts. */
+  untilFew(signal: AbortSignal, withinMs: number): Promise<void> {
+    if (!this.isPaced || !this.#isMany || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const leave = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(leave);
+        offSignal();
+        resolve();
+      };
+      const timer = setTimeout(leave, Math.max(0, withinMs));
+      const offSignal = cancelOn(signal, { cancel: leave });
+      this.#waiters.add(leave);
+    });
+  }
+
+  #note(): void {
+    const nowMs = performance.now();
+    const isMany = this.#waiting >= this.wave;
+    if (isMany !== this.#isMany) {
+      this.#isMany = isMany;
+      this.#sinceMs = nowMs;
+    }
+    const forMs = nowMs - this.#sinceMs;
+    if (isMany && forMs > PACED_AFTER_MS) this.#isPaced = true;
+    if (!isMany && forMs > FREE_AFTER_MS) this.#isPaced = false;
+    if (!isMany) for (const leave of this.#waiters) leave();
   }
 }

@@ -1,6 +1,7 @@
 import { DEFAULT_WORK_LIMITS } from '../../config/process-settings';
 import type { WorkLimits } from '../../config/process-settings';
 import { KeySlot } from './key-slot';
+import type { RateBacklog } from './key-slot';
 
 /**
  * How long a caller waits for enough places for half a wave, in milliseconds; a user who waits for a provider may
@@ -20,6 +21,11 @@ export class ProcessLimits {
   constructor({ openUsers, callsPerKey }: Pick<WorkLimits, 'openUsers' | 'callsPerKey'> = DEFAULT_WORK_LIMITS) {
     this.openUsers = new OpenUserBudget(openUsers);
     this.#callsPerKey = callsPerKey;
+  }
+
+  /** Of the keys whose rate is the bottleneck. */
+  get paced(): RateBacklog[] {
+    return [...this.#slots.values()].flatMap(({ backlog }) => (backlog.isPaced ? [backlog] : []));
   }
 
   /** Returns the gate of one key of a service; a service with one key has no slot. */

@@ -23,7 +23,14 @@ const NO_HISTORY: UserHistory = { bySubject: new Map() };
  */
 const HAND_BACK_AFTER_MS = 10_000;
 
-const HEARTBEAT_MS = 2_000;
+/** How often the chunk checks what other chunks did. */
+const CHECK_MS = 2_000;
+
+/**
+ * Intervals of heartbeats, which deliver cancellations and are billed by Temporal Cloud: while users are processed, and
+ * while the rate is the bottleneck, so that little happens between two of them.
+ */
+const HEARTBEAT_MS = { busy: CHECK_MS, paced: 6_000 };
 const FENCE_CHECK_MS = 500;
 
 /**
@@ -73,6 +80,7 @@ class ChunkAttempt {
   readonly #outcomes: OutcomeBuffer;
   readonly #underWay = new Set<Promise<void>>();
   #opened = 0;
+  #beatAtMs = Number.NEGATIVE_INFINITY;
   /** Failed users of the whole sweep, and those of this attempt among them, at the last request to the ledger. */
   #lastFailed = { all: 0, own: 0 };
 
@@ -98,12 +106,12 @@ class ChunkAttempt {
     if (signal?.aborted) cancel();
     signal?.addEventListener('abort', cancel);
     openUsers.whenShort(flush);
-    const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    const check = setInterval(() => this.#check(), CHECK_MS);
     const fenceCheck = setInterval(() => this.#confirmFence(), FENCE_CHECK_MS);
     try {
       return await this.#work();
     } finally {
-      clearInterval(heartbeat);
+      clearInterval(check);
       clearInterval(fenceCheck);
       openUsers.notWhenShort(flush);
       signal?.removeEventListener('abort', cancel);
@@ -145,11 +153,12 @@ class ChunkAttempt {
     const { limits, policy } = dependencies;
     const { openUsers } = limits;
     const range = { from: input.fromSeq, to: input.toSeq };
+    const untilMs = beganAtMs + input.beginForMs;
     for (;;) {
-      const places = await openUsers.take(WAVE, stopped);
+      const places = await openUsers.take(await this.#nextWave(untilMs), stopped);
       let begun = 0;
       try {
-        if (stopped.aborted || performance.now() > beganAtMs + input.beginForMs) return 'time';
+        if (stopped.aborted || performance.now() > untilMs) return 'time';
         const forbidden = policy && !input.plan.dryRun ? timeProblem(policy.rules, new Date()) : undefined;
         if (forbidden) return forbidden;
         const daily = input.plan.dryRun ? undefined : dailyLimit(policy);
@@ -167,6 +176,18 @@ class ChunkAttempt {
         openUsers.giveBack(places - begun);
       }
     }
+  }
+
+  /**
+   * Returns how many users to begin next: few where a rate is the bottleneck, and not before most of those who were begun
+   * have stopped waiting for it. A chunk that has made no call yet does not know its keys.
+   */
+  async #nextWave(untilMs: number): Promise<typeof WAVE> {
+    const { paced, slots, stopped, dependencies } = this.#run;
+    for (const backlog of paced) await backlog.untilFew(stopped, untilMs - performance.now());
+    const known = slots.size > 0 ? paced : dependencies.limits.paced;
+    const most = Math.min(WAVE.most, ...known.map(({ wave }) => wave));
+    return { most, least: Math.min(WAVE.least, most) };
   }
 
   /** This sweep can only have removed something of users who were tried before. */
@@ -214,8 +235,14 @@ class ChunkAttempt {
     }
   }
 
-  #beat(): void {
-    this.#control.heartbeat?.(this.#progress);
+  #check(): void {
+    const nowMs = performance.now();
+    const everyMs = this.#run.paced.length > 0 ? HEARTBEAT_MS.paced : HEARTBEAT_MS.busy;
+    // The timer is a little early or late.
+    if (nowMs - this.#beatAtMs > everyMs - CHECK_MS / 2) {
+      this.#beatAtMs = nowMs;
+      this.#control.heartbeat?.(this.#progress);
+    }
     void this.#checkTolerance();
   }
 

@@ -44,6 +44,7 @@ export async function sendCall(
   record?: () => Promise<void>,
 ): Promise<CallEnd> {
   const slot = slotFor(run, task, input);
+  run.slots.add(slot);
   const entering = slot.enter(run.beganAtMs);
   const admission = typeof entering === 'string' ? entering : await entering;
   if (admission === 'refused') {
@@ -119,7 +120,7 @@ async function takeToken(
   while (!stopped.aborted && !budgets.tryAdmit(key, 'sweep')) {
     try {
       await budgets.keepRatesOf(sweepId);
-      if (await budgets.admit(key, 'sweep', stopped)) return;
+      if (await slot.backlog.wait(() => budgets.admit(key, 'sweep', stopped))) return;
     } catch (error) {
       if (!(error instanceof LedgerUnavailableError)) throw error;
       await delay(RETRY_MS);

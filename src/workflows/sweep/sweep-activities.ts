@@ -38,7 +38,7 @@ export const takeSnapshot = internalActivity('httpTasks.takeSnapshot', {
 
 export const planChunks = internalActivity('httpTasks.planChunks', { ...SHORT, summary: 'Plan the next chunks' });
 
-/** A chunk begins users for a minute; those in progress may then take the full timeouts of their calls. */
+/** A chunk begins users for at most five minutes; those in progress may then take the full timeouts of their calls. */
 const CHUNK = { ...LONG, startToCloseTimeout: '15 minutes' } satisfies ActivityOptions;
 
 export const runChunk = internalActivity('httpTasks.runChunk', CHUNK, 'chunks');

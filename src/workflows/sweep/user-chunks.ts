@@ -5,11 +5,13 @@ import { endedByStop, planChunks, runChunk } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /**
- * Number of users in a chunk: few enough for a minute or two, and enough to keep the history of a million users small.
+ * Number of users in a chunk: few enough for a minute or two without a limit, and enough to keep the history of a million
+ * users small.
  */
 export const CHUNK_USERS = 2_000;
 
-const BEGIN_FOR_MS = 60_000;
+/** How long a chunk begins users under a limit, in milliseconds: each chunk is billed by Temporal Cloud. */
+const BEGIN_FOR_MS = 300_000;
 
 /** Maximum number of chunks in one response of the planning activity. */
 const CHUNKS_ASKED_FOR = 50;

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { KeySlot } from 'temporal-http-tasks/internal/activities/sweep/key-slot';
+import { KeySlot, RateBacklog } from 'temporal-http-tasks/internal/activities/sweep/key-slot';
 import type { Admission } from 'temporal-http-tasks/internal/activities/sweep/key-slot';
 
 const entered = async (slot: KeySlot, beganAtMs = 0): Promise<Admission> => {
@@ -101,5 +101,88 @@ describe('the gate of a key', () => {
     slot.leave(await entered(slot), false);
     slot.leave(before, true);
     expect(slot.enter(0)).toBe('refused');
+  });
+});
+
+describe('the calls that wait for the rate of a key', () => {
+  let backlog: RateBacklog;
+  let release: (admitted: boolean) => void;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    backlog = new RateBacklog();
+  });
+  afterEach(() => jest.useRealTimers());
+
+  /** So many calls wait until `release`. */
+  function wait(calls: number): Promise<boolean[]> {
+    const gate = new Promise<boolean>((resolve) => (release = resolve));
+    return Promise.all(Array.from({ length: calls }, () => backlog.wait(() => gate)));
+  }
+
+  async function hasSaid(done: Promise<void>): Promise<boolean> {
+    let said = false;
+    void done.then(() => (said = true));
+    await jest.advanceTimersByTimeAsync(0);
+    return said;
+  }
+
+  it('show that the rate is the bottleneck when many have waited for half a second, and no longer when few have for two', async () => {
+    const waiting = wait(40);
+    expect(backlog.isPaced).toBe(false);
+    await jest.advanceTimersByTimeAsync(600);
+    expect(backlog.isPaced).toBe(true);
+    release(true);
+    expect(await waiting).toHaveLength(40);
+    expect(backlog.isPaced).toBe(true);
+    await jest.advanceTimersByTimeAsync(2_100);
+    expect(backlog.isPaced).toBe(false);
+  });
+
+  it('do not show it by the first lease of a sweep, for which all wait, nor by a few', async () => {
+    const waiting = wait(64);
+    await jest.advanceTimersByTimeAsync(300);
+    release(true);
+    await waiting;
+    void wait(3);
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(backlog.isPaced).toBe(false);
+  });
+
+  it('let as many users be begun together as calls were admitted in the last second, within bounds', async () => {
+    expect(backlog.wave).toBe(4);
+    const some = wait(15);
+    release(true);
+    await some;
+    expect(backlog.wave).toBe(15);
+    const many = wait(100);
+    release(true);
+    await many;
+    expect(backlog.wave).toBe(32);
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(backlog.wave).toBe(4);
+    const refused = wait(15);
+    release(false);
+    await refused;
+    expect(backlog.wave).toBe(4);
+  });
+
+  it('hold more users back until few wait, the time is over, or the chunk stops', async () => {
+    const stop = new AbortController();
+    expect(await hasSaid(backlog.untilFew(stop.signal, 60_000))).toBe(true);
+    const waiting = wait(40);
+    await jest.advanceTimersByTimeAsync(600);
+    const [few, late, stopped] = [
+      backlog.untilFew(new AbortController().signal, 60_000),
+      backlog.untilFew(new AbortController().signal, 1_000),
+      backlog.untilFew(stop.signal, 60_000),
+    ];
+    expect(await Promise.all([few, late, stopped].map(hasSaid))).toEqual([false, false, false]);
+    stop.abort();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(await Promise.all([few, late, stopped].map(hasSaid))).toEqual([false, true, true]);
+    release(true);
+    await waiting;
+    expect(await hasSaid(few)).toBe(true);
   });
 });

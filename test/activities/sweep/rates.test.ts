@@ -109,6 +109,29 @@ describe('the calls of a chunk', () => {
     }
   });
 
+  it('are of few users, and none is begun while many calls wait for the rate, with few heartbeats', async () => {
+    await seedSweep(simulators, place, 'paced', 40);
+    const { backlog } = place.limits.keySlot('plaid');
+    let release = (): void => undefined;
+    const gate = new Promise<boolean>((resolve) => (release = () => resolve(true)));
+    const others = Array.from({ length: 40 }, () => backlog.wait(() => gate));
+    await until('the rate is the bottleneck', () => backlog.isPaced);
+    const opening = jest.spyOn(place.ledger.sweeps, 'openWave');
+    const waves = (): number[] => opening.mock.calls.map(([{ limit }]) => limit);
+    let beats = 0;
+    const running = runChunk(chunkOf('paced', 40), place, { heartbeat: () => (beats += 1) });
+    await until('the first are done', () => simulators.plaid.figures().calls.total >= 16);
+    const heldFrom = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    expect(waves()).toEqual([4]);
+    expect(beats).toBeLessThanOrEqual(1 + (performance.now() - heldFrom) / 4_000);
+    release();
+    await Promise.all(others);
+    await expect(running).resolves.toMatchObject({ opened: 40, waitingForBulk: 40 });
+    expect(Math.max(...waves())).toBeLessThanOrEqual(32);
+    expectAllGone(simulators, 40);
+  });
+
   it('go through the gate, and are taken out of the budget, of the key that they use', async () => {
     await seedSweep(simulators, place, 'slots', 1);
     const taken: RateKey[] = [];

@@ -74,6 +74,19 @@ it('pauses within seconds, holds still, and goes on where it was', async () => {
   expect(goneAtPlaid(place)).toEqual({ gone: 600, left: BYSTANDERS, irreversibleRepeats: 0 });
 });
 
+it('pauses within seconds while it waits for its rate, when its chunks send fewer heartbeats', async () => {
+  const handle = await place.start({ source: { file: await place.users(600) }, rate: 300 });
+  // Five calls a second: by then its chunk has waited for some seconds.
+  await until('its rate is the bottleneck', () => callsMade(place) > 40);
+  const askedAt = performance.now();
+  await handle.executeUpdate(pauseUpdate);
+  await untilProgress(handle, 'nothing is under way', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
+  expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
+  await noCallsFor(1_500);
+  await handle.cancel();
+  await cancelledSweep(handle);
+});
+
 it('stops within seconds when it is cancelled; who was left out is counted as skipped, and everything is sealed', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(600) } });
