@@ -17,6 +17,19 @@ const DEFAULT_PAIRS = '5';
 const DEFAULT_WORKERS_USERS = '12000';
 const MAX_WORKERS_USERS = 1_000_000;
 const RESPONSE_MS = 60;
+const DEFAULT_COST_USERS = '3000';
+const DEFAULT_LIMIT_USERS = '20000';
+const DEFAULT_SOURCE_ROWS = '10000000';
+const MAX_SOURCE_ROWS = 100_000_000;
+/** Share of the rows of the source with which a large one is compared. */
+const SMALL_SOURCE_SHARE = 0.1;
+const DEFAULT_STARTS = '7';
+/** Users with whom a way is measured that needs a workflow or an activity for each. */
+const MOST_PEERS = 500;
+/** Factor between a provider's limit and that of the real sweep under it. */
+const LIMIT_SCALE = 10;
+/** Factor between the users of a sweep without and with a limit, of which `cost` counts calls, actions and heartbeats. */
+const UNDER_LIMIT_FACTOR = 3;
 const MAX_USERS = 10_000;
 const MAX_SWEEP_USERS = 1_000_000;
 const MAX_CONCURRENCY = 100;
@@ -36,7 +49,8 @@ const describeBench = defineCommand<BenchCommandOptions>({
     'Starts a Temporal server, the simulators and a worker of its own, and offboards invented users next to a bare loop',
     'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
     'million users next to a small one. With "workers", sweeps of one worker next to those of two. With "evidence", what sealing costs and',
-    'what a ledger needs for each user, before and after a purge. Settings in the environment are ignored. Exits 1 when a figure exceeds its limit.',
+    'what a ledger needs for each user, before and after a purge. With "cost", calls, actions, heartbeats and processor time for each user; with "limit", how a provider\'s limit is used;',
+    'with "source", how fast a file is read; with "start", how soon a worker polls; with "peers", a sweep next to other ways to do the same with Temporal. Settings in the environment are ignored. Exits 1 when a figure exceeds its limit.',
   ].join(' '),
   examples: [
     'npm run bench',
@@ -48,19 +62,27 @@ const describeBench = defineCommand<BenchCommandOptions>({
   options: [
     literalOption(
       '--users <count>',
-      `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS}); evidence: of the sweep (else ${DEFAULT_SWEEP_USERS})`,
+      `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS}); evidence: of the sweep (else ${DEFAULT_SWEEP_USERS}); cost: of each sweep (else ${DEFAULT_COST_USERS}); limit: of each sweep (else ${DEFAULT_LIMIT_USERS}); peers: of each sweep (else ${DEFAULT_SWEEP_USERS}); source: rows of the file (else ${DEFAULT_SOURCE_ROWS})`,
     ),
     literalOption('--concurrency <runs>', `user: concurrent runs for the throughput (else ${DEFAULT_CONCURRENCY})`),
-    literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`),
+    literalOption(
+      '--pairs <count>',
+      `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS}); start: workers started (else ${DEFAULT_STARTS})`,
+    ),
     literalOption(
       '--postgres <url>',
-      'workers, evidence: the ledger is in this empty database (else in an embedded one)',
+      'workers, evidence, source: the ledger is in this empty database (else in an embedded one)',
     ),
   ],
   run: async (io, options, [what]) => {
     if (what === 'large') return benchLarge(io, options);
     if (what === 'workers') return benchWorkers(io, options);
     if (what === 'evidence') return benchEvidence(io, options);
+    if (what === 'cost') return benchCost(io, options);
+    if (what === 'limit') return benchLimit(io, options);
+    if (what === 'source') return benchSource(io, options);
+    if (what === 'start') return benchStart(io, options);
+    if (what === 'peers') return benchPeers(io, options);
     return what === 'sweep' ? benchSweep(io, options) : benchUser(io, options);
   },
 });
@@ -69,7 +91,9 @@ const describeBench = defineCommand<BenchCommandOptions>({
 export function benchCommand(command: Command, io: Io): void {
   for (const what of command.registeredArguments) {
     what.description = 'what is measured';
-    what.choices(['user', 'sweep', 'large', 'workers', 'evidence']).default('user');
+    what
+      .choices(['user', 'sweep', 'large', 'workers', 'evidence', 'cost', 'limit', 'source', 'start', 'peers'])
+      .default('user');
   }
   describeBench(command, io);
 }
@@ -131,4 +155,44 @@ async function benchEvidence(
   const each = wholeNumber('--users', users, { min: 1, max: MAX_SWEEP_USERS });
   const { runEvidenceBench } = await import('./bench/sweep/run-evidence-bench.js');
   return runEvidenceBench(io, { users: each, ledgerUrl: postgres, json });
+}
+
+async function benchCost(io: Io, { users = DEFAULT_COST_USERS, json = false }: BenchCommandOptions): Promise<ExitCode> {
+  const each = wholeNumber('--users', users, { min: 1, max: MAX_SWEEP_USERS });
+  const { runCostBench } = await import('./bench/cost/run-cost-bench.js');
+  return runCostBench(io, { size: { users: each, limited: each * UNDER_LIMIT_FACTOR }, json });
+}
+
+async function benchLimit(
+  io: Io,
+  { users = DEFAULT_LIMIT_USERS, json = false }: BenchCommandOptions,
+): Promise<ExitCode> {
+  const each = wholeNumber('--users', users, { min: 1, max: MAX_SWEEP_USERS });
+  const { runLimitBench } = await import('./bench/limit/run-limit-bench.js');
+  return runLimitBench(io, { size: { simulated: each, users: each, scale: LIMIT_SCALE }, json });
+}
+
+async function benchSource(
+  io: Io,
+  { users = DEFAULT_SOURCE_ROWS, postgres, json = false }: BenchCommandOptions,
+): Promise<ExitCode> {
+  const rows = wholeNumber('--users', users, { min: 1, max: MAX_SOURCE_ROWS });
+  const { runSourceBench } = await import('./bench/source/run-source-bench.js');
+  const small = Math.ceil(rows * SMALL_SOURCE_SHARE);
+  return runSourceBench(io, { size: { rows, small }, ledgerUrl: postgres, json });
+}
+
+async function benchStart(io: Io, { pairs = DEFAULT_STARTS, json = false }: BenchCommandOptions): Promise<ExitCode> {
+  const starts = wholeNumber('--pairs', pairs, { min: 1, max: MAX_PAIRS });
+  const { runStartBench } = await import('./bench/start/run-start-bench.js');
+  return runStartBench(io, { starts, json });
+}
+
+async function benchPeers(
+  io: Io,
+  { users = DEFAULT_SWEEP_USERS, json = false }: BenchCommandOptions,
+): Promise<ExitCode> {
+  const each = wholeNumber('--users', users, { min: 1, max: MAX_USERS });
+  const { runPeersBench } = await import('./bench/peers/run-peers-bench.js');
+  return runPeersBench(io, { size: { users: each, peers: Math.min(each, MOST_PEERS) }, json });
 }

@@ -2,7 +2,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { figure, median } from '@temporal-http-tasks/lab/internal/bench/figures';
 import type { Figures } from '@temporal-http-tasks/lab/internal/bench/figures';
+import { billedActions } from '@temporal-http-tasks/lab/internal/bench/cost/billed-actions';
 import { PaceWatch } from '@temporal-http-tasks/lab/internal/bench/sweep/pace';
+import { casesOf } from '../support/amount';
 import { runLabJson } from './run-cli';
 
 /** With the server that was fetched before. */
@@ -65,7 +67,61 @@ describe('a pace', () => {
   });
 });
 
+describe('billed actions', () => {
+  it('are starts, activities with their retries, timers, messages, two for a child, and one for the markers of a task', () => {
+    const marker = (workflowTaskCompletedEventId: number) => ({
+      markerRecordedEventAttributes: { workflowTaskCompletedEventId },
+    });
+    const upsert = (...names: string[]) => ({
+      upsertWorkflowSearchAttributesEventAttributes: {
+        searchAttributes: { indexedFields: Object.fromEntries(names.map((name) => [name, {}])) },
+      },
+    });
+    const events: [object, number][] = [
+      [{ workflowExecutionStartedEventAttributes: {} }, 1],
+      [{ workflowTaskScheduledEventAttributes: {} }, 0],
+      [{ activityTaskScheduledEventAttributes: {} }, 0],
+      [{ activityTaskStartedEventAttributes: { attempt: 3 } }, 3],
+      [{ activityTaskCompletedEventAttributes: {} }, 0],
+      [{ timerStartedEventAttributes: {} }, 1],
+      [{ timerFiredEventAttributes: {} }, 0],
+      [{ workflowExecutionSignaledEventAttributes: {} }, 1],
+      [{ workflowExecutionUpdateAcceptedEventAttributes: {} }, 1],
+      [{ startChildWorkflowExecutionInitiatedEventAttributes: {} }, 2],
+      [upsert('TemporalChangeVersion'), 0],
+      [upsert('OffboardingStatus', 'TemporalChangeVersion'), 1],
+      [marker(4), 1],
+      [marker(4), 0],
+      [marker(9), 1],
+    ];
+    const history = events.map(([event]) => event) as Parameters<typeof billedActions>[0];
+    expect(billedActions(history)).toBe(events.reduce((sum, [, actions]) => sum + actions, 0));
+  });
+});
+
+/** Benchmarks, as small as they can be. */
+const SMALL = [
+  ['cost', '--users', '60'],
+  ['limit', '--users', '300'],
+  ['start', '--pairs', '1'],
+  ['source', '--users', '5000'],
+  ['peers', '--users', '100'],
+];
+
 describe('npm run bench', () => {
+  it.each(casesOf(SMALL, ([what]) => what === 'cost'))('measures %s', async (...args) => {
+    const { code, document } = await runLabJson<{ node: string; size: object; figures: Figures }>(
+      ['bench', ...args],
+      CACHED,
+    );
+    const { node, size, figures } = document;
+    expect(node).toBe(process.version);
+    expect(Object.values(size).length).toBeGreaterThan(0);
+    expect(Object.keys(figures).length).toBeGreaterThan(3);
+    for (const one of Object.values(figures)) expect(one.unit).not.toBe('');
+    expect(code).toBe(Object.values(figures).every(({ ok }) => ok) ? 0 : 1);
+  });
+
   it('prints every figure with its unit and one limit, and exits by whether all are ok', async () => {
     const { code, document } = await runLabJson<{ figures: Figures; calls: number }>(
       ['bench', '--users', '3', '--concurrency', '3'],

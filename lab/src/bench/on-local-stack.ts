@@ -16,11 +16,18 @@ export async function measureOnLocalStack<T extends Measured>(
   io: Io,
   measure: (stack: LocalStack) => Promise<T>,
   report: (measured: T) => void,
-  { ledgerUrl }: Pick<LocalStackOptions, 'ledgerUrl'> = {},
+  { env, ...options }: Partial<Pick<LocalStackOptions, 'env' | 'ledgerUrl' | 'workerEnv'>> = {},
 ): Promise<ExitCode> {
   return withInterruption<ExitCode>(async ({ signal, wished }) =>
     withLocalStack<ExitCode>(
-      { env: io.env, simulators: {}, withUi: false, ledgerUrl, report: (line) => say(io, line), signal },
+      {
+        env: { ...io.env, ...env },
+        simulators: {},
+        withUi: false,
+        ...options,
+        report: (line) => say(io, line),
+        signal,
+      },
       async (stack) => {
         const measured = await Promise.race([measure(stack), wished]);
         if (measured === 'interrupted')

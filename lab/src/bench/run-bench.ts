@@ -23,7 +23,7 @@ export async function runBench(io: Io, { size, json }: { size: BenchSize; json: 
     },
     ({ measured, figures }) => {
       if (json) {
-        printJson(io, { calls: measured.calls, size, figures });
+        printJson(io, { node: process.version, calls: measured.calls, size, figures });
         return;
       }
       printFigureTable(io, figures, WORDS);
@@ -52,6 +52,7 @@ function figuresOf(
   return {
     offboardUserLatency: figure(offboardMs, 'ms', { atMost: 2_000 }),
     bareLoopLatency: figure(bareMs, 'ms', { atMost: 200 }),
+    addedLatency: figure(offboardMs - bareMs, 'ms', { atMost: 60 }),
     addedLatencyPerCall: figure((offboardMs - bareMs) / calls, 'ms', { atMost: 300 }),
     latencyOfBareLoop: figure(offboardMs / bareMs, '×', { atMost: 500 }),
     offboardUserThroughput: figure(offboardUsersPerSecond, 'users/s', { atLeast: 1 }),
@@ -66,6 +67,7 @@ function figuresOf(
 const WORDS: Readonly<Record<string, string>> = {
   offboardUserLatency: 'offboardUser, one user, median',
   bareLoopLatency: 'the same calls in a bare loop, median',
+  addedLatency: 'added by durability, for a user',
   addedLatencyPerCall: 'added by durability, for each call',
   latencyOfBareLoop: 'latency against the bare loop',
   offboardUserThroughput: 'offboardUser, many users',

@@ -17,14 +17,17 @@ export interface BareSweep {
  * Makes the calls of a sweep for each user and nothing else: no ledger, no schema, no retry, no check of a response but
  * its status. Runs in a process of its own, like the sweep's worker, so that both have a core besides the simulators'.
  *
- * @returns How long it took, in milliseconds, from the first call to the last response.
+ * @returns How long it took, and the processor time of its process, in milliseconds, from the first call to the last
+ *   response.
  */
-export async function runBareSweep(sweep: BareSweep): Promise<number> {
+export async function runBareSweep(sweep: BareSweep): Promise<{ ms: number; cpuMs: number }> {
   const child = fork(__filename, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   try {
     child.send(sweep);
-    const [message] = (await Promise.race([once(child, 'message'), failureOf(child)])) as [{ ms: number }];
-    return message.ms;
+    const [message] = (await Promise.race([once(child, 'message'), failureOf(child)])) as [
+      { ms: number; cpuMs: number },
+    ];
+    return message;
   } finally {
     child.kill();
   }
@@ -35,7 +38,7 @@ async function failureOf(child: ReturnType<typeof fork>): Promise<never> {
   throw new Error(`The bare loop ended with code ${code ?? 'none'} before it was done.`);
 }
 
-async function loop({ url, clientId, secret, prefix, users, concurrency }: BareSweep): Promise<number> {
+async function loop({ url, clientId, secret, prefix, users, concurrency }: BareSweep) {
   const pool = new Pool(url, { connections: concurrency, pipelining: 1 });
   const headers = { 'content-type': 'application/json', 'plaid-client-id': clientId, 'plaid-secret': secret };
   const post = async (path: string, body: object): Promise<unknown> => {
@@ -55,16 +58,18 @@ async function loop({ url, clientId, secret, prefix, users, concurrency }: BareS
     }
   };
   const startedAt = performance.now();
+  const before = process.cpuUsage();
   await Promise.all(Array.from({ length: concurrency }, lane));
   const ms = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(before);
   await pool.close();
-  return ms;
+  return { ms, cpuMs: (user + system) / 1_000 };
 }
 
 if (require.main === module) {
   process.once('message', (sweep: BareSweep) => {
     loop(sweep).then(
-      (ms) => process.send?.({ ms }),
+      (measured) => process.send?.(measured),
       (error: unknown) => {
         process.stderr.write(`${String(error)}\n`);
         process.exitCode = 1;

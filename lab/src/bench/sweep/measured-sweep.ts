@@ -20,9 +20,19 @@ export interface MeasuredSweep {
   result: SweepResult;
 }
 
-/** Seeds Plaid's simulator with users `<prefix>0` to `<prefix>N-1`, one Item each, and puts them into the ledger. */
-export async function seedSweep({ simulators, settings }: LocalStack, prefix: string, users: number): Promise<string> {
+/**
+ * Seeds Plaid's simulator with users `<prefix>0` to `<prefix>N-1`, one Item each, and puts them into the ledger.
+ *
+ * @param more.atBatch They are also users of Batch, with the same IDs. @default false
+ */
+export async function seedSweep(
+  { simulators, settings }: LocalStack,
+  prefix: string,
+  users: number,
+  { atBatch = false }: { atBatch?: boolean } = {},
+): Promise<string> {
   simulators.plaid.seed({ generate: { count: users, prefix, itemsPerUser: 1 } });
+  if (atBatch) simulators.batch.seed({ users: Array.from({ length: users }, (_, index) => `${prefix}${index}`) });
   const subjectKey = settings.HTTP_TASKS_SUBJECT_KEY ?? '';
   const ledger = await openLedger({ url: settings.HTTP_TASKS_LEDGER_URL ?? '', subjectKey });
   try {
@@ -33,7 +43,8 @@ export async function seedSweep({ simulators, settings }: LocalStack, prefix: st
     for (let from = 0; from < users; from += APPENDED_AT_ONCE) {
       const to = Math.min(from + APPENDED_AT_ONCE, users);
       const rows = Array.from({ length: to - from }, (_, index) => {
-        const user = { plaidUserId: `${prefix}${from + index}` };
+        const id = `${prefix}${from + index}`;
+        const user = { plaidUserId: id, ...(atBatch && { batchUserId: id }) };
         return { user, subjects: userSubjects(user, { plaid: 'sandbox' }, hasher) };
       });
       const appended = await ledger.sweeps.appendTargets({
@@ -71,7 +82,7 @@ export async function measureSweep(
     taskQueue,
     args: [input],
   })) as SweepResult;
-  if (result.counts.removed !== result.counts.total)
+  if (result.counts.removed + result.counts.accepted !== result.counts.total)
     throw new Error('The sweep did not succeed for all users; nothing can be compared.');
   return { ...(await spansOf(client, sweepId)), result };
 }

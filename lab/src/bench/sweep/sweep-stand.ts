@@ -33,8 +33,8 @@ export class SweepStand {
   }
 
   /** Starts one more worker; resolves, when it polls, with a function that ends it. */
-  addWorker(): Promise<() => Promise<void>> {
-    return this.stack.addWorker();
+  async addWorker(): Promise<() => Promise<void>> {
+    return (await this.stack.addWorker()).end;
   }
 
   /** Calls to Plaid's simulator since the last sweep ended. */
@@ -65,13 +65,18 @@ export class SweepStand {
 
   /** @returns Users for each second. */
   async bare(users: number): Promise<number> {
+    return perSecond(users, (await this.bareRun(users)).ms);
+  }
+
+  /** Runs a bare loop; see {@link runBareSweep}. */
+  async bareRun(users: number): ReturnType<typeof runBareSweep> {
     const { plaid } = this.stack.simulators;
     const prefix = freshPrefix();
     plaid.seed({ generate: { count: users, prefix, itemsPerUser: 1 } });
     const { url, clientId, secret } = plaid;
-    const ms = await runBareSweep({ url, clientId, secret, prefix, users, concurrency: CONCURRENCY });
+    const measured = await runBareSweep({ url, clientId, secret, prefix, users, concurrency: CONCURRENCY });
     this.#forget();
-    return perSecond(users, ms);
+    return measured;
   }
 
   /** Clears the simulators, which would keep deleted users, and their calls, forever. */
@@ -95,7 +100,7 @@ function freshPrefix(): string {
 }
 
 /** Watches the memory of a process; on Linux, where the kernel reports it in /proc. */
-class MemoryWatch {
+export class MemoryWatch {
   readonly #samples: number[] = [];
   readonly #timer: NodeJS.Timeout;
 

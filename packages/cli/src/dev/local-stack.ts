@@ -78,10 +78,18 @@ export interface LocalStack {
   settings: Readonly<Record<string, string>>;
   workerLog: string;
   workerPid: number;
-  /** Starts one more worker; resolves, when it polls, with a function that ends it. The other workers end with the stack. */
-  addWorker: () => Promise<() => Promise<void>>;
+  /** Starts one more worker; resolves when it polls. It ends with the stack if it was not ended before. */
+  addWorker: () => Promise<AddedWorker>;
   /** From the start of the worker's process until it asked for tasks, in milliseconds. */
   workerStartMs: number;
+}
+
+/** A further worker of a local stack. */
+export interface AddedWorker {
+  pid: number;
+  /** From the start of its process until it asked for tasks, in milliseconds. */
+  startMs: number;
+  end: () => Promise<void>;
 }
 
 const TASK_QUEUE = 'http-tasks';
@@ -153,24 +161,19 @@ async function bringUp(
   };
   const env = { ...surroundings(options), ...ours };
   let workers = 0;
-  const startWorker = async (): Promise<OwnedProcess> => {
+  const startWorker = async (): Promise<AddedWorker> => {
+    const startedAt = performance.now();
     const logFile = workers === 0 ? workerLog : join(folder, `worker-${workers + 1}.log`);
     workers += 1;
     const started = await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile });
     opened.add(() => started.stop());
     await untilPolling(client, started, signal);
-    return started;
+    return { pid: started.pid, startMs: performance.now() - startedAt, end: () => started.stop() };
   };
-  const startedAt = performance.now();
   const worker = await startWorker();
-  const workerStartMs = performance.now() - startedAt;
   const { address, uiUrl } = server;
   const encrypted = encryption.settings !== undefined;
   const urls = { ...(uiUrl !== undefined && { uiUrl }), ...(codec && { codecUrl: codec.url }) };
-  const addWorker = async (): Promise<() => Promise<void>> => {
-    const added = await startWorker();
-    return () => added.stop();
-  };
   const stack = {
     address,
     ...urls,
@@ -182,8 +185,8 @@ async function bringUp(
     settings,
     workerLog,
     workerPid: worker.pid,
-    workerStartMs,
-    addWorker,
+    workerStartMs: worker.startMs,
+    addWorker: startWorker,
   };
   return { stack, signal: ended };
 }
