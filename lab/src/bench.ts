@@ -28,8 +28,8 @@ const DEFAULT_STARTS = '7';
 const MOST_PEERS = 500;
 /** Factor between a provider's limit and that of the real sweep under it. */
 const LIMIT_SCALE = 10;
-/** Factor between the users of a sweep without and with a limit, of which `cost` counts calls, actions and heartbeats. */
-const UNDER_LIMIT_FACTOR = 3;
+/** Maximum number of users of the sweep under a limit, of which `cost` counts calls, actions and heartbeats. */
+const MOST_UNDER_LIMIT = 2_500;
 const MAX_USERS = 10_000;
 const MAX_SWEEP_USERS = 1_000_000;
 const MAX_CONCURRENCY = 100;
@@ -160,7 +160,7 @@ async function benchEvidence(
 async function benchCost(io: Io, { users = DEFAULT_COST_USERS, json = false }: BenchCommandOptions): Promise<ExitCode> {
   const each = wholeNumber('--users', users, { min: 1, max: MAX_SWEEP_USERS });
   const { runCostBench } = await import('./bench/cost/run-cost-bench.js');
-  return runCostBench(io, { size: { users: each, limited: each * UNDER_LIMIT_FACTOR }, json });
+  return runCostBench(io, { size: { users: each, limited: Math.min(each, MOST_UNDER_LIMIT) }, json });
 }
 
 async function benchLimit(
