@@ -14,6 +14,7 @@ const RECORDED: readonly [string, number, string][] = [
   ['cost.json', 10, 'npx --package=node@24 -- npm run --silent bench -- cost --json > docs/benchmarks/cost.json'],
   ['limit.json', 12, 'npx --package=node@24 -- npm run --silent bench -- limit --json > docs/benchmarks/limit.json'],
   ['start.json', 4, 'npx --package=node@24 -- npm run --silent bench -- start --json > docs/benchmarks/start.json'],
+  ['peers.json', 9, 'npx --package=node@24 -- npm run --silent bench -- peers --json > docs/benchmarks/peers.json'],
   ['user.json', 11, 'npx --package=node@24 -- npm run --silent bench -- user --json > docs/benchmarks/user.json'],
   ['sweeps.json', 8, 'npx --package=node@24 -- npm run --silent bench -- sweep --json > docs/benchmarks/sweeps.json'],
   ['sweeps-node-20.json', 8, 'npm run --silent bench -- sweep --json > docs/benchmarks/sweeps-node-20.json'],
