@@ -13,6 +13,11 @@ interface Recorded {
 const RECORDED: readonly [string, number, string][] = [
   ['cost.json', 10, 'npx --package=node@24 -- npm run --silent bench -- cost --json > docs/benchmarks/cost.json'],
   ['limit.json', 12, 'npx --package=node@24 -- npm run --silent bench -- limit --json > docs/benchmarks/limit.json'],
+  [
+    'source.json',
+    5,
+    'npx --package=node@24 -- npm run --silent bench -- source --users 1000000 --json > docs/benchmarks/source.json',
+  ],
   ['start.json', 4, 'npx --package=node@24 -- npm run --silent bench -- start --json > docs/benchmarks/start.json'],
   ['peers.json', 9, 'npx --package=node@24 -- npm run --silent bench -- peers --json > docs/benchmarks/peers.json'],
   ['user.json', 11, 'npx --package=node@24 -- npm run --silent bench -- user --json > docs/benchmarks/user.json'],
