@@ -2,6 +2,8 @@
 // tests spend waiting. Further arguments go to jest (`npm test -- test/http`). The last line is always `N passed, N failed`;
 // the build, the types and the lint count as one each.
 // `npm run test:whole` does the same with the large sizes and the many cases of test/support/amount.ts.
+// With --tests-only, what is installed and compiled stays as it is, and neither types nor lint are checked: for the same tests
+// on another release of Node.js.
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +13,7 @@ import { ensureInstalled, ensurePrograms } from './ensure-installed.mjs';
 import UnfinishedReporter from './unfinished-reporter.cjs';
 
 const WHOLE = '--whole';
+const TESTS_ONLY = '--tests-only';
 
 /** Ends what hangs; on two cores that do nothing else the tests take some 26 minutes. */
 const JEST_LIMIT_MS = { part: 45 * 60_000, whole: 90 * 60_000 };
@@ -19,7 +22,8 @@ const JEST_END_MS = 60_000;
 const RESULTS = join(ROOT, '.test-state', 'jest.json');
 
 const isWhole = process.argv.includes(WHOLE);
-const jestArguments = process.argv.slice(2).filter((argument) => argument !== WHOLE);
+const testsOnly = process.argv.includes(TESTS_ONLY);
+const jestArguments = process.argv.slice(2).filter((argument) => argument !== WHOLE && argument !== TESTS_ONLY);
 const problems = [];
 let passed = 0;
 let failed = 0;
@@ -105,6 +109,11 @@ async function jestPasses() {
 }
 
 async function main() {
+  if (isWhole) process.env.HTTP_TASKS_TESTS = 'whole';
+  if (testsOnly) {
+    await jestPasses();
+    return;
+  }
   try {
     await ensureInstalled();
   } catch (error) {
@@ -115,7 +124,6 @@ async function main() {
   // Without it, the tests that need it fail and say why.
   for (const message of await ensurePrograms()) process.stderr.write(`${message}\n`);
   count('the build', await builds());
-  if (isWhole) process.env.HTTP_TASKS_TESTS = 'whole';
   await Promise.all([checksPass(), jestPasses()]);
 }
 
