@@ -17,12 +17,42 @@ export function formatOf(file: string): FileFormat {
       'is the standard input, which has no file name to determine the format; give --format csv or --format jsonl.',
     );
   const ending = /\.(csv|jsonl|ndjson)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase();
+  const other = OTHER_FORMATS.find(({ endings }) => endings.test(file));
+  if (other) throw new SourceError('file', `is ${other.what}; ${other.remedy}.`);
   if (ending === undefined)
     throw new SourceError(
       'file',
       'does not end in .csv, .jsonl or .ndjson (with or without .gz); rename it, or give its format.',
     );
   return ending === 'csv' ? 'csv' : 'jsonl';
+}
+
+/** Endings of files that people have and that are not read, with what to do. */
+const OTHER_FORMATS: readonly { endings: RegExp; what: string; remedy: string }[] = [
+  {
+    endings: /\.(xlsx?|xlsm|xlsb|ods|numbers)$/i,
+    what: 'a spreadsheet',
+    remedy: 'save it as CSV (UTF-8), with IDs as text',
+  },
+  {
+    endings: /\.(zip|7z|rar|tar|tgz|bz2|xz|zst)$/i,
+    what: 'an archive',
+    remedy: 'unpack it, or compress the CSV with gzip',
+  },
+  {
+    endings: /\.(html?|xml|json|pdf|docx?|parquet)$/i,
+    what: 'neither CSV nor JSON Lines',
+    remedy: 'export the users as one of these',
+  },
+];
+
+/** Whether a name is that of a file, of whatever format. */
+export function looksLikeFile(name: string): boolean {
+  return (
+    /[/\\]/.test(name) ||
+    /\.(csv|jsonl|ndjson)(\.gz)?$/i.test(name) ||
+    OTHER_FORMATS.some(({ endings }) => endings.test(name))
+  );
 }
 
 /**

@@ -69,9 +69,11 @@ export class ColumnNames<Column extends string> {
   meet(name: string): Column | undefined {
     if (this.#columns.has(name)) return this.#columns.get(name);
     const { ignore = [] } = this.#rules;
-    const column = ignore.includes(name) ? undefined : this.#named(name);
+    // With a column, whatever is inside it is ignored.
+    const isIgnored = ignore.some((one) => name === one || name.startsWith(`${one}.`));
+    const column = isIgnored ? undefined : this.#named(name);
     if (column !== undefined) this.#anyKnown = true;
-    else if (!ignore.includes(name)) this.#refuseNearMiss(name);
+    else if (!isIgnored) this.#refuseNearMiss(name);
     // Not recorded yet: checked again once a column is known.
     if (!this.#anyKnown) return undefined;
     if (this.#columns.size < 20 * MAX_NAMES) this.#columns.set(name, column);
@@ -167,7 +169,8 @@ export function resemblesId(name: string): boolean {
 }
 
 /**
- * Returns the dotted paths of unused fields inside a value whose names indicate IDs.
+ * Returns the dotted paths of unused fields inside a value whose names indicate IDs. Entries of a list have the path of
+ * the list.
  *
  * @param path The path of the value, for example `attributes`.
  * @param used The dotted paths that are used.
@@ -179,8 +182,11 @@ export function idsInside(
   resembles: (name: string) => boolean = () => false,
   level = 1,
 ): string[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || level > MAX_LEVELS || path === '__proto__')
-    return [];
+  if (typeof value !== 'object' || value === null || level > MAX_LEVELS || path === '__proto__') return [];
+  if (Array.isArray(value)) {
+    const found = value.slice(0, MAX_FIELDS).flatMap((entry) => idsInside(entry, path, used, resembles, level + 1));
+    return [...new Set(found)];
+  }
   return Object.entries(value)
     .slice(0, MAX_FIELDS)
     .flatMap(([name, inner]) => {
@@ -199,7 +205,8 @@ export function idsInside(
 /** Extracts the known columns from rows that are lists of cells. */
 export class Header<Column extends string> {
   readonly names: readonly string[];
-  readonly report: SourceColumns;
+  readonly #met: ColumnNames<Column>;
+  readonly #resembles: ColumnRules<Column>['resembles'];
   readonly #columns: readonly (Column | undefined)[];
 
   /**
@@ -212,6 +219,8 @@ export class Header<Column extends string> {
     const { known, renames, ignore = [], field } = rules;
     this.names = names;
     const columns = new ColumnNames(rules);
+    this.#met = columns;
+    this.#resembles = rules.resembles;
     // Known ones first, because an unused name is checked only once a column is known.
     for (const name of names) if (known.some((column) => (renames[column] ?? column) === name)) columns.meet(name);
     this.#columns = names.map((name) => columns.meet(name));
@@ -223,7 +232,10 @@ export class Header<Column extends string> {
       }
     }
     if (!columns.anyKnown) throw columns.noneKnown(hint);
-    this.report = columns.report;
+  }
+
+  get report(): SourceColumns {
+    return this.#met.report;
   }
 
   get length(): number {
@@ -233,6 +245,15 @@ export class Header<Column extends string> {
   /** Returns the known column at an index. */
   columnAt(index: number): Column | undefined {
     return this.#columns[index];
+  }
+
+  /**
+   * Checks the JSON value of an unused column.
+   *
+   * @throws SourceError when the name of a field in it resembles an ID's.
+   */
+  refuseIdsInside(index: number, value: unknown): void {
+    for (const inside of idsInside(value, this.names[index] ?? '', [], this.#resembles)) this.#met.meet(inside);
   }
 
   cells(row: readonly unknown[]): Cells<Column> {

@@ -11,7 +11,7 @@ import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { fileRecords, readerFor } from './file-records';
 import type { FileFormat, UserFile } from './file-records';
 import { findAnywhere, findInFolder, formatOf } from './find-file';
-import { resemblesId } from './header';
+import { idsInside, resemblesId } from './header';
 import { allowedPlaceholders, userProblem } from './id-rules';
 import type { AllowedPlaceholders } from './id-rules';
 import { PageSource } from './page-source';
@@ -73,7 +73,7 @@ function userOf(given: unknown, line: number, known: UserColumns): TargetUser {
     return parseInput(
       `row ${line}`,
       targetUser,
-      typeof given === 'object' && given !== null ? ofAUser(given, known) : given,
+      typeof given === 'object' && given !== null ? ofAUser(given, line, known) : given,
     );
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
@@ -81,11 +81,18 @@ function userOf(given: unknown, line: number, known: UserColumns): TargetUser {
   }
 }
 
-function ofAUser(given: object, known: UserColumns): Record<string, unknown> {
-  const isGiven = ([name, value]: [string, unknown]): boolean =>
-    name in targetUser.shape
-      ? value !== undefined && value !== null && value !== ''
-      : resemblesId(name) || known.resembles(name);
+function ofAUser(given: object, line: number, known: UserColumns): Record<string, unknown> {
+  const isGiven = ([name, value]: [string, unknown]): boolean => {
+    if (name in targetUser.shape) return value !== undefined && value !== null && value !== '';
+    if (resemblesId(name) || known.resembles(name)) return true;
+    const [inside] = idsInside(value, name, [], (inner) => known.resembles(inner));
+    if (inside === undefined) return false;
+    throw new SourceError(
+      'custom',
+      `row ${line}: the field ${inside} would be ignored although its name resembles that of an ID. ` +
+        `Give the ID in its own field, or leave ${name} out of the row.`,
+    );
+  };
   return Object.fromEntries(Object.entries(given).filter(isGiven));
 }
 

@@ -3,7 +3,7 @@ import { QUERY_PARAMETERS } from '../config/query-text';
 import type { QueryDialect, QueryParameter } from '../config/query-text';
 import type { SourceColumns } from '../policy/snapshot-report';
 import type { SourceSpec } from '../policy/source-spec';
-import { JsonNumber } from './exact-json';
+import { JsonNumber, parseExactly, RepeatedKeyError } from './exact-json';
 import { rulesOf } from './file-records';
 import { Header } from './header';
 import type { Cells } from './header';
@@ -59,9 +59,19 @@ export class ColumnTypes {
         cells[column] = isList && Array.isArray(cell) ? cell.map(withoutPadding) : withoutPadding(cell);
       else if (kind === 'numeric' && this.#columns.kindOf(column) === 'id' && typeof cell === 'string')
         cells[column] = new JsonNumber(cell);
-      else if (kind === 'json' && typeof cell === 'string') cells[column] = JSON.parse(cell);
+      else if (kind === 'json' && typeof cell === 'string') cells[column] = exactOrText(cell);
     }
     return cells;
+  }
+}
+
+/** Returns the value of a JSON text, or the text where an object in it has a duplicate key. */
+function exactOrText(text: string): unknown {
+  try {
+    return parseExactly(text);
+  } catch (error) {
+    if (error instanceof RepeatedKeyError) return text;
+    throw error;
   }
 }
 
@@ -97,7 +107,7 @@ export class QuerySource implements Source {
   readonly #query: NamedQuery;
   readonly #run: SqlRun;
   readonly #options: QueryOptions;
-  #columns: SourceColumns | undefined;
+  #header: Header<string> | undefined;
 
   /**
    * @param times The Schedule's nominal time of the sweep and of the previous run (see `SweepLedger.joinSeries`), in
@@ -128,7 +138,7 @@ export class QuerySource implements Source {
   }
 
   get columns(): SourceColumns | undefined {
-    return this.#columns;
+    return this.#header?.report;
   }
 
   describe(): string {
@@ -137,16 +147,22 @@ export class QuerySource implements Source {
 
   async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
     const progress = new Progress('query', after);
+    this.#header = undefined;
     const run = { ...this.#run, signal };
     const { ignoreColumns: ignore, allowPlaceholders, known = UserColumns.BASIC } = this.#options;
     const rules = { items: 'either', allowed: allowedPlaceholders(allowPlaceholders), columns: known } as const;
-    let header: Header<string> | undefined;
     let types: ColumnTypes | undefined;
     for await (const page of READERS[this.#query.dialect].rows(run)) {
-      header ??= new Header(page.columns, { ...rulesOf(known, {}), ignore, field: 'query' });
+      const header = (this.#header ??= new Header(page.columns, { ...rulesOf(known, {}), ignore, field: 'query' }));
       types ??= new ColumnTypes(header, page.types, known);
-      this.#columns = header.report;
+      const unusedJson = (page.types ?? []).flatMap(({ kind }, index) =>
+        kind === 'json' && header.columnAt(index) === undefined ? [index] : [],
+      );
       for (const row of page.rows) {
+        for (const index of unusedJson) {
+          const cell = row[index];
+          if (typeof cell === 'string') header.refuseIdsInside(index, JSON.parse(cell));
+        }
         const cells = types.read(header.cells(row));
         const position = progress.pass(JSON.stringify(cells));
         if (position === undefined) continue;

@@ -37,8 +37,11 @@ export interface ProvidersOfUsers {
   ): readonly { field: string; message: string }[];
 }
 
-/** Names of IDs that are shorter than this resemble too much else. */
-const LEAST_NAME = 4;
+/** Names that are shorter than this are part of too many words: a column resembles them only with a word of its name. */
+const LEAST_PART = 4;
+
+/** Names of IDs that are part of the name of almost every ID. */
+const ANY_ID: ReadonlySet<string> = new Set(['id', 'ids']);
 
 /** The columns of a source of users, for the providers that a worker or command has. */
 export class UserColumns {
@@ -64,7 +67,7 @@ export class UserColumns {
     );
     this.names = [...USER_COLUMNS, ...this.ids.map(({ column }) => column)];
     this.#resembling = this.ids.flatMap(({ provider, id }) =>
-      [provider, id].map(bare).filter((name) => name.length >= LEAST_NAME),
+      [provider, id].map(bare).filter((name) => name !== '' && !ANY_ID.has(name)),
     );
     const own = new Set([...all.map(({ name }) => name), ...NAMED_FIELDS.map(({ provider }) => provider)]);
     this.#elsewhere = [...new Set(elsewhere.map(mainServiceOf))].filter((name) => !own.has(name) && name !== 'http');
@@ -87,7 +90,11 @@ export class UserColumns {
   /** Whether a column of this name is likely to have IDs of one of the providers. */
   resembles(name: string): boolean {
     const text = bare(name);
-    return this.#resembling.some((one) => text.includes(one)) || this.providerElsewhere(name) !== undefined;
+    const words = snakeCase(name).split(/[^a-z0-9]+/);
+    return (
+      this.#resembling.some((one) => (one.length < LEAST_PART ? words.includes(one) : text.includes(one))) ||
+      this.providerElsewhere(name) !== undefined
+    );
   }
 
   /** Returns the provider that another worker knows and this process does not, if the column is named like one of its IDs. */

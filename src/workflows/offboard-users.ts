@@ -146,6 +146,7 @@ class Sweep {
     if (await this.#approved()) await this.#passAll();
     // From here on the sweep accepts no updates; those that it accepted are completed.
     this.#state.phase = 'closing';
+    this.#tell();
     await condition(() => this.#control.isSettled && allHandlersFinished());
   }
 
@@ -215,6 +216,7 @@ class Sweep {
     this.#show();
     if (state.counts.pending > 0 && Date.now() >= state.deadlineAtMs) {
       state.phase = 'closing';
+      this.#tell();
       await closeTargets({ sweepId, reason: 'deadline' });
       return false;
     }

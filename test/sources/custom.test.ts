@@ -43,6 +43,15 @@ describe("a source of the host's own", () => {
     }
   });
 
+  it.each([
+    ['in an object', { attributes: { plaid_user_id: 'canary' } }, 'attributes.plaid_user_id'],
+    ['in a list', { accounts: [{ batchUserId: 'canary' }] }, 'accounts.batchUserId'],
+  ])('may not have an ID %s, which would be left out', async (_where, more, place) => {
+    const failure = await failureOf(rowsOf(sourceOf({ batchUserId: 'b-1', ...more })));
+    expect(failure.message).toContain(`the field ${place} would be ignored`);
+    expect(failure.message).not.toContain('canary');
+  });
+
   it('may not have an ID of a provider under a name of its own', async () => {
     const known = new UserColumns(new ProviderSet([courierWith()]), ['parcel']);
     for (const name of ['courierContactId', 'contactId', 'parcel_id'])

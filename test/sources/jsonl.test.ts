@@ -70,7 +70,7 @@ describe('a JSONL file of users', () => {
     ['{"batch_user_id":{"id":"canary"}}', 'batch_user_id: must be a string'],
     ['{"batch_user_id":"canary\\ud800"}', 'batch_user_id: must be well-formed Unicode'],
     ['{"plaid_user_id":"canary","item_ids":"a"}', 'item_ids: must be a list of strings'],
-    ['{"plaid_user_id":"canary","item_ids":[1]}', 'item_ids: entry 1 must be a string'],
+    ['{"plaid_user_id":"canary","item_ids":[1.5]}', 'item_ids: entry 1 must be a string, or a whole number'],
     ['{"plaid_user_id":"canary","item_ids":[]}', 'item_ids: must contain at least one ID'],
     ['{"reference":"canary"}', 'has no user ID'],
     ['{"__proto__":{"batch_user_id":"canary"}}', 'has no user ID'],
@@ -119,6 +119,15 @@ describe('a JSONL file of users', () => {
     expect(error).toBeInstanceOf(SourceError);
     expect(error.message).toContain(why);
     expect(error.message).not.toContain('canary');
+  });
+
+  it('has exact numbers in its lists, and names an entry that is not whole', async () => {
+    const row = (items: string): string => `{"plaid_user_id":"p","more":[[1],2],"item_ids":${items},"reference":7}`;
+    expect(await rowsIn(row('[9007199254740993,"i",12]'), 'users.jsonl')).toEqual([
+      { line: 1, user: { plaidUserId: 'p', itemIds: ['9007199254740993', 'i', '12'], reference: '7' } },
+    ]);
+    const [wrong] = await rowsIn(row('["i",1e3]'), 'users.jsonl');
+    expect(wrong?.problem).toContain('item_ids: entry 2 must be a string, or a whole number without fraction');
   });
 
   it('never makes the reader fail other than by a refusal, and gives ids as they are', async () => {

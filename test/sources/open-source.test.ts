@@ -108,7 +108,10 @@ describe('a file that is named in an input', () => {
     ['out.csv', 'leads outside HTTP_TASKS_SOURCE_DIR by a symbolic link'],
     ['outside/users.csv', 'leads outside HTTP_TASKS_SOURCE_DIR by a symbolic link'],
     ['folder.csv', 'is not a regular file'],
-    ['users.xlsx', 'does not end in'],
+    ['users.txt', 'does not end in'],
+    ['users.xlsx', 'is a spreadsheet; save it as CSV'],
+    ['users.csv.zip', 'is an archive; unpack it'],
+    ['users.html', 'is neither CSV nor JSON Lines'],
   ])('is refused as %j', async (file, why) => {
     const outside = temporaryFolder();
     const folder = path.join(outside, 'sources');

@@ -58,6 +58,31 @@ it('a column that resembles the ID of a provider is not ignored silently', async
   expect(await rowsOf('far.csv', csv('city'))).toHaveLength(1);
 });
 
+it('nor is one with a provider or an ID of a short name, while parts of words are', async () => {
+  const short = { all: [{ name: 'crm', ids: { uid: {}, id: {} } }], problemsOf: () => [] };
+  const columns = new UserColumns(short);
+  const csv = (column: string): string => `batch_user_id,${column}\nb_1,x\n`;
+  for (const column of ['crm', 'crmKey', 'old-crm-key', 'uid', 'my_uid'])
+    await expect(rowsOf('short.csv', csv(column), { known: columns })).rejects.toThrow(/would be ignored/);
+  for (const column of ['scrmaster', 'druid', 'order_id', 'id'])
+    expect(await rowsOf('short.csv', csv(column), { known: columns })).toHaveLength(1);
+});
+
+it('nor is one inside a list, or inside the lists of a document', async () => {
+  const row = (more: object): string => JSON.stringify({ batch_user_id: 'b_1', ...more });
+  for (const more of [
+    { accounts: [{ plaid_user_id: 'u' }] },
+    { accounts: ['x', { courierContactId: 'c' }] },
+    { profile: { accounts: [{ courier_contact_id: 'c' }] } },
+  ])
+    await expect(rowsOf('lists.jsonl', row(more))).rejects.toThrow(/would be ignored/);
+  for (const more of [{ tags: ['plaid_user_id'] }, { addresses: [{ city: 'x' }, { city: 'y' }] }])
+    expect(await rowsOf('lists.jsonl', row(more))).toHaveLength(1);
+  const inside = row({ accounts: [{ plaid_user_id: 'u' }] });
+  for (const ignoreColumns of [['accounts'], ['accounts.plaid_user_id']])
+    expect(await rowsOf('lists.jsonl', inside, { ignoreColumns })).toEqual([{ batchUserId: 'b_1' }]);
+});
+
 it('a column for a provider that only another worker knows is not ignored silently', async () => {
   const elsewhere = new UserColumns(new ProviderSet(), ['plaid', 'courier/acme', 'http', 'deskTop']);
   const csv = (column: string): string => `batch_user_id,${column}\nb_1,x\n`;

@@ -318,7 +318,9 @@ describe('the types of a query to Postgres', () => {
 
   it.each([
     [`'{"a":"b"}'::jsonb`, 'must be a list of strings'],
-    [`'[1]'::jsonb`, 'entry 1 must be a string'],
+    [`'[1.5]'::jsonb`, 'entry 1 must be a string, or a whole number'],
+    [`'[[1]]'::jsonb`, 'entry 1 must be a string'],
+    [`'[{"a":1,"a":2}]'::json`, 'is not a list'],
     [`'["a", null]'::jsonb`, 'entry 2 must be a string'],
     [`'[]'::jsonb`, 'must contain at least one ID'],
     [`array['a', null]`, 'entry 2 must be a string'],
@@ -338,6 +340,25 @@ describe('the types of a query to Postgres', () => {
       expect(error.message).toContain('the column item_ids has the type');
     },
   );
+
+  it('of an unused document are searched for IDs, unless it is ignored', async () => {
+    const query = `select 'b' as batch_user_id, '{"accounts":[{"plaid_user_id":"canary"}]}'::jsonb as attributes`;
+    const error = await failureOf(allOf(source(url, query)));
+    expect(error.message).toContain('the column attributes.accounts.plaid_user_id would be ignored');
+    expect(error.message).not.toContain('canary');
+    const harmless = `select 'b' as batch_user_id, '{"city":"x"}'::jsonb as attributes, '[1]'::json as more`;
+    expect(await rowsOf(source(url, harmless))).toEqual([{ line: 1, user: { batchUserId: 'b' } }]);
+  });
+
+  it('of a list in a document are exact numbers or refused', async () => {
+    const listed = (list: string): string =>
+      `select 'b' as batch_user_id, 'p' as plaid_user_id, '${list}'::jsonb as item_ids`;
+    expect(await rowsOf(source(url, listed('[9007199254740993, "i_2"]')))).toEqual([
+      { line: 1, user: { batchUserId: 'b', plaidUserId: 'p', itemIds: ['9007199254740993', 'i_2'] } },
+    ]);
+    const [row] = await rowsOf(source(url, listed('[1.5]')));
+    expect(row?.problem).toContain('item_ids: entry 1 must be a string, or a whole number without fraction');
+  });
 
   it('of a reference may be a time or a number, and no list or document', async () => {
     expect(await rowsOf(source(url, `select 'b' as batch_user_id, date '2026-01-31' as reference`))).toEqual([

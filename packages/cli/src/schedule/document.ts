@@ -104,7 +104,7 @@ export async function toScheduleDocument(client: Client, description: ScheduleDe
 export interface RunStanding {
   /** A sweep's status; or `terminated`, `timedOut`, `ended` when its result cannot be read here, and `forgotten` when Temporal no longer has the run. */
   status: string;
-  /** Counts of a sweep that ended, the reason of a pause, or the first line of a failure. */
+  /** Counts of a sweep that ended, the reason of a pause or of a missing approval, or the first line of a failure. */
   why?: string;
 }
 
@@ -125,7 +125,9 @@ export async function standingOfRun(client: Client, workflowId: string): Promise
       case 'COMPLETED': {
         // With encryption, a machine without the key cannot read it.
         const result = (await handle.result().catch(() => undefined)) as SweepResult | undefined;
-        return result === undefined ? { status: 'ended' } : { status: result.status, why: countsText(result) };
+        if (result === undefined) return { status: 'ended' };
+        const { status, cancelledBecause } = result;
+        return { status, why: cancelledBecause ?? countsText(result) };
       }
       case 'FAILED':
         return { status: 'failed', ...(await whyFailed(handle)) };

@@ -31,7 +31,7 @@ interface StartOptions extends CommonOptions, TemporalOptions {
 export const stopCommand = defineCommand<StopOptions>({
   description:
     'Within five seconds no worker sends such a call any more. Sweeps pause (pausedBecause: stopped), single runs wait, and ' +
-    'nothing fails because of it, but deadlines continue. Reads continue. Needs the HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY of the workers.',
+    'nothing fails because of it. Deadlines of sweeps stop, those of single runs continue. Reads continue. Needs the HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY of the workers.',
   examples: ['http-tasks stop --reason "wrong export, see INC-204"'],
   options: [
     literalOption('--reason <text>', 'why, without personal data; the ledger keeps it (required)'),

@@ -8,6 +8,7 @@ import { toTolerance } from 'temporal-http-tasks/internal/policy/tolerance';
 import type { Tolerance } from 'temporal-http-tasks/internal/policy/tolerance';
 import { STANDARD_INPUT } from 'temporal-http-tasks/internal/sources/file-bytes';
 import type { FileFormat } from 'temporal-http-tasks/internal/sources/file-records';
+import { looksLikeFile } from 'temporal-http-tasks/internal/sources/find-file';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { z } from 'zod';
 import { flag, flagOf, literalOption, repeatedOption, YES_OPTION } from '../program/command';
@@ -79,10 +80,6 @@ export const SOURCE_HELP = [
   ".ndjson (also with .gz), is a file on this machine; - is standard input, with --format; file:PATH is one below the worker's HTTP_TASKS_SOURCE_DIR;",
   'query:NAME, or any other word, is a query that the worker has configured (HTTP_TASKS_SOURCE_<NAME>_URL and _QUERY).',
 ].join(' ');
-
-function looksLikeFile(argument: string): boolean {
-  return /[/\\]/.test(argument) || /\.(csv|jsonl|ndjson)(\.gz)?$/i.test(argument);
-}
 
 /** The users of a sweep, for every command that takes a source. */
 export interface SourceOptions {

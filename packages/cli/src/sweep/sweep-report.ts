@@ -22,6 +22,10 @@ export interface SweepDocument {
   sweepId: string;
   status: SweepStatus;
   pausedBecause?: string;
+  /** `notApproved`: no approval came in time. */
+  cancelledBecause?: 'notApproved';
+  /** ISO 8601: until when a sweep that waits for its approval can get it. */
+  approveUntil?: string;
   /** Each user counts once; `pending` only while there are any. */
   counts: { total: number; pending?: number } & Record<Outcome, number>;
   duplicates: number;
@@ -40,13 +44,25 @@ export interface SweepDocument {
  * source.
  */
 export function toDocument(
-  { sweepId, status, pausedBecause, counts, duplicates, rejected, merkleRoot }: SweepResult,
+  {
+    sweepId,
+    status,
+    pausedBecause,
+    cancelledBecause,
+    approveUntil,
+    counts,
+    duplicates,
+    rejected,
+    merkleRoot,
+  }: SweepResult & Pick<Partial<SweepProgress>, 'approveUntil'>,
   report?: SnapshotReport,
 ): SweepDocument {
   return {
     sweepId,
     status,
     ...(pausedBecause !== undefined && { pausedBecause }),
+    ...(cancelledBecause !== undefined && { cancelledBecause }),
+    ...(approveUntil !== undefined && { approveUntil }),
     counts: toCounts(counts),
     duplicates,
     rejected,
@@ -79,7 +95,7 @@ export function exitCodeOf(status: SweepStatus): ExitCode {
 /** Prints a sweep: its users by outcome, then further facts. */
 export function printSweep(
   io: Io,
-  result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk' | 'waitingForPerson' | 'titles'>>,
+  result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk' | 'waitingForPerson' | 'titles' | 'approveUntil'>>,
   report?: SnapshotReport,
 ): void {
   const { status, pausedBecause, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = result;
@@ -100,8 +116,11 @@ export function printSweep(
     ...(left > 0 ? [['pending', count(left)]] : []),
   ];
   printTable(io, ['Outcome', 'Users'], [...rows, ...pending, ['total', count(counts.total)]]);
-  const why = pausedBecause === undefined ? '' : ` (${printable(inWords(pausedBecause))})`;
+  const because = pausedBecause ?? result.cancelledBecause;
+  const why = because === undefined ? '' : ` (${printable(inWords(because))})`;
   print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', inWords(status))}${why}`);
+  if (result.approveUntil !== undefined)
+    print(io, `Cancelled unless it is approved by: ${localTime(result.approveUntil)}`);
   print(io, `Source: ${sourceText({ duplicates, rejected })}`);
   for (const line of [...rejectedLines(rejected, report), ...reportLines(report)]) print(io, printable(`  ${line}`));
   if (result.dueAt !== undefined) print(io, `Due by: ${localTime(result.dueAt)}`);
