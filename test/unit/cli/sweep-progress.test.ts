@@ -1,7 +1,7 @@
 import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/sweep/contract';
 import { fitParts } from '@temporal-http-tasks/cli/internal/terminal/output';
 import { withRunningChunks } from '@temporal-http-tasks/cli/internal/sweep/watch';
-import { toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
+import { printSweep, toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import {
   RateMeter,
@@ -163,5 +163,21 @@ describe('the document of a sweep', () => {
     );
     expect(paused).toMatchObject({ pausedBecause: 'tolerance', counts: { pending: 1 } });
     expect(Object.keys(paused)).not.toContain('merkleRoot');
+  });
+
+  it('says until when a sweep can be approved, and that nobody approved it', () => {
+    const approveUntil = '2030-01-31T00:00:00.000Z';
+    expect(
+      toDocument(progress({ total: 2, pending: 2 }, { status: 'waitingForApproval', approveUntil })),
+    ).toMatchObject({ status: 'waitingForApproval', approveUntil });
+    const cancelled = { ...progress({ total: 2, skipped: 2 }), status: 'cancelled', cancelledBecause: 'notApproved' };
+    expect(toDocument(cancelled as SweepProgress)).toMatchObject({
+      status: 'cancelled',
+      cancelledBecause: 'notApproved',
+    });
+    const printed: string[] = [];
+    const io = { stdout: { write: (text: string) => printed.push(text) }, env: {} } as unknown as Io;
+    printSweep(io, cancelled as SweepProgress);
+    expect(printed.join('')).toContain('Status: cancelled (not approved)');
   });
 });
