@@ -1,38 +1,36 @@
 #!/usr/bin/env python3
 """Verifies a bundle of receipts (see ../evidence.md) with Python's standard library alone.
-
     verify.py BUNDLE [--root HEX]... [--checkpoint FILE]... [--key NAME+ID+KEY]...
-Prints one JSON document. Exits 0 when the bundle is verified, 1 when it was tampered with, 3 when nothing from outside
-the bundle confirms it.
+Prints one JSON document. Exits 0 when it is verified, 1 when it was tampered with, 3 when nothing from outside confirms it.
 """
 import base64, hashlib, json, re, sys
 
 HEADER = "bundle version section sections head index path checkpoint sum".split()
 RECEIPT = ["index", "fields", "path"]
-
-def canonical(value):
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-def sha256(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
-
-def leaf_hash(text):
-    return sha256(b"\0", text.encode("utf-8", "surrogatepass"))
-
+canonical = lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+sha256 = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
+leaf_hash = lambda text: sha256(b"\0", text.encode())
 is_whole = lambda value: type(value) is int and 0 <= value < 2**53
 is_path = lambda value: type(value) is list and all(type(h) is str and re.fullmatch("[0-9a-f]{64}", h) for h in value)
 
+def is_plain(value, level=1):
+    """Whether JSON libraries agree on a value: whole numbers, names that are not numbers, and at most 64 levels."""
+    if type(value) is dict:
+        return not any(re.fullmatch("[0-9]+", name) for name in value) and is_plain(list(value.values()), level)
+    if type(value) is list:
+        return level <= 64 and all(is_plain(one, level + 1) for one in value)
+    return value is None or type(value) in (str, bool) or is_whole(value)
+
 def root_from(leaf, index, size, path):
     """The root to which a proof leads (RFC 6962), or None if it does not fit the tree."""
-    node, rest = leaf, [bytes.fromhex(h) for h in path]
-    while index < size and size > 1:
+    node, rest, fits = leaf, [bytes.fromhex(h) for h in path], index < size
+    while size > 1:
         if index != size - 1 or index % 2 == 1:
             if not rest:
                 return None
-            node = sha256(b"\1", rest[0], node) if index % 2 else sha256(b"\1", node, rest[0])
-            rest = rest[1:]
+            node = sha256(b"\1", rest.pop(0), node) if index % 2 else sha256(b"\1", node, rest.pop(0))
         index, size = index // 2, (size + 1) // 2
-    return node if index == 0 and not rest else None
+    return node if fits and not rest else None
 
 # Ed25519 (RFC 8032), verification only: points in extended coordinates on the curve over the field of P.
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -65,7 +63,7 @@ BASE = decode((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
 
 def ed25519(key, message, signature):
     a, r, s = decode(key), decode(signature[:32]), int.from_bytes(signature[32:], "little")
-    if a is None or r is None or s >= L:
+    if None in (a, r) or s >= L or any(multiply(8, point)[0] % P == 0 for point in (a, r)):  # or of small order
         return False
     k = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % L
     left, right = multiply(s, BASE), add(r, multiply(k, a))
@@ -81,11 +79,11 @@ def parse_checkpoint(note):
     lines = body.split("\n")
     if not found or len(lines) < 3 or not lines[0] or not re.fullmatch("0|[1-9][0-9]{0,15}", lines[1]):
         return None
-    root, signatures = unbase64(lines[2]), []
-    if not root or len(root) != 32 or (rest and not rest.endswith("\n")):
+    root, signatures, is_text = unbase64(lines[2]), [], not re.search("[\ud800-\udfff]", note)
+    if int(lines[1]) >= 2**53 or not is_text or not root or len(root) != 32 or (rest and not rest.endswith("\n")):
         return None
     for line in rest.split("\n")[:-1]:
-        parts = re.fullmatch("\u2014 (\\S+) (\\S+)", line)
+        parts = re.fullmatch("\u2014 ([^\\s\ufeff]+) (\\S+)", line)
         raw = parts and unbase64(parts[2])
         if not raw or len(raw) < 5:
             return None
@@ -96,16 +94,18 @@ def signers(body, signatures, keys):
     """Which of these keys have signed a note, and which have a signature that is wrong."""
     good, wrong = [], []
     for key in dict.fromkeys(keys):
-        parts = re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+(.+)", key)
+        parts = re.fullmatch("([^\\s+\ufeff]+)\\+([0-9a-f]{8})\\+(.+)", key)
         raw = parts and unbase64(parts[3])
-        if not raw or len(raw) != 33:
+        named = raw and parts[1].encode("utf-8", "replace")
+        if not raw or len(raw) != 33 or raw[0] not in (1, 4) or sha256(named, b"\n", raw).hex()[:8] != parts[2]:
             continue
         for name, signed in signatures:
-            text, signature = body, signed[4:]
+            text, signature, time = body, signed[4:], 0
             if raw[0] == 4:  # a witness's cosignature: a time, then a signature of time and text
-                text, signature = f"cosignature/v1\ntime {int.from_bytes(signed[4:12], 'big')}\n{body}", signed[12:]
+                signature, time = signed[12:], int.from_bytes(signed[4:12], "big")
+                text = f"cosignature/v1\ntime {time}\n{body}"
             if name == parts[1] and signed[:4].hex() == parts[2]:
-                valid = len(signature) == 64 and ed25519(raw[1:], text.encode(), signature)
+                valid = len(signature) == 64 and time < 2**53 and ed25519(raw[1:], text.encode(), signature)
                 (good if valid else wrong).append(key)
     return good, wrong
 
@@ -117,7 +117,7 @@ def verify(data, roots=(), checkpoints=(), keys=()):
         wrong = lambda what: problems.append(f"line {number}: {what}")
         try:
             line = json.loads(text)
-            names = list(line) if type(line) is dict and canonical(line) == text else None
+            names = list(line) if type(line) is dict and is_plain(line) and canonical(line) == text else None
         except (ValueError, RecursionError):
             names = None
         if names not in (HEADER, RECEIPT):
@@ -132,7 +132,8 @@ def verify(data, roots=(), checkpoints=(), keys=()):
             if line["sum"] != sha256(canonical({k: line[k] for k in HEADER[:-1]}).encode()).hex():
                 wrong("the sum is not that of the line")
             total, place = line["sections"], len(sections) + 1
-            if line["section"] != place or not is_whole(total) or total < place or said not in (0, total):
+            is_order = is_whole(line["section"]) and line["section"] == place and is_whole(total) and total >= place
+            if not is_order or said not in (0, total):
                 wrong("the section is out of order")
             said = total
             leaf = leaf_hash(canonical(claimed))
@@ -147,7 +148,7 @@ def verify(data, roots=(), checkpoints=(), keys=()):
                 wrong("not a checkpoint with a proof")
             else:
                 origin, size, root, body, signatures = log
-                own = [str(key) for key in claimed["keys"]] if type(claimed.get("keys")) is list else []
+                own = [key for key in claimed["keys"] if type(key) is str] if type(claimed.get("keys")) is list else []
                 good, bad = signers(body, signatures, own + list(keys))
                 lacks_own = own and not set(own) & set(good)
                 if origin != claimed.get("origin") or root_from(leaf, index, size, path) != root:
@@ -170,9 +171,10 @@ def verify(data, roots=(), checkpoints=(), keys=()):
                 wrong("not a receipt with a proof, below a header and in order")
                 continue
             last = index
-            is_sweep, of_run = head.get("kind") == "sweep", [head.get("workflowId"), head.get("runId")]
-            of_head = fields[0] == head.get("sweepId") if is_sweep else fields[:2] == of_run
-            leaf = leaf_hash(json.dumps(fields, separators=(",", ":"), ensure_ascii=False))
+            ids = [head.get(name) for name in (["sweepId"] if head.get("kind") == "sweep" else ["workflowId", "runId"])]
+            of_head = all(type(own) is str and own == field for own, field in zip(ids, fields))
+            text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+            leaf = leaf_hash(re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text))
             root = root_from(leaf, index, head["receipts"], path)
             is_sealed = of_head and root is not None and root.hex() == head["receiptsRoot"]
             sections[-1]["receipts"] += is_sealed
@@ -180,20 +182,18 @@ def verify(data, roots=(), checkpoints=(), keys=()):
     problems += ["sections are missing"] if not sections or said != len(sections) else []
     problems += [f"no section has the root {root}" for root in roots if root not in seen]
     anchored = bool(sections) and all(s["anchoredBy"] for s in sections)
-    complete = bool(sections) and all(s["receipts"] == s["sealed"] for s in sections)
+    complete = 0 < said == len(sections) and all(s["receipts"] == s["sealed"] for s in sections)
     facts = {"exit": 1 if problems else 0 if anchored else 3, "anchored": anchored, "complete": complete}
     return {**facts, "sections": sections, "problems": problems}
 
 def main(args):
-    given = list(zip(args[2::2], args[3::2]))
-    options = ("--root", "--checkpoint", "--key")
+    given, options = list(zip(args[2::2], args[3::2])), ("--root", "--checkpoint", "--key")
     if len(args) < 2 or len(args) % 2 or any(option not in options for option, _ in given):
         sys.exit(__doc__)
     roots, files, keys = ([v for o, v in given if o == option] for option in options)
     notes = [open(name, encoding="utf-8", newline="").read() for name in files]
     result = verify(open(args[1], "rb").read(), roots, notes, keys)
-    print(json.dumps(result, indent=2))
-    return result["exit"]
+    sys.exit(print(json.dumps(result, indent=2)) or result["exit"])
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    main(sys.argv)

@@ -226,8 +226,10 @@ async function originOf(file: string): Promise<string> {
  * @throws Refusal
  */
 export async function toVerifierKey(given: string, origin: string): Promise<string> {
-  const text = parseKey(given) ? given : ((await readFile(given, 'utf8').catch(() => undefined)) ?? given).trim();
-  if (parseKey(text)) return text;
+  const text = (await parseKey(nodeCrypto, given))
+    ? given
+    : ((await readFile(given, 'utf8').catch(() => undefined)) ?? given).trim();
+  if (await parseKey(nodeCrypto, text)) return text;
   const raw = rawKeyOf(text);
   if (raw?.length !== 32)
     throw new Refusal(

@@ -34,6 +34,17 @@ export function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+/** Maximum number of objects and arrays around a value. */
+const MOST_LEVELS = 64;
+
+/** Returns whether JSON libraries agree on a value: whole numbers, names that are not numbers, and not too many levels. */
+export function isPlain(value: unknown, level = 1): boolean {
+  if (typeof value === 'number') return isWhole(value);
+  if (typeof value !== 'object' || value === null) return true;
+  const isNamed = Array.isArray(value) || !Object.keys(value).some((name) => /^[0-9]+$/.test(name));
+  return isNamed && level <= MOST_LEVELS && Object.values(value).every((inner) => isPlain(inner, level + 1));
+}
+
 export function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

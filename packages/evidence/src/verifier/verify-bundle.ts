@@ -3,7 +3,7 @@
  * signatures come from the platform.
  */
 import { checkSignatures, parseCheckpoint } from './checkpoint';
-import { canonical, isObject, isWhole, toHex, utf8 } from './encoding';
+import { canonical, isObject, isPlain, isWhole, toHex, utf8 } from './encoding';
 import type { EvidenceCrypto } from './encoding';
 import { TreeCheck, leafHash } from './proofs';
 
@@ -123,7 +123,7 @@ class BundleCheck {
     return {
       ok: anchored && this.#differenceCount === 0,
       anchored,
-      complete: this.#sections.every(({ complete }) => complete) && this.#said === this.#sections.length,
+      complete: this.#said > 0 && this.#said === this.#sections.length && this.#sections.every((one) => one.complete),
       sections: this.#sections,
       differences: this.#differences,
       differenceCount: this.#differenceCount,
@@ -180,7 +180,7 @@ class BundleCheck {
     if (origin !== head['origin']) this.#differs('checkpoint', 'is of another log than the head names');
     if (!(await new TreeCheck(this.crypto, size, root).includes(merkleRoot, index, path)))
       this.#differs('path', 'does not lead from the head to the root of the checkpoint');
-    const own = Array.isArray(head['keys']) ? head['keys'].map(String) : [];
+    const own = Array.isArray(head['keys']) ? head['keys'].filter((key) => typeof key === 'string') : [];
     const { signedBy, wrong } = await checkSignatures(this.crypto, parsed, [...own, ...keys]);
     for (const key of wrong) this.#differs('signature', `is not one of ${key}`);
     if (own.length > 0 && !own.some((key) => signedBy.includes(key)))
@@ -211,10 +211,8 @@ class BundleCheck {
     if (index <= this.#lastIndex) return this.#differs('index', 'is out of order or repeated');
     this.#lastIndex = index;
     const { kind, sweepId, workflowId, runId } = section.head;
-    const isOfHead =
-      kind === 'sweep'
-        ? fields[WORKFLOW_ID] === sweepId
-        : fields[WORKFLOW_ID] === workflowId && fields[RUN_ID] === runId;
+    const ids = kind === 'sweep' ? [sweepId] : [workflowId, runId];
+    const isOfHead = ids.every((id, at) => typeof id === 'string' && id === fields[at === 0 ? WORKFLOW_ID : RUN_ID]);
     if (!isOfHead) return this.#differs('fields', 'are of another sweep or run than the head');
     if (!(await this.#tree.includes(await leafHash(this.crypto, JSON.stringify(fields)), index, path)))
       return this.#differs('receipt', 'was not sealed at this index');
@@ -232,7 +230,7 @@ class BundleCheck {
 function parse(text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (!isObject(value) || canonical(value) !== text) return undefined;
+    if (!isObject(value) || !isPlain(value) || canonical(value) !== text) return undefined;
     const names = Object.keys(value).join();
     return names === HEADER.join() || names === RECEIPT.join() ? value : undefined;
   } catch {
