@@ -115,6 +115,12 @@ export interface SqlForms {
   number(value: number): RawBuilder<number>;
   /** Returns the text at a position of a JSON array that a text column contains. */
   textAt(column: string, position: number): RawBuilder<string | null>;
+  /**
+   * Returns columns as the text of a JSON array.
+   *
+   * @param instants Columns for times, which become ISO texts with all their microseconds.
+   */
+  jsonArrayOf(columns: readonly string[], instants: readonly string[]): RawBuilder<string>;
   /** Selects a column for times under its own name as ISO text, without losing microseconds. */
   exactInstant(column: string): RawBuilder<string>;
   /** Returns the number of the interval of `length` milliseconds in which a time lies; the first begins at `start`. */

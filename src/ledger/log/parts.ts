@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import { canonicalJson } from '../../policy/canonical-json';
 import type { CanonicalValue } from '../../policy/canonical-json';
 import { MerkleTree } from '../../policy/merkle';
-import { leafOf, sealedColumns, sealedFields, sha256 } from '../sweeps/leaf';
-import type { SealableRow } from '../sweeps/leaf';
+import { leafOf, leafOfText, sealableText, sealedColumns, sealedFields, sealedText, sha256 } from '../sweeps/leaf';
+import type { SealableRow, SealableText } from '../sweeps/leaf';
 import type { LedgerDatabase } from '../store';
 import { rangesOf } from './contents';
 
@@ -68,30 +69,50 @@ async function read(
 ): Promise<{ upTo: number; open: Map<string, OpenPart> }> {
   const open = new Map<string, OpenPart>();
   let [upTo, receipts] = [from, 0];
-  while (upTo < to && receipts < MOST_RECEIPTS) {
-    const after = upTo;
-    upTo = Math.min(to, after + WINDOW);
-    for (const row of await readWindow(database, { after, upTo, inTime })) {
-      const sweepId = String(row.workflow_id);
+  for await (const window of windows(database, { after: from, to, inTime })) {
+    upTo = window.upTo;
+    for (const row of window.rows) {
+      const sweepId = row.workflow_id;
       if (!ids.has(sweepId)) continue;
       const part = open.get(sweepId) ?? { tree: new MerkleTree(sha256), ids: [] };
-      part.tree.add(leafOf(sealedFields(row)));
+      part.tree.add(leafOfText(sealedText(row)));
       part.ids.push(Number(row.id));
       open.set(sweepId, part);
       receipts += 1;
     }
+    if (receipts >= MOST_RECEIPTS) break;
   }
   return { upTo, open };
 }
 
+/** Reads the receipts of sweeps in windows of row IDs; while one window is used, the next one is read. */
+async function* windows(
+  database: LedgerDatabase,
+  { after, to, inTime }: { after: number; to: number; inTime: InTime },
+): AsyncGenerator<{ rows: SealableText[]; upTo: number }> {
+  const begin = (from: number): { upTo: number; reading: Promise<SealableText[]> } => {
+    const upTo = Math.min(to, from + WINDOW);
+    const reading = readWindow(database, sealableText(database.store), { after: from, upTo, inTime });
+    reading.catch(() => undefined);
+    return { upTo, reading };
+  };
+  for (let next = after < to ? begin(after) : undefined; next !== undefined;) {
+    const { upTo, reading } = next;
+    const rows = await reading;
+    next = upTo < to ? begin(upTo) : undefined;
+    yield { rows, upTo };
+  }
+}
+
 /** Receipts of sweeps, by row ID. */
-async function readWindow(
-  { db, store }: LedgerDatabase,
+async function readWindow<R>(
+  { db }: LedgerDatabase,
+  columns: RawBuilder<R>,
   { after, upTo, inTime }: { after: number; upTo: number; inTime: InTime },
-): Promise<SealableRow[]> {
+): Promise<R[]> {
   const { rows } = await inTime(() =>
-    sql<SealableRow>`
-      select ${sealedColumns(store)} from receipts
+    sql<R>`
+      select ${columns} from receipts
       where id > ${after} and id <= ${upTo} and run_id = '' and activity_id = '' order by id`.execute(db),
   );
   return rows;
@@ -113,7 +134,9 @@ export async function partNow(
   let at = 0;
   for (let after = (ranges[0]?.from ?? 1) - 1; after < last; after += WINDOW) {
     const upTo = Math.min(last, after + WINDOW);
-    for (const row of await readWindow(database, { after, upTo, inTime })) {
+    // Column by column: what was tampered with may be something that JSON of the database cannot contain.
+    const rows = await readWindow<SealableRow>(database, sealedColumns(database.store), { after, upTo, inTime });
+    for (const row of rows) {
       while ((ranges[at]?.to ?? last) < Number(row.id)) at += 1;
       if (Number(row.id) < (ranges[at]?.from ?? 0)) continue;
       if (row.workflow_id !== ref) return undefined;

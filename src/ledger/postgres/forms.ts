@@ -1,5 +1,9 @@
 import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import type { SqlForms } from '../store';
+
+const isoText = (column: string): RawBuilder<string> =>
+  sql`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** The expressions of Postgres. The casts give it the types of parameters that it cannot infer. */
 export const postgresForms: SqlForms = {
@@ -12,8 +16,11 @@ export const postgresForms: SqlForms = {
   instant: (time) => sql`cast(${time} as timestamptz)`,
   number: (value) => sql`cast(${value} as double precision)`,
   textAt: (column, position) => sql`${sql.ref(column)}::jsonb->>${sql.lit(position)}`,
-  exactInstant: (column) =>
-    sql`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as ${sql.ref(column)}`,
+  jsonArrayOf: (columns, instants) => {
+    const values = columns.map((column) => (instants.includes(column) ? isoText(column) : sql.ref(column)));
+    return sql`json_build_array(${sql.join(values)})::text`;
+  },
+  exactInstant: (column) => sql`${isoText(column)} as ${sql.ref(column)}`,
   intervalOf: (column, { start, length }) =>
     sql`floor((extract(epoch from ${sql.ref(column)}) * 1000 - ${sql.lit(start)}) / ${sql.lit(length)})::bigint`,
   // The offset keeps the planner from converting the look-ups to one join, for which it would scan the whole table.

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import { leafHash } from '../../policy/merkle';
@@ -6,7 +6,7 @@ import type { Hash } from '../../policy/merkle';
 import type { Store } from '../store';
 
 /** The hash function of seals. */
-export const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest();
+export const sha256: Hash = (bytes) => hash('sha256', bytes, 'buffer');
 
 /**
  * The sealed columns of a receipt in hash order: all except the row's own ID. Never change this list, because existing
@@ -61,4 +61,36 @@ export function sealedFields(row: SealableRow): SealedField[] {
 /** Returns the leaf of a receipt: the domain-separated SHA-256 of the JSON array of its fields. */
 export function leafOf(fields: readonly SealedField[]): Uint8Array {
   return leafHash(sha256, Buffer.from(JSON.stringify(fields)));
+}
+
+/** A receipt as read for sealing, its sealed columns as one text. */
+export interface SealableText {
+  id: number | string;
+  workflow_id: string;
+  seq: number;
+  step: string;
+  /** The JSON array of the sealed columns, as the database writes it. */
+  sealed: string;
+}
+
+/**
+ * Returns the columns to select where only the leaf is needed. One text instead of 23 values costs a fifth of the time to
+ * pass it on.
+ */
+export function sealableText(store: Store): RawBuilder<SealableText> {
+  return sql`id, workflow_id, seq, step, ${store.jsonArrayOf(SEALED_COLUMNS, ['at'])} as sealed`;
+}
+
+/** Texts that every writer of JSON writes in the same way: printable ASCII without escapes or spaces between values. */
+const PLAIN = /^[!-[\]-~]*$/;
+
+/** Returns the text that is hashed: the JSON array of {@link sealedFields}, as `JSON.stringify` writes it. */
+export function sealedText({ sealed }: SealableText): string {
+  const text = PLAIN.test(sealed) ? sealed : JSON.stringify(JSON.parse(sealed));
+  return text.endsWith('000Z"]') ? text.replace(/(\.\d{3})000Z"\]$/, '$1Z"]') : text;
+}
+
+/** Returns the leaf of a receipt as {@link leafOf} does. */
+export function leafOfText(text: string): Uint8Array {
+  return hash('sha256', `\0${text}`, 'buffer');
 }

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import { MerkleTree } from '../../policy/merkle';
-import { leafOf, sealedColumns, sealedFields, sha256 } from './leaf';
-import type { SealableRow, SealedField } from './leaf';
+import { leafOfText, sealableText, sealedColumns, sealedFields, sealedText, sha256 } from './leaf';
+import type { SealableRow, SealableText, SealedField } from './leaf';
 import { storable } from '../values';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -12,8 +13,14 @@ export interface SealableReceipt {
   id: number;
   seq: number;
   step: string;
-  fields: readonly SealedField[];
+  /** The JSON array of the sealed fields, which is hashed. */
+  text: string;
   leaf: Uint8Array;
+}
+
+/** Returns the sealed fields of a receipt. */
+export function fieldsOf({ text }: SealableReceipt): SealedField[] {
+  return JSON.parse(text) as SealedField[];
 }
 
 /** A leaf as stored when the sweep was sealed. */
@@ -36,16 +43,55 @@ const SLICE_ROWS = 2_000;
 const HASH_BYTES = 32;
 
 /**
- * Reads a sweep's receipts and stored leaves in slices, both up to the same user. The tree is ordered by user, and per
- * user by leaf hash, which all databases sort equally.
- *
- * @param options.withKept Whether stored leaves are read too. @default true
+ * Reads a sweep's receipts in the order of the tree, in parts of whole users. The tree is ordered by user, and per user by
+ * leaf hash, which all databases sort equally. While one part is used, the next one is read.
  */
-export async function* sealSlices(
+export async function* sealableReceipts(
   context: SweepContext,
   sweepId: string,
-  { withKept = true }: { withKept?: boolean } = {},
-): AsyncGenerator<SealSlice> {
+): AsyncGenerator<readonly SealableReceipt[]> {
+  const begin = (after: number | null): Promise<readonly SealableText[]> => {
+    const reading = context.inTime(() => readWholeUsers(context, sweepId, after));
+    // The caller may take no further part, and then does not learn that it could not be read.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  let reading = begin(null);
+  for (;;) {
+    const rows = await reading;
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    if (rows.length >= SLICE_ROWS) reading = begin(Number(last.seq));
+    yield rows.map(toSealable).sort(inTreeOrder);
+    if (rows.length < SLICE_ROWS) return;
+  }
+}
+
+/** Reads the receipts of the next users: as many as {@link SLICE_ROWS}, and the rest of the last user. */
+async function readWholeUsers(
+  { db, store }: SweepContext,
+  sweepId: string,
+  after: number | null,
+): Promise<SealableText[]> {
+  const read = async (more: RawBuilder<unknown>): Promise<SealableText[]> => {
+    const { rows } = await sql<SealableText>`
+      select ${sealableText(store)} from receipts where ${ofSweep(sweepId)} and ${more}`.execute(db);
+    return rows;
+  };
+  const rows = await read(sql`${within({ after, upTo: null })} order by seq limit ${sql.lit(SLICE_ROWS)}`);
+  const last = rows.at(-1);
+  if (rows.length < SLICE_ROWS || last === undefined) return rows;
+  const others = rows.filter(({ seq }) => seq !== last.seq);
+  return [...others, ...(await read(sql`seq = ${last.seq}`))];
+}
+
+function toSealable(row: SealableText): SealableReceipt {
+  const text = sealedText(row);
+  return { id: Number(row.id), seq: Number(row.seq), step: row.step, text, leaf: leafOfText(text) };
+}
+
+/** Reads a sweep's receipts and stored leaves in slices, both up to the same user and in the order of the tree. */
+export async function* sealSlices(context: SweepContext, sweepId: string): AsyncGenerator<SealSlice> {
   const sweep = await context.inTime(() => numberOf(context, sweepId));
   let after: number | null = null;
   do {
@@ -53,7 +99,7 @@ export async function* sealSlices(
     const range: SeqRange = { after, upTo };
     yield {
       receipts: await context.inTime(() => readReceipts(context, sweepId, range)),
-      kept: withKept ? await context.inTime(() => readKept(context, sweep, range)) : [],
+      kept: await context.inTime(() => readKept(context, sweep, range)),
     };
     after = upTo;
   } while (after !== null);
@@ -133,8 +179,8 @@ async function readReceipts({ db, store }: SweepContext, sweepId: string, range:
   const { rows } = await sql<SealableRow>`
     select ${sealedColumns(store)} from receipts where ${ofSweep(sweepId)} and ${within(range)}`.execute(db);
   const receipts = rows.map((row) => {
-    const fields = sealedFields(row);
-    return { id: Number(row.id), seq: Number(row.seq), step: String(row.step), fields, leaf: leafOf(fields) };
+    const text = JSON.stringify(sealedFields(row));
+    return { id: Number(row.id), seq: Number(row.seq), step: String(row.step), text, leaf: leafOfText(text) };
   });
   return receipts.sort(inTreeOrder);
 }

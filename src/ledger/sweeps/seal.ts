@@ -3,7 +3,7 @@ import { storable } from '../values';
 import { headOf, headWithReceipts, rootOfHead } from './head';
 import type { SweepEnd } from './head';
 import { sha256 } from './leaf';
-import { sealSlices } from './seal-slices';
+import { fieldsOf, sealableReceipts } from './seal-slices';
 import type { SealableReceipt } from './seal-slices';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -36,7 +36,7 @@ export async function seal(
   await context.inTime(() => close(context, sweep));
   const fields = await headOf(context, sweepId, end);
   const tree = new MerkleTree(sha256);
-  for await (const { receipts } of sealSlices(context, sweepId, { withKept: false })) {
+  for await (const receipts of sealableReceipts(context, sweepId)) {
     for (const { leaf } of receipts) tree.add(leaf);
     await context.inTime(() => keepLeaves(context, sweep, receipts));
     onProgress?.(tree.count);
@@ -71,7 +71,7 @@ export async function prove(
   const wanted = new Set(seqs);
   const found: { receipt: SealableReceipt; index: number }[] = [];
   const tree = new MerkleTree(sha256);
-  for await (const { receipts } of sealSlices(context, sweepId, { withKept: false })) {
+  for await (const receipts of sealableReceipts(context, sweepId)) {
     for (const receipt of receipts) {
       const isWanted = wanted.has(receipt.seq);
       const index = tree.add(receipt.leaf, isWanted);
@@ -85,8 +85,8 @@ export async function prove(
     if (!isIncluded(sha256, receipt.leaf, { index, leaves: tree.count, path }, root)) {
       throw new Error(`The proof of receipt ${receipt.id} does not lead to the root.`);
     }
-    const { id, seq, step, fields } = receipt;
-    return { receipt: id, seq, step, fields, index, leaves: tree.count, path: path.map(hex) };
+    const { id, seq, step } = receipt;
+    return { receipt: id, seq, step, fields: fieldsOf(receipt), index, leaves: tree.count, path: path.map(hex) };
   });
 }
 

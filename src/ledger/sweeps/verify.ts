@@ -1,7 +1,7 @@
 import type { MerkleTree } from '../../policy/merkle';
 import { rootOfHead, storedHeadWithReceipts } from './head';
 import { requireSeal, notAsSealed } from './seal';
-import { identityOf, purgedTree, sealSlices } from './seal-slices';
+import { fieldsOf, identityOf, purgedTree, sealableReceipts, sealSlices } from './seal-slices';
 import type { SealSlice } from './seal-slices';
 import type { SweepContext } from './sweep-context';
 import type { Difference, Verification, ReceiptProof } from './sweep-types';
@@ -79,11 +79,13 @@ export async function* proveAll(context: SweepContext, { sweepId }: { sweepId: s
   const tree = new MerkleLevels(sha256, await readLeaves(context, sweepId));
   if (hex(tree.root) !== receiptsRoot) throw notAsSealed(sweepId);
   let index = 0;
-  for await (const { receipts } of sealSlices(context, sweepId, { withKept: false })) {
-    for (const { id, seq, step, fields } of receipts) {
+  for await (const receipts of sealableReceipts(context, sweepId)) {
+    for (const receipt of receipts) {
       // Receipts were added between the two reads.
       if (index >= tree.leaves) throw notAsSealed(sweepId);
-      yield { receipt: id, seq, step, fields, index, leaves: tree.leaves, path: tree.path(index).map(hex) };
+      const { id, seq, step } = receipt;
+      const place = { index, leaves: tree.leaves, path: tree.path(index).map(hex) };
+      yield { receipt: id, seq, step, fields: fieldsOf(receipt), ...place };
       index += 1;
     }
   }
@@ -92,7 +94,7 @@ export async function* proveAll(context: SweepContext, { sweepId }: { sweepId: s
 async function readLeaves(context: SweepContext, sweepId: string): Promise<Uint8Array> {
   let leaves = Buffer.alloc(FIRST_LEAVES * HASH_BYTES);
   let used = 0;
-  for await (const { receipts } of sealSlices(context, sweepId, { withKept: false })) {
+  for await (const receipts of sealableReceipts(context, sweepId)) {
     while (leaves.length < used + receipts.length * HASH_BYTES) leaves = Buffer.concat([leaves], leaves.length * 2);
     for (const { leaf } of receipts) {
       leaves.set(leaf, used);

@@ -5,7 +5,7 @@ import { SweepConflictError } from 'temporal-http-tasks/internal/ledger/sweeps/s
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import { isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
 import { DATABASES, cleanUp, open, runRaw, subject } from '../databases';
-import { rowsOf, settledFully, sweepOf } from './users';
+import { receiptOf, rowsOf, settledFully, sweepOf } from './users';
 
 const USERS = 700;
 
@@ -199,6 +199,55 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     }
     await tamper(`update receipts set outcome = 'failed' where seq = 1`);
     await expect(sweeps.prove({ sweepId: 's', seqs: [0] })).rejects.toThrow(SweepConflictError);
+  });
+
+  it('is the same whatever characters a receipt has, and for a user with more receipts than are read at once', async () => {
+    await sweepOf(sweeps, 'odd', rowsOf(0, 3));
+    const chunk = { sweepId: 'odd', chunkId: 'c', fence: 0 };
+    chunk.fence = await sweeps.takeFence(chunk);
+    const users = await sweeps.openWave({ ...chunk, range: { from: 0, to: 2 }, wave: 1, limit: 3 });
+    const texts = [
+      'a "b" \\ c',
+      '[1, 2]',
+      'é ü ß',
+      '日本',
+      '🙂',
+      '\u2028\u2029',
+      '\u007f',
+      '\u0001\b\f\n\r\t',
+      '</script>',
+      "it's, so",
+      '1e5',
+      'null',
+      ' ',
+    ];
+    const odd = users.map((user) => ({
+      kind: 'settled' as const,
+      seq: user.seq,
+      round: user.round,
+      receipts:
+        user.seq === 1
+          ? Array.from({ length: 2_600 }, (_, index) => receiptOf(user, { step: `plaid.step-${index}` }))
+          : texts.map((text, index) =>
+              receiptOf(user, { step: `plaid.odd-${index}`, requestId: text, token: text, code: text, status: index }),
+            ),
+    }));
+    await sweeps.flushWave({ ...chunk, users: odd });
+    const { merkleRoot, leaves } = await sweeps.seal({ sweepId: 'odd' });
+    expect(leaves).toBe(2_600 + 2 * texts.length);
+    // Read column by column.
+    expect(await sweeps.verify({ sweepId: 'odd' })).toMatchObject({ ok: true, root: merkleRoot, receipts: leaves });
+    const proofs = await sweeps.prove({ sweepId: 'odd', seqs: [0, 1, 2] });
+    expect(proofs.map(({ index }) => index)).toEqual(Array.from({ length: leaves }, (_, index) => index));
+    expect(
+      proofs
+        .filter(({ seq }) => seq === 2)
+        .map(({ fields }) => fields[19])
+        .sort(),
+    ).toEqual([...texts].sort());
+    const all: number[] = [];
+    for await (const { index } of sweeps.proveAll({ sweepId: 'odd' })) all.push(index);
+    expect(all).toHaveLength(leaves);
   });
 
   it('goes on after a process died in the middle of sealing', async () => {
