@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
@@ -6,6 +5,7 @@ import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects'
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
+import { newSweepId } from '@temporal-http-tasks/cli/internal/sweep/sweep-options';
 
 const APPENDED_AT_ONCE = 5_000;
 
@@ -37,7 +37,8 @@ export async function seedSweep(
   const ledger = await openLedger({ url: settings.HTTP_TASKS_LEDGER_URL ?? '', subjectKey });
   try {
     const hasher = createSubjectHasher(subjectKey);
-    const sweepId = `bench-${randomUUID()}`;
+    // As the command makes it: every receipt contains it.
+    const sweepId = newSweepId();
     await ledger.sweeps.create({ sweepId });
     let { version } = await ledger.sweeps.readSnapshot(sweepId);
     for (let from = 0; from < users; from += APPENDED_AT_ONCE) {
