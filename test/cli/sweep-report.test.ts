@@ -91,6 +91,33 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       );
     });
 
+    it('says why and where it was done, who asked, until when, and who approved, also before it has ended', async () => {
+      const plan = JSON.stringify({ reason: { code: 'USER_OFFBOARDING', note: 'contract 7 ended' } });
+      const about = {
+        requestedBy: 'Alice <a@b>',
+        receivedAt: '2030-01-02',
+        law: 'gdpr',
+        dueAt: '2030-02-04T23:59:59.000Z',
+      } as const;
+      const terms = { plan, about, needsApproval: false, maxUsers: 1_000 };
+      await writeExampleSweep(ledger, { sweepId: 'asked', users: 100, ends: false, terms });
+      const asked = await reportOn('asked');
+      expect(asked.text()).toMatch(
+        /Why ?USER_OFFBOARDING: contract 7 ended ?Asked for by ?Alice <a@b> \(as the input says\) ?Received ?2030-01-02 ?Due ?2030-02-04 23:59:59 UTC \(GDPR\)/,
+      );
+      expect(asked.html).not.toContain('<a@b>');
+      await ledger.sweeps.seal({ sweepId: 'asked' });
+      const sealed = await reportOn('asked');
+      expect(sealed.text('seal')).toMatch(
+        /Requested by ?Alice <a@b> \(a claim\) ?Received ?2030-01-02 ?Due ?2030-02-04T23:59:59.000Z \(gdpr\)/,
+      );
+    });
+
+    it('begins with what needs attention', () => {
+      const at = (id: string) => report.html.indexOf(`id="${id}"`);
+      for (const later of ['users', 'steps', 'codes', 'evidence']) expect(at('people')).toBeLessThan(at(later));
+    });
+
     it('holds in its plots, and in the table beside each, the numbers of the ledger', () => {
       expect(report.table('users')).toEqual([
         ['Outcome', 'Users', 'Share'],

@@ -4,6 +4,7 @@ import type {
   OpenUser,
   SettledUser,
   StepReceipt,
+  SweepTerms,
 } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { resetClock, setClock } from './at-time';
 import { receiptOf, rowsOf, settled, settledFully } from './users';
@@ -17,6 +18,8 @@ export interface ExampleSweep {
   code?: string;
   /** @default true */
   ends?: boolean;
+  /** What the run was told. */
+  terms?: SweepTerms;
 }
 
 const START = Date.parse('2030-01-31T10:00:00.000Z');
@@ -44,7 +47,7 @@ export async function writeExampleSweep({ sweeps, ...ledger }: OpenedLedger, exa
   const { sweepId, users, ends = true } = example;
   try {
     setClock(new Date(START).toISOString());
-    await sweeps.create({ sweepId, claimedBy: OWNER });
+    await sweeps.create({ sweepId, claimedBy: OWNER, ...(example.terms && { terms: example.terms }) });
     const rows = rowsOf(0, users);
     await sweeps.appendTargets({
       sweepId,

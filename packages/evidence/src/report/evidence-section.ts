@@ -17,7 +17,7 @@ export function evidenceSection(data: ReportData): Markup {
 <table class="answers"><tbody>
 ${answer(
   'Who did it?',
-  html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Who started and who approved it, and why, is in its history at Temporal.`,
+  html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Above is what it was told about who asked, why, and who approved; who started it is in its history at Temporal.`,
 )}${answer(
     'When?',
     `${moment(sweep.createdAt)} to ${sweep.endedAt === undefined ? 'now; it has not ended' : moment(sweep.endedAt)}. Every receipt has its own time.`,

@@ -2,7 +2,7 @@ import { html } from './markup';
 import type { Markup } from './markup';
 import type { ReportData } from './report-data';
 import { acceptingSystems, furtherSentences, headlineOf, mainSentence } from './sentences';
-import { count, duration, moment, percent } from './words';
+import { count, duration, listed, moment, percent } from './words';
 
 const STATUS_WORDS = {
   completed: 'completed',
@@ -26,6 +26,7 @@ ${furtherSentences(data).map(
   (sentence) => html`<p class="further">${sentence}</p>
 `,
 )}${tiles(data)}
+${asked(data)}
 ${facts(data)}
 </header>
 `;
@@ -43,15 +44,40 @@ function tiles(data: ReportData): Markup {
 ${(gone > 0 || accepted === 0) && tile('deleted', gone, 'good')}${accepted > 0 && tile(`accepted by ${acceptedBy}`, accepted, 'good')}${tile('need attention', needPerson, 'bad')}${tile('left out on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
 }
 
+function fact(name: string, value: string | Markup, kind = ''): Markup {
+  return html`<div class="${kind}"><dt>${name}</dt><dd>${value}</dd></div>
+`;
+}
+
+/** Why it was done and where, who asked, and who approved. */
+function asked({ sweep, head, planned }: ReportData): Markup | false {
+  const { reason = {} } = (sweep.plan === undefined ? {} : JSON.parse(sweep.plan)) as {
+    reason?: { code?: string; note?: string };
+  };
+  const { requestedBy, receivedAt, dueAt, law = 'none' } = sweep.about ?? {};
+  const claimed = sweep.approvedBy === undefined ? [] : [{ name: sweep.approvedBy, verified: false }];
+  const approvers = (head?.approvedBy ?? claimed).map(
+    ({ name, verified }) => `${name} (${verified ? 'signature verified' : 'not verified'})`,
+  );
+  const places = Object.entries(sweep.environments).map(
+    ([service, environment]) => `${planned.titleOf(service)} ${environment}`,
+  );
+  const lines: [name: string, value: string | undefined][] = [
+    ['Why', [reason.code, reason.note].filter(Boolean).join(': ')],
+    ['Asked for by', requestedBy === undefined ? undefined : `${requestedBy} (as the input says)`],
+    ['Received', receivedAt],
+    ['Due', dueAt === undefined ? undefined : `${moment(dueAt)}${law === 'none' ? '' : ` (${law.toUpperCase()})`}`],
+    ['Approved by', listed(approvers)],
+    ['Where', listed(places)],
+    ['Columns of the source', sweep.report?.columns?.used.join(', ')],
+  ];
+  const given = lines.flatMap(([name, value = '']) => (value === '' ? [] : [fact(name, value)]));
+  return given.length > 0 && html`<dl class="facts">${given}</dl>`;
+}
+
 function facts({ sweep, counts, summary, limits, madeAt, version }: ReportData): Markup {
   const ended = sweep.endedAt === undefined ? undefined : Date.parse(sweep.endedAt) - Date.parse(sweep.createdAt);
   const receipts = summary.groups.reduce((sum, group) => sum + group.receipts, 0);
-  const fact = (
-    name: string,
-    value: string | Markup,
-    kind = '',
-  ): Markup => html`<div class="${kind}"><dt>${name}</dt><dd>${value}</dd></div>
-`;
   return html`<dl class="facts">
 ${fact('Started', moment(sweep.createdAt))}${fact('Ended', sweep.endedAt === undefined ? 'not yet' : moment(sweep.endedAt))}${ended !== undefined && fact('Took', duration(ended))}${fact('Users', count(counts.total))}${fact('Duplicates in the source', count(sweep.duplicates))}${fact('Rows rejected', count(sweep.rejected))}${fact('Receipts', count(receipts))}${limits.length > 0 && fact('Limits', limits.join('; '), 'long')}${sweep.redriveOf !== undefined && fact('Redrive of', sweep.redriveOf)}${sweep.claimedBy !== undefined && fact('Run', html`<code>${sweep.claimedBy}</code>`, 'long')}${fact('This report', `made ${moment(madeAt)} by temporal-http-tasks ${version}`, 'long')}</dl>`;
 }

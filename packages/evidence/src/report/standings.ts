@@ -42,7 +42,7 @@ export const LOOKS: Readonly<Record<Standing, StandingLook>> = {
   },
   accepted: {
     name: 'accepted',
-    meaning: 'The provider accepted the request and processes it later.',
+    meaning: 'The provider accepted the request and processes it later: not known to be deleted.',
     light: '#287e65',
     dark: '#50cea1',
   },

@@ -23,11 +23,11 @@ export async function* reportOnSweep(
   const data = await readReportData(ledger, sweep, onProgress);
   yield page(`Sweep ${sweep.sweepId}`, [
     headSection(data),
+    peopleSection(data),
     await usersPlot(data),
     await stepsPlot(data),
     await codesPlot(data),
     await timePlots(data),
-    peopleSection(data),
     evidenceSection(data),
     sealSection(data),
   ]);
