@@ -22,24 +22,25 @@ const OWN_ADDRESS = 'custom';
 
 /**
  * Reads environment and address of a service. For an imported service, a base URL set by the operator selects the
- * environment with the same origin. An address that the document does not list counts as production, unless it is this
- * machine.
+ * environment with the same origin. Where the address decides about production, this machine never is, and an address
+ * that belongs to no environment is.
  */
 export function servicePlace(env: Env, service: ServiceDefinition): ServicePlace {
-  const { environments, productionEnvironments, imported, defaultEnvironment } = service;
+  const { environments, productionEnvironments, imported, productionByAddress, defaultEnvironment } = service;
   const named = givenEnvironment(env, service)?.value;
   const own = givenBaseUrl(env, service)?.value;
-  if (!imported || own === undefined || named !== undefined) {
-    const environment = named ?? defaultEnvironment ?? (own === undefined ? undefined : OWN_ADDRESS);
-    const address =
-      own ??
-      (environment !== undefined && Object.hasOwn(environments, environment) ? environments[environment] : undefined);
-    const production = environment !== undefined && productionEnvironments.includes(environment);
-    return { environment, address, production: production && !(imported && isThisMachine(address)) };
-  }
-  const known = Object.entries(environments).find(([, address]) => isSameOrigin(address, own))?.[0];
-  const production = !isThisMachine(own) && (known === undefined || productionEnvironments.includes(known));
-  return { environment: known ?? defaultEnvironment ?? OWN_ADDRESS, address: own, production };
+  const isOpen = own !== undefined && named === undefined;
+  const atOwn = isOpen
+    ? Object.entries(environments).find(([, address]) => isSameOrigin(address, own))?.[0]
+    : undefined;
+  const environment = (imported && atOwn) ?? named ?? defaultEnvironment ?? (isOpen ? OWN_ADDRESS : undefined);
+  const address =
+    own ??
+    (environment !== undefined && Object.hasOwn(environments, environment) ? environments[environment] : undefined);
+  const isListed = (name: string | undefined): boolean => name !== undefined && productionEnvironments.includes(name);
+  if (!imported && !productionByAddress) return { environment, address, production: isListed(environment) };
+  const production = isOpen ? atOwn === undefined || isListed(atOwn) : isListed(environment);
+  return { environment, address, production: production && !isThisMachine(address) };
 }
 
 /** A setting with its value. */

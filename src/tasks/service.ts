@@ -97,6 +97,11 @@ export interface ServiceDefinition {
   defaultEnvironment?: string;
   /** Environments with real users' data; a Test request there needs a confirmation. */
   productionEnvironments: readonly string[];
+  /**
+   * Whether the address that is called decides about production, as for every imported service: this machine never is,
+   * and a base URL that the operator sets is unless it belongs to another environment.
+   */
+  productionByAddress?: boolean;
   /** The setting that names the environment. */
   environmentSetting?: string;
   /** The setting that replaces the base URL. */

@@ -4,8 +4,33 @@ import { load } from 'js-yaml';
 import { readProvider } from '@temporal-http-tasks/openapi';
 import { ProviderError } from 'temporal-http-tasks';
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
 import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 import { changed, libraryDocument, LIBRARY, writeProvider } from './provider-files';
+
+it.each<[string, Record<string, string>, boolean]>([
+  ['the default environment', {}, false],
+  ['one with data of real people', { CITY_LIBRARY_ENV: 'live' }, true],
+  [
+    'that one at an address of this machine',
+    { CITY_LIBRARY_ENV: 'live', CITY_LIBRARY_BASE_URL: 'http://127.0.0.1:4030' },
+    false,
+  ],
+  ['an address of this machine', { CITY_LIBRARY_BASE_URL: 'http://localhost:4030' }, false],
+  ['the address of a listed environment', { CITY_LIBRARY_BASE_URL: 'https://api.library.example/v2' }, true],
+  ['the address of one for tests', { CITY_LIBRARY_BASE_URL: 'https://test.library.example/v2' }, false],
+  ['an address that is not listed', { CITY_LIBRARY_BASE_URL: 'https://eu.library.example' }, true],
+  ['the same, called a test', { CITY_LIBRARY_ENV: 'test', CITY_LIBRARY_BASE_URL: 'https://eu.library.example' }, false],
+])(
+  'whether it is production follows from the address, as for imported services: %s',
+  async (_name, env, production) => {
+    const { service } = await readProvider(writeProvider(LIBRARY));
+    const place = servicePlace(env, service);
+    expect(place.production).toBe(production);
+    // IDs are hashed with the environment, which an address does not change.
+    expect(place.environment).toBe(env['CITY_LIBRARY_ENV'] ?? 'test');
+  },
+);
 
 describe('a provider file with everything in it', () => {
   it('is read, with steps of all four kinds', async () => {

@@ -230,6 +230,7 @@ function serviceOf(
     environments,
     ...(first !== undefined && { defaultEnvironment: first }),
     productionEnvironments,
+    productionByAddress: true,
     environmentSetting: environmentSettingOf(name),
     baseUrlSetting: baseUrlSettingOf(name),
     // Tasks name all of them; what is wrong with one was noted.
