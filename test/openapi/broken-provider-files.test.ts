@@ -147,7 +147,7 @@ describe('a broken provider file is refused with place, line and what is allowed
       'a way to settle that is none',
       'settle: resend',
       'settle: again',
-      /tasks.fileErasure.settle: must be one of resend/,
+      /tasks.fileErasure.settle: must be resend, or \{ by: look, with, input, absent \}/,
     ],
     [
       'a read that settles, of a task that is none',
@@ -289,6 +289,30 @@ describe('a broken provider file is refused with place, line and what is allowed
       /steps\[1\].bulk.most: must be a whole number from 1 to 10000/,
     ],
     [
+      'more items in one call than the task takes',
+      'most: 20',
+      'most: 101',
+      /steps\[0\].act.most: cityLibrary.returnLoans takes at most 100 entries in loans$/,
+    ],
+    [
+      'more users in one call than the task takes',
+      'most: 100',
+      'most: 501',
+      /steps\[1\].bulk.most: cityLibrary.deleteMembers takes at most 500 entries in members$/,
+    ],
+    [
+      'brackets in a path',
+      'items: data.loans.id',
+      'items: "data.loans[].id"',
+      /steps\[0\].look.items: must be a dotted path without brackets, such as "data.loans.id"$/,
+    ],
+    [
+      'an index in brackets',
+      'handle: data.id',
+      'handle: "data[2].id"',
+      /steps\[3\].handle: must be a dotted path without brackets, such as "data.2.id"$/,
+    ],
+    [
       'a kind that is none',
       'kind: manual',
       'kind: manuel',
@@ -333,6 +357,11 @@ describe('a broken provider file is refused with place, line and what is allowed
       expect.stringContaining('steps[3].act.input: cityLibrary.fileErasure requires the field person'),
       expect.stringContaining('steps[3].act.input: cityLibrary.fileErasure requires the field key'),
     ]);
+  });
+
+  it('an unknown key once, and not each placeholder below it', async () => {
+    const found = await problemsOf(changed('steps:', 'stepz:'));
+    expect(found.map((line) => /^\d* ([^:]+)/.exec(line)?.[1])).toEqual(['steps', 'stepz']);
   });
 
   it('dates, and numbers as YAML 1.1 had them, are texts', async () => {

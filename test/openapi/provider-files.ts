@@ -42,7 +42,10 @@ export function libraryDocument(): Json {
           requestBody: body({
             type: 'object',
             required: ['loans'],
-            properties: { loans: { type: 'array', items: { type: 'string' } }, note: { type: 'string' } },
+            properties: {
+              loans: { type: 'array', maxItems: 100, items: { type: 'string' } },
+              note: { type: 'string' },
+            },
           }),
         },
       },
@@ -74,6 +77,7 @@ export function libraryDocument(): Json {
             properties: {
               members: {
                 type: 'array',
+                maxItems: 500,
                 items: { type: 'object', required: ['id'], properties: { id: { type: 'integer' } } },
               },
             },

@@ -5,8 +5,13 @@
 
 const SEGMENT = /^[^\s.${}]+$/u;
 
+/** How other notations write the entries of a list. */
+const INDEXED = /\[(?:\d*|\*)\](?:\.|$)/;
+
 /** Returns what is wrong with the text of a dotted path; undefined for a valid one. */
 export function whyNoPath(path: string): string | undefined {
+  if (INDEXED.test(path))
+    return `must be a dotted path without brackets, such as "${path.replace(/\[(\d*|\*)\]/g, (_all, index: string) => (/\d/.test(index) ? `.${index}` : ''))}"`;
   return path.split('.').every((segment) => SEGMENT.test(segment))
     ? undefined
     : 'must be a dotted path such as "data.id", without spaces, $ or braces';

@@ -233,7 +233,10 @@ function compile(template: Template): Filling {
     return (scope, entry) => entries.map((fill) => fill(scope, entry)).filter((value) => value !== undefined);
   }
   if (typeof template !== 'object' || template === null) return () => template;
-  if (hasOnly(template, [NUMBER])) return checked(String((template as Record<string, unknown>)[NUMBER]), toNumber);
+  if (hasOnly(template, [NUMBER])) {
+    const placeholder = String((template as Record<string, unknown>)[NUMBER]);
+    return checked(placeholder, FROM_PROVIDER.test(placeholder) ? toProvidersNumber : toNumber);
+  }
   if (hasOnly(template, [PATH])) return checked(String((template as Record<string, unknown>)[PATH]), toSegment);
   if (isMap(template)) return translated(template);
   if (isEach(template)) return listed(template);
@@ -281,6 +284,14 @@ function toNumber(text: string): string | number | undefined {
   if (KEPT_APART.test(text)) return text.replace(/\}\}$/, ':number}}');
   const number = Number(text);
   return /^-?(?:0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(number) ? number : undefined;
+}
+
+/** Placeholders of values that the provider gave. */
+const FROM_PROVIDER = /^\$\{(?:items?|handle)\}$/;
+
+/** A number of the provider's own beyond 2^53 stays the text of its digits, which tasks of a document send as a number. */
+function toProvidersNumber(text: string): string | number | undefined {
+  return toNumber(text) ?? (/^-?[1-9]\d*$/.test(text) ? text : undefined);
 }
 
 /** URL parsers between here and the provider resolve `.` and `..` to another route, however they are encoded. */

@@ -1,6 +1,7 @@
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
 import type { CompiledList } from '../providers/compiled-plan';
+import { UnwritableIdError } from '../providers/template';
 import { NextPage } from './pages';
 import type { RemovedItems, SavedStep, StepScope } from './step';
 
@@ -146,4 +147,24 @@ export function without(set: ReadonlySet<string>, gone: readonly string[]): Set<
   const left = new Set(set);
   for (const id of gone) left.delete(id);
   return left;
+}
+
+/**
+ * Returns the input of a call that removes items.
+ *
+ * @throws UnwritableIdError
+ */
+export function actInput({ scope, step }: ListWork, items: readonly string[]): Record<string, unknown> {
+  return scope.fill(step.act, step.plan.act.takes === 'items' ? { items } : { item: items[0] ?? '' });
+}
+
+/** Whether a call can take the item: the provider's ID of it may be another than the call's field allows. */
+export function isWritable(work: ListWork, item: string): boolean {
+  try {
+    actInput(work, [item]);
+    return true;
+  } catch (error) {
+    if (error instanceof UnwritableIdError) return false;
+    throw error;
+  }
 }

@@ -1,6 +1,15 @@
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
-import { inParts, isSame, resumedProgress, savedProgress, startOf, without } from './list-progress';
+import {
+  actInput,
+  inParts,
+  isSame,
+  isWritable,
+  resumedProgress,
+  savedProgress,
+  startOf,
+  without,
+} from './list-progress';
 import type { ListProgress, ListWork } from './list-progress';
 import { lookKey } from './once';
 import { NextPage } from './pages';
@@ -83,7 +92,7 @@ export class ListItemsStep implements Step {
           task: step.look.name,
           input: todo.page.inputOf(lookInput, step.plan.look.next),
         }
-      : { kind: 'call', step: this.name, task: this.task, input: this.#actInput(todo.items) };
+      : { kind: 'call', step: this.name, task: this.task, input: actInput(this.#work, todo.items) };
   }
 
   answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
@@ -106,11 +115,6 @@ export class ListItemsStep implements Step {
   /** Looks before it removes anything: what was listed in the previous round may have changed since. */
   resumed(saved: SavedStep): Step {
     return this.#with(resumedProgress(saved));
-  }
-
-  #actInput(items: readonly string[]): Record<string, unknown> {
-    const { scope, step } = this.#work;
-    return scope.fill(step.act, step.plan.act.takes === 'items' ? { items } : { item: items[0] ?? '' });
   }
 
   #looked(page: NextPage, answer: CallAnswer, nowMs: number): Step {
@@ -138,8 +142,7 @@ export class ListItemsStep implements Step {
       ...[...open].filter((id) => !isListed.has(id)),
       ...(removedBefore ? wanted.filter((id) => removedBefore.has(id)) : []),
     ]);
-    const firstLook = changedAtMs === 0;
-    const changed = firstLook || unsure.size < open.size || listed.length < fewest;
+    const changed = changedAtMs === 0 || unsure.size < open.size || listed.length < fewest;
     const looked = this.#with({
       listed,
       everWanted: new Set([...this.#progress.everWanted, ...wanted]),
@@ -167,12 +170,12 @@ export class ListItemsStep implements Step {
     const lookAgain = (): ListItemsStep =>
       this.#with({ todo: { kind: 'look', page: NextPage.FIRST }, waitUntilMs: nowMs + pauseMs(looks - 1) });
 
-    const onlyLagging = left.length === 0;
-    const stillUnsure = left.some((id) => unsure.has(id)) && waitedMs < SETTLE_MS;
     // The same items would be refused again, unless the list lags behind a removal by another.
     const [items, ...rest] = this.#callsFor(left);
-    if (items === undefined) return waitedMs < LAG_MS ? lookAgain() : this.#done(this.#stillListed(onlyLagging));
-    if (stillUnsure) return lookAgain();
+    if (items === undefined && left.length === wanted.length && !left.some((id) => isWritable(this.#work, id)))
+      return this.#done(this.#broken({ outcome: 'failed', reason: 'idNotWritable' }));
+    if (items === undefined) return waitedMs < LAG_MS ? lookAgain() : this.#done(this.#stillListed(left.length === 0));
+    if (left.some((id) => unsure.has(id)) && waitedMs < SETTLE_MS) return lookAgain();
     if (rounds >= MOST_ROUNDS) return this.#done(this.#stillListed(false));
     return this.#with({ todo: { kind: 'act', items, rest }, waitUntilMs: 0 });
   }
@@ -183,7 +186,7 @@ export class ListItemsStep implements Step {
     const { refused } = this.#progress;
     if (allOrNothing) return inParts(left, most).filter((part) => !refused.some((one) => isSame(one, part)));
     const alone = new Set(refused.flatMap((items) => (items.length === 1 ? items : [])));
-    const open = left.filter((id) => !alone.has(id));
+    const open = left.filter((id) => !alone.has(id) && isWritable(this.#work, id));
     return inParts(open, takes === 'item' ? 1 : most);
   }
 
@@ -194,6 +197,8 @@ export class ListItemsStep implements Step {
   ): Step {
     const { removed, unsure } = this.#progress;
     const { act } = this.#work.step;
+    if (!answer.ok && answer.failure.perhapsDone && sent.length === 1 && saysAbsent(act, answer))
+      return this.#with({ unsure: new Set([...unsure, ...sent]) }).#afterCall(rest, nowMs, {});
     const isRefused =
       saysAbsent(act, answer) || saysFailed(act, answer) || (!answer.ok && this.#isRefusal(answer.failure));
     if (isRefused) return this.#refused(sent, rest, { answer, nowMs });
@@ -335,10 +340,9 @@ export class ListItemsStep implements Step {
   }
 
   #removedRow(): StepResult[] {
-    const items = this.#removedItems;
     const { requestId } = this.#progress;
-    const removed = items > 0 ? [this.#result({ outcome: 'removed', items, requestId })] : [];
-    return [...removed, ...this.#askedButNotListed()];
+    const row = this.#result({ outcome: 'removed', items: this.#removedItems, requestId });
+    return [...(row.items === 0 ? [] : [row]), ...this.#askedButNotListed()];
   }
 
   /** Ends the step early: with what is removed nevertheless, what is unknown, and what is not done. */

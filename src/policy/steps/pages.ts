@@ -55,10 +55,13 @@ export class NextPage {
   }
 }
 
-/** Returns the cursor in the form that the field requires; of a URL, its parameter. */
+/** An address, also one without its host. A text that begins with a slash and has no query is a cursor, in base64 for example. */
+const LIKE_URL = /^(?:[a-z][a-z\d+.-]*:\/\/|\/[^?]*\?|\?)/i;
+
+/** Returns the cursor in the form that the field requires; of a URL, its parameter. A number beyond 2^53 stays a text. */
 function cursorIn(raw: unknown, { cursor: field, number }: NonNullable<ListLook['next']>): string | number | undefined {
   if (typeof raw !== 'string') return Number.isSafeInteger(raw) ? toForm(String(raw), number) : undefined;
-  if (!/^(?:[a-z][a-z\d+.-]*:\/\/|[/?])/i.test(raw)) return toForm(raw, number);
+  if (!LIKE_URL.test(raw)) return toForm(raw, number);
   if (!URL.canParse(raw, 'http://list.invalid')) return undefined;
   const parameter = new URL(raw, 'http://list.invalid').searchParams.get(field);
   return parameter === null || parameter === '' ? undefined : toForm(parameter, number);
@@ -66,5 +69,6 @@ function cursorIn(raw: unknown, { cursor: field, number }: NonNullable<ListLook[
 
 function toForm(cursor: string, number: boolean | undefined): string | number | undefined {
   if (!number) return cursor;
-  return /^\d+$/.test(cursor) && Number.isSafeInteger(Number(cursor)) ? Number(cursor) : undefined;
+  if (!/^\d+$/.test(cursor)) return undefined;
+  return Number.isSafeInteger(Number(cursor)) ? Number(cursor) : cursor;
 }

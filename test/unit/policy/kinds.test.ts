@@ -237,6 +237,46 @@ describe('list', () => {
     expect(shortly(driveCourier(courierRun([TOPICS]), courier).steps)).toEqual([`courier.topics ${expected}`]);
   });
 
+  it.each([
+    ['/w8AAA==', '/w8AAA=='],
+    ['https://courier.example/topics?after=c%2F2&size=2', 'c/2'],
+    ['/topics?after=c2', 'c2'],
+    ['?after=c2', 'c2'],
+    ['a+b/c?', 'a+b/c?'],
+  ])('reads on after the cursor %s with %s', (next, expected) => {
+    const cursors: unknown[] = [];
+    const answer = ({ input }: { input: { after?: unknown } }) => {
+      cursors.push(input.after);
+      return { ok: true, attempt: 1, output: { topics: [], paging: { next: cursors.length === 1 ? next : null } } };
+    };
+    driveCourier(courierRun([TOPICS]), { answer, callMs: 1 } as unknown as SimulatedCourier);
+    expect(cursors).toEqual([undefined, expected]);
+  });
+
+  it('goes on after an item that no call can take, and sends numbers beyond 2^53 as they are', () => {
+    const list = (ids: unknown[]) => {
+      const [left, sent]: [Set<unknown>, unknown[]] = [new Set(ids), []];
+      const answer = ({ task, input }: { task: string; input: { topic?: unknown } }) => {
+        if (task === 'courier.listTopics')
+          return { ok: true, attempt: 1, output: { topics: [...left].map((id) => ({ id })) } };
+        sent.push(input.topic);
+        left.delete(input.topic);
+        return { ok: true, attempt: 1, output: {} };
+      };
+      const courier = { answer, callMs: 1 } as unknown as SimulatedCourier;
+      return { steps: shortly(driveCourier(courierRun([TOPICS]), courier).steps), sent };
+    };
+    expect(list([1, 'one', 2])).toEqual({
+      steps: ['courier.topics removed x2', 'courier.topics failed/idNotWritable x1'],
+      sent: [1, 2],
+    });
+    expect(list(['one', 'two'])).toEqual({ steps: ['courier.topics failed/idNotWritable x2'], sent: [] });
+    expect(list(['9007199254740993'])).toEqual({
+      steps: ['courier.topics removed x1'],
+      sent: ['9007199254740993'],
+    });
+  });
+
   it('reads a thousand pages and no more', () => {
     const pages = (last: number): string[] => {
       let page = 0;

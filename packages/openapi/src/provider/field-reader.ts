@@ -104,6 +104,8 @@ const TEMPLATE =
 
 /** Notes every `${` outside of the inputs of calls: it would be taken literally there. */
 export function refuseStrayPlaceholders(value: unknown, problems: Problems, place = ''): void {
+  // What is below an unknown key is noted with the key.
+  if (problems.found.some((known) => known.place === place && place !== '')) return;
   if (TEMPLATE.test(place)) return;
   if (typeof value === 'string' && value.includes('${'))
     problems.add(

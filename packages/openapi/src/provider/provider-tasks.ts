@@ -126,7 +126,7 @@ function refuseUnknown(
 function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
   const effect = fields.oneOf('effect', EFFECTS);
   const look = isRecord(fields.raw.settle) ? readLook(fields, fields.raw.settle) : undefined;
-  const resend = isRecord(fields.raw.settle) ? undefined : fields.oneOf('settle', ['resend']);
+  const resend = isRecord(fields.raw.settle) ? undefined : readResend(fields);
   const answerMeans = fields.oneOf('means', ['removed', 'accepted']);
   const remedy = fields.text('remedy', 'what a person can do when the call was made and a later step failed');
   const summary = fields.text('summary', 'one line for people');
@@ -178,6 +178,15 @@ function readLook(fields: FieldReader, settle: Record<string, unknown>): ChosenL
     ...(settle.output !== undefined && { output: settle.output }),
     ...(lagMs !== undefined && { lagMs }),
   };
+}
+
+function readResend(fields: FieldReader): 'resend' | undefined {
+  const { settle } = fields.raw;
+  if (settle === undefined || settle === 'resend') return settle;
+  return fields.refuse(
+    'settle',
+    'must be resend, or { by: look, with, input, absent }: the read that shows what became of a lost call',
+  );
 }
 
 /** Returns the tasks with the reads that settle their lost calls. */

@@ -56,6 +56,7 @@ export function checkStepInputs(
       note(`${one.place}.input`, `must use \${${each}}, since the step has one call for each`);
     for (const code of reasonCodes(one.call.input)) checkCall(one, sample(all, context, each, code), note);
   }
+  for (const one of calls) checkMost(one, mostOf(step, one), sample(all, context, each), note);
   const required = step.ids.filter((id) => {
     const others = all.filter((other) => other !== id);
     return id !== each && calls.some((one) => missingIn(one, sample(others, context, each)).length > 0);
@@ -175,11 +176,32 @@ function isConstant(template: Template): boolean {
   return placeholdersIn(template).size === 0;
 }
 
+function mostOf(step: PlannedStep, { place }: PlacedCall): number {
+  if (step.kind === 'list' && place.endsWith('.act')) return step.act.most ?? 1;
+  return step.kind === 'once' && place.endsWith('.bulk') ? (step.bulk?.most ?? 1) : 1;
+}
+
+/** Checks that a task takes as many entries in one call as the step may send. */
+function checkMost(
+  one: PlacedCall,
+  most: number,
+  { ids, special }: TemplateScope,
+  note: (place: string, message: string) => void,
+): void {
+  if (most === 1 || !Number.isSafeInteger(most)) return;
+  const many = Array.from({ length: most }, (_, index) => String(index + 1));
+  const input = filled(one, { ids, special: { ...special, items: many, ids: many } });
+  for (const { code, path, maximum } of flawsIn(one.task, input))
+    if (code === 'too_big' && Array.isArray(valueIn(input, path)))
+      note(`${one.place}.most`, `${one.task.name} takes at most ${maximum} entries in ${path.map(String).join('.')}`);
+}
+
 interface Flaw {
   code: string;
   path: readonly PropertyKey[];
   message: string;
   keys?: readonly string[];
+  maximum?: number | bigint;
 }
 
 function flawsIn(task: HttpTask, input: unknown): Flaw[] {
@@ -195,7 +217,13 @@ function flawsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Flaw[]
     return closest.flatMap((inner) => flawsOf(inner, path));
   }
   return [
-    { code: issue.code, path, message: issue.message, ...(issue.code === 'unrecognized_keys' && { keys: issue.keys }) },
+    {
+      code: issue.code,
+      path,
+      message: issue.message,
+      ...(issue.code === 'unrecognized_keys' && { keys: issue.keys }),
+      ...(issue.code === 'too_big' && { maximum: issue.maximum }),
+    },
   ];
 }
 

@@ -7,7 +7,7 @@ import type { Recorded, Report } from '../oracle/observed';
 import type { Place } from './places';
 
 /** Maximum time of a correct run, in milliseconds. */
-const GIVE_UP_MS = 300_000;
+const GIVE_UP_MS = 480_000;
 
 /** What its caller sees of a run. */
 export type RunEnd =
