@@ -1,5 +1,6 @@
 import { openSweepPlace } from '../support/sweep-runs';
 import type { SweepPlace } from '../support/sweep-runs';
+import { freshId } from '../support/offboarding';
 import { offboard, seedUser, until } from '../support/offboarding-runs';
 import { temporalAddress } from '../support/temporal';
 import { freshNamespace } from '../support/namespaces';
@@ -12,6 +13,7 @@ interface Run {
   temporalStatus: string;
   sweepId?: string;
   subject?: string;
+  dueAt?: string;
 }
 
 let place: SweepPlace;
@@ -84,7 +86,42 @@ it("finds a sweep together with its users' runs, by how they stand", async () =>
   expect(people.stderr).toContain('There may be more than these 2; see --limit.');
 });
 
+describe('by due date', () => {
+  it('finds runs before a day or a moment, done ones too, and those past it that have not completed', async () => {
+    const [done, later] = [seedUser(place), seedUser(place)];
+    const { workflowId } = await offboard(place, { user: done.user, dueAt: '2020-02-03' });
+    await offboard(place, { user: later.user, dueAt: '2032-06-01T12:00:00Z' });
+    const unknown = { plaidUserId: freshId('usr') };
+    await offboard(place, { user: unknown, dueAt: '2020-02-04' }).catch(() => undefined);
+    const [byUser, ofLater] = [
+      ['--user', done.plaidUserId],
+      ['--user', later.plaidUserId],
+    ];
+    // A day counts to its end.
+    expect(await untilListed(1, ...byUser, '--due-before', '2020-02-04')).toMatchObject([
+      { workflowId, status: 'completed', dueAt: '2020-02-03T23:59:59.000Z' },
+    ]);
+    expect(await listRuns(...byUser, '--due-before', '2020-02-03')).toEqual([]);
+    expect(await listRuns(...byUser, '--due-before', '2020-02-04T00:59:59+01:00')).toEqual([]);
+    expect(await untilListed(1, ...ofLater, '--due-before', '2032-06-01T12:00:01Z')).toHaveLength(1);
+    expect(await listRuns(...ofLater, '--due-before', '2032-06-01T12:00:00Z')).toEqual([]);
+    expect(await untilListed(1, '--user', unknown.plaidUserId, '--overdue')).toMatchObject([
+      { dueAt: '2020-02-04T23:59:59.000Z' },
+    ]);
+    expect(await listRuns(...byUser, '--overdue')).toEqual([]);
+    expect(await listRuns(...ofLater, '--overdue')).toEqual([]);
+    const before = (await listRuns('--due-before', '2020-02-05')).map(({ dueAt = '' }) => dueAt);
+    expect(before.length).toBeGreaterThanOrEqual(2);
+    expect(before.every((dueAt) => dueAt !== '' && dueAt < '2020-02-05')).toBe(true);
+    const table = await runCli(['list-runs', ...byUser], { ...place.env, TEMPORAL_ADDRESS: temporalAddress() });
+    expect(table.stdout).toMatch(/Due[^]*2020/);
+  });
+});
+
 it.each([
+  [['--due-before', 'tomorrow'], '--due-before must be a day such as 2026-03-28'],
+  [['--due-before', '2026-02-30'], '--due-before must be a day such as 2026-03-28'],
+  [['--due-before', '2026-03-28', '--overdue'], 'not both'],
   [['--status', 'done'], '--status must be one of running, waitingForPerson, waitingForApproval'],
   [['--subject', 'usr_1'], '--subject is not a keyed hash'],
   [['--user', ''], '--user must not be empty'],
