@@ -148,6 +148,8 @@ export interface OffboardingActivities {
    * nothing. Earlier versions returned nothing.
    */
   'httpTasks.checkTask'(input: { task: string; input: unknown }): Promise<TaskSettling | undefined>;
+  /** Returns whether any of these keyed hashes is on hold now. Changes nothing. */
+  'httpTasks.checkHold'(input: { subjects: readonly string[] }): Promise<{ held: boolean }>;
   /** Returns when the request of the calling run is due, or with `sweepId` the first request of the run's sweep. */
   'httpTasks.readDueDate'(input: { sweepId?: string }): Promise<{ dueAt?: string }>;
   /**

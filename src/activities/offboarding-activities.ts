@@ -61,6 +61,10 @@ export function createOffboardingActivities(dependencies: OffboardingDependencie
       await requireRunOf(dependencies.callers, 'runHttpTask');
       return checkTask(dependencies, task, input);
     },
+    'httpTasks.checkHold': async ({ subjects }) => {
+      await requireRunOf(dependencies.callers, 'offboardUser');
+      return retryable(async () => ({ held: await dependencies.ledger.isHeld(subjects) }));
+    },
     'httpTasks.readDueDate': (input) => readDueDate(dependencies, input),
     'httpTasks.recordEnd': (end) => recordEnd(dependencies, end),
   };

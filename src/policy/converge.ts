@@ -80,14 +80,28 @@ function goOn(state: ConvergeState, current: Step, nowMs: number): ConvergeState
   return finishStep(seeing, current.name, move.results);
 }
 
-/** Ends a run before its work is done: returns the current step as it is, and the others as not done. */
-export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled'): StepResult[] {
+/**
+ * Ends a run before its work is done: returns the current step as it is, and the others as not done.
+ *
+ * @param held Whether the user is on hold, which is then why the rest was not done.
+ */
+export function endEarly(
+  state: ConvergeState,
+  reason: 'deadline' | 'cancelled',
+  { held = false }: { held?: boolean } = {},
+): StepResult[] {
   const outcome = outcomeWhenEnded(reason);
-  return [
-    ...state.done,
+  const open = [
     ...(state.current?.ended(reason) ?? []),
     ...state.waiting.flatMap((waiting) => notBegun(waiting, state, { outcome, reason })),
   ];
+  return [...state.done, ...(held ? open.map((result) => heldUnlessSettled(result, { outcome, reason })) : open)];
+}
+
+function heldUnlessSettled(result: StepResult, end: End): StepResult {
+  if (result.outcome !== end.outcome || result.reason !== end.reason) return result;
+  const { reason: _reason, failure: _failure, ...rest } = result;
+  return { ...rest, outcome: 'held' };
 }
 
 /** Progress of a run as JSON with IDs in it: what a later round needs to continue it. */

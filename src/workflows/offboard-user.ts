@@ -14,8 +14,8 @@ import type { LocalActivityOptions } from '@temporalio/workflow';
 import type { z } from 'zod';
 import type { OffboardingActivities, Preparation } from '../activities/contract';
 import { WAITING_FOR_PERSON } from '../policy/complete-step';
-import { allHeld, answered, beginConverging, endEarly, next, reported } from '../policy/converge';
-import type { CallMove, ConvergePlan, ConvergeState, ManualMove, ManualReport } from '../policy/converge';
+import { allHeld, answered, beginConverging, endEarly, holdCurrent, next, reported } from '../policy/converge';
+import type { CallMove, ConvergeState, ManualMove } from '../policy/converge';
 import { deadlineAtMs } from '../policy/deadline';
 import { claimsOf } from '../policy/legal-clock';
 import { offboardUserInput } from '../policy/offboard-input';
@@ -23,19 +23,14 @@ import type { OffboardUserInput } from '../policy/offboard-input';
 import { statusOf } from '../policy/offboard-result';
 import type { OffboardResult, StepResult } from '../policy/offboard-result';
 import type { RunStatus } from '../policy/outcome';
-import { compilePlan } from '../policy/providers/compiled-plan';
-import type { CompiledPlan } from '../policy/providers/compiled-plan';
-import { STEP_PLAN_VERSION } from '../policy/providers/step-plan';
-import type { PlannedTask, StepPlan } from '../policy/providers/step-plan';
-import { placeholderIds } from '../policy/target-reference';
-import type { TargetReference } from '../policy/target-reference';
-import { idsOf, namedField } from '../policy/user-ids';
-import type { ProviderIds } from '../policy/user-ids';
-import { builtInPlan } from '../providers/built-in';
+import type { PlannedTask } from '../policy/providers/step-plan';
+import { idsOf } from '../policy/user-ids';
 import { Catalogue } from '../providers/catalogue';
 import { callTask } from './call-activity';
+import { convergePlan, targetOf } from './converge-plan';
 import { readDueDate, refreshDueDateUpdate } from './due-date';
 import { offboardingFailed } from './offboarding-failed';
+import { HoldCheck } from './hold-check';
 import { ManualSteps } from './manual-steps';
 import { describeProgress } from './progress-details';
 import { taskOf, wholeListsOf } from './planned-task';
@@ -98,6 +93,12 @@ function refuseBadCompensation({ compensation }: Input): void {
   );
 }
 
+/** What a run does besides calls: it waits for people, and checks for holds. */
+interface OwnSteps {
+  manual: ManualSteps;
+  holds: HoldCheck;
+}
+
 class OffboardingRun {
   readonly #input: Input;
   readonly #ids: Pick<OffboardResult, 'workflowId' | 'runId'>;
@@ -138,10 +139,11 @@ class OffboardingRun {
     if (sweepId === undefined) clearForeignSweep(searchAttributes);
     if (dueAt === undefined) clearForeignDueDate(searchAttributes);
     const plan = convergePlan(this.#input, preparation);
-    const manual = new ManualSteps(plan);
+    const holds = new HoldCheck(preparation.subjects);
+    const manual = new ManualSteps(plan, holds);
     const begun = beginConverging(plan);
     const end = await runSteps(
-      () => this.#steps(begun, preparation, manual),
+      () => this.#steps(begun, preparation, { manual, holds }),
       () => endEarly(this.#state ?? begun, 'cancelled'),
     );
     const compensation = this.#input.dryRun ? undefined : this.#input.compensation;
@@ -228,16 +230,16 @@ class OffboardingRun {
   async #steps(
     begun: ConvergeState,
     preparation: Preparation,
-    manual: ManualSteps,
+    own: OwnSteps,
   ): Promise<{ status: RunStatus; steps: StepResult[] }> {
     const { plan } = begun;
     if (preparation.held) return { status: 'held', steps: allHeld(plan) };
-    const steps = await this.#converge(begun, preparation, manual);
+    const steps = await this.#converge(begun, preparation, own);
     return { status: statusOf(steps, plan.notFoundIsFine), steps };
   }
 
   /** Drives the policy machine: its calls become activities, and its waits durable timers. */
-  async #converge(begun: ConvergeState, preparation: Preparation, manual: ManualSteps): Promise<StepResult[]> {
+  async #converge(begun: ConvergeState, preparation: Preparation, own: OwnSteps): Promise<StepResult[]> {
     let state = begun;
     for (;;) {
       this.#state = state;
@@ -248,12 +250,10 @@ class OffboardingRun {
       const move = next(state, nowMs);
       if (move.kind === 'done') return move.steps;
       const leftMs = this.#deadlineAtMs - nowMs;
-      if (leftMs <= 0) return endEarly(state, 'deadline');
+      if (leftMs <= 0) return endEarly(state, 'deadline', { held: await own.holds.atDeadline() });
       if (move.kind === 'wait') await this.#wait(Math.min(move.delayMs, leftMs), state.current?.name ?? 'offboarding');
-      else if (move.kind === 'manual') {
-        const report = await this.#waitForPerson(move, manual, preparation, leftMs);
-        if (report) state = reported(state, move.step, report, Date.now());
-      } else {
+      else if (move.kind === 'manual') state = await this.#waitForPerson(state, move, { ...own, ...preparation });
+      else {
         const planned = state.plan.plan.plan.tasks[move.task];
         const answer = await this.#call(move, planned, preparation, leftMs);
         if (answer.ok) this.#answers.set(move.step, (this.#answers.get(move.step) ?? 0) + 1);
@@ -262,20 +262,24 @@ class OffboardingRun {
     }
   }
 
-  /** Waits for the report of a manual step. The run can be found by this status, and shows the instructions. */
+  /**
+   * Waits for the report of a manual step, unless the user is on hold. The run can be found by this status, and shows the
+   * instructions.
+   */
   async #waitForPerson(
+    state: ConvergeState,
     move: ManualMove,
-    manual: ManualSteps,
-    { searchAttributes }: Preparation,
-    withinMs: number,
-  ): Promise<ManualReport | undefined> {
+    { manual, holds, searchAttributes }: OwnSteps & Pick<Preparation, 'searchAttributes'>,
+  ): Promise<ConvergeState> {
     const { step, title, instructions } = move;
+    if (await holds.beforeAsking(this.#deadlineAtMs - Date.now())) return holdCurrent(state);
     makeSearchable(searchAttributes, { OffboardingStatus: WAITING_FOR_PERSON });
     this.#show({ ...this.#progress, waiting: [{ step, title, instructions }] });
-    const report = await manual.wait(move, withinMs);
+    const report = await manual.wait(move, this.#deadlineAtMs);
     this.#show({ ...this.#progress, waiting: [] });
     makeSearchable(searchAttributes, { OffboardingStatus: 'running' });
-    return report;
+    if (report === 'held') return holdCurrent(state);
+    return report ? reported(state, step, report, Date.now()) : state;
   }
 
   async #wait(delayMs: number, step: string): Promise<void> {
@@ -319,81 +323,4 @@ class OffboardingRun {
   #showDoing(doing?: string): void {
     setCurrentDetails(describeProgress(this.#progress, this.#input, { doing, deadlineAtMs: this.#deadlineAtMs }));
   }
-}
-
-/** Everything that is decided before the first call. A run of an earlier version makes its plan itself. */
-function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
-  const { plan, batchApps, knownSteps, knownIds, hadItems, hadItemsAt, knownItems, target } = preparation;
-  const { removeUser = false } = input.plaid ?? {};
-  const { mode = 'customData' } = input.batch ?? {};
-  const given = userIdsOf(input, preparation);
-  const entries = preparation.knownEntries ?? { 'plaid.itemIds': knownItems };
-  const reference = target?.reference ?? input.user.reference;
-  return {
-    plan: plan ? recordedPlan(plan) : builtInPlan({ removeUser, exclude: input.exclude, batchMode: mode, batchApps }),
-    ids: withoutRepeats(given),
-    reason: input.reason,
-    ...(reference !== undefined && { reference }),
-    callSeed: callSeed(),
-    dryRun: input.dryRun ?? false,
-    onFailure: input.onFailure ?? 'continue',
-    notFoundIsFine: input.notFoundIsFine ?? false,
-    ...(input.verifyRemovals && { verifyRemovals: input.verifyRemovals }),
-    known: {
-      steps: knownSteps,
-      ...(knownIds && { ids: knownIds }),
-      hadItems: hadItemsAt ?? (hadItems ? [namedField('itemIds').provider] : []),
-      entries: Object.fromEntries(
-        Object.entries(entries).map(([name, positions]) => [name, positions.flatMap((at) => entryOf(given, name, at))]),
-      ),
-    },
-  };
-}
-
-/** The same when a run is reset or retried; different for each run of a cron schedule. */
-function callSeed(): string {
-  const { cronSchedule, firstExecutionRunId, runId } = workflowInfo();
-  return cronSchedule === undefined ? firstExecutionRunId : runId;
-}
-
-function withoutRepeats(ids: ProviderIds): ProviderIds {
-  return Object.fromEntries(
-    Object.entries(ids).map(([provider, given]) => [
-      provider,
-      Object.fromEntries(
-        Object.entries(given).map(([id, value]) => [id, typeof value === 'string' ? value : [...new Set(value)]]),
-      ),
-    ]),
-  );
-}
-
-function entryOf(ids: ProviderIds, name: string, at: number): string[] {
-  const [provider = '', id = ''] = name.split('.');
-  const list = ids[provider]?.[id];
-  const entry = typeof list === 'object' ? list[at] : undefined;
-  return entry === undefined ? [] : [entry];
-}
-
-/** The plan may be of a later version. This worker then fails the workflow task, so that a newer one takes it over. */
-function recordedPlan(plan: StepPlan): CompiledPlan {
-  const version: number = plan.version;
-  if (version === STEP_PLAN_VERSION) return compilePlan(plan);
-  throw new Error(`The run's plan has version ${version}; this worker reads version ${STEP_PLAN_VERSION}.`);
-}
-
-/** For a sweep's user, the run knows which IDs exist, and only the activities know their values. */
-function userIdsOf({ user, itemIds: asked }: Input, { target }: Preparation): ProviderIds {
-  const itemIds = target?.itemIds ?? asked;
-  const given = target ? placeholderIds(target.ids, target.others) : idsOf(user);
-  // No URL can contain it, and the run ends with a failure that says so; it proves nothing about the user.
-  const unroutable = target?.unroutableBatchUserId;
-  return {
-    ...given,
-    ...(itemIds && { plaid: { ...given.plaid, itemIds } }),
-    ...(unroutable !== undefined && { batch: { ...given.batch, userId: unroutable } }),
-  };
-}
-
-function targetOf({ user: { sweepId, seq } }: Input): TargetReference | undefined {
-  return sweepId === undefined || seq === undefined ? undefined : { sweepId, seq };
 }

@@ -136,6 +136,7 @@ describe.each(WAYS)('%s', (_name, way) => {
       ['httpTasks.prepareOffboarding', { user: { plaidUserId: 'any' }, usesBatch: false }],
       ['httpTasks.prepareOffboarding', { user: { sweepId, seq: 0 }, usesBatch: false }],
       ['httpTasks.checkTask', { task: 'plaid.userItemsGet', input: {} }],
+      ['httpTasks.checkHold', { subjects: [freshId('subject')] }],
       ['httpTasks.recordEnd', end],
     ];
   };

@@ -15,6 +15,7 @@ import {
 } from '../../policy/converge';
 import type { CallAnswer, CallMove, ConvergeState, SavedRun } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
+import { saysAbsent } from '../../policy/steps/step';
 import type { EndedEntry } from '../../policy/steps/step';
 import { isGood } from '../../policy/offboard-result';
 import type { HttpTask } from '../../tasks/define';
@@ -82,6 +83,8 @@ export class UserMachine {
   readonly #items: ReadonlyMap<string, UserItems>;
   readonly #entries: Map<string, readonly EndedEntry[]>;
   readonly #perhapsSent: PerhapsSent;
+  /** Repeat-safe calls of this attempt whose response was lost. */
+  readonly #lostCalls = new Set<string>();
   readonly #written: number;
   readonly #queued: string[];
   /** The user's progress is in the ledger. */
@@ -178,8 +181,9 @@ export class UserMachine {
   }
 
   /** @param times When the call was sent and when its response arrived: a look shows the state when it was sent. */
-  answer(call: UserCall, answer: CallAnswer, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
+  answer(call: UserCall, given: CallAnswer, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
     this.#obstacle = undefined;
+    const answer = this.#withLost(call, given);
     const atMs = call.definition.effect === 'read' ? sentAtMs : nowMs;
     const { current } = this.#state;
     if (current) this.#items.get(call.step)?.note(current, call, answer, atMs);
@@ -212,9 +216,21 @@ export class UserMachine {
     );
   }
 
+  /** What is absent after a call was lost was removed by that call, as far as the machine can know. */
+  #withLost(call: UserCall, answer: CallAnswer): CallAnswer {
+    const step = this.#known.steps.find(call.step);
+    const act = step && 'act' in step ? step.act : undefined;
+    if (answer.ok || act?.name !== call.task || !this.#lostCalls.has(callKey(call)) || !saysAbsent(act, answer))
+      return answer;
+    return { ok: false, failure: { ...answer.failure, perhapsDone: true } };
+  }
+
   /** Defers the call; it may have been carried out if the failure says so. */
   putOff(call: UserCall, failure: TaskFailure): void {
-    if (failure.perhapsDone) this.#perhapsSent.lost(call, call.definition);
+    if (failure.perhapsDone) {
+      this.#perhapsSent.lost(call, call.definition);
+      this.#lostCalls.add(callKey(call));
+    }
     this.#obstacle = { step: call.step, task: call.definition.name, failure };
   }
 
@@ -242,7 +258,8 @@ export class UserMachine {
    * was done, since the user would count as done otherwise (see docs/decisions/0021).
    */
   ended(reason: 'deadline' | 'cancelled'): SettledUser {
-    const results = this.#perhapsSent.corrected(endEarly(this.#state, reason));
+    const { held = false } = this.#user;
+    const results = this.#perhapsSent.corrected(endEarly(this.#state, reason, { held }));
     const isPartlyDone = results.some(({ outcome }) => isGood(outcome));
     const ended = results.map((result): StepResult =>
       isPartlyDone && result.outcome === 'skipped' && result.reason === reason
@@ -287,4 +304,8 @@ export class UserMachine {
     const receipts = receiptsOf(this.#user, done, this.#met, this.#known);
     return { kind: 'settled', seq, round, receipts, bulkApps, ...(this.#isRecorded && { hadProgress: true }) };
   }
+}
+
+function callKey({ step, task, input }: CallMove): string {
+  return JSON.stringify([step, task, input]);
 }

@@ -163,6 +163,65 @@ describe('a provider from a file', () => {
     });
   });
 
+  describe('does not ask a person for what a hold forbids', () => {
+    const holdOn = (id: string) => place.ledger.addHold({ holdId: freshId('hold'), subjects: [hashOf(id)] });
+    const waits = async (handle: Awaited<ReturnType<typeof startOffboarding>>): Promise<boolean> => {
+      const { waiting = [] } = await handle.query<OffboardResult & { waiting?: { step: string }[] }, []>('progress');
+      return waiting[0]?.step === 'courier.archive';
+    };
+    const archiveOf = ({ status, steps }: OffboardResult) => [status, steps.at(-1)];
+    const held = ['held', { step: 'courier.archive', task: 'manual', outcome: 'held' }];
+    const report = { step: 'courier.archive', by: 'Archive', outcome: 'removed' } as const;
+
+    it('that was set before the step', async () => {
+      const contactId = contact();
+      house.onCall = async ({ method }) => {
+        if (method === 'DELETE') await holdOn(contactId);
+      };
+      const result = await offboard(place, { user: { ids: { courier: { contactId } } }, include: ['courier.archive'] });
+      expect(stepLines(result)).toContain('courier.contact removed');
+      expect(archiveOf(result)).toEqual(held);
+    });
+
+    it('that was set while the run waited: the report is refused, and the run ends as held', async () => {
+      const contactId = contact();
+      const user = { ids: { courier: { contactId } } };
+      const handle = await startOffboarding(place, { user, include: ['courier.archive'] });
+      await until('the run waits', () => waits(handle));
+      await holdOn(contactId);
+      const refused = await handle
+        .executeUpdate(completeStepUpdate, { args: [report] })
+        .catch((error: unknown) => error);
+      expect(refused).toMatchObject({ cause: { type: 'Task.Held', message: expect.stringContaining('not accepted') } });
+      expect(archiveOf(await handle.result())).toEqual(held);
+    });
+
+    it('and what the deadline leaves open is held', async () => {
+      const contactId = contact();
+      const user = { ids: { courier: { contactId } } };
+      const choice = { include: ['courier.archive'], deadline: '8 s' };
+      const handle = await startOffboarding(place, { user, ...choice });
+      await until('the run waits', () => waits(handle));
+      await holdOn(contactId);
+      expect(archiveOf(await handle.result())).toEqual(held);
+      const other = await startOffboarding(place, { user: { ids: { courier: { contactId: contact() } } }, ...choice });
+      expect((await other.result()).steps.at(-1)).toMatchObject({ outcome: 'failed', reason: 'deadline' });
+    });
+
+    it('of two reports one is accepted', async () => {
+      const contactId = contact();
+      const user = { ids: { courier: { contactId } } };
+      const handle = await startOffboarding(place, { user, include: ['courier.archive'] });
+      await until('the run waits', () => waits(handle));
+      const both = [report, { ...report, outcome: 'skipped' as const }].map((one) =>
+        handle.executeUpdate(completeStepUpdate, { args: [one] }).catch(() => undefined),
+      );
+      const accepted = (await Promise.all(both)).filter((one) => one !== undefined);
+      expect(accepted).toHaveLength(1);
+      expect((await handle.result()).steps.at(-1)?.outcome).toBe(accepted[0]?.outcome);
+    });
+  });
+
   it('is left out unless it is chosen, and its IDs still count for holds', async () => {
     const contactId = contact();
     const batchUserId = freshId('b');

@@ -277,10 +277,32 @@ it('a held user of whom nothing was sent is held, and one whose request is follo
       });
     await attempt(place, 'both', { fromSeq: 1 });
     await close(place, 'both', 'deadline');
-    expect(await lastWords(place, 'both')).toEqual([
-      ['erasure accepted/deadline', 'archive failed/deadline'],
-      ['hold held'],
-    ]);
+    expect(await lastWords(place, 'both')).toEqual([['erasure accepted/deadline', 'archive held'], ['hold held']]);
+  }));
+
+it('what a repeated call no longer finds was removed by the call whose response was lost', () =>
+  atEachCourier([DEVICES], async ({ server, place }) => {
+    server.seed(1);
+    server.fault('forgetDevice', 'lostAfter', 1);
+    const deviceIds = ['d-0-1', 'd-gone', 'd-0-2'];
+    await seedCourierSweep(place, 'lost', [{ ids: { courier: { deviceIds } } }]);
+    await settle(place, 'lost');
+    expect(await lastWords(place, 'lost')).toEqual([['devices removed', 'devices notFound']]);
+    expect(server.of('forgetDevice').filter((about) => about === 'd-0-1')).toHaveLength(2);
+  }));
+
+it('at the deadline, what was sent to a user on hold is unknown, and what was not is held', () =>
+  atEachCourier([{ ...CONTACT, after: [] }, ERASURE, ARCHIVE], async ({ server, place }) => {
+    server.seed(2);
+    server.holdsErasures = true;
+    server.fault('deleteContact', 'lostAfter', 1);
+    server.fault('getContact', 503, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+    await seedCourierSweep(place, 'late', [courierUser(0)]);
+    await attempt(place, 'late');
+    const { subjects } = (await place.ledger.sweeps.readUser({ sweepId: 'late', seq: 0 }))!;
+    await place.ledger.addHold({ holdId: 'case-9', subjects });
+    await close(place, 'late', 'deadline');
+    expect(await lastWords(place, 'late')).toEqual([['contact unknown/deadline', 'erasure held', 'archive held']]);
   }));
 
 it('a step for each ID of a list has a receipt of each, by which later sweeps know them', () =>
