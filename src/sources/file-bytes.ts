@@ -152,11 +152,12 @@ type Chunks = AsyncGenerator<Buffer, void, undefined>;
  *
  * @param file A path, or {@link STANDARD_INPUT}.
  * @param flags Flags of `open`.
+ * @param input What {@link STANDARD_INPUT} stands for. @default that of this process
  * @throws SourceError when it cannot be opened, is corrupt or truncated, or is another kind of file, which the message
  * names.
  */
-export async function* fileBytes(file: string, flags: string | number): Chunks {
-  const raw = file === STANDARD_INPUT ? standardInput() : fileChunks(file, flags);
+export async function* fileBytes(file: string, flags: string | number, input?: AsyncIterable<unknown>): Chunks {
+  const raw = file === STANDARD_INPUT ? standardInput(input ?? process.stdin) : fileChunks(file, flags);
   try {
     const [start, packed] = await withStart(raw, KIND_BYTES);
     refuseForeign(start);
@@ -230,10 +231,9 @@ async function* fileChunks(file: string, flags: string | number): Chunks {
   }
 }
 
-async function* standardInput(): Chunks {
+async function* standardInput(input: AsyncIterable<unknown>): Chunks {
   try {
-    for await (const chunk of process.stdin)
-      yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk as string, 'utf8');
+    for await (const chunk of input) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk as string, 'utf8');
   } catch (error) {
     fail(error);
   }

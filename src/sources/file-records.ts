@@ -82,6 +82,8 @@ export interface UserFile {
   path: string;
   /** Flags of `open`. */
   flags: string | number;
+  /** What the path `-` stands for. @default the standard input of this process */
+  input?: AsyncIterable<unknown> | undefined;
   format: FileFormat;
   columns: RenamedColumns;
   /** The columns of a user. @default those of the providers that come with the package */
@@ -112,20 +114,20 @@ export function readerFor({
   known = UserColumns.BASIC,
   ignoreColumns,
   lenient,
-}: Omit<UserFile, 'path' | 'flags'>): RecordReader {
+}: Omit<UserFile, 'path' | 'flags' | 'input'>): RecordReader {
   const rules = { ...rulesOf(known, columns), ignore: ignoreColumns, lenient, field: 'file' };
   return format === 'csv' ? new CsvReader(rules) : new JsonlReader(rules);
 }
 
 /** Returns the records of a file in batches. IDs are unchanged, and whether a row is a valid user is not checked. */
 export async function* fileRecords<Column extends string = string>(
-  file: Pick<UserFile, 'path' | 'flags'>,
+  file: Pick<UserFile, 'path' | 'flags' | 'input'>,
   reader: RecordReader<Column>,
   signal?: AbortSignal,
 ): AsyncGenerator<(FileRecord<Column> & Pick<RawRecord, 'line' | 'bytes'>)[], void, undefined> {
   const splitter = new RecordSplitter(reader);
   try {
-    for await (const chunk of fileBytes(file.path, file.flags)) {
+    for await (const chunk of fileBytes(file.path, file.flags, file.input)) {
       signal?.throwIfAborted();
       yield readAll(splitter.push(chunk), reader);
     }

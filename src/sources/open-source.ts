@@ -202,6 +202,8 @@ interface FileOptions {
   allowPlaceholders?: readonly string[] | undefined;
   /** The columns of a user. @default those of the providers that come with the package */
   known?: UserColumns | undefined;
+  /** What the file `-` stands for. @default the standard input of this process */
+  input?: AsyncIterable<unknown> | undefined;
 }
 
 /** The dependencies of sources. */
@@ -256,10 +258,17 @@ async function openFile(
   options: FileOptions,
   find: () => Promise<Pick<UserFile, 'path' | 'flags'>>,
 ): Promise<Source> {
-  const { columns = {}, ignoreColumns, allowPlaceholders, known } = options;
+  const { columns = {}, ignoreColumns, allowPlaceholders, known, input } = options;
   refuseUnknownColumns({ columns }, known);
   const format = options.format ?? formatOf(shown);
-  const resolve = async (): Promise<UserFile> => ({ ...(await find()), format, columns, known, ignoreColumns });
+  const resolve = async (): Promise<UserFile> => ({
+    ...(await find()),
+    format,
+    columns,
+    known,
+    ignoreColumns,
+    input,
+  });
   await resolve();
   return new FileSource(shown, format, resolve, allowPlaceholders);
 }

@@ -29,10 +29,11 @@ export async function runCommandLine(
   given: Io,
   definition: ProgramDefinition = HTTP_TASKS,
 ): Promise<ExitCode> {
-  const io = { ...given };
+  const io: WritableIo = { ...given, run: (words, other) => runCommandLine(words, other, definition) };
   const program = buildProgram(io, definition);
   try {
-    if (definition === HTTP_TASKS) useDevEnvironment(io, argv);
+    // A command that runs another one has read it.
+    if (definition === HTTP_TASKS && !given.run) useDevEnvironment(io, argv);
     await addCommands(program, argv, io, definition);
     await program.parseAsync([...argv], { from: 'user' });
     return io.exitCode;
@@ -45,8 +46,10 @@ export async function runCommandLine(
   }
 }
 
+type WritableIo = { -readonly [Key in keyof Io]: Io[Key] };
+
 /** Uses the settings of an `http-tasks dev` that runs in this folder, and reports it. */
-function useDevEnvironment(io: { -readonly [Key in keyof Io]: Io[Key] }, argv: readonly string[]): void {
+function useDevEnvironment(io: WritableIo, argv: readonly string[]): void {
   const [command] = argv.filter((word) => !word.startsWith('-'));
   if (command === undefined || command === 'help' || argv.includes('--help')) return;
   const { env, note } = readDevEnvironment(command, process.cwd(), io.env);

@@ -42,13 +42,14 @@ export interface LocalSnapshot {
 /**
  * Opens the file of a sweep, before anything else is done.
  *
+ * @param input What the file `-` stands for. @default the standard input of this process
  * @throws Refusal when it does not exist or its format is unknown.
  */
 export async function openSweepFile(
   { file, format, ignoreColumns, allowPlaceholders }: LocalFile,
-  known?: UserColumns,
+  { known, input }: { known?: UserColumns; input?: AsyncIterable<unknown> } = {},
 ): Promise<Source> {
-  return openLocalFile(file, { format, ignoreColumns, allowPlaceholders, known }).catch((error: unknown) => {
+  return openLocalFile(file, { format, ignoreColumns, allowPlaceholders, known, input }).catch((error: unknown) => {
     throw refusalOf(error, file);
   });
 }
@@ -196,7 +197,8 @@ export async function discardSnapshot(
   }
 }
 
-function refusalOf(error: unknown, file: string): unknown {
+/** Returns what to throw for an error of a source, without the field, which is not one of a command. */
+export function refusalOf(error: unknown, file: string): unknown {
   if (error instanceof SourceUnavailableError) return new CommandFailure('Failed', error.message);
   if (!(error instanceof SourceError)) return error;
   return new Refusal('Task.InvalidInput', `--source ${printable(file)}: ${withoutField(error)}`, 'source');

@@ -131,11 +131,11 @@ async function readLocalFile(
 ): Promise<SnapshotState> {
   const providers = await readProviders(io, undefined);
   refuseUnknownAccount(providers, local.account);
-  await openSweepFile(local, new UserColumns(providers));
+  await openSweepFile(local, { known: new UserColumns(providers) });
   say(io, `Sweep ${printable(sweepId)}: reading ${printable(local.file)} for ${environmentsText(io, providers)}.`);
   return withWorkersLedger(io, async (opened) => {
     const others = (await opened.ledger.workers.readServices()).map(({ service }) => service);
-    const source = await openSweepFile(local, new UserColumns(providers, others));
+    const source = await openSweepFile(local, { known: new UserColumns(providers, others), input: io.stdin });
     const doneSteps = local.skipDone ? await stepsToHaveDone(opened.ledger.workers, { input, queue, providers }) : [];
     const { maxUsers = DEFAULT_MAX_USERS, law, dryRun = false } = input;
     const snapshot = { sweepId, local, maxUsers, doneSteps, providers, law, dryRun };

@@ -3,6 +3,8 @@ import type { CommonOptions, Subcommand } from '../program/command';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
 import { Refusal } from '../program/errors';
+import { readWantedSweep, SOURCE_HELP, SWEEP_OPTIONS } from './sweep-options';
+import type { SweepOptions } from './sweep-options';
 
 interface ListOptions extends CommonOptions {
   limit?: string;
@@ -20,6 +22,28 @@ interface ReleaseOptions extends CommonOptions, TemporalOptions {
 
 const DEFAULT_LIMIT = '20';
 const MOST_LISTED = 10_000;
+
+/** Options of `sweep` that only concern its start. */
+const OF_START: readonly (string | undefined)[] = ['--reject-file', '--id', '--watch', '--yes'];
+
+const PREVIEW = subcommand<SweepOptions>('preview', {
+  summary: 'show what a sweep would read and what it would delete where; start nothing',
+  description: [
+    'Takes the options of sweep. A file on this machine is read to its end: users, rejected rows, columns used and ignored,',
+    'and the first rows as they are read, with sensitive IDs masked. Duplicates, users on hold and users who were done before',
+    `are found by a dry run. Writes nothing. Exits 2 when a sweep of the file would be refused.\n\n${SOURCE_HELP}`,
+  ].join(' '),
+  examples: [
+    'http-tasks sweep preview --source users.csv --reason OTHER',
+    'http-tasks sweep preview --source query:closed_accounts --reason OTHER --json',
+  ],
+  options: [SWEEP_OPTIONS.filter(({ long }) => !OF_START.includes(long ?? undefined)), TEMPORAL_OPTIONS],
+  run: async (io, options) => {
+    const wanted = await readWantedSweep(options);
+    const { previewSweep } = await import('./preview.js');
+    return previewSweep(io, wanted, options);
+  },
+});
 
 const STATUS = subcommand<CommonOptions & TemporalOptions>('status <id>', {
   summary: 'show sweep status',
@@ -98,5 +122,5 @@ const RELEASE = subcommand<ReleaseOptions>('release <id>', {
   },
 });
 
-/** `sweep status|watch|results|list|release`: the subcommands that show sweeps, and the one that releases their IDs. */
-export const SWEEP_VIEWS: readonly Subcommand[] = [STATUS, WATCH, RESULTS, LIST, RELEASE];
+/** `sweep preview|status|watch|results|list|release`: the subcommands that show sweeps, and the one that releases their IDs. */
+export const SWEEP_VIEWS: readonly Subcommand[] = [PREVIEW, STATUS, WATCH, RESULTS, LIST, RELEASE];
