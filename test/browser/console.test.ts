@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import { environmentOf } from '../support/offboarding';
-import { openPage, overflowOf, shoot, startBrowser, violationsOf } from '../support/browser';
+import { openPage, overflowOf, picture, shoot, startBrowser, violationsOf } from '../support/browser';
 import type { WatchedPage } from '../support/browser';
 import { startCli } from '../cli/run-cli';
 import type { CliEnv, RunningCli } from '../cli/run-cli';
@@ -95,7 +95,7 @@ it('finds a task while it is being typed, typos forgiven, and is used with the k
   await goTo(page, '#/credentials');
   await page.getByRole('heading', { name: 'Credentials' }).waitFor();
   expect(await page.title()).toBe('Credentials · http-tasks console');
-  await page.keyboard.press('Control+k');
+  await page.keyboard.press('/');
   await page.waitForFunction("document.activeElement?.id === 'search'");
 });
 
@@ -206,7 +206,7 @@ it('wants the name typed before what cannot be undone', async () => {
   expect(await dialog.innerText()).toContain('Removed Items cannot be restored');
   await page.keyboard.type('plaid.userItemsRemov');
   expect(await send.isDisabled()).toBe(true);
-  await shoot(page, 'confirm');
+  await picture(dialog, 'console-confirm');
   await page.keyboard.press('Enter');
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
@@ -228,7 +228,7 @@ it('runs a call durably, follows it and links into the Temporal UI', async () =>
   expect(await answer().getByRole('link').getAttribute('href')).toMatch(
     /\/namespaces\/default\/workflows\/call-plaid\.userItemsGet-/,
   );
-  await shoot(page, 'durable');
+  await picture(page, 'console-task');
 });
 
 it('shows which keys are there, checks them, and takes others for this run', async () => {

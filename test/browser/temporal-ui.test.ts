@@ -8,7 +8,7 @@ import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin
 import type { PlaidState } from '@temporal-http-tasks/testing';
 import { oneDocument, startCli } from '../cli/run-cli';
 import type { RunningCli } from '../cli/run-cli';
-import { openPage, shoot, startBrowser } from '../support/browser';
+import { openPage, picture, shoot, startBrowser } from '../support/browser';
 import type { WatchedPage } from '../support/browser';
 import {
   details,
@@ -114,6 +114,7 @@ it('opens by the printed link with a valid example in the form, which runs as it
   expect(await inputInForm(page)).toEqual({ user: { plaidUserId, batchUserId }, reason: REASON, dryRun: true });
   await page.getByText('Task Queue is Active').waitFor();
   await shoot(page, 'temporal-ui-start');
+  await picture(page, 'temporal-ui-start');
   await pressStart(page);
   await untilStatus(page, 'Completed');
   expect(await touchedAtPlaid()).toEqual([]);
@@ -138,6 +139,7 @@ it('off-boards somebody, and tells a person in words what was done, with no id i
     .locator('strong', { hasText: 'removed' })
     .waitFor();
   await shoot(page, 'temporal-ui-details');
+  await picture(page, 'temporal-ui-details');
   const words = await told.innerText();
   const labels = await timelineLabels(page);
   expect(labels).toContain('plaid.userItemsRemove • plaid.items: Remove Items of a user');

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { source as axe } from 'axe-core';
 import { chromium } from 'playwright-core';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 
 /** Where Debian and its relatives put it. */
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -67,6 +67,17 @@ export async function shoot(page: Page, name: string): Promise<void> {
     }
   }
   await page.emulateMedia({ colorScheme: null });
+  if (before) await page.setViewportSize(before);
+}
+
+/** Takes a picture for the documentation where HTTP_TASKS_TEST_PICTURES names its folder, such as docs/images. */
+export async function picture(of: Page | Locator, name: string): Promise<void> {
+  const folder = process.env['HTTP_TASKS_TEST_PICTURES'];
+  if (folder === undefined) return;
+  const page = 'page' in of ? of.page() : of;
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 1_280, height: 860 });
+  await of.screenshot({ path: `${folder}/${name}.png`, animations: 'disabled' });
   if (before) await page.setViewportSize(before);
 }
 

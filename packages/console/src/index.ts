@@ -2,3 +2,4 @@
 export { startGateway } from './gateway/start-gateway';
 export type { GatewayAddress, RunningGateway } from './gateway/start-gateway';
 export type { GatewayOptions } from './gateway/gateway';
+export type { CommandEnd, RunCommand } from './gateway/parts';

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { Readable, Writable } from 'node:stream';
+import type { RunCommand } from '@temporal-http-tasks/console/internal/gateway/parts';
 import { isThisMachine, startGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
 import type { RunningGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
 import { parseGatewayOrigin, readGatewaySettings } from 'temporal-http-tasks/internal/config/console-settings';
@@ -15,6 +17,7 @@ import { openApiTasks, openApiWords } from '../tasks/openapi-tasks';
 import type { OpenApiTasksOptions } from '../tasks/openapi-tasks';
 import { keepTemporal } from '../temporal/client';
 import { asCommandFailure } from '../temporal/failure';
+import { temporalEnv } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
 import { withInterruption } from '../terminal/interruption';
 import { print, printJson, say } from '../terminal/output';
@@ -54,6 +57,7 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
           tasks,
           providers,
           documentOptions: openApiWords(options),
+          runCommand: commandsOf(io, options),
           taskQueue,
           temporal: {
             ...temporal,
@@ -77,6 +81,45 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
     });
   } finally {
     await temporal.close();
+  }
+}
+
+/**
+ * Returns how the gateway runs other commands: in this process, without a terminal, so that they refuse what they refuse
+ * in a script, with the connection and the provider files of the console.
+ */
+function commandsOf(io: Io, options: ConsoleOptions): RunCommand {
+  const { run } = io;
+  const own = {
+    ...temporalEnv(options),
+    ...(options.providers !== undefined && { HTTP_TASKS_PROVIDERS: options.providers }),
+  };
+  return async (args, { env, input }) => {
+    if (!run) throw new Error('Commands can be run only by a command.');
+    const [stdout, stderr] = [new Collected(), new Collected()];
+    const exitCode = await run(args, {
+      env: { ...env, ...own },
+      // Neither is a terminal, so that nothing is asked.
+      stdin: Readable.from(input === undefined ? [] : [input]) as unknown as Io['stdin'],
+      stdout: stdout as unknown as Io['stdout'],
+      stderr: stderr as unknown as Io['stderr'],
+      exitCode: 0,
+      run,
+    });
+    return { exitCode, stdout: stdout.text, stderr: stderr.text };
+  };
+}
+
+class Collected extends Writable {
+  readonly #chunks: Buffer[] = [];
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#chunks.push(chunk);
+    done();
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
   }
 }
 

@@ -20,15 +20,18 @@ import { answerTo } from './http-error';
 import { offboardingPlace } from './offboarding-form';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { openApiDocument } from './openapi-document';
-import type { GatewayParts, GatewayTemporal } from './parts';
+import type { GatewayParts, GatewayTemporal, RunCommand } from './parts';
 import { credentialRoutes } from './routes/credential-routes';
 import { limitBody } from './routes/json-body';
 import { offboardingRoutes } from './routes/offboarding-routes';
+import { operationRoutes } from './routes/operation-routes';
 import { pageRoutes } from './routes/page-routes';
 import { runRoutes } from './routes/run-routes';
+import { sweepRoutes, uploadRoutes } from './routes/sweep-routes';
 import { plainCallRoutes, taskRoutes } from './routes/task-routes';
 import { readPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
 import { GatewaySecrets } from './secrets';
+import { Uploads } from './uploads';
 import { utcpManual } from './utcp-manual';
 import type { AboutGateway } from './wire';
 import { placeOfRuns } from './worker-production';
@@ -47,6 +50,8 @@ export interface GatewayOptions extends GuardOptions {
   taskQueue: string;
   /** The Temporal server for durable calls and runs; without it there are none. */
   temporal?: GatewayTemporal & { address: string; namespace: string };
+  /** Runs commands of `http-tasks`, for sweeps, holds, schedules, providers and the policy. @default these refuse */
+  runCommand?: RunCommand;
   version: string;
   /** Receives unexpected errors, without secrets. @default discards them */
   report?: (line: string) => void;
@@ -70,6 +75,8 @@ export function createGateway(options: GatewayOptions): Hono {
     .route('/api', credentialRoutes(parts))
     .route('/api', runRoutes(parts))
     .route('/api', offboardingRoutes(parts))
+    .route('/api', sweepRoutes(parts))
+    .route('/api', operationRoutes(parts))
     .route('/tasks', plainCallRoutes(parts));
   return (
     new Hono()
@@ -89,6 +96,7 @@ export function createGateway(options: GatewayOptions): Hono {
       .all('/codec/*', codecRoute(options))
       .use(guardOrigin(options))
       .route('/', pageRoutes(otherGateways))
+      .route('/', uploadRoutes(parts, options))
       .route('/', guarded)
       .notFound((context) => context.json({ error: { type: 'NotFound', message: 'There is nothing here.' } }, 404))
   );
@@ -120,6 +128,7 @@ function partsOf({
   documentOptions = [],
   taskQueue,
   temporal,
+  runCommand,
   version,
   report = () => undefined,
 }: GatewayOptions): GatewayParts {
@@ -134,6 +143,9 @@ function partsOf({
     place: { taskQueue, address, namespace, documentOptions },
     ...(temporal && { temporal }),
     policy: readPolicy(env),
+    ...(runCommand && { runCommand }),
+    uploads: new Uploads(),
+    dryRuns: new Map(),
     version,
     report,
   };

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { TaskSearch } from '../search';
 import type { SnippetPlace } from '../reference/snippets/snippets';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
 import type { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
@@ -9,6 +10,7 @@ import type { OperatorPolicy } from 'temporal-http-tasks/internal/operator-polic
 import type { Violation } from 'temporal-http-tasks/internal/operator-policy/rules';
 import { GatewayRefusal } from './http-error';
 import type { GatewaySecrets } from './secrets';
+import type { Uploads } from './uploads';
 
 /** The gateway's access to Temporal. */
 export interface GatewayTemporal {
@@ -22,6 +24,27 @@ export interface GatewayTemporal {
   explain(error: unknown): string | undefined;
 }
 
+/** How a command ended. */
+export interface CommandEnd {
+  /** As documented for `http-tasks`: 0 done, 1 failed, 2 refused, 3 not verifiable. */
+  exitCode: 0 | 1 | 2 | 3;
+  stdout: string;
+  stderr: string;
+}
+
+/**
+ * Runs a command line of `http-tasks` without a terminal. The page works through commands wherever there is one, so that
+ * it has the checks of the command line and no others.
+ */
+export type RunCommand = (
+  args: readonly string[],
+  how: {
+    env: Env;
+    /** Standard input. @default empty */
+    input?: Uint8Array | undefined;
+  },
+) => Promise<CommandEnd>;
+
 /** What the routes of the gateway share. */
 export interface GatewayParts {
   catalogue: Catalogue;
@@ -33,6 +56,11 @@ export interface GatewayParts {
   temporal?: GatewayTemporal;
   /** What the operator allows. @default everything */
   policy?: OperatorPolicy | undefined;
+  /** Absent where the gateway was not started by the command line. */
+  runCommand?: RunCommand;
+  uploads: Uploads;
+  /** Dry runs of sweeps from the page: the sweep by what was tried. */
+  dryRuns: Map<string, string>;
   version: string;
   /** Receives unexpected errors, without secrets. */
   report: (line: string) => void;

@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { readText } from 'temporal-http-tasks/internal/config/env';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
@@ -12,7 +15,9 @@ import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-
 import { inOrder } from 'temporal-http-tasks/internal/policy/user-ids';
 import { escapedJson, printable } from 'temporal-http-tasks/internal/policy/printable';
 import { stepInAccount } from 'temporal-http-tasks/internal/tasks/accounts';
+import { runForText, runJson } from './commands';
 import { GatewayRefusal } from './http-error';
+import type { GatewayParts } from './parts';
 import type { RateKeyLine, ReceiptLine, RunPage } from './wire';
 
 /** Maximum number of receipts shown; the download and `http-tasks receipts` have all of them. */
@@ -28,7 +33,7 @@ export function hasSubjectKey(env: Env): boolean {
 }
 
 /** What the ledger has about a run. */
-export type LedgerView = Pick<RunPage, 'receipts' | 'failed' | 'moreFailed' | 'rateKeys'>;
+export type LedgerView = Pick<RunPage, 'receipts' | 'failed' | 'moreFailed' | 'rateKeys' | 'evidence'>;
 
 /**
  * Returns the first receipts of a run or sweep, and the steps of a sweep's users that need attention. Empty if the gateway
@@ -48,7 +53,12 @@ export async function readRunLedger(env: Env, workflowId: string): Promise<Ledge
         .slice(0, MOST_RECEIPTS)
         .map(lineOf);
       if (!sweep) return { receipts: shown };
-      return { receipts: shown, ...(await failedIn(ledger, workflowId)), ...(await rateKeysOf(ledger, sweep)) };
+      return {
+        receipts: shown,
+        ...(await failedIn(ledger, workflowId)),
+        ...(await rateKeysOf(ledger, sweep)),
+        ...evidenceOf(sweep),
+      };
     } finally {
       await ledger.close();
     }
@@ -56,6 +66,18 @@ export async function readRunLedger(env: Env, workflowId: string): Promise<Ledge
     if (error instanceof LedgerUnavailableError) return {};
     throw error;
   }
+}
+
+/** What was sealed at the end of a sweep. */
+function evidenceOf({ merkleRoot, head, leaves }: SweepRow): Pick<RunPage, 'evidence'> {
+  if (merkleRoot === undefined) return {};
+  return {
+    evidence: {
+      merkleRoot,
+      ...(leaves !== undefined && { leaves }),
+      ...(head !== undefined && { head: JSON.parse(head) as Record<string, unknown> }),
+    },
+  };
 }
 
 /** The keys that the workers have at the services of a sweep. */
@@ -177,4 +199,21 @@ function lineOf({ at, step, service, outcome, requestId, token, subject }: Recei
     ...(requestId !== undefined && { requestId }),
     ...(token !== undefined && { token }),
   };
+}
+
+/** Returns the report on a sweep as one HTML page. */
+export function readReport(parts: GatewayParts, workflowId: string): Promise<string> {
+  return runForText(parts, { command: ['receipts'], options: { html: true }, operands: [workflowId] });
+}
+
+/** Returns the evidence of a sweep or run with its proofs; it contains keyed hashes and no IDs of users. */
+export async function readBundle(parts: GatewayParts, workflowId: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'http-tasks-bundle-'));
+  try {
+    const bundle = join(folder, 'bundle.jsonl');
+    await runJson(parts, { command: ['receipts'], options: { bundle }, operands: [workflowId] });
+    return await readFile(bundle, 'utf8');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

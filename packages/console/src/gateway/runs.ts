@@ -3,6 +3,7 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { approveInput, setRateInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import { DUE_ATTRIBUTE } from 'temporal-http-tasks/internal/policy/search-attributes';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { requireConfirmation } from './confirmation';
@@ -54,6 +55,7 @@ export async function readRun(
       ...kept,
       ...(sweep && { sweep }),
       ...(failure && { failure }),
+      ...(progress && 'toSign' in progress && progress.toSign && { toSign: progress.toSign }),
       ...(note !== undefined && { note }),
       steps: progress && 'steps' in progress ? progress.steps.map(stepOf) : [],
     };
@@ -164,9 +166,15 @@ function lineOf(parts: GatewayParts, run: Run, progress: Progress | undefined): 
     status: progress?.status ?? recordedStatus(run) ?? run.status.name.toLowerCase(),
     startedAt: startTime.toISOString(),
     ...(closeTime && { closedAt: closeTime.toISOString() }),
+    ...dueBy(run),
     ...runUrl(parts, { workflowId, runId }),
     ...(progress && { progress: 'counts' in progress ? ofSweep(progress) : ofUser(progress) }),
   };
+}
+
+function dueBy({ typedSearchAttributes }: Run): Pick<RunLine, 'dueBy'> {
+  const due = typedSearchAttributes.get(defineSearchAttributeKey(DUE_ATTRIBUTE, 'DATETIME'));
+  return due instanceof Date ? { dueBy: due.toISOString() } : {};
 }
 
 /** Returns the status that the run recorded last; a terminated or timed-out run could not record its final status. */

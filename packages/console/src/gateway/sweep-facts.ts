@@ -3,7 +3,7 @@ import { readStartInput, UnreadablePayloadError } from 'temporal-http-tasks/inte
 import type { SweepFacts } from './wire';
 
 /** Options of a sweep's input that are shown by themselves, or that only concern how it runs. */
-const SHOWN_ELSEWHERE = ['source', 'snapshot', 'redriveOf', 'reason', 'approval'];
+const SHOWN_ELSEWHERE = ['source', 'snapshot', 'redriveOf', 'reason', 'requestedBy', 'approval'];
 
 /**
  * Returns what a sweep was started with, for the person who approves it: its source, reason and options; no IDs of users.
@@ -21,18 +21,19 @@ export async function readSweepFacts(
     throw error;
   }
   if (!isObject(input)) return undefined;
-  const { reason } = input;
+  const { reason, requestedBy } = input;
   const options = Object.entries(input).filter(([name]) => !SHOWN_ELSEWHERE.includes(name));
   return {
     source: sourceText(input),
     ...(isObject(reason) && typeof reason['code'] === 'string' && { reason: reason['code'] }),
+    ...(typeof requestedBy === 'string' && { requestedBy }),
     ...(options.length > 0 && { options: JSON.stringify(Object.fromEntries(options)) }),
   };
 }
 
 function sourceText({ source, snapshot, redriveOf }: Record<string, unknown>): string {
   if (typeof redriveOf === 'string') return `failed and unknown users of ${redriveOf}`;
-  if (snapshot !== undefined) return 'a file that the command line read';
+  if (snapshot !== undefined) return 'a file that was read before the start';
   if (!isObject(source)) return 'unknown';
   const [[kind, value] = ['unknown', undefined]] = Object.entries(source);
   if (Array.isArray(value)) return `a list of ${value.length} users in the input`;

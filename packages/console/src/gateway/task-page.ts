@@ -1,6 +1,7 @@
 import { fieldRows, taskReference } from '../reference/task-reference';
 import type { TaskReference } from '../reference/task-reference';
 import type { SchemaNode } from '../reference/schema-node';
+import { credentialsOf } from 'temporal-http-tasks/internal/tasks/define';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { deletesData } from 'temporal-http-tasks/internal/tasks/effect';
 import { formOf, rulesOf } from './form';
@@ -21,6 +22,8 @@ export function taskPage(task: HttpTask): TaskPage {
     serviceTitle: task.service.title,
     ...{ description, docs, remedy, settings, sensitive },
     lostResponse: reference.lostResponse,
+    servers: serversOf(task),
+    headers: headersOf(task),
     form: formOf(reference.input as SchemaNode, alwaysSensitive(task)),
     rules: rulesOf(reference.input as SchemaNode),
     input: fieldRows(reference.input),
@@ -32,6 +35,31 @@ export function taskPage(task: HttpTask): TaskPage {
     })),
     limits: limitsOf(reference),
   };
+}
+
+function serversOf({ service, generic }: HttpTask): TaskPage['servers'] {
+  if (generic) return [];
+  return Object.entries(service.environments).map(([environment, url]) => ({
+    environment,
+    url,
+    production: service.productionEnvironments.includes(environment),
+  }));
+}
+
+function headersOf(task: HttpTask): TaskPage['headers'] {
+  const { headers, placementSetting } = task.service;
+  const fixed = Object.entries(headers).map(([name, value]) => ({ name, value, about: 'Always the same.' }));
+  const keys = credentialsOf(task)
+    .filter(({ in: place }) => place === 'header')
+    .map(({ name, setting, bodyName }) => ({
+      name,
+      value: `$${setting}`,
+      about:
+        bodyName === undefined || placementSetting === undefined
+          ? 'A credential.'
+          : `A credential; with ${placementSetting}=body it is sent as the field ${bodyName} instead.`,
+    }));
+  return [...fixed, ...keys];
 }
 
 function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): string[] {

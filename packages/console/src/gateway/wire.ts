@@ -80,6 +80,10 @@ export interface TaskPage extends TaskLine {
   /** What happens when a response is lost. */
   lostResponse: string;
   form: FormField[];
+  /** Where the service is reached; empty for a request to any address. */
+  servers: { environment: string; url: string; production: boolean }[];
+  /** Headers that are sent besides those of every request. */
+  headers: { name: string; value: string; about: string }[];
   /** What holds for the input as a whole, such as which fields exclude each other. */
   rules: string[];
   input: FieldLine[];
@@ -215,6 +219,8 @@ export interface RunLine {
   status: string;
   startedAt: string;
   closedAt?: string;
+  /** When the request is due, as the run recorded it. */
+  dueBy?: string;
   url?: string;
   /** Progress of the run; absent if unknown. */
   progress?: {
@@ -240,6 +246,8 @@ export interface RunList {
 export interface SweepFacts {
   source: string;
   reason?: string;
+  /** Who asked for it; not verified. */
+  requestedBy?: string;
   /** The other options of its input, as JSON. */
   options?: string;
 }
@@ -301,6 +309,16 @@ export interface RunPage extends RunLine {
   moreFailed?: boolean;
   /** For a sweep: the keys whose rate can be set; absent if the gateway has no ledger, or the source is not read yet. */
   rateKeys?: RateKeyLine[];
+  /** For a sweep that waits for signed approvals. */
+  toSign?: {
+    environment: string;
+    signatures: number;
+    signedBy: readonly string[];
+    snapshotDigest: string;
+    planDigest: string;
+  };
+  /** For a sweep that was sealed, if the gateway has its ledger. */
+  evidence?: { merkleRoot: string; leaves?: number; head?: Record<string, unknown> };
   /** The first receipts; absent if the gateway has no ledger. */
   receipts?: ReceiptLine[];
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { readWorkersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
@@ -26,8 +27,7 @@ export async function placeOfRuns(
 ): Promise<GuardedPlace> {
   if (own.production) return own;
   try {
-    const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(secrets.env);
-    const recorded = await readWorkersOfLedger({ url, plaintextAllowed }, { namespace, taskQueue });
+    const recorded = await readWorkersOfLedger(ledgerOf(secrets.env), { namespace, taskQueue });
     // A worker without a recent heartbeat may still run.
     const found = recorded.find(
       (one) => one.production && one.state !== 'ended' && (service === undefined || one.service === service),
@@ -53,4 +53,21 @@ export async function productionOfWorkers(parts: GatewayParts, service: string):
     if (error instanceof LedgerUnavailableError || error instanceof SettingsError) return undefined;
     throw error;
   }
+}
+
+/** Returns the queries that live workers have, which sweeps and schedules can name. Empty if the ledger is missing. */
+export async function queriesOfWorkers({ secrets, place: { namespace, taskQueue } }: GatewayParts): Promise<string[]> {
+  try {
+    const recorded = await readWorkersOfLedger(ledgerOf(secrets.env), { namespace, taskQueue });
+    const live = recorded.filter(({ state }) => state === 'live');
+    return [...new Set(live.flatMap(({ queries = [] }) => queries))].sort();
+  } catch (error) {
+    if (error instanceof LedgerSettingError) return [];
+    throw error;
+  }
+}
+
+function ledgerOf(env: Env): { url: string; plaintextAllowed: boolean } {
+  const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(env);
+  return { url, plaintextAllowed };
 }

@@ -1,6 +1,7 @@
 import type { DurableCall, TestAnswer } from '../gateway/wire.js';
-import { copyButton, details, element, outsideLink, table } from './dom.js';
-import type { Child } from './dom.js';
+import { details, element, outsideLink, table } from './dom.js';
+import { jsonView } from './json-view.js';
+import { facts } from './page-parts.js';
 import { failureView } from './run-steps.js';
 
 /** Shows the result of a direct call. */
@@ -18,7 +19,7 @@ export function answerView(answer: TestAnswer): HTMLElement {
     ]),
     failure && failureView(failure),
     note !== undefined && element('p', { class: 'hint', text: note }),
-    body !== undefined && bodyView(body),
+    body !== undefined && jsonView(body),
     headers &&
       details(
         'Headers',
@@ -46,40 +47,18 @@ export function durableView(call: DurableCall): HTMLElement {
     statusLine(running ? undefined : result !== undefined, text),
     facts([
       ['Run', url === undefined ? workflowId : outsideLink(url, `${workflowId} in the Temporal UI`)],
-      ['Attempt', attempt ?? result?.attempt],
+      ['Attempt', (attempt ?? result?.attempt)?.toString()],
       ['Next try', nextTryAt === undefined ? undefined : new Date(nextTryAt).toLocaleTimeString()],
       ['Request ID', result?.requestId],
       ['Receipts', running ? undefined : element('code', { text: `http-tasks receipts ${workflowId}` })],
     ]),
     lastFailure !== undefined && element('p', { class: 'warning', text: `Last attempt: ${lastFailure}` }),
     failure && failureView(failure),
-    result && bodyView(result.output),
+    result && jsonView(result.output),
   );
 }
 
 function statusLine(ok: boolean | undefined, text: string): HTMLElement {
   const kind = ok === undefined ? 'running' : ok ? 'good' : 'bad';
   return element('p', { class: `status ${kind}`, text, attributes: { role: 'status' } });
-}
-
-function bodyView(body: unknown): HTMLElement {
-  const text = typeof body === 'string' ? body : JSON.stringify(body, undefined, 2);
-  const shown = element('pre', {
-    class: 'code response',
-    text: text === '' ? '(empty)' : text,
-    attributes: { tabindex: '0' },
-  });
-  return element('div', { class: 'copyable' }, copyButton(shown, 'the response'), shown);
-}
-
-function facts(rows: readonly (readonly [string, Child | number])[]): HTMLElement {
-  const shown = rows.filter(([, value]) => value !== undefined);
-  return element(
-    'dl',
-    { class: 'facts' },
-    ...shown.flatMap(([name, value]) => [
-      element('dt', { text: name }),
-      element('dd', {}, typeof value === 'number' ? String(value) : value),
-    ]),
-  );
 }

@@ -21,6 +21,12 @@ export async function ask<T>(method: Method, path: string, body?: unknown, signa
   return (await response.json().catch(() => undefined)) as T;
 }
 
+/** Sends a file of users to the gateway in use, which keeps it in memory. @throws Refused */
+export async function upload<T>(file: File, signal: AbortSignal): Promise<T> {
+  const response = await send('POST', `/api/uploads?name=${encodeURIComponent(file.name)}`, file, signal);
+  return (await response.json()) as T;
+}
+
 /** Reads a file from the gateway in use, and has the browser save it under this name. @throws Refused */
 export async function download(path: string, name: string): Promise<void> {
   const response = await send('GET', path);
@@ -35,14 +41,16 @@ export async function download(path: string, name: string): Promise<void> {
 
 async function send(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const gateway = currentGateway();
-  const headers = { ...(body !== undefined && { 'content-type': 'application/json' }), ...signedFor(gateway) };
+  const isFile = body instanceof Blob;
+  const type = isFile ? 'application/octet-stream' : 'application/json';
+  const headers = { ...(body !== undefined && { 'content-type': type }), ...signedFor(gateway) };
   let response: Response;
   try {
     // A gateway never redirects; following one could carry token and keys to another server.
     response = await fetch(`${gateway}${path}`, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: isFile ? body : body === undefined ? undefined : JSON.stringify(body),
       signal,
       credentials: 'same-origin',
       redirect: 'error',

@@ -1,6 +1,7 @@
 import type { Confirmation, PreparedCall } from '../gateway/wire.js';
 import { button, element, freshId } from './dom.js';
 import { currentGateway, isOwn } from './gateways.js';
+import type { Labelled } from './page-parts.js';
 
 /** Returns whether the page has to ask before it sends. */
 export function wantsConfirmation({ guard }: PreparedCall): boolean {
@@ -21,6 +22,8 @@ export interface Question {
   subject?: string;
   /** To be typed if it affects real users' data. */
   environment?: string;
+  /** To be filled in before it can be sent, if they are required. */
+  fields?: readonly Labelled<HTMLInputElement>[];
   /** To be typed if a secret is sent to a gateway other than the page's own. */
   gateway?: string;
 }
@@ -33,16 +36,16 @@ type Typed = Confirmation & { gateway?: string; subject?: string };
  * gateway its address. Returns what was typed; nothing if the dialog is cancelled.
  */
 export function askFor(
-  { title, description, shown, afterwards, name, subject, environment, gateway }: Question,
+  { title, description, shown, afterwards, name, subject, environment, gateway, fields: asked = [] }: Question,
   how: string,
 ): Promise<Typed | undefined> {
-  const words: { asked: string; key: keyof Typed; label: string }[] = [
-    ...(name === undefined ? [] : [{ asked: name, key: 'task' as const, label: `Type ${name} to confirm` }]),
+  const words: { word: string; key: keyof Typed; label: string }[] = [
+    ...(name === undefined ? [] : [{ word: name, key: 'task' as const, label: `Type ${name} to confirm` }]),
     ...(subject === undefined
       ? []
       : [
           {
-            asked: subject,
+            word: subject,
             key: 'subject' as const,
             label: `This cannot be undone. Type the ID of the user, ${subject}, to confirm`,
           },
@@ -51,7 +54,7 @@ export function askFor(
       ? []
       : [
           {
-            asked: environment,
+            word: environment,
             key: 'environment' as const,
             label: `This affects real people's data. Type ${environment} to confirm`,
           },
@@ -60,17 +63,17 @@ export function askFor(
       ? []
       : [
           {
-            asked: gateway,
+            word: gateway,
             key: 'gateway' as const,
             label: `This page did not come from there. Type ${gateway} to confirm`,
           },
         ]),
   ];
-  const fields = words.map(({ asked, key, label }) => {
+  const fields = words.map(({ word, key, label }) => {
     const id = freshId('confirm');
     const input = element('input', { attributes: { id, type: 'text', autocomplete: 'off', spellcheck: 'false' } });
     return {
-      asked,
+      word,
       key,
       input,
       row: element('div', { class: 'field' }, element('label', { text: label, attributes: { for: id } }), input),
@@ -78,14 +81,18 @@ export function askFor(
   });
   return new Promise((resolve) => {
     const send = element('button', { text: how, class: 'danger', attributes: { type: 'submit' } });
-    const isTyped = (): boolean => fields.every(({ asked, input }) => input.value === asked);
+    const isFilled = ({ control }: Labelled<HTMLInputElement>): boolean =>
+      !control.required || control.value.trim() !== '';
+    const isTyped = (): boolean => fields.every(({ word, input }) => input.value === word) && asked.every(isFilled);
     const update = (): void => {
       send.disabled = !isTyped();
     };
-    for (const { input } of fields) input.addEventListener('input', update);
+    for (const input of [...fields.map((one) => one.input), ...asked.map(({ control }) => control)])
+      input.addEventListener('input', update);
     const form = element(
       'form',
       { attributes: { method: 'dialog' } },
+      ...asked.map(({ node }) => node),
       ...fields.map(({ row }) => row),
       element(
         'div',
@@ -120,6 +127,6 @@ export function askFor(
     update();
     document.body.append(dialog);
     dialog.showModal();
-    fields[0]?.input.focus();
+    (asked[0]?.control ?? fields[0]?.input)?.focus();
   });
 }

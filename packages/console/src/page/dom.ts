@@ -46,12 +46,16 @@ export function button(
   return element('button', { text, attributes, class: options.class ?? '', on: { click: onClick } });
 }
 
-/** A button that copies the text of an element; without a clipboard, which needs HTTPS, it selects the text. */
-export function copyButton(source: HTMLElement, what: string): HTMLButtonElement {
+/**
+ * A button that copies the text of an element; without a clipboard, which needs HTTPS, it selects the text.
+ *
+ * @param text What is copied, if the element shows it in another form. @default its text
+ */
+export function copyButton(source: HTMLElement, what: string, text?: string): HTMLButtonElement {
   const copy = button('Copy', () => void copyText(), { class: 'quiet', attributes: { 'aria-label': `Copy ${what}` } });
   const copyText = async (): Promise<void> => {
     try {
-      await navigator.clipboard.writeText(source.textContent);
+      await navigator.clipboard.writeText(text ?? source.textContent);
       copy.textContent = 'Copied';
     } catch {
       window.getSelection()?.selectAllChildren(source);
@@ -63,7 +67,7 @@ export function copyButton(source: HTMLElement, what: string): HTMLButtonElement
 }
 
 /** Creates a disclosure that can be opened. */
-export function details(summary: string, ...children: Child[]): HTMLElement {
+export function details(summary: string, ...children: Child[]): HTMLDetailsElement {
   return element('details', {}, element('summary', { text: summary }), ...children);
 }
 

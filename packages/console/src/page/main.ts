@@ -1,9 +1,15 @@
 import type { AboutGateway, TaskPage } from '../gateway/wire.js';
 import { ask, messageOf, Refused } from './api.js';
+import { historyView } from './call-history.js';
 import { CredentialsView } from './credentials-view.js';
 import { button, element, fill, freshId } from './dom.js';
 import { currentGateway, gateways, isOwn, keepToken, signedFor, takeTokenFromAddress, useGateway } from './gateways.js';
+import { HoldsView } from './holds-view.js';
+import { openPalette, openShortcuts, PLACES } from './palette.js';
+import { ProvidersView } from './providers-view.js';
 import { RunsView } from './runs-view.js';
+import { SchedulesView } from './schedules-view.js';
+import { SweepView } from './sweep-view.js';
 import { TaskList } from './task-list.js';
 import { TaskView } from './task-view.js';
 
@@ -24,17 +30,35 @@ async function start(): Promise<void> {
   await connect();
 }
 
-/** `/` and Ctrl-K or Cmd-K move to the search field, unless an input has the focus or a dialog is open. */
+/** When `g` was pressed, which the next key completes; in milliseconds. */
+let goAt = -Infinity;
+const GO_WITHIN_MS = 1_500;
+
+/** Ctrl-K or Cmd-K opens the palette anywhere; the other keys count unless an input has the focus or a dialog is open. */
 function onShortcut(event: KeyboardEvent): void {
-  const isCommand = event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey;
-  const isTyping = event.target instanceof Element && event.target.closest('input, select, textarea') !== null;
-  const isSlash = event.key === '/' && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping;
-  if (about === undefined || !(isCommand || isSlash) || document.querySelector('dialog[open]')) return;
+  if (about === undefined || document.querySelector('dialog[open]') || event.altKey) return;
+  const isCommand = event.ctrlKey || event.metaKey;
+  if (isCommand && event.key.toLowerCase() === 'k') openPalette();
+  else if (isCommand || (event.target instanceof Element && event.target.closest('input, select, textarea') !== null))
+    return;
+  else if (event.key === '/') searchTasks();
+  else if (event.key === '?') openShortcuts();
+  else {
+    const place = event.timeStamp - goAt < GO_WITHIN_MS ? PLACES.find(({ key }) => key === event.key) : undefined;
+    goAt = event.key === 'g' ? event.timeStamp : -Infinity;
+    if (!place) return;
+    window.location.hash = place.hash;
+  }
   event.preventDefault();
-  if (!list.node.isConnected) {
-    window.location.hash = '#/tasks';
-    window.addEventListener('hashchange', () => window.setTimeout(() => list.focusSearch()), { once: true });
-  } else list.focusSearch();
+}
+
+function searchTasks(): void {
+  if (list.node.isConnected) {
+    list.focusSearch();
+    return;
+  }
+  window.location.hash = '#/tasks';
+  window.addEventListener('hashchange', () => window.setTimeout(() => list.focusSearch()), { once: true });
 }
 
 async function connect(): Promise<void> {
@@ -152,14 +176,45 @@ async function show(): Promise<void> {
   leaving = new AbortController();
   const [, page = 'tasks', name] = window.location.hash.split('/');
   for (const link of document.querySelectorAll<HTMLElement>('[data-page]')) {
-    if (link.dataset['page'] === page) link.setAttribute('aria-current', 'page');
+    if (link.dataset['page'] === (page === 'sweep' ? 'runs' : page)) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  titleIs({ runs: 'Runs', credentials: 'Credentials' }[page] ?? 'Tasks');
-  if (page === 'runs') fill(main, new RunsView(about, leaving.signal).node);
-  else if (page === 'credentials') fill(main, new CredentialsView(() => void connect()).node);
-  else await showTasks(name === undefined ? undefined : decodeURIComponent(name), leaving.signal);
+  const named = name === undefined ? undefined : decodeURIComponent(name);
+  const { signal } = leaving;
+  titleIs(TITLES[page] ?? 'Tasks');
+  const view = viewOf(page, named, signal);
+  if (view) fill(main, view.node);
+  else await showTasks(named, signal);
 }
+
+/** Returns the view of a page other than the tasks. */
+function viewOf(page: string, named: string | undefined, signal: AbortSignal): { node: HTMLElement } | undefined {
+  switch (page) {
+    case 'runs':
+      return new RunsView(about, named, signal);
+    case 'sweep':
+      return new SweepView(about, signal);
+    case 'holds':
+      return new HoldsView(signal);
+    case 'schedules':
+      return new SchedulesView(about, signal);
+    case 'providers':
+      return new ProvidersView(signal);
+    case 'credentials':
+      return new CredentialsView(() => void connect());
+    default:
+      return undefined;
+  }
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  runs: 'Runs',
+  sweep: 'Start a sweep',
+  holds: 'Holds',
+  schedules: 'Schedules',
+  providers: 'Providers and policy',
+  credentials: 'Credentials',
+};
 
 async function showTasks(name: string | undefined, signal: AbortSignal): Promise<void> {
   let place = main.querySelector('.content');
@@ -203,12 +258,15 @@ function welcome(): HTMLElement {
         {},
         'Press ',
         element('kbd', { text: '/' }),
-        ' or ',
+        ' to search, ',
         element('kbd', { text: 'Ctrl-K' }),
-        ' to search.',
+        ' to go anywhere, ',
+        element('kbd', { text: '?' }),
+        ' for all keys.',
       ),
       element('li', { text: 'Calls that delete data or cannot be undone ask you to type the task name.' }),
     ),
+    historyView(),
   );
 }
 

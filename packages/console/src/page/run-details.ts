@@ -1,12 +1,16 @@
 import type { DurableCall, RateKeyLine, RunLine, RunPage } from '../gateway/wire.js';
+import type { StartedSweep, SweepPlan } from '../gateway/wire-operations.js';
 import { durableView } from './answer-view.js';
 import { ask, download, messageOf } from './api.js';
+import { signedApproval, typedApproval } from './approval-form.js';
+import type { Approval } from './approval-form.js';
 import { askFor } from './confirm-dialog.js';
 import type { Question } from './confirm-dialog.js';
-import { button, element, fill, freshId } from './dom.js';
+import { button, details, element, fill, freshId } from './dom.js';
 import type { Child } from './dom.js';
+import { facts, textField } from './page-parts.js';
 import { progressView } from './run-progress-view.js';
-import { failedView, failureView, stepsView, when } from './run-steps.js';
+import { ago, failedView, failureView, stepsView, when } from './run-steps.js';
 import { inWords } from './words.js';
 
 type Action = 'approve' | 'resume' | 'pause' | 'cancel' | 'rate';
@@ -37,6 +41,11 @@ export class RunDetails {
   readonly #said = element('div', {});
   readonly #content = element('div', {}, element('p', { class: 'status running', text: 'Reading the run' }));
   #run: RunLine;
+  #canRedrive = false;
+  #isEvidenceOpen = false;
+  /** What has to be signed, and the same as JSON, as it was shown. */
+  #toSign: RunPage['toSign'];
+  #signs: string | undefined;
   #drawn = '';
 
   constructor(run: RunLine, options: DetailsOptions) {
@@ -80,39 +89,103 @@ export class RunDetails {
 
   #show(page: RunPage): void {
     this.#showRateKeys(page.rateKeys ?? []);
-    const { startedAt, closedAt, sweep, failure } = page;
+    this.#toSign = page.toSign;
+    const canRedrive = page.failed?.some(({ outcome }) => REDRIVEN.includes(outcome)) ?? false;
+    const signs = JSON.stringify(page.toSign);
+    if (canRedrive !== this.#canRedrive || this.#signs !== signs) {
+      this.#canRedrive = canRedrive;
+      this.#signs = signs;
+      fill(this.#controls, ...this.#actions());
+    }
+    const { failure } = page;
     fill(
       this.#content,
-      element('p', {
-        class: 'hint',
-        text: `Started ${when(startedAt)}${closedAt === undefined ? '' : `, ended ${when(closedAt)}`}${sweep === undefined ? '' : ` · source: ${sweep.source}`}${sweep?.reason === undefined ? '' : ` · reason: ${sweep.reason}`}`,
-      }),
+      factsOf(page),
       // A busy worker may have reported to the list and not to this request.
       progressView({ ...this.#run, ...page }),
       failure && failureView(failure),
       failedView(page),
+      this.#downloads(page),
+      this.#evidence(page),
       stepsView(page),
-      page.receipts !== undefined &&
-        page.receipts.length > 0 &&
-        element(
-          'div',
-          { class: 'bar' },
-          element('span', { text: 'Download all receipts:' }),
-          button('CSV', () => this.#download('csv')),
-          button('JSON lines', () => this.#download('jsonl')),
-        ),
     );
   }
 
-  #download(format: string): void {
-    const { workflowId } = this.#run;
-    download(`${this.#path()}/receipts?format=${format}`, `receipts-${workflowId}.${format}`).catch((error: unknown) =>
-      this.#say('problem', messageOf(error)),
+  /** What was sealed at the end of a sweep; stays open when the run is read again. */
+  #evidence(page: RunPage): Child {
+    const shown = evidenceView(page);
+    if (!shown) return undefined;
+    shown.open = this.#isEvidenceOpen;
+    shown.addEventListener('toggle', () => (this.#isEvidenceOpen = shown.open));
+    return shown;
+  }
+
+  #downloads({ type, closedAt, receipts = [] }: RunPage): Child {
+    if (receipts.length === 0) return undefined;
+    const isSweep = type === 'offboardUsers';
+    return element(
+      'div',
+      { class: 'bar downloads' },
+      element('span', { text: 'Download:' }),
+      button('CSV', () => this.#download('receipts?format=csv', 'receipts', 'csv')),
+      button('JSON lines', () => this.#download('receipts?format=jsonl', 'receipts', 'jsonl')),
+      isSweep && button('Report', () => this.#download('report', 'report', 'html')),
+      closedAt !== undefined &&
+        button('Evidence bundle', () => this.#download('bundle', 'bundle', 'jsonl'), {
+          attributes: { title: 'Receipts with their proofs; http-tasks verify --bundle checks it' },
+        }),
     );
+  }
+
+  #download(path: string, kind: string, ending: string): void {
+    const { workflowId } = this.#run;
+    this.#say('status running', 'Preparing the file');
+    download(`${this.#path()}/${path}`, `${kind}-${workflowId}.${ending}`).then(
+      () => this.#say('status good', 'The file is complete.'),
+      (error: unknown) => this.#say('problem', messageOf(error)),
+    );
+  }
+
+  /** Retries the failed and unknown users of a sweep in a new one, which waits for an approval. */
+  async #redrive(): Promise<void> {
+    const { production } = this.#options;
+    const by = textField('Requested by', { hint: 'Who asks for it: a claim, for the record.' });
+    const confirm = await askFor(
+      {
+        title: 'Retry failed and unknown users?',
+        description:
+          'Starts a new sweep with the options of this one. It waits for approval before anything is deleted.',
+        shown: this.#run.workflowId,
+        fields: [by],
+        ...(production !== undefined && { environment: production }),
+      },
+      'Start the sweep',
+    );
+    if (!confirm) return;
+    try {
+      const requestedBy = by.control.value.trim();
+      const body = { ...(requestedBy !== '' && { requestedBy }), confirm };
+      const { workflowId } = await ask<StartedSweep>('POST', `${this.#path()}/redrive`, body);
+      const link = element('a', { text: workflowId, attributes: { href: `#/runs/${encodeURIComponent(workflowId)}` } });
+      fill(
+        this.#said,
+        element(
+          'p',
+          { class: 'status good', attributes: { role: 'status' } },
+          'Started ',
+          link,
+          '. It waits for approval.',
+        ),
+      );
+    } catch (error) {
+      this.#say('problem', messageOf(error));
+    }
   }
 
   #actions(): Child[] {
     const { type, closedAt, status } = this.#run;
+    if (type === 'offboardUsers' && closedAt !== undefined && this.#canRedrive)
+      return [button('Retry failed users', () => void this.#redrive())];
     if (closedAt !== undefined || type === 'runHttpTask') return [];
     const cancel = button('Cancel the run', () => void this.#tell('cancel', {}), { class: 'danger-quiet' });
     if (type !== 'offboardUsers') return [cancel];
@@ -128,7 +201,7 @@ export class RunDetails {
 
   async #tell(
     action: Action,
-    body: { total?: number; by?: string; callsPerMinute?: number | null } & Partial<RateKeyLine>,
+    body: { total?: number; by?: string; signature?: string; callsPerMinute?: number | null } & Partial<RateKeyLine>,
   ): Promise<void> {
     try {
       const confirm =
@@ -147,7 +220,7 @@ export class RunDetails {
   }
 
   /** Returns the question before a sweep deletes users' data, or ends, with the gateway's current numbers. */
-  async #question(action: Action, { by }: { by?: string }): Promise<Question> {
+  async #question(action: Action, { by, signature }: { by?: string; signature?: string }): Promise<Question> {
     const { workflowId, type, progress, sweep } = await this.#read();
     const { production, environment } = this.#options;
     if (action === 'cancel')
@@ -158,16 +231,24 @@ export class RunDetails {
         shown: workflowId,
       };
     const { total, counts, pausedBecause } = progress ?? { counts: {} };
+    const plan = await this.#plan();
     const facts: readonly (readonly [string, string | undefined])[] = [
       ['Sweep', workflowId],
       ['Environment', production ?? environment],
+      ...plan,
       ['Users', total?.toLocaleString('en')],
       ['Source', sweep?.source],
       ['Reason', sweep?.reason],
       ['Options', sweep?.options],
+      ['Requested by', sweep?.requestedBy === undefined ? undefined : `${sweep.requestedBy} (not verified)`],
       ['Not done yet', action === 'resume' ? counts['pending']?.toLocaleString('en') : undefined],
       ['Paused because', action === 'resume' ? pausedBecause : undefined],
-      ['Approved by', by === undefined ? undefined : `${by} (as typed, not verified)`],
+      [
+        'Approved by',
+        by === undefined
+          ? undefined
+          : `${by} (${signature === undefined ? 'as typed, not verified' : 'signed; the worker checks the signature'})`,
+      ],
     ];
     return {
       name: type,
@@ -179,30 +260,31 @@ export class RunDetails {
     };
   }
 
+  /** What is deleted where, in words; a gateway without commands does not know it. */
+  async #plan(): Promise<[string, string][]> {
+    const path = `${this.#path()}/plan?runId=${encodeURIComponent(this.#run.runId)}`;
+    try {
+      const { environment, unknownBecause, removals } = await ask<SweepPlan>(
+        'GET',
+        path,
+        undefined,
+        this.#options.signal,
+      );
+      return [
+        ['Workers', environment],
+        ...(unknownBecause === undefined ? [] : [['Not known', unknownBecause] satisfies [string, string]]),
+        ...removals,
+      ];
+    } catch (error) {
+      return [['What is deleted where', `not known: ${messageOf(error)}`]];
+    }
+  }
+
   #approval(): HTMLElement {
-    const [totalId, byId] = [freshId('total'), freshId('by')];
-    const total = element('input', { attributes: { id: totalId, inputmode: 'numeric', autocomplete: 'off' } });
-    const by = element('input', { attributes: { id: byId, autocomplete: 'off' } });
-    return element(
-      'form',
-      {
-        class: 'approval',
-        on: {
-          submit: (event) => {
-            event.preventDefault();
-            void this.#tell('approve', { total: Number(total.value), by: by.value });
-          },
-        },
-      },
-      element('label', {
-        text: `Enter the number of users (${this.#run.progress?.total?.toLocaleString('en') ?? 'not known yet'}) to approve`,
-        attributes: { for: totalId },
-      }),
-      total,
-      element('label', { text: 'Approved by (not verified)', attributes: { for: byId } }),
-      by,
-      element('button', { text: 'Approve', class: 'danger', attributes: { type: 'submit' } }),
-    );
+    const approve = (approval: Approval): void => void this.#tell('approve', approval);
+    return this.#toSign
+      ? signedApproval(this.#run, this.#toSign, { approve, refuse: (why) => this.#say('problem', why) })
+      : typedApproval(this.#run, approve);
   }
 
   #rate(): HTMLElement {
@@ -252,4 +334,44 @@ export class RunDetails {
   #path(): string {
     return `/api/runs/${encodeURIComponent(this.#run.workflowId)}`;
   }
+}
+
+/** Outcomes of steps whose users a redrive tries again. */
+const REDRIVEN: readonly string[] = ['failed', 'unknown', 'notFound'];
+
+function factsOf({ startedAt, closedAt, dueBy, sweep, workflowId, runId }: RunPage): HTMLElement {
+  return facts([
+    ['Workflow ID', element('code', { text: workflowId })],
+    ['Run ID', element('code', { text: runId })],
+    ['Started', `${when(startedAt)} (${ago(startedAt)})`],
+    ['Ended', closedAt === undefined ? undefined : `${when(closedAt)} (${ago(closedAt)})`],
+    ['Due', dueBy === undefined ? undefined : `${when(dueBy)} (${ago(dueBy)})`],
+    ['Source', sweep?.source],
+    ['Reason', sweep?.reason],
+    // Any text, as typed.
+    [
+      'Requested by',
+      sweep?.requestedBy === undefined ? undefined : element('bdi', { text: `${sweep.requestedBy} (not verified)` }),
+    ],
+    ['Options', sweep?.options === undefined ? undefined : element('code', { text: sweep.options })],
+  ]);
+}
+
+function evidenceView({ evidence }: RunPage): HTMLDetailsElement | undefined {
+  if (!evidence) return undefined;
+  const { merkleRoot, leaves, head } = evidence;
+  return details(
+    'What was sealed',
+    facts([
+      ['Merkle root', element('code', { text: merkleRoot })],
+      ['Receipts under it', leaves?.toLocaleString('en')],
+    ]),
+    element('p', { class: 'hint', text: 'Keep the root outside the ledger; http-tasks verify compares with it.' }),
+    head &&
+      element('pre', {
+        class: 'code',
+        text: JSON.stringify(head, undefined, 2),
+        attributes: { tabindex: '0', role: 'group', 'aria-label': 'Head of the evidence' },
+      }),
+  );
 }

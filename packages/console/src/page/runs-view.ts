@@ -40,10 +40,13 @@ export class RunsView {
   /** Runs whose details were once opened without a click. */
   readonly #seen = new Set<string>();
   #filter: Filter = { type: '', state: '', search: '', offset: 0 };
+  /** The run whose details are opened as soon as it is listed. */
+  #named: string | undefined;
   #drawn = '';
   #asked = 0;
 
-  constructor(about: AboutGateway | undefined, signal: AbortSignal) {
+  /** @param workflowId Only this run is shown, with its details. @default all */
+  constructor(about: AboutGateway | undefined, workflowId: string | undefined, signal: AbortSignal) {
     this.#signal = signal;
     this.#production = about?.production;
     this.#environment = about?.environment;
@@ -56,10 +59,13 @@ export class RunsView {
       element('table', { class: 'runs' }, element('thead', {}, element('tr', {}, ...head)), this.#rows),
     );
     this.#table.hidden = true;
+    if (workflowId !== undefined) this.#filter.search = this.#named = workflowId;
     fill(
       this.node,
       element('h1', { text: 'Runs' }),
       this.#links,
+      about?.temporal &&
+        element('p', {}, element('a', { text: 'Start a sweep', class: 'action', attributes: { href: '#/sweep' } })),
       about?.temporal && new OffboardView(signal).node,
       this.#filters(),
       this.#said,
@@ -105,6 +111,7 @@ export class RunsView {
     const search = element('input', {
       attributes: { id, type: 'search', autocomplete: 'off', spellcheck: 'false', placeholder: 'Starts with …' },
     });
+    search.value = this.#filter.search;
     search.addEventListener('input', () => set({ search: search.value.trim() }));
     return element(
       'div',
@@ -182,7 +189,7 @@ export class RunsView {
   #lines(run: RunLine): HTMLElement[] {
     const { workflowId, runId, type, url, status, startedAt } = run;
     // An approval is needed, so the details are open without a click; only once, so that they can be closed.
-    if (status === 'waitingForApproval' && !this.#seen.has(runId)) {
+    if ((status === 'waitingForApproval' || workflowId === this.#named) && !this.#seen.has(runId)) {
       this.#seen.add(runId);
       if (!this.#open.has(runId)) this.#openDetails(run);
     }

@@ -1,6 +1,8 @@
 import type { Confirmation, DurableCall, PreparedCall, StartedCall, TaskPage, TestAnswer } from '../gateway/wire.js';
 import { answerView, durableView } from './answer-view.js';
 import { ask, messageOf, Refused } from './api.js';
+import { historyView, recordCall } from './call-history.js';
+import type { PastCall } from './call-history.js';
 import { askFor, wantsConfirmation } from './confirm-dialog.js';
 import type { Question } from './confirm-dialog.js';
 import { button, details, element, fill, outsideLink, table } from './dom.js';
@@ -30,6 +32,7 @@ export class TaskView {
     attributes: { 'aria-label': 'Response' },
   });
   readonly #buttons: HTMLButtonElement[];
+  readonly #history = element('div', {});
   #busy = false;
   #timer: number | undefined;
   #prepared = 0;
@@ -66,7 +69,8 @@ export class TaskView {
       ),
       element('div', { class: 'beside' }, this.#answer, this.#snippets.node),
     );
-    this.node = element('article', { class: 'task' }, head(task), working, reference(task));
+    fill(this.#history, historyView());
+    this.node = element('article', { class: 'task' }, head(task), working, this.#history, reference(task));
     void this.#prepare(false);
   }
 
@@ -133,7 +137,11 @@ export class TaskView {
 
   async #test(input: unknown, confirm: Confirmation): Promise<void> {
     this.#show(running('Waiting for the response'));
-    this.#show(answerView(await ask<TestAnswer>('POST', `${this.#path()}/test`, { input, confirm })));
+    const answer = await ask<TestAnswer>('POST', `${this.#path()}/test`, { input, confirm });
+    this.#show(answerView(answer));
+    const { ok, status, reason = '', failure, environment, timeMs, requestId } = answer;
+    const result = status === undefined ? (failure?.type ?? 'No response') : `${status} ${reason}`.trim();
+    this.#record('Test request', { ok, result, environment, timeMs, requestId });
   }
 
   async #run(input: unknown, confirm: Confirmation): Promise<void> {
@@ -147,9 +155,23 @@ export class TaskView {
         this.#signal,
       );
       this.#show(durableView(call));
-      if (call.status !== 'RUNNING') return;
+      if (call.status !== 'RUNNING') {
+        const { result, failure } = call;
+        this.#record('Workflow', {
+          ok: result !== undefined,
+          result: result ? String(result.status) : (failure?.type ?? call.status.toLowerCase()),
+          requestId: result?.requestId,
+          workflowId,
+        });
+        return;
+      }
       await new Promise((resolve) => window.setTimeout(resolve, FOLLOW_MS));
     }
+  }
+
+  #record(how: PastCall['how'], call: Omit<PastCall, 'task' | 'how' | 'at'>): void {
+    recordCall({ ...call, how, task: this.#task.name, at: new Date() });
+    fill(this.#history, historyView());
   }
 
   #show(content: Node): void {
@@ -266,6 +288,21 @@ function reference(task: TaskPage): HTMLElement {
     element('h2', { text: 'Reference' }),
     keys,
     ...task.rules.map((rule) => element('p', {}, ...inlineMarkdown(rule))),
+    task.servers.length > 0 &&
+      table(
+        'Servers',
+        ['Environment', 'Address'],
+        task.servers.map(({ environment, url, production }) => [
+          element('span', { class: `mark ${production ? 'production' : 'plain'}`, text: environment }),
+          code(url),
+        ]),
+      ),
+    task.headers.length > 0 &&
+      table(
+        'Request headers',
+        ['Header', 'Value', 'About'],
+        task.headers.map(({ name, value, about }) => [code(name), code(value), about]),
+      ),
     task.input.length > 0 && table('Input', columns, fields(task.input)),
     task.output.length > 0 && table('Output', columns, fields(task.output)),
     task.failures.length > 0 &&

@@ -1,10 +1,11 @@
 import { Hono } from 'hono';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
-import { receiptsFile, RECEIPT_FORMATS } from '../receipts';
+import { readBundle, readReport, receiptsFile, RECEIPT_FORMATS } from '../receipts';
 import { listRuns, readRun, steerSweep } from '../runs';
 import type { SweepAction } from '../runs';
 import { startForms } from '../start-forms';
+import { readPlan, redriveSweep } from '../start-sweep';
 import { confirmationOf } from './call-request';
 import { jsonBody } from './json-body';
 
@@ -30,6 +31,29 @@ export function runRoutes(parts: GatewayParts): Hono {
         if (mediaType === undefined) throw new GatewayRefusal(400, 'Query', 'format must be csv or jsonl.');
         const lines = await receiptsFile(parts.secrets.env, workflowId, format);
         return context.body(lines, 200, { 'content-type': mediaType, 'content-disposition': 'attachment' });
+      })
+      .get('/runs/:workflowId/plan', async (context) => {
+        const run = { workflowId: context.req.param('workflowId'), runId: context.req.query('runId') };
+        return context.json(await readPlan(parts, run));
+      })
+      .get('/runs/:workflowId/report', async (context) => {
+        const html = await readReport(parts, context.req.param('workflowId'));
+        return context.body(html, 200, {
+          'content-type': 'text/html; charset=utf-8',
+          'content-disposition': 'attachment',
+        });
+      })
+      .get('/runs/:workflowId/bundle', async (context) => {
+        const bundle = await readBundle(parts, context.req.param('workflowId'));
+        return context.body(bundle, 200, {
+          'content-type': 'application/jsonl; charset=utf-8',
+          'content-disposition': 'attachment',
+        });
+      })
+      .post('/runs/:workflowId/redrive', async (context) => {
+        const { requestedBy, confirm } = await jsonBody(context);
+        const wanted = { requestedBy, confirm: confirmationOf(confirm) };
+        return context.json(await redriveSweep(parts, context.req.param('workflowId'), wanted), 201);
       })
       .post('/runs/:workflowId/:action', async (context) => {
         const { workflowId, action } = context.req.param();

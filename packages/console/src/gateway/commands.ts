@@ -1,0 +1,113 @@
+import { GatewayRefusal } from './http-error';
+import type { RefusalStatus } from './http-error';
+import type { CommandEnd, GatewayParts } from './parts';
+
+/** The document of a command, and what it said besides: warnings and advice. */
+export interface CommandAnswer<T> {
+  document: T;
+  said: string[];
+}
+
+/** A command to run: its name first, then options, then arguments of people. */
+export interface CommandLine {
+  command: readonly string[];
+  /** By name without `--`; undefined and false are left out, a list is repeated. */
+  options?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+  /** Arguments that must not be taken for options. */
+  operands?: readonly string[];
+  /** Standard input: the option that takes it, and its name in messages. */
+  input?: { option: string; name: string; bytes: Uint8Array };
+}
+
+/**
+ * Runs a command with `--json` and returns its document.
+ *
+ * @throws GatewayRefusal with the message of the command if it was refused or failed.
+ */
+export async function runJson<T>(parts: GatewayParts, line: CommandLine): Promise<CommandAnswer<T>> {
+  const { stdout, stderr } = await run(parts, { ...line, options: { ...line.options, json: true } });
+  const document = parsed(stdout, line.input);
+  if (isFailure(document)) throw refusalOf(document.error);
+  return { document: document as T, said: linesOf(stderr) };
+}
+
+/**
+ * Runs a command that prints a file.
+ *
+ * @throws GatewayRefusal with the message of the command unless it printed the whole file.
+ */
+export async function runForText(parts: GatewayParts, line: CommandLine): Promise<string> {
+  const { exitCode, stdout, stderr } = await run(parts, line);
+  if (exitCode === 0) return stdout;
+  throw new GatewayRefusal(exitCode === 2 ? 400 : 409, 'Failed', linesOf(stderr).join(' '));
+}
+
+async function run(
+  parts: GatewayParts,
+  { command, options = {}, operands = [], input }: CommandLine,
+): Promise<CommandEnd> {
+  const { runCommand, secrets } = parts;
+  if (!runCommand)
+    throw new GatewayRefusal(
+      503,
+      'NoCommands',
+      'This gateway was not started by http-tasks console, so it has no commands for this.',
+    );
+  const words = Object.entries(options).flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    if (value === true) return [`--${name}`];
+    const values = typeof value === 'object' ? value : [String(value)];
+    return values.map((one) => `--${name}=${one}`);
+  });
+  return runCommand([...command, ...words, ...(operands.length > 0 ? ['--', ...operands] : [])], {
+    env: secrets.env,
+    input: input?.bytes,
+  });
+}
+
+function linesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+/** Reads a document. Where it names the option of the standard input, a person chose a file. */
+function parsed(stdout: string, input: CommandLine['input']): unknown {
+  const named = (_: string, value: unknown): unknown =>
+    input && typeof value === 'string' ? value.replace(`${input.option}:`, () => `${input.name}:`) : value;
+  try {
+    return JSON.parse(stdout, named);
+  } catch {
+    throw new GatewayRefusal(500, 'Failed', 'The command printed no document; its own output says more.');
+  }
+}
+
+interface CommandFailure {
+  error: { type: string; message: string; field?: string };
+}
+
+function isFailure(document: unknown): document is CommandFailure {
+  return typeof document === 'object' && document !== null && 'error' in document;
+}
+
+/** Statuses of refusals that are not about the input. */
+const STATUS: Readonly<Record<string, RefusalStatus>> = {
+  'Task.NotAllowed': 403,
+  NotFound: 404,
+  Settings: 409,
+  Conflict: 409,
+  Refused: 409,
+  Released: 409,
+  Interrupted: 409,
+  RunEnded: 409,
+  Failed: 409,
+  NoWorker: 503,
+  TemporalUnavailable: 503,
+  'Task.LedgerUnavailable': 503,
+  SourceUnavailable: 503,
+};
+
+function refusalOf({ type, message, field }: CommandFailure['error']): GatewayRefusal {
+  return new GatewayRefusal(STATUS[type] ?? 400, type, message, field === undefined ? {} : { field });
+}

@@ -1,0 +1,137 @@
+import { Hono } from 'hono';
+import { runJson } from '../commands';
+import type { CommandAnswer } from '../commands';
+import { GatewayRefusal } from '../http-error';
+import type { GatewayParts } from '../parts';
+import { confirmedProduction, textOf } from '../start-sweep';
+import type { HoldLine, HoldLogLine, PolicyPage, ProviderLine, ProviderPage, ScheduleLine } from '../wire-operations';
+import { confirmationOf } from './call-request';
+import { jsonBody } from './json-body';
+
+/** Changes of a schedule; `delete` and `pause` start nothing. */
+const SCHEDULE_ACTIONS: readonly string[] = ['pause', 'resume', 'trigger', 'delete'];
+const STARTING: readonly string[] = ['resume', 'trigger'];
+
+/** Routes for holds, schedules, providers and the policy: each is a command of the same name. */
+export function operationRoutes(parts: GatewayParts): Hono {
+  return new Hono()
+    .get('/holds', async (context) =>
+      context.json((await runJson<HoldLine[]>(parts, { command: ['hold', 'list'] })).document),
+    )
+    .get('/holds/log', async (context) =>
+      context.json((await runJson<HoldLogLine[]>(parts, { command: ['hold', 'log'] })).document),
+    )
+    .post('/holds', async (context) => context.json(await addHold(parts, await jsonBody(context)), 201))
+    .post('/holds/remove', async (context) => context.json(await removeHold(parts, await jsonBody(context))))
+    .get('/schedules', async (context) =>
+      context.json((await runJson<ScheduleLine[]>(parts, { command: ['schedule', 'list'] })).document),
+    )
+    .post('/schedules', async (context) => context.json(await createSchedule(parts, await jsonBody(context)), 201))
+    .post('/schedules/:name/:action', async (context) => {
+      const { name, action } = context.req.param();
+      return context.json(await changeSchedule(parts, { name, action, body: await jsonBody(context) }));
+    })
+    .get('/providers', async (context) =>
+      context.json((await runJson<ProviderLine[]>(parts, { command: ['providers', 'list'] })).document),
+    )
+    .get('/providers/:name', async (context) => {
+      const name = context.req.param('name');
+      // Anything else would be the path of a file.
+      if (!/^[a-z][A-Za-z0-9]*$/.test(name))
+        throw new GatewayRefusal(404, 'NotFound', 'There is no provider of this name.');
+      const { document } = await runJson<ProviderPage>(parts, { command: ['providers', 'show'], operands: [name] });
+      return context.json(document);
+    })
+    .get('/policy', async (context) =>
+      context.json((await runJson<PolicyPage>(parts, { command: ['policy', 'show'] })).document),
+    );
+}
+
+type Body = Record<string, unknown>;
+
+/** An ID at a provider, as the command takes it. */
+const ID = /^[a-z][A-Za-z0-9]*\.[a-z][A-Za-z0-9]*=./su;
+
+/** Sets a hold on one user. A reason is required here, since a hold without one cannot be judged later. */
+async function addHold(parts: GatewayParts, body: Body): Promise<CommandAnswer<{ holdId: string }>> {
+  const ids = Array.isArray(body['ids']) ? (body['ids'] as unknown[]) : [];
+  const wrong = ids.findIndex((id) => typeof id !== 'string' || !ID.test(id));
+  if (ids.length === 0 || wrong >= 0)
+    throw new GatewayRefusal(400, 'Task.InvalidInput', 'Give at least one ID of the user, as PROVIDER.ID=VALUE.', {
+      field: 'ids',
+    });
+  return runJson(parts, {
+    command: ['hold', 'add'],
+    options: {
+      id: ids as string[],
+      reason: required(body, 'reason'),
+      by: required(body, 'by'),
+      account: textOf(body['account'], 'account'),
+      environment: textOf(body['environment'], 'environment'),
+    },
+  });
+}
+
+async function removeHold(parts: GatewayParts, body: Body): Promise<CommandAnswer<{ removed: number }>> {
+  const answer = await runJson<{ removed: number }>(parts, {
+    command: ['hold', 'remove'],
+    options: { hold: required(body, 'hold'), reason: required(body, 'reason'), by: required(body, 'by') },
+  });
+  if (answer.document.removed === 0)
+    throw new GatewayRefusal(404, 'NotFound', 'There is no such hold; it may have been lifted meanwhile.');
+  return answer;
+}
+
+async function createSchedule(parts: GatewayParts, body: Body): Promise<CommandAnswer<ScheduleLine>> {
+  const name = required(body, 'name');
+  const yes = await confirmedProduction(parts, confirmationOf(body['confirm']), { task: name, named: true });
+  const plan = body['plan'];
+  if (typeof plan !== 'object' || plan === null || Array.isArray(plan))
+    throw new GatewayRefusal(400, 'Task.InvalidInput', 'plan must be a JSON object.', { field: 'plan' });
+  const source = required(body, 'source');
+  if (!/^(?:query|file):./su.test(source))
+    throw new GatewayRefusal(400, 'Source', 'A schedule reads query:NAME or file:PATH of the worker.', {
+      field: 'source',
+    });
+  const option = (field: string): string | undefined => textOf(body[field], field);
+  return runJson(parts, {
+    command: ['schedule', 'create'],
+    options: {
+      source,
+      input: JSON.stringify(plan),
+      cron: option('cron'),
+      every: option('every'),
+      timezone: option('timezone'),
+      note: option('note'),
+      paused: body['paused'] === true,
+      'pause-on-failure': body['pauseOnFailure'] === true,
+      yes,
+    },
+    operands: [name],
+  });
+}
+
+async function changeSchedule(
+  parts: GatewayParts,
+  { name, action, body }: { name: string; action: string; body: Body },
+): Promise<CommandAnswer<unknown>> {
+  if (!SCHEDULE_ACTIONS.includes(action))
+    throw new GatewayRefusal(404, 'NotFound', `There is no "${action}"; there are ${SCHEDULE_ACTIONS.join(', ')}.`);
+  const starts = STARTING.includes(action);
+  const yes =
+    starts && (await confirmedProduction(parts, confirmationOf(body['confirm']), { task: name, named: true }));
+  return runJson(parts, {
+    command: ['schedule', action],
+    options: {
+      yes,
+      ...(['pause', 'resume'].includes(action) && { note: textOf(body['note'], 'note') }),
+    },
+    operands: [name],
+  });
+}
+
+function required(body: Body, field: string): string {
+  const text = textOf(body[field], field)?.trim();
+  if (text) return text;
+  throw new GatewayRefusal(400, 'Task.InvalidInput', `${field} is required.`, { field });
+}
