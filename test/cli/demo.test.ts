@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { Verdict } from '@temporal-http-tasks/cli/internal/demo/verdict';
-import { oneDocument, startCli } from './run-cli';
+import { oneDocument, runJson, startCli } from './run-cli';
 import type { CliEnv, Refused } from './run-cli';
 
 interface DemoDocument {
@@ -50,6 +50,42 @@ function processesWith(mark: string): string[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && hasMark(name));
 }
 
+const NOTES = `
+provider: notes
+title: Notes
+openapi: notes.openapi.json
+environments: { live: https://api.notes.example }
+ids:
+  noteId: { about: The ID of a note. }
+tasks:
+  getNote: { absent: [404] }
+  deleteNote: { effect: irreversible, absent: [404], remedy: None. }
+steps:
+  - step: note
+    kind: once
+    act: { task: deleteNote, input: { id: "\${noteId}" } }
+    look: { task: getNote, input: { id: "\${noteId}" } }
+`;
+
+async function notesFile(text = NOTES): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'http-tasks-notes-'));
+  const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
+  const responses = { 200: { description: 'OK' }, 404: { description: 'Not found' } };
+  const operation = (operationId: string) => ({ operationId, parameters: [id], responses });
+  const paths = { '/notes/{id}': { get: operation('getNote'), delete: operation('deleteNote') } };
+  const document = { openapi: '3.1.0', info: { title: 'Notes', version: '1' }, paths };
+  await writeFile(join(folder, 'notes.openapi.json'), JSON.stringify(document));
+  const file = join(folder, 'notes.provider.yaml');
+  await writeFile(file, text);
+  return file;
+}
+
+/** The settings that the demo prints for another terminal. */
+function exported(printed: string): CliEnv {
+  const lines = [...printed.matchAll(/^\s*export (\w+)=(?:'([^']*)'|(\S*))$/gm)];
+  return Object.fromEntries(lines.map(([, name = '', quotedText, plain]) => [name, quotedText ?? plain]));
+}
+
 describe('http-tasks demo', () => {
   it('off-boards all example users under faults, is judged by the simulators, and leaves nothing behind', async () => {
     const { env, temporary, mark } = await surroundings();
@@ -80,6 +116,51 @@ describe('http-tasks demo', () => {
 
     expect(await readdir(temporary)).toEqual([]);
     expect(processesWith(mark)).toEqual([]);
+  });
+
+  it('with --providers runs them beside its own, with a simulator each, to be tried in another terminal', async () => {
+    const { env, temporary, mark } = await surroundings();
+    const file = join(__dirname, 'demo-two-users.csv');
+    const running = startCli(['demo', '--keep', '--users', file, '--providers', await notesFile()], env);
+    await running.printed('Ctrl-C stops worker, simulators and server.');
+    const settings = exported(running.stderrSoFar());
+    expect(settings['HTTP_TASKS_PROVIDERS']).toMatch(/courier\.provider\.yaml,.*notes\.provider\.yaml$/);
+    // The file has one environment, which counts as production; its simulator does not.
+    const words = ['offboard', '--id', 'notes.noteId=n_1', '--reason', 'OTHER'];
+    const tried = await runJson<Pick<OffboardResult, 'status' | 'steps'>>(words, settings);
+    expect(tried.document).toMatchObject({
+      status: 'completed',
+      steps: [{ step: 'notes.note', task: 'notes.deleteNote', outcome: 'removed' }],
+    });
+    const state = await fetch(`${settings['NOTES_BASE_URL']}/__sim/state`).then((response) => response.json());
+    expect(state).toMatchObject({ steps: [{ step: 'notes.note', user: 'n_1', gone: true }] });
+    const { code, stdout } = await running.stop('SIGINT');
+    expect(stdout).toContain('The verdict holds.');
+    expect(code).toBe(0);
+    expect(await readdir(temporary)).toEqual([]);
+    expect(processesWith(mark)).toEqual([]);
+  });
+
+  it('refuses a provider file with its problems before anything starts', async () => {
+    const { env } = await surroundings();
+    const broken = await notesFile(NOTES.replace('task: getNote', 'task: getNotes'));
+    const { code, stdout, stderr } = await startCli(['demo', '--json', '--providers', broken], env).ended;
+    expect(oneDocument<Refused>(stdout, stderr).error).toMatchObject({
+      type: 'Provider',
+      problems: [{ file: broken, place: 'steps[0].look.task' }],
+    });
+    expect(code).toBe(2);
+  });
+
+  it('says that the name of its own third provider is taken', async () => {
+    const { env } = await surroundings();
+    const named = await notesFile(NOTES.replace('provider: notes', 'provider: courier'));
+    const { code, stdout, stderr } = await startCli(['demo', '--json', '--providers', named], env).ended;
+    expect(oneDocument<Refused>(stdout, stderr).error).toMatchObject({
+      field: 'providers',
+      message: expect.stringContaining('Rename that of') as string,
+    });
+    expect(code).toBe(2);
   });
 
   it('stopped by Ctrl-C says so with exit 1, ends all it started and removes its files', async () => {

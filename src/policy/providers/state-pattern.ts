@@ -47,14 +47,15 @@ function plain(text: string): string {
   return text.trim().toLowerCase().replace(/\.$/, '');
 }
 
+const CONDITIONS_ONLY =
+  'must be a set of paths with their values, such as { user.active: false }; codes and statuses belong under tasks';
+
 /** Returns what is wrong with a pattern as written; undefined for a valid one. */
 export function whyNoPattern(pattern: unknown, { stateIsKnown }: { stateIsKnown: boolean }): string | undefined {
   if (typeof pattern === 'string' || typeof pattern === 'number' || typeof pattern === 'boolean')
-    return stateIsKnown ? undefined : 'must be a set of paths with their values, such as { user.active: false }';
+    return stateIsKnown ? undefined : CONDITIONS_ONLY;
   if (typeof pattern !== 'object' || pattern === null || Array.isArray(pattern) || Object.keys(pattern).length === 0)
-    return stateIsKnown
-      ? 'must be the text of a state, or a set of paths with their values'
-      : 'must be a set of paths with their values, such as { user.active: false }';
+    return stateIsKnown ? 'must be the text of a state, or a set of paths with their values' : CONDITIONS_ONLY;
   for (const [path, condition] of Object.entries(pattern)) {
     if (whyNoPath(path) !== undefined) return `"${path}" ${whyNoPath(path)}`;
     const wrong = whyNoCondition(condition);

@@ -16,6 +16,7 @@ import { withLedger } from '../ledger/open-ledger';
 import { startLines } from '../links/run';
 import { resultOf } from '../offboard/result';
 import { CommandFailure, Refusal } from '../program/errors';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { findProviders, providerPaths } from '../providers/find-providers';
 import type { ExitCode, Io } from '../program/io';
 import { withInterruption } from '../terminal/interruption';
@@ -149,6 +150,7 @@ const LATENCY_MS = 15;
 /** Runs the demo; returns 0 only if the verdict is ok. */
 export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
   const cast = withCourier(castFrom(await readUserFile(options.users, '--users')));
+  await refuseSecondCourier(io, options.providers);
   const paths = [COURIER_FILE, ...providerPaths(io, options.providers)];
   const [courier, ...more] = await findProviders(io, paths.join(','));
   if (!courier) throw new CommandFailure('Failed', `There is no provider file ${COURIER_FILE}.`);
@@ -193,6 +195,18 @@ export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
       (stack) => play(io, options, { cast, bystanders, stack, interruption }),
     ),
   );
+}
+
+/** The demo's own third provider has the name of the one in the documentation. */
+async function refuseSecondCourier(io: Io, providers: string | undefined): Promise<void> {
+  const { provider: own } = await readProviderFile(COURIER_FILE);
+  const second = (await findProviders(io, providers)).find(({ provider }) => provider.name === own.name);
+  if (second)
+    throw new Refusal(
+      'Usage',
+      `The demo has a made-up provider of its own that is named ${own.name}. Rename that of ${second.file}, or try it with http-tasks dev --providers.`,
+      'providers',
+    );
 }
 
 interface Scene {
