@@ -5,7 +5,7 @@ import type { DryRunRate } from './budget/dry-run-paces';
 export type { Caller } from '../policy/rate';
 
 /** What a provider's response says about the rate. */
-export type RateAnswer = { refused: false } | { refused: true; caller: Caller; retryAfterMs?: number };
+export type RateResponse = { refused: false } | { refused: true; caller: Caller; retryAfterMs?: number };
 
 /**
  * The calls that this process may make, leased from the ledger with one budget per service and key slot that all
@@ -21,7 +21,7 @@ export interface CallBudgets {
    */
   admit(key: RateKey, caller: Caller, signal?: AbortSignal): Promise<boolean>;
   /** Reports the response to a call; sent to the ledger with the next lease, or immediately for a refusal. */
-  answered(key: RateKey, answer: RateAnswer): void;
+  answered(key: RateKey, response: RateResponse): void;
   /**
    * Reports that a sweep makes calls, so that its own rates take effect; usually at most one statement per ten seconds.
    * @throws LedgerUnavailableError

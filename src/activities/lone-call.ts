@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import type { TaskAnswer } from '../http/read-answer';
+import type { TaskResponse } from '../http/read-response';
 import type { TaskSender } from '../http/send-task';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import type { SubjectHasher } from '../ledger/subject';
-import type { CallAnswer } from '../policy/converge';
+import type { CallResponse } from '../policy/converge';
 import { isSettledByLook, settleLostCall } from '../policy/settle-lost-call';
 import type { HttpTask } from '../tasks/define';
 import { taskFailureIn } from './sweep/failure-of';
@@ -22,7 +22,7 @@ export interface LoneCallParts {
 }
 
 /** The result of a call outside Temporal. */
-export interface LoneAnswer extends Omit<TaskAnswer, 'environment'> {
+export interface LoneResponse extends Omit<TaskResponse, 'environment'> {
   /** The response was lost, and this task's read showed that the call was carried out; status and request ID are the read's. */
   settledBy?: string;
 }
@@ -39,7 +39,7 @@ export async function runLoneCall(
   task: HttpTask,
   input: unknown,
   { runId, signal, look }: { runId: string; signal?: AbortSignal | undefined; look?: HttpTask | undefined },
-): Promise<LoneAnswer> {
+): Promise<LoneResponse> {
   const services = [...new Set([task.service, ...(look ? [look.service] : [])])];
   const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: documentedLimits(services) });
   const dependencies = { sender, ledger, hasher, budgets, allowSensitive: new Set<string>(), policy };
@@ -63,7 +63,7 @@ export async function sendLoneCall(
   task: HttpTask,
   input: unknown,
   { signal, look }: { signal?: AbortSignal | undefined; look?: HttpTask | undefined },
-): Promise<LoneAnswer> {
+): Promise<LoneResponse> {
   return settled({ task, input, look, signal }, (called, given) =>
     sender.send(called, given, { ...(signal && { signal }) }),
   );
@@ -80,15 +80,15 @@ interface SettledCall {
 /** Makes a call; one whose response is lost is settled by the read that its task names. */
 async function settled(
   { task, input, look, signal }: SettledCall,
-  send: (task: HttpTask, input: unknown, number: number) => Promise<TaskAnswer>,
-): Promise<LoneAnswer> {
+  send: (task: HttpTask, input: unknown, number: number) => Promise<TaskResponse>,
+): Promise<LoneResponse> {
   try {
     return await send(task, input, 0);
   } catch (error) {
     const failure = taskFailureIn(error, task);
     const { settle } = task;
     if (!failure || !look || !isSettledByLook(settle, failure)) throw error;
-    const end = await settleLostCall<CallAnswer & { response?: TaskAnswer }>(
+    const end = await settleLostCall<CallResponse & { response?: TaskResponse }>(
       { task, input, settle, failure },
       {
         call: async ({ isLook, input: given }, number) => {
@@ -109,12 +109,12 @@ async function settled(
       throw signal?.aborted ? error : stopped;
     });
     if (end.kind === 'unknown') throw error;
-    if (end.kind === 'answered') return end.answer.response as TaskAnswer;
+    if (end.kind === 'answered') return end.answer.response as TaskResponse;
     return { ...factsOf(end.shownBy), output: settle.output, settledBy: settle.with };
   }
 }
 
-function factsOf(shownBy: CallAnswer & { response?: TaskAnswer }): Pick<LoneAnswer, 'status' | 'requestId'> {
+function factsOf(shownBy: CallResponse & { response?: TaskResponse }): Pick<LoneResponse, 'status' | 'requestId'> {
   const { status = 0, requestId } = shownBy.response ?? (shownBy.ok ? {} : shownBy.failure);
   return { status, ...(requestId !== undefined && { requestId }) };
 }

@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { isStoredEncrypted } from '../codec/stored-input';
-import type { TaskAnswer } from '../http/read-answer';
+import type { TaskResponse } from '../http/read-response';
 import type { TaskSender } from '../http/send-task';
 import type { PreparedRequest } from '../http/prepared-request';
 import {
@@ -10,7 +10,7 @@ import {
   notAllowed,
   outcomeNotRecorded,
   outcomeUnknown,
-  perhapsDoneBefore,
+  possiblyDoneBefore,
   stopped,
 } from '../http/to-failure';
 import { LedgerUnavailableError } from '../ledger/ledger';
@@ -86,7 +86,7 @@ export async function runTask(
   task: HttpTask,
   input: unknown,
   run: TaskRun,
-): Promise<TaskAnswer> {
+): Promise<TaskResponse> {
   const { sender, ledger, allowSensitive } = dependencies;
   if (run.inHistory) await refuseTokens(task, run.inHistory.input, allowSensitive);
   const prepared = sender.prepare(task, input);
@@ -96,7 +96,7 @@ export async function runTask(
     return await attemptTask(dependencies, task, input, { prepared, run });
   } catch (error) {
     throw prepared.effect === 'repeatSafe' && (await mayBeDoneBefore(ledger, run, error))
-      ? perhapsDoneBefore(error as ApplicationFailure)
+      ? possiblyDoneBefore(error as ApplicationFailure)
       : error;
   }
 }
@@ -106,7 +106,7 @@ async function attemptTask(
   task: HttpTask,
   input: unknown,
   { prepared, run }: { prepared: PreparedRequest; run: TaskRun },
-): Promise<TaskAnswer> {
+): Promise<TaskResponse> {
   const { sender, ledger, budgets } = dependencies;
   const call = describeCall(dependencies, task, input, prepared, run);
   const liveCall = new LiveCall(budgets, task, prepared, run.sweep);
@@ -116,9 +116,9 @@ async function attemptTask(
   const intendedAtMs = performance.now();
   if (prepared.effect !== 'read') await writeIntent(dependencies, task, prepared, call, run);
 
-  let answer: TaskAnswer;
+  let response: TaskResponse;
   try {
-    answer = await sender.send(task, input, {
+    response = await sender.send(task, input, {
       prepared,
       signal: run.signal,
       notSentAfterMs: intendedAtMs + INTENT_HOLDS_MS,
@@ -133,11 +133,11 @@ async function attemptTask(
     throw error;
   }
   liveCall.accepted();
-  const items = itemsOf(dependencies, task, input, answer, prepared);
-  await writeOutcome(ledger, { ...call, ...outcomeOfAnswer(task, prepared.effect, answer), items }, () =>
+  const items = itemsOf(dependencies, task, input, response, prepared);
+  await writeOutcome(ledger, { ...call, ...outcomeOfResponse(task, prepared.effect, response), items }, () =>
     outcomeNotRecorded(task, prepared.effect),
   );
-  return answer;
+  return response;
 }
 
 /**
@@ -208,14 +208,14 @@ async function writeIntent(
     refuseUnsettled: prepared.effect === 'irreversible',
     ...(limit && counts !== 'counted' && { daily: { ...limit, counts } }),
   };
-  const answer = await withLedger(
+  const response = await withLedger(
     () => ledger.recordIntent(intent),
     () => ledgerUnavailable(task),
   );
-  if (answer.kind === 'held') throw held(task);
-  if (answer.kind === 'stopped') throw stopped(task);
-  if (answer.kind === 'dayIsFull') throw notAllowed(task, dayIsFull(limit?.mostUsers));
-  if (answer.kind === 'unsettled') throw outcomeUnknown(task);
+  if (response.kind === 'held') throw held(task);
+  if (response.kind === 'stopped') throw stopped(task);
+  if (response.kind === 'dayIsFull') throw notAllowed(task, dayIsFull(limit?.mostUsers));
+  if (response.kind === 'unsettled') throw outcomeUnknown(task);
 }
 
 /**
@@ -247,7 +247,7 @@ function itemsOf(
   { hasher }: TaskDependencies,
   task: HttpTask,
   input: unknown,
-  { output }: TaskAnswer,
+  { output }: TaskResponse,
   { environment }: PreparedRequest,
 ): string[] | undefined {
   if (task.itemsField === undefined && task.itemsInOutput === undefined) return undefined;
@@ -259,10 +259,10 @@ function itemsOf(
 type OutcomeFacts = Pick<CallOutcome, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId' | 'token'>;
 
 /** Returns the receipt's facts about a successful call. */
-function outcomeOfAnswer(
+function outcomeOfResponse(
   task: HttpTask,
   effect: Effect,
-  { status, requestId, token, output }: TaskAnswer,
+  { status, requestId, token, output }: TaskResponse,
 ): OutcomeFacts {
   return { outcome: effect === 'read' ? 'read' : meaningOf(task, output), status, requestId, token };
 }

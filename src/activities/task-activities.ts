@@ -54,7 +54,7 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
         (await filledIn(dependencies, task, given, { target: context.target, account: context.account }));
       const input = target ? target.input : given;
       const called = dependencies.accounts.taskOf(task, context?.account);
-      const answer = await runTask(dependencies, called, input, {
+      const response = await runTask(dependencies, called, input, {
         workflowId: workflowExecution?.workflowId ?? '',
         runId: workflowExecution?.runId ?? activityRunId ?? '',
         activityId,
@@ -66,9 +66,9 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
         counts: target ? 'counted' : caller?.workflowType === 'offboardUser' ? 'run' : 'ids',
         ...(target && { sweep: target.sweep }),
       });
-      if (!context) return answer.output;
-      const { status, requestId, token } = answer;
-      const output = kept(answer.output, context, target);
+      if (!context) return response.output;
+      const { status, requestId, token } = response;
+      const output = kept(response.output, context, target);
       return { status, attempt, output, requestId, token } satisfies TaskEnvelope;
     } finally {
       clearInterval(heartbeat);

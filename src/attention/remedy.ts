@@ -1,4 +1,4 @@
-import { classifyAnswer } from '../http/classify';
+import { classifyResponse } from '../http/classify';
 import type { Receipt } from '../ledger/ledger';
 import { compensationLog } from '../policy/compensation-log';
 import type { Outcome } from '../policy/outcome';
@@ -19,7 +19,7 @@ function failureOf({ failureType, service, task, status, code, requestId }: Rece
   const known = CATALOGUE.find(({ name }) => name === task);
   const advice =
     known && status !== undefined
-      ? classifyAnswer({ status, code }, known.effect, known.service.errors).advice
+      ? classifyResponse({ status, code }, known.effect, known.service.errors).advice
       : undefined;
   return { type: failureType, service, task, status, code, requestId, message: advice ?? '' };
 }

@@ -217,12 +217,12 @@ function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'answer' }
 }
 
 function refusalOf(
-  answer: Extract<ExchangeResult, { kind: 'answer' }>,
+  response: Extract<ExchangeResult, { kind: 'answer' }>,
   { error }: Record<string, unknown>,
   { id, secret }: OAuthClient,
   nowMs: number,
 ): TokenProblem {
-  const { status, headers } = answer;
+  const { status, headers } = response;
   const code = safeCode(error, new Scrubber([id, secret]));
   const said = code === undefined ? String(status) : `${status} ${code}`;
   const facts = code === undefined ? {} : { code };

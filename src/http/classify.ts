@@ -14,7 +14,7 @@ import { NOT_HTTP, TOO_LATE_TO_SEND, TOTAL_TIMEOUT } from './exchange';
 import { NOT_PUBLIC } from './public-address';
 
 /** What an error response says: its status, and the provider's type and code. */
-export interface ErrorAnswer {
+export interface ErrorResponse {
   status: number;
   type?: string;
   code?: string;
@@ -27,23 +27,23 @@ export interface Classified {
 }
 
 /** Returns the failure for an error response: by the service's own rules first, then by status. */
-export function classifyAnswer(answer: ErrorAnswer, effect: Effect, errors: ErrorTaxonomy): Classified {
-  const rule = errors.rules.find((candidate) => matches(candidate, answer));
-  if (!rule) return { type: typeByStatus(answer.status, effect) };
+export function classifyResponse(response: ErrorResponse, effect: Effect, errors: ErrorTaxonomy): Classified {
+  const rule = errors.rules.find((candidate) => matches(candidate, response));
+  if (!rule) return { type: typeByStatus(response.status, effect) };
   const type = rule.mayHaveProcessed && effect === 'irreversible' ? 'Task.OutcomeUnknown' : rule.failure;
   return { type, ...(rule.advice !== undefined && { advice: rule.advice }) };
 }
 
 /** Returns the failure for a request that may have been processed but has no known outcome. */
-export function lostAnswerType(effect: Effect): 'Task.OutcomeUnknown' | 'Task.Unavailable' {
+export function lostResponseType(effect: Effect): 'Task.OutcomeUnknown' | 'Task.Unavailable' {
   return effect === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.Unavailable';
 }
 
-function matches(rule: ErrorRule, answer: ErrorAnswer): boolean {
+function matches(rule: ErrorRule, response: ErrorResponse): boolean {
   return (
-    (rule.status === undefined || rule.status === answer.status) &&
-    (rule.type === undefined || rule.type === answer.type) &&
-    (rule.code === undefined || rule.code === answer.code)
+    (rule.status === undefined || rule.status === response.status) &&
+    (rule.type === undefined || rule.type === response.type) &&
+    (rule.code === undefined || rule.code === response.code)
   );
 }
 
@@ -53,7 +53,7 @@ function typeByStatus(status: number, effect: Effect): TaskFailureType {
   if (status === 429) return 'Task.RateLimited';
   // Includes 503: only the provider's own maintenance code proves that nothing was done. 408 may come from a proxy in
   // between.
-  if (status >= 500 || status === 408) return lostAnswerType(effect);
+  if (status >= 500 || status === 408) return lostResponseType(effect);
   if (status >= 400) return 'Task.Rejected';
   return 'Task.UnexpectedResponse';
 }

@@ -150,8 +150,8 @@ async function openTunnel(
 /** Returns an address of this name that was checked; the proxy connects to it instead of resolving the name. */
 function checkedAddress(guard: LookupFunction, hostname: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    guard(hostname, { all: true }, (error, answer) => {
-      const [first] = Array.isArray(answer) ? answer : [{ address: answer }];
+    guard(hostname, { all: true }, (error, response) => {
+      const [first] = Array.isArray(response) ? response : [{ address: response }];
       if (!error && first) resolve(first.address);
       else
         reject(

@@ -97,9 +97,9 @@ export const NOT_PUBLIC = 'ADDRESS_NOT_PUBLIC';
  */
 export function publicLookup(lookup: LookupFunction = systemLookup): LookupFunction {
   return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, answer, family) => {
+    lookup(hostname, { ...options, all: true }, (error, response, family) => {
       if (error) return callback(error, []);
-      const addresses = addressesOf(answer, family);
+      const addresses = addressesOf(response, family);
       const [first] = addresses;
       if (!first || !addresses.every(({ address }) => isPublicAddress(address))) return callback(notPublic(), []);
       if (options.all === true) return callback(null, addresses);
@@ -109,8 +109,8 @@ export function publicLookup(lookup: LookupFunction = systemLookup): LookupFunct
 }
 
 /** Some resolvers ignore `all` and return one address. */
-function addressesOf(answer: string | LookupAddress[], family: number | undefined): LookupAddress[] {
-  return typeof answer === 'string' ? [{ address: answer, family: family ?? 4 }] : answer;
+function addressesOf(response: string | LookupAddress[], family: number | undefined): LookupAddress[] {
+  return typeof response === 'string' ? [{ address: response, family: family ?? 4 }] : response;
 }
 
 function notPublic(): NodeJS.ErrnoException {

@@ -13,8 +13,8 @@ import { cancelOn, Connections } from './connections';
 import type { ExchangeResult } from './exchange';
 import { prepareRequest } from './prepare-request';
 import type { PreparedRequest, RequestParts } from './prepared-request';
-import { readAnswer, seeAnswer } from './read-answer';
-import type { SeenAnswer, TaskAnswer } from './read-answer';
+import { readResponse, seeResponse } from './read-response';
+import type { SeenResponse, TaskResponse } from './read-response';
 import { Scrubber } from './redact';
 import { capTimeouts } from './exchange';
 import { invalidInput, notConfigured, toFailure, withoutToken } from './to-failure';
@@ -43,7 +43,7 @@ export interface SendOptions {
    */
   prepared?: PreparedRequest;
   /** Called with every response, success or error, without secrets, so that it can be shown to a person. */
-  onAnswer?: (answer: SeenAnswer) => void;
+  onAnswer?: (response: SeenResponse) => void;
 }
 
 /** Sends HTTP tasks over keep-alive connections. Does not retry: Temporal does. */
@@ -61,7 +61,7 @@ export interface TaskSender {
    * the provider refuses keys from files, the files are read again and the call is sent once more if the keys changed.
    * The call is also sent once more after a 401 if it used a cached access token.
    */
-  send<T extends HttpTask>(task: T, input: unknown, options?: SendOptions): Promise<TaskAnswer<TaskOutput<T>>>;
+  send<T extends HttpTask>(task: T, input: unknown, options?: SendOptions): Promise<TaskResponse<TaskOutput<T>>>;
   /** Waits for calls in flight, then closes the connections. */
   close(): Promise<void>;
 }
@@ -124,7 +124,7 @@ class PoolingSender implements TaskSender {
     task: T,
     input: unknown,
     options: SendOptions = {},
-  ): Promise<TaskAnswer<TaskOutput<T>>> {
+  ): Promise<TaskResponse<TaskOutput<T>>> {
     const { rotations } = this.#settings;
     const cached = new Map<OAuthClient, string>();
     try {
@@ -149,17 +149,17 @@ class PoolingSender implements TaskSender {
     input: unknown,
     options: SendOptions,
     cached: Map<OAuthClient, string>,
-  ): Promise<TaskAnswer<TaskOutput<T>>> {
+  ): Promise<TaskResponse<TaskOutput<T>>> {
     const prepared = this.#isCurrent(options.prepared) ? options.prepared : this.prepare(task, input);
     const request = prepared.tokenClients ? await this.#signed(task, prepared, options, cached) : prepared;
     const result = await this.#exchange(task, prepared, request, options);
     if (result.kind === 'cancelled') throw cancelled(task);
-    if (result.kind === 'answer') options.onAnswer?.(seeAnswer(result, this.#scrubberFor(task, input)));
+    if (result.kind === 'answer') options.onAnswer?.(seeResponse(result, this.#scrubberFor(task, input)));
     const read = result.kind === 'lost' ? result : this.#read(task, input, result, prepared);
     const { keySlot, environment, effect } = prepared;
     const slot = keySlot === undefined ? {} : { keySlot };
     if ('kind' in read) throw toFailure({ task, effect, ...slot }, read);
-    return { ...(read as TaskAnswer<TaskOutput<T>>), ...slot, environment };
+    return { ...(read as TaskResponse<TaskOutput<T>>), ...slot, environment };
   }
 
   #isCurrent(prepared: PreparedRequest | undefined): prepared is PreparedRequest {
@@ -170,13 +170,13 @@ class PoolingSender implements TaskSender {
   #read(
     task: HttpTask,
     input: unknown,
-    answer: Extract<ExchangeResult, { kind: 'answer' }>,
+    response: Extract<ExchangeResult, { kind: 'answer' }>,
     { expectedStatuses, keepBody }: PreparedRequest,
-  ): ReturnType<typeof readAnswer> {
+  ): ReturnType<typeof readResponse> {
     try {
-      return readAnswer(task, answer, this.#scrubberFor(task, input), Date.now(), { expectedStatuses, keepBody });
+      return readResponse(task, response, this.#scrubberFor(task, input), Date.now(), { expectedStatuses, keepBody });
     } catch {
-      return { kind: 'unexpected', status: answer.status, what: 'unreadable' };
+      return { kind: 'unexpected', status: response.status, what: 'unreadable' };
     }
   }
 

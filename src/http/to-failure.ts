@@ -5,7 +5,7 @@ import type { TaskFailure, TaskFailureType } from '../tasks/failure';
 import type { InvalidInputError } from '../tasks/parse-input';
 import { settingsOf } from '../tasks/service';
 import type { TokenProblem } from './access-tokens';
-import { classifyAnswer, describeLoss, describeUnexpected, lostAnswerType } from './classify';
+import { classifyResponse, describeLoss, describeUnexpected, lostResponseType } from './classify';
 import { PROXY_REFUSED, PROXY_UNAUTHORIZED } from './connections';
 import type { Unexpected } from './classify';
 import { NOT_PUBLIC } from './public-address';
@@ -48,14 +48,14 @@ const FINAL_CODES: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ER
 export function toFailure(call: FailedCall, problem: CallProblem): ApplicationFailure {
   switch (problem.kind) {
     case 'answer':
-      return answerFailure(call, problem);
+      return responseFailure(call, problem);
     case 'unexpected':
       return failure(call.task, 'Task.UnexpectedResponse', describeUnexpected(problem.what, problem.where), {
         status: problem.status,
         ...(problem.requestId !== undefined && { requestId: problem.requestId }),
       });
     case 'lost': {
-      const type = problem.sent ? lostAnswerType(call.effect) : unsentType(problem.code);
+      const type = problem.sent ? lostResponseType(call.effect) : unsentType(problem.code);
       const perhapsDone = problem.sent && call.effect === 'repeatSafe';
       const facts = { ...(perhapsDone && { perhapsDone }), ...(problem.code === NOT_PUBLIC && { field: 'uri' }) };
       return failure(call.task, type, describeLoss(problem.code, problem.sent, call.effect), facts);
@@ -72,18 +72,18 @@ function unsentType(code: string): TaskFailureType {
   return FINAL_CODES.has(code) ? 'Task.InvalidInput' : 'Task.Unavailable';
 }
 
-function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'answer' }>): ApplicationFailure {
-  const { type, advice } = classifyAnswer(answer, call.effect, call.task.service.errors);
+function responseFailure(call: FailedCall, response: Extract<CallProblem, { kind: 'answer' }>): ApplicationFailure {
+  const { type, advice } = classifyResponse(response, call.effect, call.task.service.errors);
   const words = [
-    sentenceFor(type, call, answer),
+    sentenceFor(type, call, response),
     advice ?? (type === 'Task.Unauthorized' ? settingsToCheck(call.task) : ''),
   ];
-  const { status, code, requestId, retryAfterMs } = answer;
+  const { status, code, requestId, retryAfterMs } = response;
   // The same response to an irreversible call would leave its outcome unknown, so this call may have been processed
   // too.
   const perhapsDone =
     call.effect === 'repeatSafe' &&
-    classifyAnswer(answer, 'irreversible', call.task.service.errors).type === 'Task.OutcomeUnknown';
+    classifyResponse(response, 'irreversible', call.task.service.errors).type === 'Task.OutcomeUnknown';
   const facts = {
     status,
     ...(code !== undefined && { code }),
@@ -97,9 +97,9 @@ function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'a
 function sentenceFor(
   type: TaskFailureType,
   call: FailedCall,
-  answer: { status: number; type?: string; code?: string },
+  response: { status: number; type?: string; code?: string },
 ): string {
-  const said = [String(answer.status), answer.type, answer.code].filter((word) => word !== undefined).join(' ');
+  const said = [String(response.status), response.type, response.code].filter((word) => word !== undefined).join(' ');
   const slot = call.keySlot === undefined ? '' : ` (key ${call.task.service.name}.${call.keySlot})`;
   switch (type) {
     case 'Task.Unauthorized':
@@ -185,7 +185,7 @@ export function outcomeNotRecorded(task: FailedCall['task'], effect: Effect): Ap
 }
 
 /** Returns the same failure of an idempotent call, marked as possibly processed by an earlier attempt. */
-export function perhapsDoneBefore(error: ApplicationFailure): ApplicationFailure {
+export function possiblyDoneBefore(error: ApplicationFailure): ApplicationFailure {
   const [details] = error.details ?? [];
   const { type, message, nonRetryable } = error;
   const delayMs: unknown = error.nextRetryDelay;

@@ -9,7 +9,7 @@ import { EachStep, lookKey, OnceCallStep } from './steps/once';
 import { RequestFollowStep } from './steps/request';
 import { outcomeWhenEnded, StepScope } from './steps/step';
 import type {
-  CallAnswer,
+  CallResponse,
   CallMove,
   ConvergePlan,
   KnownBefore,
@@ -20,7 +20,7 @@ import type {
   Step,
 } from './steps/step';
 
-export type { CallAnswer, CallMove, ConvergePlan, ManualMove, ManualReport } from './steps/step';
+export type { CallResponse, CallMove, ConvergePlan, ManualMove, ManualReport } from './steps/step';
 
 /** What to do next for one user. `wait` is a durable timer in the workflow. */
 export type Move = CallMove | ManualMove | { kind: 'wait'; delayMs: number } | { kind: 'done'; steps: StepResult[] };
@@ -61,9 +61,9 @@ export function next(state: ConvergeState, nowMs: number): Move {
 }
 
 /** Returns the state after the result of a call. */
-export function answered(state: ConvergeState, call: CallMove, answer: CallAnswer, nowMs: number): ConvergeState {
+export function responded(state: ConvergeState, call: CallMove, response: CallResponse, nowMs: number): ConvergeState {
   if (!state.current) throw new Error(`A result of ${call.task} arrived after the last step.`);
-  return goOn(state, state.current.answered(call, answer, nowMs), nowMs);
+  return goOn(state, state.current.answered(call, response, nowMs), nowMs);
 }
 
 /** Returns the state after a manual step was reported; the same state if that step does not wait. */

@@ -4,7 +4,7 @@ import type { httpRequest } from '../tasks/http/tasks';
 type Request = TaskInput<typeof httpRequest>;
 
 /** The parts of a response of `http.request` that can lead to the next page. */
-export interface PageAnswer {
+export interface PageResponse {
   headers: Readonly<Record<string, string>>;
   body?: unknown;
 }
@@ -20,14 +20,14 @@ export type Paging =
   { by: 'cursor'; path: string; query: string } | { by: 'link' } | { by: 'offset'; path: string; query: string };
 
 /** Returns the request for the next page; undefined after the last; a sentence if the response does not lead to one. */
-export function nextPage(paging: Paging, request: Request, answer: PageAnswer): Request | string | undefined {
+export function nextPage(paging: Paging, request: Request, response: PageResponse): Request | string | undefined {
   switch (paging.by) {
     case 'cursor':
-      return afterCursor(paging.query, request, valueAt(answer.body, paging.path));
+      return afterCursor(paging.query, request, valueAt(response.body, paging.path));
     case 'link':
-      return afterLink(request, answer.headers.link ?? '');
+      return afterLink(request, response.headers.link ?? '');
     case 'offset':
-      return afterOffset(paging.query, request, valueAt(answer.body, paging.path));
+      return afterOffset(paging.query, request, valueAt(response.body, paging.path));
   }
 }
 

@@ -55,5 +55,5 @@ export function fromNowOn({ atMs, blockedUntilMs }: RateState): Pick<Learning, '
 
 /** Returns how many of the last responses were refusals of these kinds; see `Learning.recent`. */
 export function refusalsOf({ learning }: RateState, letters: string): number {
-  return [...learning.recent].filter((answer) => letters.includes(answer)).length;
+  return [...learning.recent].filter((response) => letters.includes(response)).length;
 }

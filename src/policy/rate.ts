@@ -77,7 +77,7 @@ function changeLimit(
 }
 
 /** The response to a request for calls. */
-export interface LeaseAnswer {
+export interface LeaseResponse {
   state: RateState;
   /** Number of calls that may be started within {@link LEASE_MS}. */
   tokens: number;
@@ -98,7 +98,7 @@ export interface LeaseAnswer {
  * their rate starts low, is doubled while they use it up until the first 429, and then follows what was accepted; live
  * runs are not held to it.
  */
-export function lease(state: RateState, ask: { want: number; caller: Caller; nowMs: number }): LeaseAnswer {
+export function lease(state: RateState, ask: { want: number; caller: Caller; nowMs: number }): LeaseResponse {
   const now = advance(ask.caller === 'sweep' ? withRamp(state) : state, ask.nowMs);
   const waitMs = now.blockedUntilMs - now.atMs;
   const sweepsOnly = ask.caller === 'sweep' && paceBinds(now);
@@ -188,7 +188,7 @@ function withRamp(state: RateState): RateState {
 }
 
 /** The responses since the last report of a process. */
-export interface AnswerReport {
+export interface ResponseReport {
   accepted: number;
   /** Number of 429 responses. */
   refused: number;
@@ -200,10 +200,10 @@ export interface AnswerReport {
 }
 
 /** Slows down after 429s, at most once a second, and remembers what was accepted. */
-export function report(state: RateState, answers: AnswerReport): RateState {
-  const now = remember(advance(state, answers.nowMs), answers);
-  if (answers.refused === 0) return now;
-  const blockedUntilMs = Math.max(now.blockedUntilMs, now.atMs + (answers.retryAfterMs ?? 0));
+export function report(state: RateState, responses: ResponseReport): RateState {
+  const now = remember(advance(state, responses.nowMs), responses);
+  if (responses.refused === 0) return now;
+  const blockedUntilMs = Math.max(now.blockedUntilMs, now.atMs + (responses.retryAfterMs ?? 0));
   const blocked = { ...now, blockedUntilMs };
   if (now.atMs - now.slowedAtMs < SLOW_DOWN_EVERY_MS) return blocked;
   const slowed =
@@ -315,17 +315,17 @@ function usedFor(tokens: number, bucket: number, seconds: number): number {
   return tokens < bucket / 2 ? Math.min(seconds, 1) : 0;
 }
 
-function remember(state: RateState, { accepted, refused, refusedSweeps = 0 }: AnswerReport): RateState {
+function remember(state: RateState, { accepted, refused, refusedSweeps = 0 }: ResponseReport): RateState {
   if (state.limitPerMinute !== undefined) return state;
   const { learning, atMs } = state;
   // The order within a report is unknown; 429s count last, so that the next report still sees them.
   const held = paceBinds(state) ? Math.min(refused, refusedSweeps) : 0;
-  const answers = [
+  const responses = [
     ['.', accepted],
     ['s', held],
     ['x', refused - held],
   ] as const;
-  const written = answers.map(([letter, times]) => letter.repeat(Math.min(times, RECENT_ANSWERS))).join('');
+  const written = responses.map(([letter, times]) => letter.repeat(Math.min(times, RECENT_ANSWERS))).join('');
   const kept = learning.accepted.filter(([whenMs]) => whenMs > atMs - LEARN_FROM_MS);
   return {
     ...state,

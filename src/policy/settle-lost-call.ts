@@ -9,7 +9,7 @@ import { compileTemplate, placeholdersIn } from './providers/template';
 import type { IdValue } from './providers/template';
 import { OnceCallStep } from './steps/once';
 import { maybeDone } from './steps/step';
-import type { CallAnswer, CallMove } from './steps/step';
+import type { CallResponse, CallMove } from './steps/step';
 
 /** A call whose response was lost. */
 export interface LostCall {
@@ -22,7 +22,7 @@ export interface LostCall {
 }
 
 /** Makes the calls: as activities and timers of a workflow, or from this process. */
-export interface CallMaker<Answer extends CallAnswer> {
+export interface CallMaker<Answer extends CallResponse> {
   /**
    * @param number Number of the call after the lost one, from 1.
    * @returns The response, or a final failure. Throws if it was cancelled.
@@ -51,7 +51,7 @@ export function isSettledByLook<S extends { by: string }>(
  * Resolves a lost call as a step of the kind `once` does: waits, reads, and sends the call again while the read shows that
  * it was not carried out, at most four times.
  */
-export async function settleLostCall<Answer extends CallAnswer>(
+export async function settleLostCall<Answer extends CallResponse>(
   lost: LostCall,
   calls: CallMaker<Answer>,
 ): Promise<Settlement<Answer>> {

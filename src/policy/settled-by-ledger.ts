@@ -53,7 +53,8 @@ export function notBorneOut(
     const atProvider = rows.filter((row) => providerOf(row) === providerOf(step) && row.phase !== 'settled');
     const others = steps.some((other) => other.step === step.step && LEAVES_ITEMS.includes(other.outcome));
     const isWhole = (wholeLists === 'any' || wholeLists.includes(step.step)) && !others && claimsAll(step);
-    const isProven = isBorneOut(step, own, atProvider) && (!isClaim(step) || hasAnswers(own, answers[step.step] ?? 0));
+    const isProven =
+      isBorneOut(step, own, atProvider) && (!isClaim(step) || hasResponses(own, answers[step.step] ?? 0));
     return isProven && (!isWhole || leavesNone(own)) ? [] : [index];
   });
 }
@@ -64,7 +65,7 @@ function isClaim({ outcome, reason }: StepResult): boolean {
 }
 
 /** A response without a row came from elsewhere. */
-function hasAnswers(rows: readonly CallRow[], count: number): boolean {
+function hasResponses(rows: readonly CallRow[], count: number): boolean {
   const good = rows.filter(
     ({ phase, outcome, status = 0 }) =>
       phase === 'outcome' && outcome !== 'unknown' && (outcome !== 'failed' || (status >= 200 && status < 300)),
@@ -89,9 +90,9 @@ function isBorneOut(
       return rows.some(isDone) || isSettledLater(rows);
     case 'alreadyGone':
     case 'notFound':
-      return atProvider.some(isAnswered);
+      return atProvider.some(hasResponse);
     case 'skipped':
-      return reason !== 'noItems' || rows.some(isAnswered);
+      return reason !== 'noItems' || rows.some(hasResponse);
     default:
       return true;
   }
@@ -101,7 +102,7 @@ function isDone({ phase, outcome }: CallRow): boolean {
   return phase === 'outcome' && (outcome === 'removed' || outcome === 'accepted' || outcome === 'alreadyGone');
 }
 
-function isAnswered(row: CallRow): boolean {
+function hasResponse(row: CallRow): boolean {
   const { phase, outcome, status = 0 } = row;
   const isRead = outcome === 'read' || outcome === 'notFound';
   return phase === 'outcome' && (isDone(row) || isRead || (status >= 400 && status < 500));
@@ -110,7 +111,7 @@ function isAnswered(row: CallRow): boolean {
 /** A later call shows the outcome of a call whose response was lost. */
 function isSettledLater(rows: readonly CallRow[]): boolean {
   const lost = rows.findIndex((row) => row.phase === 'intent' && !rows.some((other) => isResponseTo(row, other)));
-  return lost >= 0 && rows.slice(lost + 1).some(isAnswered);
+  return lost >= 0 && rows.slice(lost + 1).some(hasResponse);
 }
 
 function isResponseTo({ activityId, attempt }: CallRow, row: CallRow): boolean {

@@ -9,7 +9,7 @@ import {
 import type { ActivityOptions } from '@temporalio/workflow';
 import type { StepContext, TaskEnvelope } from '../activities/contract';
 import { callFailureOf } from './failure-of';
-import type { CallAnswer } from '../policy/converge';
+import type { CallResponse } from '../policy/converge';
 import { isSettledByLook, settleLostCall } from '../policy/settle-lost-call';
 import { effectOf } from '../tasks/effect';
 import type { Effect, HttpTask } from '../tasks/define';
@@ -43,7 +43,14 @@ export interface TaskCall {
 }
 
 /** Runs a task's activity and returns its response or final failure. Throws only for a cancellation. */
-export async function callTask({ task, input, context, activityId, summary, withinMs }: TaskCall): Promise<CallAnswer> {
+export async function callTask({
+  task,
+  input,
+  context,
+  activityId,
+  summary,
+  withinMs,
+}: TaskCall): Promise<CallResponse> {
   const activity = proxyActivities<TaskActivities>(TASK_ACTIVITY_OPTIONS)[task.name];
   if (!activity) throw new Error(`No proxy for ${task.name}.`);
   try {
@@ -73,7 +80,7 @@ export interface CallableTask {
 export type ActivityCall<Good> = (task: string, input: unknown, options: ActivityOptions) => Promise<Good>;
 
 /** A good response, or what replaces it: the output of a lost call that was carried out, as this read showed. */
-export type Settled<Good> = { response: Good } | { output: unknown; shownBy: CallAnswer; look: string };
+export type Settled<Good> = { response: Good } | { output: unknown; shownBy: CallResponse; look: string };
 
 /**
  * Runs a task's activity. A lost response is resolved by the read that the task names, with durable timers in between.
@@ -95,7 +102,7 @@ export async function callAndSettle<Good>(
     if (!isSettledByLook(settle, failure) || CancellationScope.current().consideredCancelled) throw error;
     if (!patched(SETTLES_BY_LOOK)) throw error;
     const { activityId } = options;
-    const settling = settleLostCall<CallAnswer & { response?: Good }>(
+    const settling = settleLostCall<CallResponse & { response?: Good }>(
       { task, input, settle, failure },
       {
         call: async ({ task: name, input: given, isLook }, number) => {

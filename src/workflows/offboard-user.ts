@@ -14,7 +14,7 @@ import type { LocalActivityOptions } from '@temporalio/workflow';
 import type { z } from 'zod';
 import type { OffboardingActivities, Preparation } from '../activities/contract';
 import { WAITING_FOR_PERSON } from '../policy/complete-step';
-import { allHeld, answered, beginConverging, endEarly, holdCurrent, next, reported } from '../policy/converge';
+import { allHeld, responded, beginConverging, endEarly, holdCurrent, next, reported } from '../policy/converge';
 import type { CallMove, ConvergeState, ManualMove } from '../policy/converge';
 import { deadlineAtMs } from '../policy/deadline';
 import { claimsOf } from '../policy/legal-clock';
@@ -255,9 +255,9 @@ class OffboardingRun {
       else if (move.kind === 'manual') state = await this.#waitForPerson(state, move, { ...own, ...preparation });
       else {
         const planned = state.plan.plan.plan.tasks[move.task];
-        const answer = await this.#call(move, planned, preparation, leftMs);
-        if (answer.ok) this.#answers.set(move.step, (this.#answers.get(move.step) ?? 0) + 1);
-        state = answered(state, move, answer, Date.now());
+        const response = await this.#call(move, planned, preparation, leftMs);
+        if (response.ok) this.#answers.set(move.step, (this.#answers.get(move.step) ?? 0) + 1);
+        state = responded(state, move, response, Date.now());
       }
     }
   }

@@ -137,7 +137,7 @@ export async function runCompensation(
     effect: 'irreversible' as const,
     service: { name: '' },
   };
-  const answer = await callTask({
+  const response = await callTask({
     task,
     input: fillCompensationInput(compensation, log),
     context: { step: 'compensation', holdSubjects: [] },
@@ -145,9 +145,9 @@ export async function runCompensation(
     summary: 'Run the compensation task',
     withinMs: RECORD_WITHIN_MS,
   });
-  return answer.ok
-    ? { task: name, ok: true, requestId: answer.requestId }
-    : { task: name, ok: false, failure: answer.failure };
+  return response.ok
+    ? { task: name, ok: true, requestId: response.requestId }
+    : { task: name, ok: false, failure: response.failure };
 }
 
 function compensationLine({

@@ -1,6 +1,6 @@
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type {
-  AnswerCounts,
+  ResponseCounts,
   LeaseTokens,
   RateLedger,
   TokenLease,
@@ -11,7 +11,7 @@ export interface WatchedRates {
   rates: RateLedger;
   /** What was answered, in order. */
   leases: (Pick<LeaseTokens, 'want' | 'caller' | 'answers'> & Pick<TokenLease, 'tokens'>)[];
-  reports: AnswerCounts[];
+  reports: ResponseCounts[];
   /** The most questions that were ever under way at the same time. */
   mostAtOnce(): number;
   /** From now on answers are given by the ledger, and arrive only when what this answers is called. */
@@ -29,9 +29,9 @@ export function watch(real: RateLedger): WatchedRates {
     most = Math.max(most, underWay);
     try {
       if (watched.away) throw new LedgerUnavailableError('It is away.');
-      const answer = await ask();
+      const response = await ask();
       await gate;
-      return answer;
+      return response;
     } finally {
       underWay -= 1;
     }
@@ -57,9 +57,9 @@ export function watch(real: RateLedger): WatchedRates {
         }),
       reportAnswers: (report) =>
         through(async () => {
-          const answer = await real.reportAnswers(report);
+          const response = await real.reportAnswers(report);
           watched.reports.push(report.answers);
-          return answer;
+          return response;
         }),
     },
   };

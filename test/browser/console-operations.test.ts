@@ -303,19 +303,19 @@ it('folds and copies a JSON response, and lists the calls of the session without
   await goTo(page, '#/tasks/plaid.userItemsGet');
   await page.locator('.input-form [name="user_id"]').fill('usr_1');
   await page.getByRole('button', { name: 'Test request' }).click();
-  const answer = page.locator('.response-panel');
-  const body = answer.getByRole('group', { name: 'Body of the response' });
+  const response = page.locator('.response-panel');
+  const body = response.getByRole('group', { name: 'Body of the response' });
   await body.getByText('"item-2"').first().waitFor();
-  await answer.getByRole('button', { name: 'Fold all', exact: true }).click();
+  await response.getByRole('button', { name: 'Fold all', exact: true }).click();
   expect(await body.getByText('"item-2"').first().isVisible()).toBe(false);
   await body
     .getByText(/ 2 entries \]/)
     .first()
     .waitFor();
   await shoot(page, 'folded');
-  await answer.getByRole('button', { name: 'Unfold all' }).click();
+  await response.getByRole('button', { name: 'Unfold all' }).click();
   await body.getByText('"item-2"').first().waitFor();
-  await answer.getByRole('button', { name: 'Copy the response' }).click();
+  await response.getByRole('button', { name: 'Copy the response' }).click();
   const copied = JSON.parse(await page.evaluate<string>('navigator.clipboard.readText()')) as { items: unknown[] };
   expect(copied.items).toHaveLength(2);
   await goTo(page, '#/tasks');

@@ -63,7 +63,7 @@ const open = (task: string): Promise<unknown> => goTo(page, `#/tasks/${task}`);
 const field = (name: string): ReturnType<Page['locator']> => page.locator(`.input-form [name="${name}"]`);
 const hasFocus = (target: ReturnType<Page['locator']>): Promise<boolean> =>
   target.evaluate((node) => node.ownerDocument.activeElement === node);
-const answer = (): ReturnType<Page['locator']> => page.locator('.response-panel');
+const response = (): ReturnType<Page['locator']> => page.locator('.response-panel');
 
 it('finds a task while it is being typed, typos forgiven, and is used with the keyboard alone', async () => {
   await shoot(page, 'start');
@@ -85,8 +85,8 @@ it('finds a task while it is being typed, typos forgiven, and is used with the k
   )
     await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  await answer().getByText('200').first().waitFor();
-  expect(await answer().innerText()).toContain('item-2');
+  await response().getByText('200').first().waitFor();
+  expect(await response().innerText()).toContain('item-2');
   expect(calls()).toBe(1);
   expect(await hasFocus(page.getByRole('button', { name: 'Test request' }))).toBe(true);
   expect(await page.title()).toBe('plaid.userItemsGet · http-tasks console');
@@ -214,8 +214,8 @@ it('wants the name typed before what cannot be undone', async () => {
   await page.getByRole('button', { name: 'Test request' }).click();
   await dialog.getByRole('textbox').fill('plaid.userItemsRemove');
   await page.keyboard.press('Enter');
-  await answer().getByText('200').first().waitFor();
-  expect(await answer().innerText()).toMatch(/Request ID[\s\S]*http-tasks receipts/);
+  await response().getByText('200').first().waitFor();
+  expect(await response().innerText()).toMatch(/Request ID[\s\S]*http-tasks receipts/);
   expect(calls()).toBe(1);
 });
 
@@ -223,9 +223,9 @@ it('runs a call durably, follows it and links into the Temporal UI', async () =>
   await open('plaid.userItemsGet');
   await field('user_id').fill('usr_1');
   await page.getByRole('button', { name: 'Run as workflow' }).click();
-  await answer().getByText('200, completed').waitFor();
-  expect(await answer().innerText()).toContain('item-1');
-  expect(await answer().getByRole('link').getAttribute('href')).toMatch(
+  await response().getByText('200, completed').waitFor();
+  expect(await response().innerText()).toContain('item-1');
+  expect(await response().getByRole('link').getAttribute('href')).toMatch(
     /\/namespaces\/default\/workflows\/call-plaid\.userItemsGet-/,
   );
   await picture(page, 'console-task');

@@ -162,11 +162,11 @@ function seedMarked(): { user: { plaidUserId: string; batchUserId: string }; ite
   return { user, itemIds: [item, freshId(`foreign ${ID_MARK}`)] };
 }
 
-function tell(answer: unknown): void {
+function tell(response: unknown): void {
   const parts: unknown[] = [];
-  for (let error = answer; error instanceof Error; error = error.cause)
+  for (let error = response; error instanceof Error; error = error.cause)
     parts.push(error.message, error.stack, { ...error });
-  told.push(textIn(parts.length > 0 ? parts : answer));
+  told.push(textIn(parts.length > 0 ? parts : response));
 }
 
 async function runToItsEnd(input: GivenInput): Promise<void> {

@@ -16,12 +16,12 @@ export async function tracesOf(client: Client, workflowId: string): Promise<RunT
   const handle = client.workflow.getHandle(workflowId);
   const [history, description] = await Promise.all([handle.fetchHistory(), handle.describe()]);
   const events = history.events ?? [];
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     ['progress', 'receipts', 'compensations', '__temporal_workflow_metadata', '__stack_trace'].map((name) =>
-      answerTo(handle, name),
+      responseTo(handle, name),
     ),
   );
-  const metadata = answers[3];
+  const metadata = responses[3];
   const failures = events.flatMap((event) => [
     event.activityTaskFailedEventAttributes?.failure,
     event.activityTaskTimedOutEventAttributes?.failure,
@@ -30,13 +30,13 @@ export async function tracesOf(client: Client, workflowId: string): Promise<RunT
     event.workflowTaskFailedEventAttributes?.failure,
   ]);
   return {
-    everything: [textIn(events), JSON.stringify(history), textIn(description.raw), textIn(answers)].join('\n'),
+    everything: [textIn(events), JSON.stringify(history), textIn(description.raw), textIn(responses)].join('\n'),
     shown: [textIn(events.map(({ userMetadata }) => userMetadata)), textIn(metadata)].join('\n'),
     failures: textIn(failures),
   };
 }
 
 /** A run that was refused at once has no handlers for our queries. */
-async function answerTo(handle: WorkflowHandle, name: string): Promise<unknown> {
+async function responseTo(handle: WorkflowHandle, name: string): Promise<unknown> {
   return handle.query(name).catch((error: unknown) => String(error));
 }

@@ -3,8 +3,8 @@ import { oneDocument, runCli } from './run-cli';
 import type { CliEnv, Refused, RunningCli } from './run-cli';
 import { openStage } from './sweep-stage';
 import type { StageUser, SweepStage } from './sweep-stage';
-import { CTRL_C, answerInTerminal } from './terminal';
-import { REASON, idsOf, inLedger, isGone, startedOn, workersFileOf } from './asking-stage';
+import { CTRL_C, responseInTerminal } from './terminal';
+import { REASON, idsOf, inLedger, isDeleted, startedOn, workersFileOf } from './asking-stage';
 
 jest.setTimeout(240_000);
 
@@ -65,7 +65,7 @@ describe('without a terminal, with a worker in production whose addresses are on
         )
       ).code,
     ).toBe(0);
-    expect(isGone(stage, one)).toBe(false);
+    expect(isDeleted(stage, one)).toBe(false);
     expect((await runCli(['offboard', ...idsOf(one), ...REASON, '--yes', '--json'], sandbox)).code).toBe(0);
     expect(
       (
@@ -75,12 +75,12 @@ describe('without a terminal, with a worker in production whose addresses are on
         )
       ).code,
     ).toBe(0);
-    expect(users.every((user) => isGone(stage, user))).toBe(true);
+    expect(users.every((user) => isDeleted(stage, user))).toBe(true);
   });
 
   it('a terminal shows PRODUCTION', async () => {
     const [user] = stage.newUsers(1) as [StageUser];
-    const { code, screen } = await answerInTerminal(['offboard', ...idsOf(user), ...REASON], sandbox, CTRL_C);
+    const { code, screen } = await responseInTerminal(['offboard', ...idsOf(user), ...REASON], sandbox, CTRL_C);
     expect({ code, shown: screen.includes('PRODUCTION (Plaid: production, Batch: default)') }).toEqual({
       code: 1,
       shown: true,
@@ -100,6 +100,6 @@ describe('without a terminal, with a worker in production whose addresses are on
         message: expect.stringContaining(why) as string,
       });
     }
-    expect(isGone(stage, user)).toBe(false);
+    expect(isDeleted(stage, user)).toBe(false);
   });
 });

@@ -30,7 +30,7 @@ export async function inLedger(
   }
 }
 
-export function isGone(stage: SweepStage, { plaidId }: StageUser): boolean {
+export function isDeleted(stage: SweepStage, { plaidId }: StageUser): boolean {
   return stage.simulators.plaid.state().gone.includes(plaidId);
 }
 

@@ -4,8 +4,8 @@ import { oneDocument, runCli } from './run-cli';
 import type { Refused, RunningCli } from './run-cli';
 import { openStage, until } from './sweep-stage';
 import type { StageUser, SweepEnd, SweepStage } from './sweep-stage';
-import { CTRL_C, CTRL_D, answerInTerminal, startInTerminal } from './terminal';
-import { ENTER, REASON, idsOf, inLedger, isGone, startedOn, workersFileOf } from './asking-stage';
+import { CTRL_C, CTRL_D, responseInTerminal, startInTerminal } from './terminal';
+import { ENTER, REASON, idsOf, inLedger, isDeleted, startedOn, workersFileOf } from './asking-stage';
 
 jest.setTimeout(240_000);
 
@@ -51,7 +51,7 @@ describe('in a terminal, with workers in the sandbox', () => {
     ]) {
       expect(screen).toContain(shown);
     }
-    expect(isGone(stage, user)).toBe(true);
+    expect(isDeleted(stage, user)).toBe(true);
   });
 
   it.each([
@@ -60,13 +60,13 @@ describe('in a terminal, with workers in the sandbox', () => {
     ['nothing', ENTER],
     ['Ctrl-C', CTRL_C],
     ['Ctrl-D', CTRL_D],
-  ])('offboard takes %s for a no: exit 1, and nothing is started', async (_, answer) => {
+  ])('offboard takes %s for a no: exit 1, and nothing is started', async (_, response) => {
     const user = newUser();
     const before = await startedOn(stage);
-    const { code, stdout } = await answerInTerminal(
+    const { code, stdout } = await responseInTerminal(
       ['offboard', ...idsOf(user), ...REASON, '--json'],
       stage.person,
-      answer,
+      response,
     );
     expect({ code, error: oneDocument<Refused>(stdout).error }).toEqual({
       code: 1,
@@ -80,9 +80,9 @@ describe('in a terminal, with workers in the sandbox', () => {
     const user = newUser();
     const dry = await startInTerminal(['offboard', ...idsOf(user), ...REASON, '--dry-run', '--json'], stage.person)
       .ended;
-    expect({ code: dry.code, gone: isGone(stage, user) }).toEqual({ code: 0, gone: false });
+    expect({ code: dry.code, gone: isDeleted(stage, user) }).toEqual({ code: 0, gone: false });
     const real = await startInTerminal(['offboard', ...idsOf(user), ...REASON, '--yes', '--json'], stage.person).ended;
-    expect({ code: real.code, gone: isGone(stage, user) }).toEqual({ code: 0, gone: true });
+    expect({ code: real.code, gone: isDeleted(stage, user) }).toEqual({ code: 0, gone: true });
     expect(dry.screen + real.screen).not.toContain('to continue');
   });
 
@@ -122,12 +122,12 @@ describe('in a terminal, with workers in the sandbox', () => {
     const [first] = users;
     const file = stage.fileOf([...users, ...(first ? [first] : [])]);
     const args = ['sweep', '--source', file, ...REASON, '--watch', '--json'];
-    for (const [id, answer] of [
+    for (const [id, response] of [
       ['no-text', `3${ENTER}`],
       ['no-end', CTRL_D],
       ['no-key', CTRL_C],
     ] as const) {
-      const { code, stdout, screen } = await answerInTerminal([...args, '--id', id], stage.person, answer);
+      const { code, stdout, screen } = await responseInTerminal([...args, '--id', id], stage.person, response);
       expect(screen).toContain('This deletes the data of 2 users and cannot be undone.');
       expect(screen).toContain(basename(file));
       expect(screen).toContain('1 duplicate');
@@ -138,23 +138,23 @@ describe('in a terminal, with workers in the sandbox', () => {
       expect(await startedOn(stage)).not.toContain(id);
       expect(await inLedger(stage, id)).toEqual({ status: 'cancelled', readable: false });
     }
-    expect(users.some((user) => isGone(stage, user))).toBe(false);
-    const yes = await answerInTerminal([...args, '--id', 'yes'], stage.person, `2${ENTER}`);
+    expect(users.some((user) => isDeleted(stage, user))).toBe(false);
+    const yes = await responseInTerminal([...args, '--id', 'yes'], stage.person, `2${ENTER}`);
     expect({ code: yes.code, status: oneDocument<SweepEnd>(yes.stdout, yes.screen).status }).toEqual({
       code: 0,
       status: 'completed',
     });
-    expect(users.every((user) => isGone(stage, user))).toBe(true);
+    expect(users.every((user) => isDeleted(stage, user))).toBe(true);
   });
 
   it('sweep over a source of the worker asks after its snapshot, and the answer is the approval', async () => {
     const users = stage.newUsers(3);
     const args = ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--json'];
-    for (const [id, answer] of [
+    for (const [id, response] of [
       ['worker-no', `2${ENTER}`],
       ['worker-key', CTRL_C],
     ] as const) {
-      const { code, stdout, screen } = await answerInTerminal([...args, '--id', id], stage.person, answer);
+      const { code, stdout, screen } = await responseInTerminal([...args, '--id', id], stage.person, response);
       expect(screen).toContain('This deletes the data of 3 users and cannot be undone.');
       expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({
         code: 1,
@@ -165,12 +165,12 @@ describe('in a terminal, with workers in the sandbox', () => {
     expect(stage.simulators.plaid.state().touched.some((id) => users.some(({ plaidId }) => plaidId === id))).toBe(
       false,
     );
-    const yes = await answerInTerminal([...args, '--id', 'worker-yes'], stage.person, `3${ENTER}`);
+    const yes = await responseInTerminal([...args, '--id', 'worker-yes'], stage.person, `3${ENTER}`);
     expect({ code: yes.code, status: oneDocument<SweepEnd>(yes.stdout, yes.screen).status }).toEqual({
       code: 0,
       status: 'completed',
     });
-    expect(users.every((user) => isGone(stage, user))).toBe(true);
+    expect(users.every((user) => isDeleted(stage, user))).toBe(true);
     const { document } = await stage.run<{ approvedBy?: string }>('sweep', 'status', 'worker-yes');
     expect(document.approvedBy).toEqual(expect.stringMatching(/./));
   });
@@ -199,7 +199,7 @@ describe('in a terminal, with workers in the sandbox', () => {
       async () => (await stage.run('sweep', 'status', 'four-eyes')).document.status === 'waitingForApproval',
     );
     await stage.run('sweep', 'cancel', 'four-eyes', '--watch');
-    expect(users.some((user) => isGone(stage, user))).toBe(false);
+    expect(users.some((user) => isDeleted(stage, user))).toBe(false);
   });
 
   it('sweep redrive asks for the number of failed users, and needs no second approval', async () => {
@@ -213,19 +213,19 @@ describe('in a terminal, with workers in the sandbox', () => {
       errorCode: 'NOT_TODAY',
       status: 400,
     });
-    await answerInTerminal(
+    await responseInTerminal(
       ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--id', 'again'],
       stage.person,
       `2${ENTER}`,
     );
     stage.simulators.plaid.faults.remove();
-    const no = await answerInTerminal(['sweep', 'redrive', 'again', '--json'], stage.person, `2${ENTER}`);
+    const no = await responseInTerminal(['sweep', 'redrive', 'again', '--json'], stage.person, `2${ENTER}`);
     expect({ code: no.code, message: oneDocument<Refused>(no.stdout, no.screen).error.message }).toEqual({
       code: 1,
       message: 'Not confirmed. Nothing was started.',
     });
     expect(await startedOn(stage)).not.toContain('again-redrive-1');
-    const yes = await answerInTerminal(['sweep', 'redrive', 'again', '--watch', '--json'], stage.person, `1${ENTER}`);
+    const yes = await responseInTerminal(['sweep', 'redrive', 'again', '--watch', '--json'], stage.person, `1${ENTER}`);
     expect({ code: yes.code, end: oneDocument<SweepEnd>(yes.stdout, yes.screen) }).toMatchObject({
       code: 0,
       end: { sweepId: 'again-redrive-1', status: 'completed' },
@@ -247,13 +247,13 @@ describe('in a terminal, with workers in the sandbox', () => {
       '--paused',
       '--json',
     ];
-    const no = await answerInTerminal(create, stage.person, `nightly${ENTER}`);
+    const no = await responseInTerminal(create, stage.person, `nightly${ENTER}`);
     expect({ code: no.code, message: oneDocument<Refused>(no.stdout, no.screen).error.message }).toEqual({
       code: 1,
       message: 'Not confirmed. Nothing was created.',
     });
     expect((await stage.run('schedule', 'show', name)).code).toBe(1);
-    const yes = await answerInTerminal(create, stage.person, `${name}${ENTER}`);
+    const yes = await responseInTerminal(create, stage.person, `${name}${ENTER}`);
     expect(yes.code).toBe(0);
     expect(yes.screen).toContain(basename(source));
     const period = ['--from', '2030-01-01T00:00:00Z', '--to', '2030-01-03T00:00:00Z'];
@@ -262,7 +262,7 @@ describe('in a terminal, with workers in the sandbox', () => {
       ['backfill', period],
       ['resume', []],
     ] as const) {
-      const { code, screen } = await answerInTerminal(['schedule', action, name, ...more], stage.person, ENTER);
+      const { code, screen } = await responseInTerminal(['schedule', action, name, ...more], stage.person, ENTER);
       expect({ code, asked: screen.includes(`Type the name of the schedule, ${name}`) }).toEqual({
         code: 1,
         asked: true,

@@ -1,4 +1,4 @@
-import { castFrom, seedsFor } from '@temporal-http-tasks/cli/internal/demo/cast';
+import { demoUsersFrom, seedsFor } from '@temporal-http-tasks/cli/internal/demo/demo-users';
 import { EXAMPLE_USERS } from '@temporal-http-tasks/cli/internal/demo/command';
 import { planFaults } from '@temporal-http-tasks/cli/internal/demo/fault-plan';
 import { readUserFile } from '@temporal-http-tasks/cli/internal/users/read-file';
@@ -10,17 +10,17 @@ import type { Refused } from './run-cli';
 
 describe('the example users', () => {
   it('are 25, of every kind, and none of them is named twice', async () => {
-    const cast = castFrom(await readUserFile(EXAMPLE_USERS, '--users'));
-    expect(cast).toHaveLength(25);
-    expect(cast.filter(({ onHold }) => onHold)).toHaveLength(1);
-    expect(cast.filter(({ plaid }) => plaid?.userToken !== undefined)).toHaveLength(1);
-    expect(cast.filter(({ expected }) => expected.plaidUserRemoved)).toHaveLength(3);
-    expect(cast.filter(({ expected }) => expected.itemsLeft.length > 0).map(({ label }) => label)).toEqual([
+    const demoUsers = demoUsersFrom(await readUserFile(EXAMPLE_USERS, '--users'));
+    expect(demoUsers).toHaveLength(25);
+    expect(demoUsers.filter(({ onHold }) => onHold)).toHaveLength(1);
+    expect(demoUsers.filter(({ plaid }) => plaid?.userToken !== undefined)).toHaveLength(1);
+    expect(demoUsers.filter(({ expected }) => expected.plaidUserRemoved)).toHaveLength(3);
+    expect(demoUsers.filter(({ expected }) => expected.itemsLeft.length > 0).map(({ label }) => label)).toEqual([
       'case-18 two items',
       'case-19 foreign item',
       'case-21 legal-hold',
     ]);
-    expect(cast.find(({ batchUserId }) => batchUserId === '../77')).toBeDefined();
+    expect(demoUsers.find(({ batchUserId }) => batchUserId === '../77')).toBeDefined();
   });
 
   it('are a source of which a sweep refuses no row', async () => {
@@ -30,20 +30,20 @@ describe('the example users', () => {
   });
 
   it('have more than a thousand bystanders, among them what a careless client would make of an id', async () => {
-    const { batch, bystanders } = seedsFor(castFrom(await readUserFile(EXAMPLE_USERS, '--users')));
+    const { batch, bystanders } = seedsFor(demoUsersFrom(await readUserFile(EXAMPLE_USERS, '--users')));
     expect(bystanders).toBeGreaterThan(1_000);
     expect(batch.users).toEqual(expect.arrayContaining(['team/7?x=100%#é😀', 'team', 'ana lúcia', '/1024, "quoted"']));
     expect(new Set(batch.users).size).toBe(batch.users?.length);
   });
 
   it('meet the same faults under the same seed, and others under another', async () => {
-    const cast = castFrom(await readUserFile(EXAMPLE_USERS, '--users'));
-    expect(planFaults(cast, 7)).toEqual(planFaults(cast, 7));
-    expect(planFaults(cast, 7)).not.toEqual(planFaults(cast, 8));
+    const demoUsers = demoUsersFrom(await readUserFile(EXAMPLE_USERS, '--users'));
+    expect(planFaults(demoUsers, 7)).toEqual(planFaults(demoUsers, 7));
+    expect(planFaults(demoUsers, 7)).not.toEqual(planFaults(demoUsers, 8));
   });
 
   it('meet every kind of fault that loses or delays an answer, and nobody meets two at one call', async () => {
-    const { plaid, batch } = planFaults(castFrom(await readUserFile(EXAMPLE_USERS, '--users')), 1);
+    const { plaid, batch } = planFaults(demoUsersFrom(await readUserFile(EXAMPLE_USERS, '--users')), 1);
     const rules = [...plaid, ...batch];
     const kinds = [
       'dropAfter',

@@ -1,11 +1,11 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { castFrom, seedsFor } from '@temporal-http-tasks/cli/internal/demo/cast';
-import type { CastMember } from '@temporal-http-tasks/cli/internal/demo/cast';
+import { demoUsersFrom, seedsFor } from '@temporal-http-tasks/cli/internal/demo/demo-users';
+import type { DemoUser } from '@temporal-http-tasks/cli/internal/demo/demo-users';
 import { readProviderState } from '@temporal-http-tasks/cli/internal/demo/provider-state';
 import { judge } from '@temporal-http-tasks/cli/internal/demo/verdict';
-import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/cast';
+import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/demo-users';
 import { readUserFile } from '@temporal-http-tasks/cli/internal/users/read-file';
 import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { startSimulators } from '@temporal-http-tasks/testing';
@@ -23,7 +23,7 @@ export async function userFile(...rows: string[]): Promise<string> {
 /** Real simulators that hold one of each kind of user, and hands that do with them what a test wants. */
 export class Stage {
   private constructor(
-    readonly cast: readonly CastMember[],
+    readonly cast: readonly DemoUser[],
     readonly simulators: Simulators,
   ) {}
 
@@ -38,20 +38,20 @@ export class Stage {
       ),
       '--users',
     );
-    const cast = castFrom(rows);
-    const seeds = seedsFor(cast);
+    const demoUsers = demoUsersFrom(rows);
+    const seeds = seedsFor(demoUsers);
     const simulators = await startSimulators({
       plaid: { users: seeds.plaid, repeatedRemovals: 'process' },
       batch: { users: seeds.batch },
     });
-    return new Stage(cast, simulators);
+    return new Stage(demoUsers, simulators);
   }
 
   close(): Promise<void> {
     return this.simulators.close();
   }
 
-  member(label: string): CastMember {
+  member(label: string): DemoUser {
     const found = this.cast.find((member) => member.label.startsWith(label));
     if (!found) throw new Error(`There is no ${label} on the stage.`);
     return found;
@@ -88,7 +88,7 @@ export class Stage {
     );
   }
 
-  private async offboard(member: CastMember, leaveOut: (step: string) => boolean): Promise<OffboardResult> {
+  private async offboard(member: DemoUser, leaveOut: (step: string) => boolean): Promise<OffboardResult> {
     const { plaid, batchUserId, expected } = member;
     const steps: StepResult[] = [];
     const step = async (

@@ -1,4 +1,4 @@
-import type { ProblemKind, RunOfUser } from '@temporal-http-tasks/cli/internal/demo/cast';
+import type { ProblemKind, RunOfUser } from '@temporal-http-tasks/cli/internal/demo/demo-users';
 import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { Stage } from './demo-stage';
 

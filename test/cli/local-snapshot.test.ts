@@ -152,8 +152,10 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     });
     const file = fileWith('batch_user_id,closed_at\ndone,2026-01-01T00:00:00Z\nnew,2026-01-01T00:00:00Z\n');
     expect((await ledger.sweeps.count((await read(ledger, { file, skipDone: true })).sweepId)).skipped).toBe(1);
-    const unsaid = fileWith(`${HEAD},done\n,new\n`);
-    expect((await ledger.sweeps.count((await read(ledger, { file: unsaid, skipDone: true })).sweepId)).skipped).toBe(0);
+    const unreported = fileWith(`${HEAD},done\n,new\n`);
+    expect(
+      (await ledger.sweeps.count((await read(ledger, { file: unreported, skipDone: true })).sweepId)).skipped,
+    ).toBe(0);
     expect((await ledger.sweeps.count((await read(ledger, { file })).sweepId)).skipped).toBe(0);
   });
 

@@ -227,13 +227,15 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     });
 
     it('answers what auditors ask, and how to verify it', async () => {
-      const answers = Object.fromEntries(report.table('evidence').map(([question, answer]) => [question, answer]));
-      expect(answers['Who did it?']).toContain('run run-of-the-example');
-      expect(answers['When?']).toContain('2030-01-31 10:00:00 UTC to 2030-01-31 10:45:00 UTC');
-      expect(answers['About whom?']).toContain('keyed hash');
-      expect(answers['In which systems, and by which method?']).toContain('POST /user/items/remove');
-      expect(answers['With which receipt of the provider?']).toContain('574 of 574 receipts');
-      expect(answers['With which exceptions?']).toMatch(
+      const responses = Object.fromEntries(
+        report.table('evidence').map(([question, response]) => [question, response]),
+      );
+      expect(responses['Who did it?']).toContain('run run-of-the-example');
+      expect(responses['When?']).toContain('2030-01-31 10:00:00 UTC to 2030-01-31 10:45:00 UTC');
+      expect(responses['About whom?']).toContain('keyed hash');
+      expect(responses['In which systems, and by which method?']).toContain('POST /user/items/remove');
+      expect(responses['With which receipt of the provider?']).toContain('574 of 574 receipts');
+      expect(responses['With which exceptions?']).toMatch(
         /2 steps skipped: noItems 2\..*2 steps on legal hold\..*4 steps failed\..*2 receipts of attempts that were repeated later\..*2 rows of the source rejected/,
       );
       const { merkleRoot = 'none' } = (await ledger.sweeps.read('ended')) ?? {};

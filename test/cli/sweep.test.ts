@@ -57,20 +57,20 @@ describe('sweep --source FILE --watch', () => {
   });
 
   it('with --skip-done leaves out only rows whose closed_at lies before the sweep that did them', async () => {
-    const [older, newer, unsaid] = stage.newUsers(3);
-    if (!older || !newer || !unsaid) throw new Error('There are too few users.');
+    const [older, newer, unreported] = stage.newUsers(3);
+    if (!older || !newer || !unreported) throw new Error('There are too few users.');
     const file = join(stage.folder, 'closed.csv');
     const times = new Map([
       [older, '2026-01-01T00:00:00Z'],
       [newer, '2099-01-01T00:00:00Z'],
     ]);
-    const rows = [older, newer, unsaid].map((user) => `${user.plaidId},${user.batchId},${times.get(user) ?? ''}\n`);
+    const rows = [older, newer, unreported].map((user) => `${user.plaidId},${user.batchId},${times.get(user) ?? ''}\n`);
     writeFileSync(file, `plaid_user_id,batch_user_id,closed_at\n${rows.join('')}`);
     const sweep = async () =>
       (await stage.run('sweep', '--source', file, ...REASON, '--skip-done', '--watch')).document;
     expect(await sweep()).toMatchObject({ status: 'completed', counts: { total: 3, accepted: 3, skipped: 0 } });
     stage.simulators.plaid.seed({
-      users: [newer, unsaid].map(({ plaidId }) => ({ userId: plaidId, items: [`item-again-${plaidId}`] })),
+      users: [newer, unreported].map(({ plaidId }) => ({ userId: plaidId, items: [`item-again-${plaidId}`] })),
     });
     expect(await sweep()).toMatchObject({ status: 'completed', counts: { total: 3, accepted: 2, skipped: 1 } });
     expect(stage.simulators.plaid.state().items.left).toEqual([]);

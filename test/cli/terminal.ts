@@ -79,9 +79,9 @@ export function startInTerminal(
 }
 
 /** Runs a command in a terminal, waits for its question and answers it. */
-export async function answerInTerminal(args: readonly string[], env: CliEnv, answer: string): Promise<TerminalEnd> {
+export async function responseInTerminal(args: readonly string[], env: CliEnv, response: string): Promise<TerminalEnd> {
   const run = startInTerminal(args, env);
   await run.shows('to continue: ');
-  run.type(answer);
+  run.type(response);
   return run.ended;
 }

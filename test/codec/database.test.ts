@@ -84,10 +84,10 @@ async function plantEverywhere({ client, taskQueue }: Place): Promise<Planted> {
     staticDetails: started.startDetails,
     memo: { memo: started.startMemo },
   });
-  const answers = [
+  const responses = [
     await handle.query('ask', texts.queryInput),
-    await rawAnswer(handle.workflowId),
-    await rawAnswer(handle.workflowId, 'ask'),
+    await rawResponse(handle.workflowId),
+    await rawResponse(handle.workflowId, 'ask'),
   ];
   await handle.signal('tell', texts.signalInput);
   await handle.executeUpdate('change', { args: [texts.updateInput] });
@@ -104,15 +104,15 @@ async function plantEverywhere({ client, taskQueue }: Place): Promise<Planted> {
   });
   const ended = await workflow.start('sayTwice', { taskQueue, workflowId: freshId('ended'), args: [''] });
   await ended.terminate(readable.terminateReason);
-  expect(answers[0]).toBe(texts.queryResult);
+  expect(responses[0]).toBe(texts.queryResult);
   return {
     hidden: { ...texts, ...started, ...planned },
     readable: { ...readable, taskQueue },
-    answers: answers.slice(1).join('\n'),
+    answers: responses.slice(1).join('\n'),
   };
 
   /** As the server hands it to whoever asks, say the UI. */
-  async function rawAnswer(workflowId: string, queryType = '__temporal_workflow_metadata'): Promise<string> {
+  async function rawResponse(workflowId: string, queryType = '__temporal_workflow_metadata'): Promise<string> {
     const { namespace } = client.options;
     const { queryResult } = await client.workflowService.queryWorkflow({
       namespace,

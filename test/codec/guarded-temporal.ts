@@ -28,10 +28,11 @@ const DESCRIBE_NAMESPACE: MethodDefinition<Buffer, Buffer> = {
 export async function guardTemporal(behind: string, logins: ReadonlySet<string>): Promise<GuardedTemporal> {
   const upstream = new Client(behind, credentials.createInsecure());
   const server = new Server();
-  const guarded: handleUnaryCall<Buffer, Buffer> = ({ metadata, request }, answer) => {
+  const guarded: handleUnaryCall<Buffer, Buffer> = ({ metadata, request }, response) => {
     const [login] = metadata.get('authorization');
-    if (!logins.has(String(login))) return answer({ code: status.PERMISSION_DENIED, details: 'Request unauthorized.' });
-    upstream.makeUnaryRequest(DESCRIBE_NAMESPACE.path, asIs, asIs, request, new Metadata(), answer);
+    if (!logins.has(String(login)))
+      return response({ code: status.PERMISSION_DENIED, details: 'Request unauthorized.' });
+    upstream.makeUnaryRequest(DESCRIBE_NAMESPACE.path, asIs, asIs, request, new Metadata(), response);
   };
   server.addService({ describeNamespace: DESCRIBE_NAMESPACE }, { describeNamespace: guarded });
   const port = await new Promise<number>((resolve, reject) => {

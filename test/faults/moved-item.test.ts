@@ -72,12 +72,12 @@ function seedMoving(): { userId: string; items: string[]; moved: string; other: 
     server.onResponse = async () => undefined;
     const { clientId, secret, url } = place.simulators.plaid;
     const body = { client_id: clientId, secret, user_id: other, item_ids: [moved] };
-    const answer = await fetch(`${url}/user/items/associate`, {
+    const response = await fetch(`${url}/user/items/associate`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
-    if (!answer.ok) throw new Error(`The Item did not move: ${answer.status} ${await answer.text()}`);
+    if (!response.ok) throw new Error(`The Item did not move: ${response.status} ${await response.text()}`);
   };
   return { userId, items, moved, other };
 }

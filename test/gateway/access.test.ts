@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { createGateway } from '@temporal-http-tasks/console/internal/gateway/gateway';
 import { startGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
-import type { TestAnswer, WireError } from '@temporal-http-tasks/console/internal/gateway/wire';
+import type { TestResponse, WireError } from '@temporal-http-tasks/console/internal/gateway/wire';
 import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { environmentOf } from '../support/offboarding';
@@ -30,8 +30,8 @@ afterAll(async () => {
 });
 
 const calls = (): number => simulators.plaid.calls().calls.length + simulators.batch.calls().calls.length;
-const test = (task: string, body: unknown): ReturnType<typeof gateway.ask<TestAnswer & WireError>> =>
-  gateway.ask<TestAnswer & WireError>('POST', `/api/tasks/${task}/test`, body);
+const test = (task: string, body: unknown): ReturnType<typeof gateway.ask<TestResponse & WireError>> =>
+  gateway.ask<TestResponse & WireError>('POST', `/api/tasks/${task}/test`, body);
 
 describe('who may use the gateway', () => {
   /** fetch decides about Host and Origin itself. */
@@ -46,9 +46,9 @@ describe('who may use the gateway', () => {
           method,
           headers: { host: url.host, authorization: `Bearer ${STAGE_TOKEN}`, ...headers },
         },
-        (answer) => {
-          answer.resume();
-          resolve(answer.statusCode ?? 0);
+        (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
         },
       )
         .on('error', reject)
@@ -234,11 +234,11 @@ describe('who may use the gateway', () => {
   /** Writes bytes and answers the first line of what comes back; nothing where the connection just ends. */
   const bytes = (text: string): Promise<string> =>
     new Promise((resolve) => {
-      let answer = '';
+      let response = '';
       const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1', () => socket.end(text));
-      socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
+      socket.on('data', (chunk) => (response += chunk.toString('latin1')));
       socket.on('error', () => undefined);
-      socket.on('close', () => resolve(answer.split('\r\n')[0] ?? ''));
+      socket.on('close', () => resolve(response.split('\r\n')[0] ?? ''));
     });
 
   it('takes no other host from the request line than from Host, and no broken request for one that it failed at', async () => {

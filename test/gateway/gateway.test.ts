@@ -7,7 +7,7 @@ import type {
   ServiceCredentials,
   TaskLine,
   TaskPage,
-  TestAnswer,
+  TestResponse,
   WireError,
 } from '@temporal-http-tasks/console/internal/gateway/wire';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
@@ -48,8 +48,8 @@ afterAll(async () => {
 });
 
 const calls = (): number => simulators.plaid.calls().calls.length + simulators.batch.calls().calls.length;
-const test = (task: string, body: unknown, on = gateway): ReturnType<typeof gateway.ask<TestAnswer & WireError>> =>
-  on.ask<TestAnswer & WireError>('POST', `/api/tasks/${task}/test`, body);
+const test = (task: string, body: unknown, on = gateway): ReturnType<typeof gateway.ask<TestResponse & WireError>> =>
+  on.ask<TestResponse & WireError>('POST', `/api/tasks/${task}/test`, body);
 
 describe('the tasks', () => {
   it('are found by words, with typos', async () => {

@@ -43,13 +43,13 @@ afterAll(async () => {
   await courier?.close();
 });
 
-interface Answer<T> {
+interface ApiResponse<T> {
   status: number;
   body: T & WireError;
   text: string;
 }
 
-async function ask<T>(method: string, path: string, body?: unknown, at = console_): Promise<Answer<T>> {
+async function ask<T>(method: string, path: string, body?: unknown, at = console_): Promise<ApiResponse<T>> {
   const isFile = typeof body === 'string';
   const response = await fetch(`${at.url}${path}`, {
     method,
@@ -246,7 +246,7 @@ it('creates, pauses, resumes and deletes schedules, what starts runs with the na
       ({ name }) => name === wanted.name,
     );
   expect(await until('it is listed', line)).toMatchObject({ paused: true, times: ['0 3 * * *'] });
-  const change = (action: string, body: object = {}): Promise<Answer<object>> =>
+  const change = (action: string, body: object = {}): Promise<ApiResponse<object>> =>
     ask('POST', `/api/schedules/${wanted.name}/${action}`, body);
   expect((await change('resume')).body.error.type).toBe('ConfirmationNeeded');
   expect((await change('resume', { confirm })).status).toBe(200);

@@ -62,11 +62,11 @@ function ask({ method, path, headers, body }: Sent): Promise<Came> {
         agent: false,
         headers: { host, 'content-length': Buffer.byteLength(body), ...headers },
       },
-      (answer) => {
+      (response) => {
         let text = '';
-        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        answer.on('end', () =>
-          resolve({ status: answer.statusCode ?? 0, type: answer.headers['content-type'] ?? '', text }),
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', text }),
         );
       },
     );

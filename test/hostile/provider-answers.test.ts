@@ -13,12 +13,12 @@ import { Bystander, INHERITED_NAMES, tried } from './fuzzing';
 
 let provider: RawProvider;
 let sender: TaskSender;
-let answer: Buffer;
+let response: Buffer;
 let bystander: Bystander;
 
 beforeAll(async () => {
   bystander = new Bystander();
-  provider = await RawProvider.start((socket: Socket) => socket.end(answer));
+  provider = await RawProvider.start((socket: Socket) => socket.end(response));
   sender = createTaskSender(settingsFor(provider.origin, { HTTP_TASKS_HTTP_ALLOW: provider.origin }));
 });
 
@@ -140,10 +140,10 @@ describe('Whatever a provider answers, a call ends with an answer as the task pr
     ['answers of any form', written, 120],
     ['damaged ones', damaged, 120],
     ['any bytes', fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)), 40],
-  ])('%s', async (_what, answers, runs) => {
+  ])('%s', async (_what, responses, runs) => {
     await fc.assert(
-      fc.asyncProperty(answers, fc.nat({ max: 3 }), async (bytes, which) => {
-        answer = bytes;
+      fc.asyncProperty(responses, fc.nat({ max: 3 }), async (bytes, which) => {
+        response = bytes;
         const [task, input] = calls()[which]!;
         await outcomeOf(task, input);
       }),
@@ -178,13 +178,13 @@ describe('Whatever a provider answers, a call ends with an answer as the task pr
     ['lists without end', whole('content-type: application/json\r\n', '['.repeat(200_000) + ']'.repeat(200_000))],
     ['a number that is no id', whole('', '{"items":[{"item_id":1e400}],"request_id":1e999}')],
   ])('%s makes no read succeed, and no removal', async (_what, bytes) => {
-    answer = Buffer.from(bytes, 'latin1');
+    response = Buffer.from(bytes, 'latin1');
     for (const [task, input] of calls().slice(0, 2))
       expect((await outcomeOf(task, input))?.type).toMatch(/^Task\.(Unavailable|OutcomeUnknown|UnexpectedResponse)$/);
   });
 
   it("names of JavaScript's own are names like any other", async () => {
-    answer = Buffer.from(
+    response = Buffer.from(
       whole(
         '__proto__: a\r\nconstructor: b\r\n__proto__: c\r\n',
         '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}',
@@ -203,7 +203,7 @@ describe('Whatever a provider answers, a call ends with an answer as the task pr
         throw new RangeError('canary');
       }),
     } as HttpTask;
-    answer = Buffer.from(whole('content-type: application/json\r\n', '{"request_id":"r"}'));
+    response = Buffer.from(whole('content-type: application/json\r\n', '{"request_id":"r"}'));
     const failure = await failureOf(sender.send(broken, { user_id: 'usr_1', item_ids: ['item-1'] }));
     expect(failure).toMatchObject({ type: 'Task.UnexpectedResponse', retryable: false });
   });

@@ -129,10 +129,10 @@ describe('an embedded ledger', () => {
     const database = { db: new Kysely<Tables>({ dialect }), store: libsqlStore };
     const ledger = createSqlLedger(database, 10_000);
     const started = performance.now();
-    const answers = await Promise.allSettled([ledger.listHolds(), ledger.listHolds(), ledger.listHolds()]);
+    const responses = await Promise.allSettled([ledger.listHolds(), ledger.listHolds(), ledger.listHolds()]);
     expect(performance.now() - started).toBeLessThan(6_000);
-    for (const answer of answers) {
-      expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
+    for (const response of responses) {
+      expect(response).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
     }
     expect(lost[0]).toBe('the database did not respond in time');
     hung = false;
@@ -164,18 +164,18 @@ describe('an embedded ledger', () => {
     other.exec('begin immediate');
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
-    let answers: PromiseSettledResult<unknown>[] = [];
+    let responses: PromiseSettledResult<unknown>[] = [];
     const tookMs = await unhurriedMs(async () => {
-      answers = await Promise.allSettled(
+      responses = await Promise.allSettled(
         Array.from({ length: 4 }, (_, number) => ledger.recordIntent(intentOf({ workflowId: `locked-${number}` }))),
       );
     });
     delay.disable();
     other.exec('rollback');
     other.close();
-    expect(answers).toHaveLength(4);
-    for (const answer of answers) {
-      expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
+    expect(responses).toHaveLength(4);
+    for (const response of responses) {
+      expect(response).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
     }
     expect(tookMs).toBeGreaterThan(500);
     expect(tookMs).toBeLessThan(deadlineMs + 500);

@@ -78,23 +78,23 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
     // The first alone: it transpiles the sources, and the others find that done.
     const first = await openerProcess(url, SUBJECT_KEY);
     const others = await Promise.all(Array.from({ length: 9 }, () => openerProcess(url, SUBJECT_KEY)));
-    const answers = await Promise.all([first, ...others].map((start) => start()));
-    expect(answers.map(({ error }) => error)).toEqual(Array(10).fill(undefined));
-    expect(answers.filter(({ migrations }) => migrations?.length === allMigrations.length)).toHaveLength(1);
-    expect(answers.filter(({ migrations }) => migrations?.length === 0)).toHaveLength(9);
+    const responses = await Promise.all([first, ...others].map((start) => start()));
+    expect(responses.map(({ error }) => error)).toEqual(Array(10).fill(undefined));
+    expect(responses.filter(({ migrations }) => migrations?.length === allMigrations.length)).toHaveLength(1);
+    expect(responses.filter(({ migrations }) => migrations?.length === 0)).toHaveLength(9);
   });
 
   it('agrees on one key when processes with different keys open it first at the same moment', async () => {
     const url = await freshUrl();
     const keys = ['the first of two keys', 'the second of two keys'];
     const openers = await Promise.all([0, 1, 0, 1].map((index) => openerProcess(url, keys[index] ?? '')));
-    const answers = await Promise.all(openers.map((start) => start()));
-    const refused = answers.map(({ error }) => error !== undefined);
+    const responses = await Promise.all(openers.map((start) => start()));
+    const refused = responses.map(({ error }) => error !== undefined);
     expect([
       [false, true, false, true],
       [true, false, true, false],
     ]).toContainEqual(refused);
-    for (const { error } of answers) if (error !== undefined) expect(error).toContain('HTTP_TASKS_SUBJECT_KEY');
+    for (const { error } of responses) if (error !== undefined) expect(error).toContain('HTTP_TASKS_SUBJECT_KEY');
   });
 
   it('refuses another subject key, names the setting and keeps the ledger as it was', async () => {

@@ -33,18 +33,18 @@ describe('a ledger in Postgres', () => {
     await other.connect();
     await other.query('begin');
     await other.query('lock table receipts in access exclusive mode');
-    let answers: PromiseSettledResult<unknown>[] = [];
+    let responses: PromiseSettledResult<unknown>[] = [];
     const tookMs = await unhurriedMs(async () => {
       // More calls than the pool has connections: those that wait for one are answered in time too.
-      answers = await Promise.allSettled(
+      responses = await Promise.allSettled(
         Array.from({ length: 15 }, (_, number) => ledger.recordIntent(intentOf({ workflowId: `locked-${number}` }))),
       );
     });
     await other.query('rollback');
     await other.end();
-    expect(answers).toHaveLength(15);
-    for (const answer of answers) {
-      expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
+    expect(responses).toHaveLength(15);
+    for (const response of responses) {
+      expect(response).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
     }
     expect(tookMs).toBeLessThan(2_000);
     expect(await ledger.recordIntent(intentOf({ workflowId: 'free' }))).toEqual({ kind: 'recorded' });

@@ -106,20 +106,20 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
   it('are one when many write the same intent at the same moment', async () => {
     const others = await Promise.all([open(url), open(url), open(url)]);
     const intent = intentOf({ workflowId: 'at-once', refuseUnsettled: false });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       [ledger, ...others].flatMap((each) => [each.recordIntent(intent), each.recordIntent(intent)]),
     );
-    expect(answers).toEqual(Array.from({ length: 8 }, () => ({ kind: 'recorded' })));
+    expect(responses).toEqual(Array.from({ length: 8 }, () => ({ kind: 'recorded' })));
     expect(await ledger.readReceipts({ workflowId: 'at-once' })).toHaveLength(1);
   });
 
   it('let only one of many send that write the same irreversible intent at the same moment', async () => {
     const others = await Promise.all([open(url), open(url), open(url)]);
     const intent = intentOf({ workflowId: 'one-sends' });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       [ledger, ...others].flatMap((each) => [each.recordIntent(intent), each.recordIntent(intent)]),
     );
-    expect(answers.map(({ kind }) => kind).sort()).toEqual([
+    expect(responses.map(({ kind }) => kind).sort()).toEqual([
       'recorded',
       ...Array.from({ length: 7 }, () => 'unsettled'),
     ]);
@@ -196,8 +196,8 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
   it('do not mix up calls that differ only in workflow, run or activity', async () => {
     await ledger.recordIntent(intentOf({ workflowId: 'apart' }));
     for (const other of [{ workflowId: 'apart-2' }, { runId: 'run-2' }, { activityId: '2' }]) {
-      const answer = await ledger.recordIntent(intentOf({ workflowId: 'apart', ...other, attempt: 2 }));
-      expect(answer).toEqual({ kind: 'recorded' });
+      const response = await ledger.recordIntent(intentOf({ workflowId: 'apart', ...other, attempt: 2 }));
+      expect(response).toEqual({ kind: 'recorded' });
     }
   });
 

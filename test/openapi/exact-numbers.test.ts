@@ -270,14 +270,14 @@ it('describes itself as a number or a text, also when it is described or optiona
 describe('A number beyond 2^53 in the document itself', () => {
   const LARGEST = '9223372036854775807';
   /** The document with such numbers in it as JSON has them, written as texts in quotes so far. */
-  const written = (schema: object, answer: object = { type: 'object' }): string =>
+  const written = (schema: object, response: object = { type: 'object' }): string =>
     JSON.stringify(
       documentWith({
         '/things': {
           post: {
             operationId: 'thingCreate',
             requestBody: jsonBody(object({ x: schema })),
-            responses: { 200: { description: 'OK', content: { 'application/json': { schema: answer } } } },
+            responses: { 200: { description: 'OK', content: { 'application/json': { schema: response } } } },
           },
         },
       }),

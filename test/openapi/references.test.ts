@@ -280,7 +280,7 @@ describe('A file that cannot be read', () => {
     ['has a scheme that is not followed', 'ftp://example.com/x', /scheme ftp:/],
   ])('because it %s costs only the operations that need it', async (_what, reference, why) => {
     await writeFile(join(folder, 'broken.yml'), 'a: [');
-    const answer = {
+    const response = {
       responses: {
         200: {
           description: 'OK',
@@ -292,7 +292,7 @@ describe('A file that cannot be read', () => {
     };
     const paths = {
       '/good': { get: operation({ operationId: 'good' }) },
-      '/bad': { get: { operationId: 'bad', ...answer } },
+      '/bad': { get: { operationId: 'bad', ...response } },
     };
     const { tasks, report } = await tasksOfFiles({
       'openapi.json': documentWith(paths, {

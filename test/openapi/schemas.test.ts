@@ -299,8 +299,8 @@ describe('A schema of an answer', () => {
   const output = readerOf(schema).output;
 
   it('keeps fields that the provider adds, at every depth', () => {
-    const answer = { state: 'open', count: 1, inner: { a: 'x', b: 2 }, more: true };
-    expect(output.parse(answer)).toEqual(answer);
+    const response = { state: 'open', count: 1, inner: { a: 'x', b: 2 }, more: true };
+    expect(output.parse(response)).toEqual(response);
   });
 
   it.each([
@@ -308,15 +308,15 @@ describe('A schema of an answer', () => {
     ['a number beyond the documented one', { state: 'open', count: 2 ** 60 }],
     ['null for what may be absent', { state: 'open', count: 1, note: null, inner: null }],
     ['a date in another form', { state: 'open', count: 1, note: 'yesterday' }],
-  ])('takes %s, so that a call that was made is not reported as broken', (_what, answer) => {
-    expect(output.safeParse(answer).success).toBe(true);
+  ])('takes %s, so that a call that was made is not reported as broken', (_what, response) => {
+    expect(output.safeParse(response).success).toBe(true);
   });
 
   it.each([
     ['a field is missing that always has to be there', { state: 'open' }],
     ['a field is of another kind', { state: 'open', count: 'one' }],
     ['it is no object', ['open']],
-  ])('is refused when %s', (_what, answer) => {
-    expect(output.safeParse(answer).success).toBe(false);
+  ])('is refused when %s', (_what, response) => {
+    expect(output.safeParse(response).success).toBe(false);
   });
 });

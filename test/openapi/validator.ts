@@ -64,10 +64,10 @@ function forRequests(value: unknown, schemas: Json): void {
     anyOf?: unknown;
   };
   if (Array.isArray(node.required) && node.properties) {
-    const isAnswered = (field: Json | undefined): boolean =>
+    const hasResponse = (field: Json | undefined): boolean =>
       field?.['readOnly'] === true ||
       (typeof field?.['$ref'] === 'string' && (schemas[field['$ref'].split('/').pop()!] as Json)['readOnly'] === true);
-    node.required = node.required.filter((name) => !isAnswered(node.properties![name]));
+    node.required = node.required.filter((name) => !hasResponse(node.properties![name]));
     // The oldest drafts want at least one name.
     if (node.required.length === 0) delete node.required;
   }

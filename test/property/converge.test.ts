@@ -121,10 +121,10 @@ it('every run ends by itself or at its deadline, and one without a GDPR request 
 
 it('an Item that was answered as removed is never sent again', () => {
   holdsForEveryRun(({ removals }) => {
-    const answered = new Set<string>();
+    const responded = new Set<string>();
     for (const removal of removals) {
-      for (const id of idsOf(removal)) expect(answered).not.toContain(id);
-      if (removal.answer.ok) for (const id of idsOf(removal)) answered.add(id);
+      for (const id of idsOf(removal)) expect(responded).not.toContain(id);
+      if (removal.answer.ok) for (const id of idsOf(removal)) responded.add(id);
     }
   });
 });
@@ -157,8 +157,8 @@ function isLost({ task, answer }: SeenCall): boolean {
 }
 
 function listedBy(look: SeenCall | undefined): string[] {
-  const answer = look?.answer;
-  return answer?.ok ? (answer.output as { items: { item_id: string }[] }).items.map(({ item_id }) => item_id) : [];
+  const response = look?.answer;
+  return response?.ok ? (response.output as { items: { item_id: string }[] }).items.map(({ item_id }) => item_id) : [];
 }
 
 it('so many Items as are reported removed are really gone, and were sent', () => {

@@ -1,5 +1,5 @@
-import { answered, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
-import type { CallAnswer, ConvergePlan } from 'temporal-http-tasks/internal/policy/converge';
+import { responded, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallResponse, ConvergePlan } from 'temporal-http-tasks/internal/policy/converge';
 import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { compilePlan } from 'temporal-http-tasks/internal/policy/providers/compiled-plan';
 import { stepPlanOf } from 'temporal-http-tasks/internal/providers/plan';
@@ -69,11 +69,11 @@ export function scriptedRun(
     const response = responses[Math.min(calls.length, responses.length - 1)];
     if (!response) throw new Error(`There is no response to ${task}.`);
     calls.push({ task, input: move.input, atMs: nowMs });
-    state = answered(state, move, answerOf(response, move.task), nowMs);
+    state = responded(state, move, responseOf(response, move.task), nowMs);
   }
 }
 
-function answerOf(response: Response, task: string): CallAnswer {
+function responseOf(response: Response, task: string): CallResponse {
   if ('output' in response) return { ok: true, attempt: 1, ...response };
   return { ok: false, failure: { service: '', message: 'It failed.', ...response, task } };
 }

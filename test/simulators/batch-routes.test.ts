@@ -1,7 +1,7 @@
 import { startBatchSimulator } from '@temporal-http-tasks/testing';
 import type { BatchSimulator } from '@temporal-http-tasks/testing';
 import { callBatch, exchange } from './raw-client';
-import type { AnswerBody, RawAnswer } from './raw-client';
+import type { ResponseBody, RawResponse } from './raw-client';
 
 let batch: BatchSimulator;
 
@@ -12,7 +12,11 @@ beforeEach(async () => {
 });
 afterEach(() => batch.close());
 
-const errorOf = (answer: RawAnswer): unknown[] => [answer.status, answer.json.code, typeof answer.json.message];
+const errorOf = (response: RawResponse): unknown[] => [
+  response.status,
+  response.json.code,
+  typeof response.json.message,
+];
 const gone = (app = 'ios'): string[] => batch.state().apps[app]!.gone;
 
 describe('authentication', () => {
@@ -21,17 +25,17 @@ describe('authentication', () => {
     ['no REST key', {}, 'SIM-IOS-KEY'],
     ['an API key that is no app’s', { 'x-authorization': 'sim-batch-rest-key' }, 'SOME-KEY'],
   ])('refuses %s with 401/10 and deletes nothing', async (_what, headers, apiKey) => {
-    const answer = await exchange(batch.port, 'DELETE', `/1.0/${apiKey}/data/users/anna`, headers);
-    expect(errorOf(answer)).toEqual([401, 10, 'string']);
+    const response = await exchange(batch.port, 'DELETE', `/1.0/${apiKey}/data/users/anna`, headers);
+    expect(errorOf(response)).toEqual([401, 10, 'string']);
     expect(gone()).toEqual([]);
   });
 });
 
 describe('DELETE …/data/users/{id}', () => {
   it('accepts the deletion with a token, for the app of the key only', async () => {
-    const answer = await callBatch(batch, 'DELETE', '/data/users/anna');
-    expect(answer.status).toBe(200);
-    expect(answer.json).toEqual({ token: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    const response = await callBatch(batch, 'DELETE', '/data/users/anna');
+    expect(response.status).toBe(200);
+    expect(response.json).toEqual({ token: expect.stringMatching(/^[0-9a-f-]{36}$/) });
     expect(gone('ios')).toEqual(['anna']);
     expect(gone('android')).toEqual([]);
   });
@@ -76,8 +80,8 @@ describe('DELETE …/data/users/{id}', () => {
 
 describe('DELETE …/data/users', () => {
   it('deletes all ids of a bare array', async () => {
-    const answer = await callBatch(batch, 'DELETE', '/data/users', ['anna', 'a/b', '..']);
-    expect(answer.json).toEqual({ token: expect.any(String) });
+    const response = await callBatch(batch, 'DELETE', '/data/users', ['anna', 'a/b', '..']);
+    expect(response.json).toEqual({ token: expect.any(String) });
     expect(gone().toSorted()).toEqual(['a/b', 'anna']);
     expect(batch.state().apps['ios']!.unknown).toEqual(['..']);
   });
@@ -123,7 +127,7 @@ describe('the GDPR API', () => {
       '/gdpr/request',
       remove('anna', { callback_url: 'https://callback.invalid' }),
     );
-    const read = async (): Promise<AnswerBody> => (await callBatch(batch, 'GET', `/gdpr/request/${json.token}`)).json;
+    const read = async (): Promise<ResponseBody> => (await callBatch(batch, 'GET', `/gdpr/request/${json.token}`)).json;
     expect((await read()).status).toBe('pending');
     expect((await read()).status).toBe('pending');
     expect(await read()).toEqual({

@@ -44,9 +44,9 @@ it.each([
   ['faults', { endpoint: '*', kind: 'dropAfter', probability: 2 }, 'probability'],
   ['settings', { latencyMs: -1 }, 'latencyMs'],
 ])('POST %s refuses %j and names the field', async (route, body, field) => {
-  const answer = await control(plaid, 'POST', route, body);
-  expect(answer.status).toBe(400);
-  expect(answer.json.error).toEqual({ ...(field !== undefined && { field }), message: expect.stringMatching(/./) });
+  const response = await control(plaid, 'POST', route, body);
+  expect(response.status).toBe(400);
+  expect(response.json.error).toEqual({ ...(field !== undefined && { field }), message: expect.stringMatching(/./) });
   expect(plaid.figures().counts.users).toBe(1);
   expect(plaid.faults.list().faults).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { createConnection } from 'node:net';
 import { startSimulators } from '@temporal-http-tasks/testing';
 import type { FaultRuleInput, RetryAfterForm, Simulators } from '@temporal-http-tasks/testing';
 import { callBatch, callPlaid, plaidHeaders } from './raw-client';
-import type { RawAnswer } from './raw-client';
+import type { RawResponse } from './raw-client';
 
 let simulators: Simulators;
 type KindOf<Rule> = Rule extends { endpoint: unknown } ? Omit<Rule, 'endpoint'> : never;
@@ -15,9 +15,9 @@ beforeEach(async () => {
 });
 afterEach(() => simulators.close());
 
-const removeItems = (timeoutMs?: number): Promise<RawAnswer> =>
+const removeItems = (timeoutMs?: number): Promise<RawResponse> =>
   callPlaid(simulators.plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ['item-a1'] }, timeoutMs);
-const deleteData = (): Promise<RawAnswer> => callBatch(simulators.batch, 'DELETE', '/data/users/anna');
+const deleteData = (): Promise<RawResponse> => callBatch(simulators.batch, 'DELETE', '/data/users/anna');
 
 const fault = (rule: KindOf<FaultRuleInput>): void => {
   simulators.plaid.faults.add({ ...rule, endpoint: 'userItemsRemove' });
@@ -106,9 +106,9 @@ describe('the connection', () => {
   it('drips the answer byte by byte', async () => {
     fault({ kind: 'slowDrip', intervalMs: 5, bytesPerChunk: 4 });
     const startedMs = performance.now();
-    const answer = await removeItems();
-    expect(Object.keys(answer.json)).toEqual(['request_id']);
-    expect(performance.now() - startedMs).toBeGreaterThan((answer.text.length / 4 - 2) * 4);
+    const response = await removeItems();
+    expect(Object.keys(response.json)).toEqual(['request_id']);
+    expect(performance.now() - startedMs).toBeGreaterThan((response.text.length / 4 - 2) * 4);
     expect(simulators.plaid.state().touched).toEqual(['usr_a']);
   });
 });
@@ -128,8 +128,8 @@ describe('errors', () => {
 
   it.each([true, false])('502 comes with the page of a proxy (processed: %s)', async (processed) => {
     fault({ kind: 'badGateway', processed });
-    const answer = await removeItems();
-    expect(answer).toMatchObject({ status: 502, headers: { 'content-type': 'text/html' }, isJson: false });
+    const response = await removeItems();
+    expect(response).toMatchObject({ status: 502, headers: { 'content-type': 'text/html' }, isJson: false });
     expect(simulators.plaid.state().items.removed).toHaveLength(processed ? 1 : 0);
   });
 
@@ -167,9 +167,9 @@ describe('429', () => {
   const retryAfterOf = async (retryAfter: RetryAfterForm): Promise<string | undefined> => {
     simulators.plaid.faults.remove();
     fault({ kind: 'rateLimit', retryAfter });
-    const answer = await removeItems();
-    expect(answer).toMatchObject({ status: 429, json: { error_type: 'RATE_LIMIT_EXCEEDED' } });
-    return answer.headers['retry-after'];
+    const response = await removeItems();
+    expect(response).toMatchObject({ status: 429, json: { error_type: 'RATE_LIMIT_EXCEEDED' } });
+    return response.headers['retry-after'];
   };
 
   it('names the delay in every form a server may use', async () => {
@@ -188,26 +188,26 @@ describe('429', () => {
 
   it('comes from Batch with a body that none of its documented codes is in', async () => {
     fault({ kind: 'rateLimit' });
-    const answer = await deleteData();
-    expect(answer.status).toBe(429);
-    expect([1, 2, 10, 12, 20, 30, 31, 32]).not.toContain(answer.json.code);
+    const response = await deleteData();
+    expect(response.status).toBe(429);
+    expect([1, 2, 10, 12, 20, 30, 31, 32]).not.toContain(response.json.code);
   });
 });
 
 describe('the body', () => {
   it.each([true, false])('has the wrong content type (processed: %s)', async (processed) => {
     fault({ kind: 'wrongContentType', processed });
-    const answer = await removeItems();
-    expect(answer.headers['content-type']).toBe('text/html');
-    expect(answer.json.request_id).toEqual(expect.any(String));
+    const response = await removeItems();
+    expect(response.headers['content-type']).toBe('text/html');
+    expect(response.json.request_id).toEqual(expect.any(String));
     expect(simulators.plaid.state().items.removed).toHaveLength(processed ? 1 : 0);
   });
 
   it.each(['malformedJson', 'truncatedJson'] as const)('is no JSON: %s', async (kind) => {
     fault({ kind });
-    for (const answer of [await removeItems(), await deleteData()]) {
-      expect(answer).toMatchObject({ status: 200, headers: { 'content-type': 'application/json' }, isJson: false });
-      expect(Number(answer.headers['content-length'])).toBe(answer.text.length);
+    for (const response of [await removeItems(), await deleteData()]) {
+      expect(response).toMatchObject({ status: 200, headers: { 'content-type': 'application/json' }, isJson: false });
+      expect(Number(response.headers['content-length'])).toBe(response.text.length);
     }
     expect(simulators.plaid.state().touched).toEqual(['usr_a']);
   });
@@ -221,9 +221,9 @@ describe('the body', () => {
 
   it('is 5 MiB of valid JSON', async () => {
     fault({ kind: 'hugeBody' });
-    const answer = await removeItems();
-    expect(answer.text.length).toBeGreaterThan(5 * 1024 * 1024);
-    expect(answer.json.request_id).toEqual(expect.any(String));
+    const response = await removeItems();
+    expect(response.text.length).toBeGreaterThan(5 * 1024 * 1024);
+    expect(response.json.request_id).toEqual(expect.any(String));
   });
 
   it('of an answer that is an error anyway keeps its status', async () => {
@@ -259,9 +259,9 @@ describe('the fault that echoes credentials', () => {
   it('puts them into a success that was processed', async () => {
     const { plaid, batch } = simulators;
     fault({ kind: 'echoSecret', as: 'ok' });
-    const answer = await removeItems();
-    expect(answer.status).toBe(200);
-    expect(answer.json.request_id).toContain(plaid.secret);
+    const response = await removeItems();
+    expect(response.status).toBe(200);
+    expect(response.json.request_id).toContain(plaid.secret);
     expect((await deleteData()).json.token).toContain(batch.restApiKey);
     expect(plaid.state().touched).toEqual(['usr_a']);
   });

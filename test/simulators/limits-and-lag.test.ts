@@ -44,10 +44,10 @@ describe('rate limits', () => {
       rateLimits: { userItemsGet: { perSecond: 0.001, burst: 3 } },
       retryAfter: { form: 'seconds', seconds: 9 },
     });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 5 }, () => callPlaid(plaid, '/user/items/get', { user_id: 'usr_a' })),
     );
-    const refused = answers.filter((answer) => answer.status === 429);
+    const refused = responses.filter((response) => response.status === 429);
     expect(refused).toHaveLength(2);
     expect(refused[0]).toMatchObject({ json: { error_type: 'RATE_LIMIT_EXCEEDED' }, headers: { 'retry-after': '9' } });
     expect((await remove('item-a1')).status).toBe(200);
@@ -86,11 +86,11 @@ describe('rate limits', () => {
 it('latency delays the answer, not what is done', async () => {
   plaid.configure({ latencyMs: 300 });
   const startedMs = performance.now();
-  let answered = false;
-  const answer = remove('item-a1').finally(() => (answered = true));
+  let responded = false;
+  const response = remove('item-a1').finally(() => (responded = true));
   while (plaid.state().touched.length === 0) await new Promise(setImmediate);
-  expect(answered).toBe(false);
-  expect((await answer).status).toBe(200);
+  expect(responded).toBe(false);
+  expect((await response).status).toBe(200);
   expect(performance.now() - startedMs).toBeGreaterThanOrEqual(295);
 });
 

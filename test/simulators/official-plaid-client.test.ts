@@ -53,7 +53,7 @@ it('off-boards a user with all five calls', async () => {
   expect((await client.userItemsGet({ user_id: 'usr_a' })).data.items).toEqual([]);
   const user = await client.userRemove({ user_id: 'usr_a' });
 
-  const requestIds = [listed, removed, single, terminated, user].map((answer) => answer.data.request_id);
+  const requestIds = [listed, removed, single, terminated, user].map((response) => response.data.request_id);
   expect(new Set(requestIds).size).toBe(5);
   expect(simulator.state()).toMatchObject({ gone: ['usr_a'], left: ['usr_b'], removedUsers: ['usr_a'] });
 });

@@ -1,7 +1,7 @@
 import { startPlaidSimulator } from '@temporal-http-tasks/testing';
 import type { PlaidSimulator } from '@temporal-http-tasks/testing';
 import { callPlaid, exchange, plaidHeaders } from './raw-client';
-import type { RawAnswer } from './raw-client';
+import type { RawResponse } from './raw-client';
 
 let plaid: PlaidSimulator;
 
@@ -18,11 +18,15 @@ beforeEach(async () => {
 });
 afterEach(() => plaid.close());
 
-const errorOf = (answer: RawAnswer): unknown[] => [answer.status, answer.json.error_type, answer.json.error_code];
+const errorOf = (response: RawResponse): unknown[] => [
+  response.status,
+  response.json.error_type,
+  response.json.error_code,
+];
 
 const listed = async (userId: string): Promise<string[]> => {
-  const answer = await callPlaid(plaid, '/user/items/get', { user_id: userId });
-  return answer.json.items!.map((item) => item.item_id);
+  const response = await callPlaid(plaid, '/user/items/get', { user_id: userId });
+  return response.json.items!.map((item) => item.item_id);
 };
 
 describe('keys', () => {
@@ -34,15 +38,15 @@ describe('keys', () => {
 
   it('that are wrong are refused with INVALID_API_KEYS and change nothing', async () => {
     const headers = { ...plaidHeaders(plaid), 'plaid-secret': 'wrong' };
-    const answer = await exchange(plaid.port, 'POST', '/user/remove', headers, JSON.stringify({ user_id: 'usr_a' }));
-    expect(errorOf(answer)).toEqual([400, 'INVALID_INPUT', 'INVALID_API_KEYS']);
+    const response = await exchange(plaid.port, 'POST', '/user/remove', headers, JSON.stringify({ user_id: 'usr_a' }));
+    expect(errorOf(response)).toEqual([400, 'INVALID_INPUT', 'INVALID_API_KEYS']);
     expect(plaid.state().touched).toEqual([]);
   });
 
   it('that are absent are named', async () => {
-    const answer = await exchange(plaid.port, 'POST', '/user/remove', {}, JSON.stringify({ user_id: 'usr_a' }));
-    expect(errorOf(answer)).toEqual([400, 'INVALID_REQUEST', 'MISSING_FIELDS']);
-    expect(answer.json.error_message).toContain('client_id, secret');
+    const response = await exchange(plaid.port, 'POST', '/user/remove', {}, JSON.stringify({ user_id: 'usr_a' }));
+    expect(errorOf(response)).toEqual([400, 'INVALID_REQUEST', 'MISSING_FIELDS']);
+    expect(response.json.error_message).toContain('client_id, secret');
   });
 });
 
@@ -69,8 +73,8 @@ describe('every answer', () => {
 
   it('refuses a body that is no JSON object, another method and an unknown path', async () => {
     for (const body of ['{"user_id":', '[]', '"usr_a"', '']) {
-      const answer = await exchange(plaid.port, 'POST', '/user/items/get', plaidHeaders(plaid), body);
-      expect(errorOf(answer)).toEqual([400, 'INVALID_REQUEST', 'INVALID_BODY']);
+      const response = await exchange(plaid.port, 'POST', '/user/items/get', plaidHeaders(plaid), body);
+      expect(errorOf(response)).toEqual([400, 'INVALID_REQUEST', 'INVALID_BODY']);
     }
     expect(errorOf(await exchange(plaid.port, 'GET', '/user/items/get'))).toEqual([
       404,
@@ -123,9 +127,12 @@ describe('/user/items/get', () => {
 
 describe('/user/items/remove', () => {
   it('removes the named Items and no other', async () => {
-    const answer = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ['item-a1', 'item-a1'] });
-    expect(answer.status).toBe(200);
-    expect(Object.keys(answer.json)).toEqual(['request_id']);
+    const response = await callPlaid(plaid, '/user/items/remove', {
+      user_id: 'usr_a',
+      item_ids: ['item-a1', 'item-a1'],
+    });
+    expect(response.status).toBe(200);
+    expect(Object.keys(response.json)).toEqual(['request_id']);
     expect(await listed('usr_a')).toEqual(['item-a2']);
     expect(await listed('usr_b')).toEqual(['item-b1']);
   });
@@ -134,23 +141,26 @@ describe('/user/items/remove', () => {
     ["another user's Item", ['item-a1', 'item-b1']],
     ['an Item that never was', ['item-a1', 'item-zz']],
   ])('removes nothing when one of the ids is %s', async (_what, ids) => {
-    const answer = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ids });
-    expect(errorOf(answer)).toEqual([400, 'INVALID_REQUEST', 'INVALID_FIELD']);
+    const response = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ids });
+    expect(errorOf(response)).toEqual([400, 'INVALID_REQUEST', 'INVALID_FIELD']);
     expect(await listed('usr_a')).toEqual(['item-a1', 'item-a2']);
     expect(plaid.state().touched).toEqual([]);
   });
 
   it('removes nothing when one of the ids is already removed', async () => {
     await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ['item-a1'] });
-    const answer = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ['item-a1', 'item-a2'] });
-    expect(answer.status).toBe(400);
+    const response = await callPlaid(plaid, '/user/items/remove', {
+      user_id: 'usr_a',
+      item_ids: ['item-a1', 'item-a2'],
+    });
+    expect(response.status).toBe(400);
     expect(await listed('usr_a')).toEqual(['item-a2']);
   });
 
   it('answers with the error that it was told to use for a foreign Item, as Plaid does not document one', async () => {
     plaid.configure({ foreignItemError: { errorType: 'ITEM_ERROR', errorCode: 'ITEM_NOT_FOUND' } });
-    const answer = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ['item-b1'] });
-    expect(errorOf(answer)).toEqual([400, 'ITEM_ERROR', 'ITEM_NOT_FOUND']);
+    const response = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ['item-b1'] });
+    expect(errorOf(response)).toEqual([400, 'ITEM_ERROR', 'ITEM_NOT_FOUND']);
   });
 
   it.each([
@@ -159,20 +169,20 @@ describe('/user/items/remove', () => {
     ['item-a1', 'INVALID_FIELD'],
     [[1], 'INVALID_FIELD'],
   ])('refuses item_ids %j with %s', async (ids, code) => {
-    const answer = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ids });
-    expect(errorOf(answer)).toEqual([400, 'INVALID_REQUEST', code]);
+    const response = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ids });
+    expect(errorOf(response)).toEqual([400, 'INVALID_REQUEST', code]);
   });
 });
 
 describe('/user/products/terminate', () => {
   it('records the reason, and may be repeated', async () => {
     for (const reason of ['USER_OFFBOARDING', 'FRAUD_TRANSACTION']) {
-      const answer = await callPlaid(plaid, '/user/products/terminate', {
+      const response = await callPlaid(plaid, '/user/products/terminate', {
         user_id: 'usr_a',
         reason_code: reason,
         reason_note: 'x',
       });
-      expect(answer.status).toBe(200);
+      expect(response.status).toBe(200);
     }
     expect(plaid.state().terminated).toEqual([{ user: 'usr_a', reasonCode: 'FRAUD_TRANSACTION', times: 2 }]);
     expect(await listed('usr_a')).toHaveLength(2);
@@ -184,15 +194,15 @@ describe('/user/products/terminate', () => {
     [{ user_id: 'usr_a', reason_code: 'CONNECTION_IS_NON_FUNCTIONAL' }, 'INVALID_FIELD'],
     [{ user_id: 'usr_a', reason_code: 'OTHER', reason_note: 'x'.repeat(513) }, 'INVALID_FIELD'],
   ])('refuses %j with %s', async (body, code) => {
-    const answer = await callPlaid(plaid, '/user/products/terminate', body);
-    expect(errorOf(answer)).toEqual([400, 'INVALID_REQUEST', code]);
+    const response = await callPlaid(plaid, '/user/products/terminate', body);
+    expect(errorOf(response)).toEqual([400, 'INVALID_REQUEST', code]);
     expect(plaid.state().terminated).toEqual([]);
   });
 
   it('does not find a user that was removed', async () => {
     await callPlaid(plaid, '/user/remove', { user_id: 'usr_a' });
-    const answer = await callPlaid(plaid, '/user/products/terminate', { user_id: 'usr_a', reason_code: 'OTHER' });
-    expect(errorOf(answer)).toEqual([400, 'USER_ERROR', 'USER_NOT_FOUND']);
+    const response = await callPlaid(plaid, '/user/products/terminate', { user_id: 'usr_a', reason_code: 'OTHER' });
+    expect(errorOf(response)).toEqual([400, 'USER_ERROR', 'USER_NOT_FOUND']);
   });
 });
 
@@ -276,7 +286,7 @@ describe('single Items', () => {
   });
 
   it('leave Asset Reports, which are removed on their own', async () => {
-    const answer = await callPlaid(plaid, '/asset_report/remove', { asset_report_token: 'assets-sandbox-1' });
-    expect(answer.json).toMatchObject({ removed: true });
+    const response = await callPlaid(plaid, '/asset_report/remove', { asset_report_token: 'assets-sandbox-1' });
+    expect(response.json).toMatchObject({ removed: true });
   });
 });

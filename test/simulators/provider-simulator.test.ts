@@ -10,7 +10,7 @@ import type {
 } from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
 import { LIBRARY, writeProvider } from '../openapi/provider-files';
 import { control, exchange } from './raw-client';
-import type { RawAnswer } from './raw-client';
+import type { RawResponse } from './raw-client';
 
 const EXAMPLES = join(__dirname, '../../packages/cli/examples');
 const AUTHORIZED = { authorization: 'Bearer sim-courier-token' };
@@ -47,7 +47,7 @@ function call(
   path: string,
   body?: unknown,
   headers: Record<string, string> = AUTHORIZED,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   return exchange(running!.port, method, path, { 'content-type': 'application/json', ...headers }, text);
 }
@@ -192,7 +192,7 @@ it('simulate: replaces status and body, of what is there and of what is not', as
 it('all kinds of steps of a provider with numbers, conditions, a confirmation and tokens', async () => {
   const simulator = await simulate(writeProvider(LIBRARY), { polls: 0 });
   const key = { 'X-Library-Key': 'sim-library-key' };
-  const get = async (path: string): Promise<RawAnswer> => call('GET', path, undefined, key);
+  const get = async (path: string): Promise<RawResponse> => call('GET', path, undefined, key);
   simulator.seed({
     users: [{ ids: { memberId: '7', cards: ['a', 'b'], personId: 'p_7' }, items: { loans: ['l_1'] } }],
   });

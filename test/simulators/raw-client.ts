@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { BatchSimulator, PlaidSimulator, RunningSimulator } from '@temporal-http-tasks/testing';
 
 /** The fields that tests look at in bodies of either provider or of the control API. */
-export interface AnswerBody {
+export interface ResponseBody {
   [field: string]: unknown;
   request_id?: string;
   error_type?: string;
@@ -16,13 +16,13 @@ export interface AnswerBody {
   token?: string;
 }
 
-export interface RawAnswer {
+export interface RawResponse {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
   isJson: boolean;
   /** The parsed body; empty when it is no JSON. */
-  json: AnswerBody;
+  json: ResponseBody;
 }
 
 /** One HTTP exchange. `target` goes into the request line unchanged. Rejects when the connection breaks. */
@@ -33,7 +33,7 @@ export function exchange(
   headers: Record<string, string> = {},
   body?: string,
   timeoutMs?: number,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const sent = request({
       host: '127.0.0.1',
@@ -62,9 +62,9 @@ function withLength(headers: Record<string, string>, body: string | undefined): 
   return body === undefined ? headers : { 'content-length': String(Buffer.byteLength(body)), ...headers };
 }
 
-function parse(text: string): Pick<RawAnswer, 'isJson' | 'json'> {
+function parse(text: string): Pick<RawResponse, 'isJson' | 'json'> {
   try {
-    return { isJson: true, json: JSON.parse(text) as AnswerBody };
+    return { isJson: true, json: JSON.parse(text) as ResponseBody };
   } catch {
     return { isJson: false, json: {} };
   }
@@ -74,7 +74,7 @@ export function plaidHeaders(plaid: PlaidSimulator): Record<string, string> {
   return { 'content-type': 'application/json', 'plaid-client-id': plaid.clientId, 'plaid-secret': plaid.secret };
 }
 
-export function callPlaid(plaid: PlaidSimulator, path: string, body: object, timeoutMs?: number): Promise<RawAnswer> {
+export function callPlaid(plaid: PlaidSimulator, path: string, body: object, timeoutMs?: number): Promise<RawResponse> {
   return exchange(plaid.port, 'POST', path, plaidHeaders(plaid), JSON.stringify(body), timeoutMs);
 }
 
@@ -85,12 +85,17 @@ export function callBatch(
   path: string,
   body?: unknown,
   app = 'ios',
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const headers = { 'content-type': 'application/json', 'x-authorization': batch.restApiKey };
   const text = body === undefined ? undefined : JSON.stringify(body);
   return exchange(batch.port, method, `/1.0/${batch.appKeys[app]}${path}`, headers, text);
 }
 
-export function control(simulator: RunningSimulator, method: string, path: string, body?: unknown): Promise<RawAnswer> {
+export function control(
+  simulator: RunningSimulator,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<RawResponse> {
   return exchange(simulator.port, method, `/__sim/${path}`, {}, body === undefined ? undefined : JSON.stringify(body));
 }

@@ -18,11 +18,11 @@ export interface HttpTarget {
 }
 
 /** What it answers to a call. */
-export type Answering = (call: ReceivedCall) => { status: number; body: unknown };
+export type Responseing = (call: ReceivedCall) => { status: number; body: unknown };
 
 /** Starts a server that keeps what it gets. */
 export async function startHttpTarget(
-  answer: Answering = () => ({ status: 200, body: { ok: true } }),
+  answer: Responseing = () => ({ status: 200, body: { ok: true } }),
 ): Promise<HttpTarget> {
   const received: ReceivedCall[] = [];
   const server = createServer((request, response) => {

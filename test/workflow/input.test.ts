@@ -283,10 +283,10 @@ it.each(BAD_TASKS)('runHttpTask refuses %s and names the field', async (_what, i
 });
 
 it("runHttpTask runs a task of the worker's own and answers status, output and attempt", async () => {
-  const answer: unknown = await place.client.workflow.execute('runHttpTask', {
+  const response: unknown = await place.client.workflow.execute('runHttpTask', {
     taskQueue: place.taskQueue,
     workflowId: freshId('own'),
     args: [{ task: 'shop.orderUpdate', input: { order: '7', note: 'late' } }],
   });
-  expect(answer).toEqual({ status: 200, attempt: 1, output: { got: { note: 'late' } } });
+  expect(response).toEqual({ status: 200, attempt: 1, output: { got: { note: 'late' } } });
 });

@@ -146,7 +146,7 @@ it.each(['chunk', 'user'] as const)(
     const { simulators, ledger } = place;
     const day = new Date().toISOString().slice(0, 10);
     const before = await ledger.countUsersOfDay(day);
-    const goneBefore = goneAtPlaid(place).gone;
+    const deletedBefore = goneAtPlaid(place).gone;
     await under({ users: { perDay: before + 3 } });
     const dry = await place.start({
       source: { file: await place.users(5) },
@@ -163,19 +163,19 @@ it.each(['chunk', 'user'] as const)(
       ({ pausedBecause, underWay }) => pausedBecause === 'Task.NotAllowed users.perDay' && underWay === 0,
     );
     expect(await handle.query(sweepProgressQuery)).toMatchObject({ counts: { total: 5, pending: 2 } });
-    expect(goneAtPlaid(place).gone - goneBefore).toBe(3);
+    expect(goneAtPlaid(place).gone - deletedBefore).toBe(3);
     // Neither a run nor a call gets a place any more.
     const { plaidUserId } = seedUser(place);
     expect(await refusalOf(offboard(place, { user: { plaidUserId } }))).toEqual(by('users.perDay'));
     expect(
       await refusalOf(lone('plaid.userProductsTerminate', { user_id: plaidUserId, reason_code: 'OTHER' })),
     ).toEqual(by('users.perDay'));
-    expect(goneAtPlaid(place).gone - goneBefore).toBe(3);
+    expect(goneAtPlaid(place).gone - deletedBefore).toBe(3);
     await under({ users: { perDay: before + 5 } });
     // It sees for itself that there are places again, within the time after which it looks; a person need not wait for that.
     if (granularity === 'user') await handle.executeUpdate(resumeUpdate);
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 5 } });
-    expect(goneAtPlaid(place)).toMatchObject({ gone: goneBefore + 5, irreversibleRepeats: 0 });
+    expect(goneAtPlaid(place)).toMatchObject({ gone: deletedBefore + 5, irreversibleRepeats: 0 });
     expect(await ledger.countUsersOfDay(day)).toBe(before + 5);
     expect(simulators.plaid.state().repeats.irreversible).toEqual([]);
   },

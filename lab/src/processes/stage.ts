@@ -5,9 +5,9 @@ import { Client } from '@temporalio/client';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { findTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { freePort } from '@temporal-http-tasks/testing/internal/temporal-server/start';
-import { openLedgerDoor } from './ledger-door';
-import type { LedgerDoor } from './ledger-door';
-import { WorkerCrew } from './worker-crew';
+import { openLedgerProxy } from './ledger-proxy';
+import type { LedgerProxy } from './ledger-proxy';
+import { WorkerGroup } from './worker-group';
 import { setSimulatorRatesFor } from '@temporal-http-tasks/testing/internal/stage/simulator-rates';
 import { Opened, openStage as openBareStage } from '@temporal-http-tasks/testing/internal/stage/stage';
 import { endableConnection } from '@temporal-http-tasks/cli/internal/temporal/client';
@@ -27,8 +27,8 @@ const TASK_QUEUE = 'http-tasks';
 export interface Stage {
   client: Client;
   simulators: Simulators;
-  workers: WorkerCrew;
-  ledger: LedgerDoor;
+  workers: WorkerGroup;
+  ledger: LedgerProxy;
   /** The settings of the workers. */
   settings: Readonly<Record<string, string>>;
   /** Creates users at both providers, and some bystanders; returns the name of their file. */
@@ -60,7 +60,7 @@ export async function openStage(options: {
       ledgerUrl: options.ledgerUrl,
     });
     const { folder, server, simulators, restartServer } = stage;
-    const ledger = await openLedgerDoor(stage.settings['HTTP_TASKS_LEDGER_URL'] ?? '');
+    const ledger = await openLedgerProxy(stage.settings['HTTP_TASKS_LEDGER_URL'] ?? '');
     opened.add(() => ledger.close());
     // None of the environment's settings, so that nothing outside this machine is called.
     const settings = {
@@ -74,7 +74,7 @@ export async function openStage(options: {
     const { connection, end } = endableConnection({ address: server.address });
     opened.add(end);
     const client = new Client({ connection });
-    const workers = new WorkerCrew(settings, folder);
+    const workers = new WorkerGroup(settings, folder);
     opened.add(() => workers.stop());
     options.report(`Starting ${options.workers} workers`);
     await workers.start(options.workers);

@@ -74,7 +74,7 @@ export function createCallBudgets({
   return {
     tryAdmit: (key, caller) => budgetOf(key).tryAdmit(caller),
     admit: (key, caller, signal) => budgetOf(key).admit(caller, signal),
-    answered: (key, answer) => budgetOf(key).answered(answer),
+    answered: (key, response) => budgetOf(key).answered(response),
     keepRatesOf: (sweepId) => kept.keep(sweepId),
     paceDryRun: (rate, signal) => paces.take(rate, signal),
     close: async () => {

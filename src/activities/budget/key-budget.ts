@@ -1,7 +1,7 @@
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { RateKey, RateLedger, TokenLease } from '../../ledger/sweeps/rate-ledger';
-import type { Caller, RateAnswer } from '../call-budget';
-import { LeasedTokens, RecentCalls, UntoldAnswers, Waiters } from './key-counts';
+import type { Caller, RateResponse } from '../call-budget';
+import { LeasedTokens, RecentCalls, UnreportedResponses, Waiters } from './key-counts';
 
 /**
  * How far ahead a sweep leases calls, in seconds at its current pace, and the share of them that is left when it asks
@@ -67,7 +67,7 @@ export class KeyBudget {
    * them unless they come from a rate that applies only to sweeps; tokens leased for live runs are only for live runs.
    */
   readonly #tokens: Record<Caller, LeasedTokens> = { live: new LeasedTokens(), sweep: new LeasedTokens() };
-  readonly #unreported = new UntoldAnswers();
+  readonly #unreported = new UnreportedResponses();
   readonly #recent = new RecentCalls();
   readonly #waiting = { live: new Waiters(), sweep: new Waiters() };
   readonly #notBeforeMs = { live: 0, sweep: 0, report: 0 };
@@ -110,14 +110,14 @@ export class KeyBudget {
     return admitted;
   }
 
-  answered(answer: RateAnswer): void {
-    if (!answer.refused) {
+  answered(response: RateResponse): void {
+    if (!response.refused) {
       this.#unreported.accepted();
       return;
     }
     const nowMs = this.#now();
-    this.#unreported.refused(answer.caller, answer.retryAfterMs, nowMs);
-    if (answer.retryAfterMs !== undefined) {
+    this.#unreported.refused(response.caller, response.retryAfterMs, nowMs);
+    if (response.retryAfterMs !== undefined) {
       this.#refusedAtMs = nowMs;
       this.#dropTokens();
     }
@@ -217,17 +217,17 @@ export class KeyBudget {
     const documentedLimit = this.#documentedLimit();
     const answers = this.#unreported.take(this.#now());
     try {
-      const answer = await ask({
+      const response = await ask({
         ...this.key,
         ...(documentedLimit !== undefined && { documentedLimit }),
         ...(answers && { answers }),
       });
-      if (answer !== undefined && answer.generation !== this.#generation) {
-        this.#generation = answer.generation;
+      if (response !== undefined && response.generation !== this.#generation) {
+        this.#generation = response.generation;
         this.#dropTokens();
       }
       if (answers?.refused) this.#notBeforeMs.report = this.#now() + BETWEEN_REPORTS_MS;
-      return answer;
+      return response;
     } catch (error) {
       if (answers) this.#unreported.putBack(answers);
       throw error;

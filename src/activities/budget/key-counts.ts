@@ -1,5 +1,5 @@
 import { cancelOn } from '../../http/connections';
-import type { AnswerCounts } from '../../ledger/sweeps/rate-ledger';
+import type { ResponseCounts } from '../../ledger/sweeps/rate-ledger';
 import type { Caller } from '../call-budget';
 
 interface Lease {
@@ -73,7 +73,7 @@ export class RecentCalls {
 }
 
 /** Responses to calls that have not been reported to the ledger yet. */
-export class UntoldAnswers {
+export class UnreportedResponses {
   #accepted = 0;
   #refused = 0;
   #refusedSweeps = 0;
@@ -95,7 +95,7 @@ export class UntoldAnswers {
   }
 
   /** Removes and returns what has to be reported; undefined if there is nothing. */
-  take(nowMs: number): AnswerCounts | undefined {
+  take(nowMs: number): ResponseCounts | undefined {
     const [accepted, refused, refusedSweeps] = [this.#accepted, this.#refused, this.#refusedSweeps];
     if (accepted + refused === 0) return undefined;
     this.#accepted = 0;
@@ -111,7 +111,7 @@ export class UntoldAnswers {
   }
 
   /** Adds counts again that could not be reported. */
-  putBack({ accepted, refused, refusedSweeps = 0 }: AnswerCounts): void {
+  putBack({ accepted, refused, refusedSweeps = 0 }: ResponseCounts): void {
     this.#accepted += accepted;
     this.#refused += refused;
     this.#refusedSweeps += refusedSweeps;

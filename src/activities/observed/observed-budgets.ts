@@ -30,7 +30,7 @@ export function observeBudgets(budgets: CallBudgets, metrics: Metrics): CallBudg
       }
       return admitted;
     },
-    answered: (key, answer) => budgets.answered(key, answer),
+    answered: (key, response) => budgets.answered(key, response),
     keepRatesOf: (sweepId) => budgets.keepRatesOf(sweepId),
     paceDryRun: (rate, signal) => budgets.paceDryRun(rate, signal),
     close: () => budgets.close(),

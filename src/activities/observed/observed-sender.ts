@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { Span } from '@opentelemetry/api';
-import type { TaskAnswer } from '../../http/read-answer';
+import type { TaskResponse } from '../../http/read-response';
 import type { TaskSender } from '../../http/send-task';
 import { beginCallSpan, endCallSpan } from '../../observability/call-span';
 import type { CallEnding } from '../../observability/call-span';
@@ -21,19 +21,19 @@ export function observeSender(sender: TaskSender, metrics: Metrics): TaskSender 
       metrics.record('http_tasks_call_latency_milliseconds', byTask.of(task), performance.now() - beganAtMs);
   };
   const watched = async <T extends HttpTask>(
-    send: () => Promise<TaskAnswer<TaskOutput<T>>>,
+    send: () => Promise<TaskResponse<TaskOutput<T>>>,
     task: T,
     span: Span | undefined,
-  ): Promise<TaskAnswer<TaskOutput<T>>> => {
+  ): Promise<TaskResponse<TaskOutput<T>>> => {
     const beganAtMs = performance.now();
     const ended = (ending: CallEnding): void => {
       note(task, ending, beganAtMs);
       if (span) endCallSpan(span, ending);
     };
     try {
-      const answer = await send();
-      ended({ outcome: 'ok', status: answer.status });
-      return answer;
+      const response = await send();
+      ended({ outcome: 'ok', status: response.status });
+      return response;
     } catch (error) {
       ended(endingOf(error));
       throw error;

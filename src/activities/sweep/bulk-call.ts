@@ -14,7 +14,7 @@ import type { SweepDependencies } from './sweep-dependencies';
 import type { BulkStep } from './sweep-steps';
 
 /** The result of a bulk call. */
-export type BulkAnswer =
+export type BulkResponse =
   | { kind: 'accepted'; status: number; token?: string; requestId?: string }
   /** The whole call was refused because of one of the IDs, or its size: nothing was deleted. */
   | { kind: 'malformed'; failure: TaskFailure }
@@ -109,7 +109,7 @@ export class BulkCall {
    * Returns why the IDs cannot be sent, without sending anything: the task's own schema refuses them, or the key is
    * missing.
    */
-  check(users: readonly BulkUser[]): BulkAnswer | undefined {
+  check(users: readonly BulkUser[]): BulkResponse | undefined {
     try {
       this.#dependencies.sender.prepare(this.#task, this.#inputOf(users));
       return undefined;
@@ -123,7 +123,7 @@ export class BulkCall {
    *
    * @param send.notSentAfterMs A reading of `performance.now()` until which the ledger's last information is valid.
    */
-  async send(users: readonly BulkUser[], send: { signal: AbortSignal; notSentAfterMs: number }): Promise<BulkAnswer> {
+  async send(users: readonly BulkUser[], send: { signal: AbortSignal; notSentAfterMs: number }): Promise<BulkResponse> {
     const { sender, budgets } = this.#dependencies;
     const { key } = this;
     try {
@@ -131,17 +131,17 @@ export class BulkCall {
       budgets.answered(key, { refused: false });
       return { kind: 'accepted', status, token, requestId };
     } catch (error) {
-      const answer = this.#answerOf(error, users);
-      if (answer.kind === 'malformed' || answer.kind === 'rejected') budgets.answered(key, { refused: false });
-      if (answer.kind === 'later' && answer.failure.type === 'Task.RateLimited') {
-        const { delayMs } = answer;
+      const response = this.#answerOf(error, users);
+      if (response.kind === 'malformed' || response.kind === 'rejected') budgets.answered(key, { refused: false });
+      if (response.kind === 'later' && response.failure.type === 'Task.RateLimited') {
+        const { delayMs } = response;
         budgets.answered(key, {
           refused: true,
           caller: 'sweep',
           ...(delayMs !== undefined && { retryAfterMs: delayMs }),
         });
       }
-      return answer;
+      return response;
     }
   }
 
@@ -175,7 +175,7 @@ export class BulkCall {
     return { most, mostBytes, frameBytes: Math.max(2, none), bytesPerId: Math.max(1, two - one - id) };
   }
 
-  #answerOf(error: unknown, users: readonly BulkUser[]): BulkAnswer {
+  #answerOf(error: unknown, users: readonly BulkUser[]): BulkResponse {
     if (error instanceof CancelledFailure) return { kind: 'stopped' };
     const { name, service } = this.#task;
     if (error instanceof UnwritableIdError)

@@ -8,7 +8,7 @@ import type { Outcome } from '../../policy/outcome';
 import { pauseMs } from '../../policy/steps/step';
 import type { TaskFailure } from '../../tasks/failure';
 import { BulkCall } from './bulk-call';
-import type { BulkAnswer } from './bulk-call';
+import type { BulkResponse } from './bulk-call';
 import { halvesOf } from './bulk-parts';
 import type { BulkResult, ChunkPlan, RefusedKey, RunBulk } from './contract';
 import { pause } from './pause';
@@ -142,16 +142,16 @@ export class BulkRun {
    */
   async #sendAll(parts: BulkUser[][]): Promise<BulkEnd | undefined> {
     for (let part = parts.shift(); part; part = parts.shift()) {
-      const answer = await this.#sendPatiently(part).catch((error: unknown) => {
+      const response = await this.#sendPatiently(part).catch((error: unknown) => {
         // The remaining users are handed back before it ends.
         if (isStop(error)) return { end: 'stopped' } as const;
         throw error;
       });
-      if ('end' in answer) {
+      if ('end' in response) {
         await this.#handBack([part, ...parts].flat());
-        return answer;
+        return response;
       }
-      parts.push(...answer.halves);
+      parts.push(...response.halves);
     }
     return undefined;
   }
@@ -173,7 +173,7 @@ export class BulkRun {
   }
 
   /** Makes one call for the users who are not on hold; none without such users. */
-  async #sendOnce(part: readonly BulkUser[]): Promise<{ answer?: BulkAnswer; users: readonly BulkUser[] }> {
+  async #sendOnce(part: readonly BulkUser[]): Promise<{ answer?: BulkResponse; users: readonly BulkUser[] }> {
     const stopped = { answer: { kind: 'stopped' }, users: part } as const;
     if (!(await this.#admitted())) return stopped;
     if (performance.now() > this.#openedAtMs + REOPEN_AFTER_MS) await this.#askForOpen();
@@ -181,7 +181,7 @@ export class BulkRun {
     if (users.length === 0) return { users };
     const send = { signal: this.#signal, notSentAfterMs: this.#openedAtMs + OPENED_HOLDS_MS };
     const answer = await this.#call.send(users, send);
-    if (isAnswered(answer)) this.#calls += 1;
+    if (hasResponse(answer)) this.#calls += 1;
     if (answer.kind === 'unclear' || (answer.kind === 'later' && answer.failure.perhapsDone)) {
       const seqs = users.map(({ seq }) => seq);
       for (const seq of seqs) this.#perhapsSent.add(seq);
@@ -218,31 +218,31 @@ export class BulkRun {
   }
 
   /** Records a response if it is final for these users; returns whether it is. */
-  async #recordAnswer(answer: BulkAnswer, users: readonly BulkUser[]): Promise<boolean> {
-    switch (answer.kind) {
+  async #recordAnswer(response: BulkResponse, users: readonly BulkUser[]): Promise<boolean> {
+    switch (response.kind) {
       case 'accepted': {
-        const { status, token, requestId } = answer;
+        const { status, token, requestId } = response;
         await this.#record(users, { outcome: this.#call.means, status, token, requestId });
         return true;
       }
       case 'malformed':
         // Every call with this ID was refused.
-        await this.#record(users, failed('failed', answer.failure));
+        await this.#record(users, failed('failed', response.failure));
         return true;
       case 'rejected':
         await this.#record(
           users.filter(({ seq }) => this.#perhapsSent.has(seq)),
-          failed('unknown', answer.failure),
+          failed('unknown', response.failure),
         );
         await this.#record(
           users.filter(({ seq }) => !this.#perhapsSent.has(seq)),
-          failed('failed', answer.failure),
+          failed('failed', response.failure),
         );
         return true;
       case 'unclear':
         this.#unclear += 1;
         if (this.#unclear <= MOST_UNCLEAR) return false;
-        await this.#record(users, failed('unknown', answer.failure));
+        await this.#record(users, failed('unknown', response.failure));
         return true;
       case 'later':
       case 'keyRefused':
@@ -272,9 +272,9 @@ export class BulkRun {
   }
 
   /** Waits before the call is tried again; returns the end if that would be after the attempt's time. */
-  async #waitAfter(answer: BulkAnswer): Promise<BulkEnd | undefined> {
-    if (answer.kind === 'stopped') return undefined;
-    const asked = answer.kind === 'later' ? (answer.delayMs ?? 0) : 0;
+  async #waitAfter(response: BulkResponse): Promise<BulkEnd | undefined> {
+    if (response.kind === 'stopped') return undefined;
+    const asked = response.kind === 'later' ? (response.delayMs ?? 0) : 0;
     const waitMs = Math.max(asked, pauseMs(this.#vain));
     this.#vain += 1;
     if (performance.now() + waitMs >= this.#untilMs)
@@ -318,9 +318,9 @@ function isStop(error: unknown): boolean {
 }
 
 /** Returns whether the provider responded, even if it only asked to wait. */
-function isAnswered(answer: BulkAnswer): boolean {
-  if (answer.kind === 'stopped') return false;
-  return answer.kind === 'accepted' || answer.failure.status !== undefined;
+function hasResponse(response: BulkResponse): boolean {
+  if (response.kind === 'stopped') return false;
+  return response.kind === 'accepted' || response.failure.status !== undefined;
 }
 
 /**

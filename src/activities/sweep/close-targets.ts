@@ -24,9 +24,9 @@ import type { RecordedProgress } from '../../ledger/sweeps/progress-types';
 /** Number of users that are read together: opening a wave reads all of them. */
 const STRETCH_USERS = 2_000;
 
-const LAST_WORDS = ['unknown', 'failed', 'skipped'] as const satisfies readonly Outcome[];
+const FINAL_OUTCOMES = ['unknown', 'failed', 'skipped'] as const satisfies readonly Outcome[];
 
-type LastWord = (typeof LAST_WORDS)[number];
+type FinalOutcome = (typeof FINAL_OUTCOMES)[number];
 
 /** See `SweepActivities`. Sends nothing, and may be repeated at any time; what is written stays. */
 export async function closeTargets(
@@ -184,7 +184,7 @@ class Closing {
       const partlyDone = await this.#partlyDone(users);
       const recorded = (some: readonly BulkUser[]): RecordBulk['users'] =>
         call?.recorded(some) ?? some.map(({ seq, subjects }) => ({ seq, subject: subjects[0] ?? '' }));
-      for (const outcome of LAST_WORDS) {
+      for (const outcome of FINAL_OUTCOMES) {
         await this.#closeCall(
           call?.receipt ?? { app, step: app, task: 'offboardUsers', service: 'http-tasks', environment: '' },
           outcome,
@@ -195,7 +195,7 @@ class Closing {
     }
   }
 
-  async #closeCall(receipt: BulkCall['receipt'], outcome: LastWord, users: RecordBulk['users']): Promise<void> {
+  async #closeCall(receipt: BulkCall['receipt'], outcome: FinalOutcome, users: RecordBulk['users']): Promise<void> {
     if (users.length === 0) return;
     await this.#sweeps.recordBulk({ ...this.#fence, ...receipt, outcome, reason: this.#reason, users });
   }
@@ -221,7 +221,7 @@ class Closing {
    * who is partly done are not reported as skipped, since the user would count as done otherwise (see
    * docs/decisions/0021).
    */
-  #outcomeOf({ seq, unsettled }: { seq: number; unsettled: boolean }, partlyDone: ReadonlySet<number>): LastWord {
+  #outcomeOf({ seq, unsettled }: { seq: number; unsettled: boolean }, partlyDone: ReadonlySet<number>): FinalOutcome {
     if (unsettled) return 'unknown';
     return this.#reason === 'deadline' || partlyDone.has(seq) ? 'failed' : 'skipped';
   }

@@ -138,9 +138,9 @@ export class FencedLedger {
   #confirmedBy<T>(work: () => Promise<T>): Promise<T> {
     return this.#patiently(async () => {
       const beganAtMs = performance.now();
-      const answer = await work();
+      const response = await work();
       this.#confirmedAtMs = Math.max(this.#confirmedAtMs, beganAtMs);
-      return answer;
+      return response;
     });
   }
 

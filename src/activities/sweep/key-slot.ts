@@ -7,11 +7,11 @@ import type { RefusedKey } from './contract';
 export type Admission = 'call' | 'trial';
 
 /** What the gate returns to a call. */
-type Answer = Admission | 'refused';
+type ApiResponse = Admission | 'refused';
 
 interface Waiting {
   beganAtMs: number;
-  tell: (answer: Answer) => void;
+  tell: (response: ApiResponse) => void;
 }
 
 /**
@@ -47,9 +47,9 @@ export class KeySlot {
    *
    * @param beganAtMs When the caller's chunk began.
    */
-  enter(beganAtMs: number): Answer | Promise<Answer> {
-    const answer = this.#waiting.length === 0 ? this.#answer(beganAtMs) : undefined;
-    return answer ?? new Promise((tell) => this.#waiting.push({ beganAtMs, tell }));
+  enter(beganAtMs: number): ApiResponse | Promise<ApiResponse> {
+    const response = this.#waiting.length === 0 ? this.#answer(beganAtMs) : undefined;
+    return response ?? new Promise((tell) => this.#waiting.push({ beganAtMs, tell }));
   }
 
   /** Returns whether the key was refused after this chunk had begun. */
@@ -77,15 +77,15 @@ export class KeySlot {
   #serve(): void {
     for (;;) {
       const [first] = this.#waiting;
-      const answer = first && this.#answer(first.beganAtMs);
-      if (answer === undefined) return;
+      const response = first && this.#answer(first.beganAtMs);
+      if (response === undefined) return;
       this.#waiting.shift();
-      first?.tell(answer);
+      first?.tell(response);
     }
   }
 
   /** Returns undefined if the call has to wait. */
-  #answer(beganAtMs: number): Answer | undefined {
+  #answer(beganAtMs: number): ApiResponse | undefined {
     if (this.refuses(beganAtMs)) return 'refused';
     if (this.#inFlight >= this.mostInFlight) return undefined;
     if (this.#refusedAtMs === undefined) {

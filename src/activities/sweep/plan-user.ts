@@ -79,12 +79,12 @@ function knownBefore(
   const known = { steps: new Set<string>(), ids: new Set<string>(), entries: new Map<string, string[]>() };
   // What is deleted after an intent of our own existed: an earlier attempt may have removed it and died before it could
   // record that.
-  const perhapsGone = new Set(unsettled ? steps.plan.steps.flatMap(removedBy) : []);
+  const possiblyDeleted = new Set(unsettled ? steps.plan.steps.flatMap(removedBy) : []);
   for (const identity of hashedIds(user, providers)) {
     const { provider, id, subject } = identity;
     const history = steps.asked.has(provider) ? bySubject.get(subject) : undefined;
     if (history) note(history, identity, { known, itemsAt });
-    if (perhapsGone.has(`${provider}.${id}`)) noteId(identity, known);
+    if (possiblyDeleted.has(`${provider}.${id}`)) noteId(identity, known);
   }
   const hashOf = (provider: string, id: string): string =>
     hasher.item(serviceOf(provider), environmentOf(services, serviceOf(provider)), id);

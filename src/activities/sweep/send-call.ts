@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledFailure } from '@temporalio/common';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import { keySlotOf } from '../../http/prepare-request';
-import type { CallAnswer, CallMove } from '../../policy/converge';
+import type { CallResponse, CallMove } from '../../policy/converge';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
 import type { ChunkRun } from './chunk-run';
@@ -13,7 +13,7 @@ import type { Admission, KeySlot } from './key-slot';
 /** The end of a call that a machine requested. */
 export type CallEnd =
   /** The machine continues with it; sent not before this time, in milliseconds since 1970. */
-  | { kind: 'answered'; answer: CallAnswer; sentAtMs: number }
+  | { kind: 'answered'; answer: CallResponse; sentAtMs: number }
   /** It may be tried again, after `delayMs` if the provider gave it. */
   | { kind: 'later'; failure: TaskFailure; delayMs?: number }
   /** A hold forbids it; nothing was sent. */

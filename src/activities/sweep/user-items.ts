@@ -1,4 +1,4 @@
-import type { CallAnswer, CallMove } from '../../policy/converge';
+import type { CallResponse, CallMove } from '../../policy/converge';
 import type { CompiledList } from '../../policy/providers/compiled-plan';
 import { maybeDone, saysAbsent } from '../../policy/steps/step';
 import type { Step } from '../../policy/steps/step';
@@ -36,11 +36,11 @@ export class UserItems {
    * @param step The step as it was when the call was made.
    * @param nowMs The time that the step gets.
    */
-  note(step: Step, call: CallMove, answer: CallAnswer, nowMs: number): void {
+  note(step: Step, call: CallMove, response: CallResponse, nowMs: number): void {
     const { acting = [] } = step.items ?? {};
-    if (acting.length > 0) this.#removal(acting, answer);
-    else if (saysAbsent(this.#step.look, answer)) this.#look([]);
-    else this.#look(step.answered(call, answer, nowMs).items?.listed ?? []);
+    if (acting.length > 0) this.#removal(acting, response);
+    else if (saysAbsent(this.#step.look, response)) this.#look([]);
+    else this.#look(step.answered(call, response, nowMs).items?.listed ?? []);
   }
 
   /** Undefined when there is nothing to save. */
@@ -77,11 +77,11 @@ export class UserItems {
     for (const id of listed) this.#seen.add(id);
   }
 
-  #removal(sent: readonly string[], answer: CallAnswer): void {
-    if (answer.ok) {
+  #removal(sent: readonly string[], response: CallResponse): void {
+    if (response.ok) {
       for (const id of sent) this.#answered.add(id);
-      this.#requestId = answer.requestId;
-    } else if (maybeDone(answer.failure)) {
+      this.#requestId = response.requestId;
+    } else if (maybeDone(response.failure)) {
       for (const id of sent) this.#lost.add(id);
     }
   }

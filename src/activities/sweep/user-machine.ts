@@ -2,7 +2,7 @@ import { held, outcomeUnknown } from '../../http/to-failure';
 import { WAITS_FOR_PERSON } from '../../ledger/sweeps/sweep-types';
 import type { DeferredUser, OpenUser, SettledUser } from '../../ledger/sweeps/sweep-types';
 import {
-  answered,
+  responded,
   beginConverging,
   endEarly,
   holdCurrent,
@@ -13,7 +13,7 @@ import {
   resumeConverging,
   saveConverging,
 } from '../../policy/converge';
-import type { CallAnswer, CallMove, ConvergeState, SavedRun } from '../../policy/converge';
+import type { CallResponse, CallMove, ConvergeState, SavedRun } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
 import { saysAbsent } from '../../policy/steps/step';
 import type { EndedEntry } from '../../policy/steps/step';
@@ -23,8 +23,8 @@ import type { TaskFailure } from '../../tasks/failure';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { RefusedKey } from './contract';
 import { failureOf } from './failure-of';
-import { PerhapsSent } from './perhaps-sent';
-import type { SavedDoubt } from './perhaps-sent';
+import { PossiblySent } from './possibly-sent';
+import type { SavedDoubt } from './possibly-sent';
 import { planFor, strangeAccount } from './plan-user';
 import type { SweepOfUser, UserHistory } from './plan-user';
 import { hasOwnIntent } from './sweep-steps';
@@ -82,7 +82,7 @@ export class UserMachine {
   readonly #catalogue: ChunkDependencies['catalogue'];
   readonly #items: ReadonlyMap<string, UserItems>;
   readonly #entries: Map<string, readonly EndedEntry[]>;
-  readonly #perhapsSent: PerhapsSent;
+  readonly #perhapsSent: PossiblySent;
   /** Repeat-safe calls of this attempt whose response was lost. */
   readonly #lostCalls = new Set<string>();
   readonly #written: number;
@@ -112,7 +112,7 @@ export class UserMachine {
     this.#entries = new Map(Object.entries(saved?.entries ?? {}));
     const interrupted = user.unsettled;
     const from = saved && (saved.run.step ?? '');
-    this.#perhapsSent = new PerhapsSent({ interrupted, saved: saved?.doubt, intent: saved?.intent, from }, plan);
+    this.#perhapsSent = new PossiblySent({ interrupted, saved: saved?.doubt, intent: saved?.intent, from }, plan);
     this.#written = saved?.written ?? 0;
     this.#queued = [...(saved?.queued ?? [])];
     this.#isRecorded = saved !== undefined;
@@ -181,15 +181,15 @@ export class UserMachine {
   }
 
   /** @param times When the call was sent and when its response arrived: a look shows the state when it was sent. */
-  answer(call: UserCall, given: CallAnswer, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
+  answer(call: UserCall, given: CallResponse, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
     this.#obstacle = undefined;
-    const answer = this.#withLost(call, given);
+    const response = this.#withLost(call, given);
     const atMs = call.definition.effect === 'read' ? sentAtMs : nowMs;
     const { current } = this.#state;
-    if (current) this.#items.get(call.step)?.note(current, call, answer, atMs);
-    if (current?.entries) this.#entries.set(call.step, current.answered(call, answer, atMs).entries ?? []);
-    this.#perhapsSent.answered(call, call.definition, answer);
-    this.#state = answered(this.#state, call, answer, atMs);
+    if (current) this.#items.get(call.step)?.note(current, call, response, atMs);
+    if (current?.entries) this.#entries.set(call.step, current.answered(call, response, atMs).entries ?? []);
+    this.#perhapsSent.answered(call, call.definition, response);
+    this.#state = responded(this.#state, call, response, atMs);
     if (this.#perhapsSent.any) this.#perhapsSent.settledBy(this.#state.done);
   }
 
@@ -217,12 +217,12 @@ export class UserMachine {
   }
 
   /** What is absent after a call was lost was removed by that call, as far as the machine can know. */
-  #withLost(call: UserCall, answer: CallAnswer): CallAnswer {
+  #withLost(call: UserCall, response: CallResponse): CallResponse {
     const step = this.#known.steps.find(call.step);
     const act = step && 'act' in step ? step.act : undefined;
-    if (answer.ok || act?.name !== call.task || !this.#lostCalls.has(callKey(call)) || !saysAbsent(act, answer))
-      return answer;
-    return { ok: false, failure: { ...answer.failure, perhapsDone: true } };
+    if (response.ok || act?.name !== call.task || !this.#lostCalls.has(callKey(call)) || !saysAbsent(act, response))
+      return response;
+    return { ok: false, failure: { ...response.failure, perhapsDone: true } };
   }
 
   /** Defers the call; it may have been carried out if the failure says so. */

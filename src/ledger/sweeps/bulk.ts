@@ -83,7 +83,7 @@ export async function handBackBulk(context: SweepContext, bulk: OpenedForBulk): 
 }
 
 /** See `SweepLedger.notePerhapsSent`. */
-export async function notePerhapsSent(context: SweepContext, bulk: OpenedForBulk): Promise<void> {
+export async function notePossiblySent(context: SweepContext, bulk: OpenedForBulk): Promise<void> {
   const theirs = await stillOpened(context, bulk);
   await sql`update bulk_queue set unsettled = 1 where ${theirs}`.execute(context.db);
 }

@@ -84,7 +84,7 @@ export async function findDone(
   }
   const isDone = ([row, closedMs]: [TargetRow, number]): boolean =>
     (endsBySubject.get(row.subjects[0] ?? '') ?? []).some(
-      (end) => end.sinceMs >= closedMs + CLOCK_MARGIN_MS && provesGone(end, { row, steps, isThing }),
+      (end) => end.sinceMs >= closedMs + CLOCK_MARGIN_MS && provesDeleted(end, { row, steps, isThing }),
     );
   return new Set([...closures].filter(isDone).map(([row]) => row));
 }
@@ -92,7 +92,7 @@ export async function findDone(
 /** Reasons of skipped steps that had nothing to do for the user. */
 const NOTHING_TO_DO: readonly string[] = ['noItems', 'needsUserId', 'noId'];
 
-function provesGone(
+function provesDeleted(
   { receipts }: End,
   { row, steps, isThing }: { row: TargetRow; steps: readonly DoneStep[]; isThing: IsThing | undefined },
 ): boolean {
@@ -128,9 +128,9 @@ function isBorneOut(
   if (run === '' || phase !== 'settled') return true;
   // One call per provider determines for all its steps that the user no longer exists.
   if (outcome === 'alreadyGone')
-    return receipts.some((one) => providerOf(one) === providerOf({ step }) && isAnswered(one));
+    return receipts.some((one) => providerOf(one) === providerOf({ step }) && hasResponse(one));
   if (outcome !== 'removed' && outcome !== 'accepted' && reason !== 'noItems') return true;
-  return receipts.some((one) => one.step === step && isAnswered(one));
+  return receipts.some((one) => one.step === step && hasResponse(one));
 }
 
 /** The provider of a receipt whose service may be one of its accounts, `plaid/acme`. */
@@ -146,7 +146,7 @@ function providerOf({ step }: Pick<EndReceipt, 'step'>): string {
  * Returns whether the receipt is of a call that changed something, listed Items, or was rejected because the user does
  * not exist.
  */
-function isAnswered({ phase, outcome, items, status, failure_type: failureType }: EndReceipt): boolean {
+function hasResponse({ phase, outcome, items, status, failure_type: failureType }: EndReceipt): boolean {
   if (phase !== 'outcome') return false;
   const isList = outcome === 'read' && items !== null;
   const isRefused = failureType === 'Task.Rejected' && status !== null && status >= 400 && status < 500;

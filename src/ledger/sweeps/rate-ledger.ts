@@ -8,7 +8,7 @@ export interface RateKey {
 }
 
 /** Responses since this process's last report. */
-export interface AnswerCounts {
+export interface ResponseCounts {
   accepted: number;
   /** Responses 429 (too many calls). */
   refused: number;
@@ -33,7 +33,7 @@ export interface LeaseTokens extends RateKey {
    */
   documentedLimit?: number;
   /** Replaces a separate `reportAnswers`. */
-  answers?: AnswerCounts;
+  answers?: ResponseCounts;
 }
 
 /** Tokens granted to a process. */
@@ -88,7 +88,9 @@ export interface RateLedger {
   /** Takes up to `want` tokens. If there are none, ask again after `retryInMs`. */
   leaseTokens(lease: LeaseTokens): Promise<TokenLease>;
   /** Reports responses. Refusals slow down all callers (see `policy/rate.ts`) and start a new generation. */
-  reportAnswers(report: RateKey & { answers: AnswerCounts; documentedLimit?: number }): Promise<{ generation: number }>;
+  reportAnswers(
+    report: RateKey & { answers: ResponseCounts; documentedLimit?: number },
+  ): Promise<{ generation: number }>;
   /**
    * Sets the standing limit on all calls, in calls per minute, for the next lease and later ones. Without a value, the
    * documented limit applies again.

@@ -4,7 +4,7 @@ import { withinDeadline } from '../sql-ledger';
 import type { SealKeys } from '../log/seal-key';
 import type { LedgerDatabase } from '../store';
 import { addApproval, readApprovals, requireApproval } from './approvals';
-import { handBackBulk, notePerhapsSent, openBulk, readyForBulk, recordBulk } from './bulk';
+import { handBackBulk, notePossiblySent, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';
 import { count, countFailed, isOpen, makeDue, readHistories, readUnfinished, readUser } from './progress';
 import { listPurgeable, purgeReceipts } from './purge-receipts';
@@ -98,7 +98,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     openBulk: short(openBulk),
     recordBulk: short(recordBulk),
     handBackBulk: short(handBackBulk),
-    notePerhapsSent: short(notePerhapsSent),
+    notePerhapsSent: short(notePossiblySent),
     readReceipts: short(readReceipts),
     readLabels: short(readLabels),
     summarise: (given) => summarise(context, given),

@@ -20,11 +20,11 @@ export type StatePattern = string | number | boolean | { readonly [path: string]
  *
  * @param statePath Where the response has the text of its state, for patterns that are a text.
  */
-export function showsState(answer: unknown, patterns: readonly StatePattern[], statePath?: string): boolean {
+export function showsState(response: unknown, patterns: readonly StatePattern[], statePath?: string): boolean {
   return patterns.some((pattern) =>
     typeof pattern === 'object'
-      ? Object.entries(pattern).every(([path, condition]) => holds(valueAt(answer, path), condition))
-      : statePath !== undefined && isSame(valueAt(answer, statePath), pattern),
+      ? Object.entries(pattern).every(([path, condition]) => holds(valueAt(response, path), condition))
+      : statePath !== undefined && isSame(valueAt(response, statePath), pattern),
   );
 }
 

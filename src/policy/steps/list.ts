@@ -23,7 +23,7 @@ import {
   saysFailed,
   SETTLE_MS,
 } from './step';
-import type { CallAnswer, CallMove, ItemsInSight, PartialResult, SavedStep, Sight, Step, StepMove } from './step';
+import type { CallResponse, CallMove, ItemsInSight, PartialResult, SavedStep, Sight, Step, StepMove } from './step';
 
 /** Maximum number of items of one user that are removed by a call each. */
 const MOST_SINGLE_ITEMS = 2_000;
@@ -95,11 +95,11 @@ export class ListItemsStep implements Step {
       : { kind: 'call', step: this.name, task: this.task, input: actInput(this.#work, todo.items) };
   }
 
-  answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
-    if (!answer.ok && answer.failure.type === 'Task.Held') return this.#done(this.#broken({ outcome: 'held' }));
+  answered(_call: CallMove, response: CallResponse, nowMs: number): Step {
+    if (!response.ok && response.failure.type === 'Task.Held') return this.#done(this.#broken({ outcome: 'held' }));
     const { todo } = this.#progress;
-    if (todo.kind === 'look') return this.#looked(todo.page, answer, nowMs);
-    return todo.kind === 'act' ? this.#acted(todo, answer, nowMs) : this;
+    if (todo.kind === 'look') return this.#looked(todo.page, response, nowMs);
+    return todo.kind === 'act' ? this.#acted(todo, response, nowMs) : this;
   }
 
   ended(reason: string): StepResult[] {
@@ -117,14 +117,14 @@ export class ListItemsStep implements Step {
     return this.#with(resumedProgress(saved));
   }
 
-  #looked(page: NextPage, answer: CallAnswer, nowMs: number): Step {
+  #looked(page: NextPage, response: CallResponse, nowMs: number): Step {
     const { look, plan } = this.#work.step;
-    if (saysAbsent(look, answer)) return this.#with({ userAbsent: true }).#absent(answer);
-    if (!answer.ok) return this.#lookFailed(answer.failure, nowMs);
-    const read = saysFailed(look, answer) ? undefined : page.read(answer.output, plan.look, nowMs);
-    if (read === undefined) return this.#blindLook(undefined, nowMs, answer.requestId);
+    if (saysAbsent(look, response)) return this.#with({ userAbsent: true }).#absent(response);
+    if (!response.ok) return this.#lookFailed(response.failure, nowMs);
+    const read = saysFailed(look, response) ? undefined : page.read(response.output, plan.look, nowMs);
+    if (read === undefined) return this.#blindLook(undefined, nowMs, response.requestId);
     if (read instanceof NextPage) return this.#with({ todo: { kind: 'look', page: read }, waitUntilMs: 0 });
-    return this.#listed(read.items, answer.requestId, read.atMs);
+    return this.#listed(read.items, response.requestId, read.atMs);
   }
 
   /** @param nowMs When the first page was requested: later events may be missing in it. */
@@ -134,11 +134,11 @@ export class ListItemsStep implements Step {
     const wanted = asked ? listed.filter((id) => asked.has(id)) : listed;
     if (dryRun) return this.#dryRun(listed, wanted, requestId);
 
-    const { removed: answered, unsure: open, looks, changedAtMs, fewest } = this.#progress;
+    const { removed: responded, unsure: open, looks, changedAtMs, fewest } = this.#progress;
     const isListed = new Set(wanted);
     const unsure = new Set([...open].filter((id) => isListed.has(id)));
     const removed = new Set([
-      ...answered,
+      ...responded,
       ...[...open].filter((id) => !isListed.has(id)),
       ...(removedBefore ? wanted.filter((id) => removedBefore.has(id)) : []),
     ]);
@@ -167,15 +167,15 @@ export class ListItemsStep implements Step {
     if (this.#work.step.plan.act.takes === 'item' && left.length > MOST_SINGLE_ITEMS)
       return this.#done(this.#broken({ outcome: 'failed', reason: 'tooManyItems' }));
     const waitedMs = nowMs - changedAtMs;
-    const lookAgain = (): ListItemsStep =>
+    const readAgain = (): ListItemsStep =>
       this.#with({ todo: { kind: 'look', page: NextPage.FIRST }, waitUntilMs: nowMs + pauseMs(looks - 1) });
 
     // The same items would be refused again, unless the list lags behind a removal by another.
     const [items, ...rest] = this.#callsFor(left);
     if (items === undefined && left.length === wanted.length && !left.some((id) => isWritable(this.#work, id)))
       return this.#done(this.#broken({ outcome: 'failed', reason: 'idNotWritable' }));
-    if (items === undefined) return waitedMs < LAG_MS ? lookAgain() : this.#done(this.#stillListed(left.length === 0));
-    if (left.some((id) => unsure.has(id)) && waitedMs < SETTLE_MS) return lookAgain();
+    if (items === undefined) return waitedMs < LAG_MS ? readAgain() : this.#done(this.#stillListed(left.length === 0));
+    if (left.some((id) => unsure.has(id)) && waitedMs < SETTLE_MS) return readAgain();
     if (rounds >= MOST_ROUNDS) return this.#done(this.#stillListed(false));
     return this.#with({ todo: { kind: 'act', items, rest }, waitUntilMs: 0 });
   }
@@ -192,7 +192,7 @@ export class ListItemsStep implements Step {
 
   #acted(
     { items: sent, rest }: Extract<ListProgress['todo'], { kind: 'act' }>,
-    answer: CallAnswer,
+    answer: CallResponse,
     nowMs: number,
   ): Step {
     const { removed, unsure } = this.#progress;
@@ -222,7 +222,7 @@ export class ListItemsStep implements Step {
   #refused(
     sent: readonly string[],
     rest: readonly (readonly string[])[],
-    { answer, nowMs }: { answer: CallAnswer; nowMs: number },
+    { answer, nowMs }: { answer: CallResponse; nowMs: number },
   ): Step {
     const lastFailure = answer.ok ? this.#progress.lastFailure : answer.failure;
     if (sent.length > 1 && !this.#work.step.plan.act.allOrNothing) {
@@ -285,12 +285,12 @@ export class ListItemsStep implements Step {
    * The provider does not know the user, so it has no items of the user; requested ones that it never listed stay not
    * found.
    */
-  #absent(answer: CallAnswer): Step {
+  #absent(response: CallResponse): Step {
     const { removed, unsure, everWanted } = this.#progress;
-    const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
+    const requestId = response.ok ? response.requestId : response.failure.requestId;
     if (everWanted.size === 0 && !this.#work.knownBefore)
       return this.#done([
-        this.#result({ outcome: 'notFound', requestId, ...(answer.ok ? {} : { failure: answer.failure }) }),
+        this.#result({ outcome: 'notFound', requestId, ...(response.ok ? {} : { failure: response.failure }) }),
       ]);
     if (everWanted.size === 0 && !this.#work.only && this.#removedItems === 0)
       return this.#done([this.#result({ outcome: 'alreadyGone', requestId })]);
@@ -321,12 +321,12 @@ export class ListItemsStep implements Step {
   }
 
   /** Ends the step: items are still listed after everything was tried and waited for. */
-  #stillListed(answeredAsRemoved: boolean): StepResult[] {
+  #stillListed(responseedAsRemoved: boolean): StepResult[] {
     const { requestId, lastFailure, removed, listed } = this.#progress;
     const { allOrNothing } = this.#work.step.plan.act;
     const lagging = listed.filter((id) => removed.has(id));
     if (allOrNothing || lagging.length === 0) {
-      if (!answeredAsRemoved) return this.#broken({ outcome: 'failed', failure: lastFailure });
+      if (!responseedAsRemoved) return this.#broken({ outcome: 'failed', failure: lastFailure });
       return [
         this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: this.#removedItems }),
         ...this.#askedButNotListed(),
@@ -335,7 +335,7 @@ export class ListItemsStep implements Step {
     const without = this.#with({ removed: new Set([...removed].filter((id) => !lagging.includes(id))) });
     const rest = without.#with({ listed: listed.filter((id) => !lagging.includes(id)) });
     const unknown = this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: lagging.length });
-    const others = answeredAsRemoved ? rest.#removedRow() : rest.#broken({ outcome: 'failed', failure: lastFailure });
+    const others = responseedAsRemoved ? rest.#removedRow() : rest.#broken({ outcome: 'failed', failure: lastFailure });
     return [...others, unknown];
   }
 

@@ -5,7 +5,7 @@ import type { CompiledCall, CompiledOnce } from '../providers/compiled-plan';
 import { UnwritableIdError } from '../providers/template';
 import { beginIfWritable, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
 import type {
-  CallAnswer,
+  CallResponse,
   CallMove,
   EndedEntry,
   PartialResult,
@@ -100,16 +100,16 @@ export class OnceCallStep implements Step {
     return { kind: 'call', step: this.name, task, input };
   }
 
-  answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
+  answered(_call: CallMove, response: CallResponse, nowMs: number): Step {
     const { act, look } = this.#calls;
-    if (look && this.#progress.toLook) return this.#looked(look, answer, nowMs);
-    if (saysAbsent(act, answer)) return this.#absent(answer);
-    if (answer.ok) {
-      const { requestId, token } = answer;
-      if (!saysFailed(act, answer)) return this.#done({ outcome: act.task.means, requestId, token });
+    if (look && this.#progress.toLook) return this.#looked(look, response, nowMs);
+    if (saysAbsent(act, response)) return this.#absent(response);
+    if (response.ok) {
+      const { requestId, token } = response;
+      if (!saysFailed(act, response)) return this.#done({ outcome: act.task.means, requestId, token });
       return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', reason: 'refused', requestId, token });
     }
-    const { failure } = answer;
+    const { failure } = response;
     // A hold forbids to send again; what was sent before it may have been carried out.
     if (failure.type === 'Task.Held')
       return this.#done(failure.perhapsDone ? { outcome: 'unknown', failure } : this.#unfinished({ outcome: 'held' }));
@@ -142,30 +142,30 @@ export class OnceCallStep implements Step {
     return unsure ? { ...end, outcome: 'unknown', failure: lastFailure, requestId: lastFailure?.requestId } : end;
   }
 
-  #looked(look: CompiledCall, answer: CallAnswer, nowMs: number): Step {
+  #looked(look: CompiledCall, response: CallResponse, nowMs: number): Step {
     const { unsure } = this.#progress;
-    const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
-    if (saysAbsent(look, answer)) {
+    const requestId = response.ok ? response.requestId : response.failure.requestId;
+    if (saysAbsent(look, response)) {
       const seen = this.#with({ sight: { seen: this.#progress.sight?.seen ?? false, absent: true } });
       // Absent after a call whose response was lost: that call did it.
-      return unsure ? seen.#done({ outcome: 'removed', requestId }) : seen.#absent(answer);
+      return unsure ? seen.#done({ outcome: 'removed', requestId }) : seen.#absent(response);
     }
-    if (answer.ok && !saysFailed(look, answer)) {
+    if (response.ok && !saysFailed(look, response)) {
       const seen = this.#with({ toLook: false, sight: { seen: true, absent: false } });
       return this.#calls.dryRun ? seen.#done({ outcome: 'skipped', reason: 'dryRun', items: 1, requestId }) : seen;
     }
-    if (!answer.ok && maybeDone(answer.failure)) return this.#lookLater(answer.failure, nowMs);
+    if (!response.ok && maybeDone(response.failure)) return this.#lookLater(response.failure, nowMs);
     return this.#done({
       outcome: unsure ? 'unknown' : 'failed',
-      ...(answer.ok ? { reason: 'unreadableLook' } : { failure: answer.failure }),
+      ...(response.ok ? { reason: 'unreadableLook' } : { failure: response.failure }),
       requestId,
     });
   }
 
-  #absent(answer: CallAnswer): Step {
+  #absent(response: CallResponse): Step {
     const { absentAfterLost } = this.#calls.step.plan;
-    const failure = answer.ok ? undefined : answer.failure;
-    const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
+    const failure = response.ok ? undefined : response.failure;
+    const requestId = response.ok ? response.requestId : response.failure.requestId;
     if (this.#progress.unsure || failure?.perhapsDone) return this.#done({ outcome: absentAfterLost, requestId });
     if (this.#calls.knownBefore) return this.#done({ outcome: 'alreadyGone', requestId });
     return this.#done({ outcome: 'notFound', requestId, ...(failure && { failure }) });
@@ -276,11 +276,11 @@ export class EachStep implements Step {
     return current ? current.step.next(nowMs) : { kind: 'done', results: grouped(done) };
   }
 
-  answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
+  answered(call: CallMove, response: CallResponse, nowMs: number): Step {
     const [current, ...rest] = this.#progress.left;
     if (!current) return this;
     const { value } = current;
-    const after = current.step.answered(call, answer, nowMs);
+    const after = current.step.answered(call, response, nowMs);
     const move = after.next(nowMs);
     if (move.kind !== 'done') return this.#with({ left: [{ value, step: after }, ...rest] });
     const done = [...this.#progress.done, ...move.results.map((result) => ({ value, result }))];

@@ -16,7 +16,7 @@ import {
   saysFailed,
   SETTLE_MS,
 } from './step';
-import type { CallAnswer, CallMove, PartialResult, SavedStep, Step, StepMove, StepScope } from './step';
+import type { CallResponse, CallMove, PartialResult, SavedStep, Step, StepMove, StepScope } from './step';
 
 /**
  * Initial pause between two looks, in milliseconds; a provider may work on a request for days, so pauses grow to an
@@ -124,24 +124,24 @@ export class RequestFollowStep implements Step {
     }
   }
 
-  answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
+  answered(_call: CallMove, response: CallResponse, nowMs: number): Step {
     const { filings, handle } = this.#progress;
-    if (!answer.ok && answer.failure.type === 'Task.Held') {
+    if (!response.ok && response.failure.type === 'Task.Held') {
       // The request waits to be confirmed, which the hold forbids.
       if (handle !== undefined) return this.#done({ outcome: 'held', reason: 'heldBeforeConfirmation', token: handle });
-      return this.#done({ outcome: filings > 0 || answer.failure.perhapsDone ? 'unknown' : 'held' });
+      return this.#done({ outcome: filings > 0 || response.failure.perhapsDone ? 'unknown' : 'held' });
     }
     switch (this.#progress.todo) {
       case 'note':
-        return this.#noted(answer, nowMs);
+        return this.#noted(response, nowMs);
       case 'file':
-        return this.#filed(answer, nowMs);
+        return this.#filed(response, nowMs);
       case 'find':
-        return this.#found(answer, nowMs);
+        return this.#found(response, nowMs);
       case 'follow':
-        return this.#looked(answer, nowMs);
+        return this.#looked(response, nowMs);
       case 'proceed':
-        return this.#proceeded(answer, nowMs);
+        return this.#proceeded(response, nowMs);
     }
   }
 
@@ -178,39 +178,39 @@ export class RequestFollowStep implements Step {
   /**
    * A lost filing can be found only if the earlier requests are known; without them the request is filed nevertheless.
    */
-  #noted(answer: CallAnswer, nowMs: number): Step {
-    const earlier = answer.ok ? this.#matches(answer.output) : undefined;
+  #noted(response: CallResponse, nowMs: number): Step {
+    const earlier = response.ok ? this.#matches(response.output) : undefined;
     const blindLooks = this.#progress.blindLooks + 1;
-    const isUnreadable = answer.ok ? earlier === undefined : maybeDone(answer.failure);
+    const isUnreadable = response.ok ? earlier === undefined : maybeDone(response.failure);
     if (isUnreadable && blindLooks < MOST_BLIND_LOOKS)
       return this.#with({ blindLooks, waitUntilMs: nowMs + pauseMs(blindLooks - 1) });
-    if (!answer.ok && answer.failure.type === 'Task.Unauthorized')
-      return this.#done({ outcome: 'failed', failure: answer.failure, requestId: answer.failure.requestId });
+    if (!response.ok && response.failure.type === 'Task.Unauthorized')
+      return this.#done({ outcome: 'failed', failure: response.failure, requestId: response.failure.requestId });
     return this.#with({ todo: 'file', blindLooks: 0, waitUntilMs: 0, ...(earlier && { earlier }) });
   }
 
-  #filed(answer: CallAnswer, nowMs: number): Step {
+  #filed(response: CallResponse, nowMs: number): Step {
     const { act, plan } = this.#work.step;
     const filings = this.#progress.filings + 1;
-    if (saysAbsent(act, answer)) return this.#absentAtFiling(answer);
-    if (answer.ok) {
-      const { requestId } = answer;
-      if (saysFailed(act, answer))
+    if (saysAbsent(act, response)) return this.#absentAtFiling(response);
+    if (response.ok) {
+      const { requestId } = response;
+      if (saysFailed(act, response))
         return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', reason: 'refused', requestId });
-      const handle = idAt(answer.output, plan.handle);
-      if (handle === undefined) return this.#done({ outcome: 'accepted', requestId, token: answer.token });
-      const repeated = filings > 1 || answer.attempt > 1;
+      const handle = idAt(response.output, plan.handle);
+      if (handle === undefined) return this.#done({ outcome: 'accepted', requestId, token: response.token });
+      const repeated = filings > 1 || response.attempt > 1;
       return this.#with({ todo: 'follow', handle, filings, repeated, waitUntilMs: nowMs + FIRST_PAUSE_MS });
     }
-    const { failure } = answer;
+    const { failure } = response;
     if (maybeDone(failure)) return this.#lost(failure, filings, nowMs);
-    const perhapsFiled = this.#progress.filings > 0 || failure.perhapsDone;
-    return this.#done({ outcome: perhapsFiled ? 'unknown' : 'failed', failure });
+    const possiblyFiled = this.#progress.filings > 0 || failure.perhapsDone;
+    return this.#done({ outcome: possiblyFiled ? 'unknown' : 'failed', failure });
   }
 
-  #absentAtFiling(answer: CallAnswer): Step {
-    const failure = answer.ok ? undefined : answer.failure;
-    const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
+  #absentAtFiling(response: CallResponse): Step {
+    const failure = response.ok ? undefined : response.failure;
+    const requestId = response.ok ? response.requestId : response.failure.requestId;
     if (this.#progress.unsure || failure?.perhapsDone) return this.#done({ outcome: 'removed', requestId });
     if (this.#work.knownBefore) return this.#done({ outcome: 'alreadyGone', requestId });
     return this.#done({ outcome: 'notFound', requestId, ...(failure && { failure }) });
@@ -231,19 +231,19 @@ export class RequestFollowStep implements Step {
     return act.task.repeat && !find ? lost.#with({ waitUntilMs: nowMs + SETTLE_MS }) : unknown();
   }
 
-  #found(answer: CallAnswer, nowMs: number): Step {
+  #found(response: CallResponse, nowMs: number): Step {
     const { earlier = [], looks, lastFailure, findUntilMs } = this.#progress;
     const blindLooks = this.#progress.blindLooks + 1;
-    const matches = answer.ok ? this.#matches(answer.output) : undefined;
+    const matches = response.ok ? this.#matches(response.output) : undefined;
     if (this.#work.step.act.task.effect !== 'irreversible') return this.#foundAny(matches?.at(-1), nowMs);
     if (matches === undefined) {
-      const isUnreadable = answer.ok || maybeDone(answer.failure);
+      const isUnreadable = response.ok || maybeDone(response.failure);
       if (isUnreadable && blindLooks < MOST_BLIND_LOOKS)
         return this.#with({ blindLooks, waitUntilMs: nowMs + pauseMs(blindLooks - 1) });
       return this.#done({
         outcome: 'unknown',
         reason: 'cannotFind',
-        failure: answer.ok ? lastFailure : answer.failure,
+        failure: response.ok ? lastFailure : response.failure,
       });
     }
     const [handle, ...others] = matches.filter((one) => !earlier.includes(one));
@@ -280,17 +280,17 @@ export class RequestFollowStep implements Step {
     return { ...(find.items !== undefined && { items: find.items }), match, handle: find.handle };
   }
 
-  #looked(answer: CallAnswer, nowMs: number): Step {
+  #looked(response: CallResponse, nowMs: number): Step {
     const { handle: token, looks, proceeded, refusedAtMs = nowMs } = this.#progress;
     const { state, done, failed, absent, patienceMs } = this.#work.step.plan.follow;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** looks, LONGEST_PAUSE_MS);
     const later = { looks: looks + 1, waitUntilMs: nowMs + pause };
-    if (!answer.ok) {
-      if (answer.failure.type === 'Task.UnexpectedResponse') return this.#with(later);
+    if (!response.ok) {
+      if (response.failure.type === 'Task.UnexpectedResponse') return this.#with(later);
       if (nowMs - refusedAtMs < patienceMs) return this.#with({ ...later, refusedAtMs });
-      return this.#done({ outcome: 'unknown', reason: 'cannotFollow', token, failure: answer.failure });
+      return this.#done({ outcome: 'unknown', reason: 'cannotFollow', token, failure: response.failure });
     }
-    const shows = (patterns: typeof done): boolean => showsState(answer.output, patterns, state);
+    const shows = (patterns: typeof done): boolean => showsState(response.output, patterns, state);
     if (shows(absent)) return this.#done({ ...this.#absent(), token });
     if (shows(failed)) return this.#done({ outcome: 'failed', reason: 'requestFailed', token });
     if (shows(done)) return this.#done({ outcome: 'removed', token });
@@ -300,11 +300,11 @@ export class RequestFollowStep implements Step {
   }
 
   /** A lost confirmation is repeated only if that is harmless; the request's state shows whether it arrived. */
-  #proceeded(answer: CallAnswer, nowMs: number): Step {
+  #proceeded(response: CallResponse, nowMs: number): Step {
     const { handle: token } = this.#progress;
     const follow = { todo: 'follow', looks: 0 } as const;
-    if (answer.ok) return this.#with({ ...follow, proceeded: true, waitUntilMs: nowMs + FIRST_PAUSE_MS });
-    const { failure } = answer;
+    if (response.ok) return this.#with({ ...follow, proceeded: true, waitUntilMs: nowMs + FIRST_PAUSE_MS });
+    const { failure } = response;
     if (maybeDone(failure) || failure.perhapsDone) {
       const proceeded = !this.#work.step.proceed?.task.repeat;
       return this.#with({ ...follow, proceeded, lastFailure: failure, waitUntilMs: nowMs + SETTLE_MS });

@@ -81,7 +81,7 @@ export type StepMove =
  * The result of a call: a response with the attempt (from 1) that got it, or a failure that Temporal does not retry any
  * more.
  */
-export type CallAnswer =
+export type CallResponse =
   | { ok: true; output: unknown; attempt: number; requestId?: string; token?: string }
   | { ok: false; failure: TaskFailure };
 
@@ -116,7 +116,7 @@ export interface Step {
   /** What became of the entries of a list of IDs for each of which the step makes its calls; those that have ended. */
   readonly entries?: readonly EndedEntry[];
   next(nowMs: number): StepMove;
-  answered(call: CallMove, answer: CallAnswer, nowMs: number): Step;
+  answered(call: CallMove, response: CallResponse, nowMs: number): Step;
   /** Returns the step after a report; only for manual steps. */
   reported?(report: ManualReport): Step;
   /** Returns the results of the step if it has to end now, because of `reason`. */
@@ -188,15 +188,15 @@ export function maybeDone(failure: TaskFailure): boolean {
 }
 
 /** Returns whether a call's response says that what it is about does not exist. */
-export function saysAbsent({ task, absent }: CompiledCall, answer: CallAnswer): boolean {
-  if (answer.ok) return showsState(answer.output, absent);
-  const { type, code, status } = answer.failure;
+export function saysAbsent({ task, absent }: CompiledCall, response: CallResponse): boolean {
+  if (response.ok) return showsState(response.output, absent);
+  const { type, code, status } = response.failure;
   return type === 'Task.Rejected' && task.absent.some((one) => one === code || one === status);
 }
 
 /** Returns whether a good response says that the call failed. */
-export function saysFailed({ failed }: CompiledCall, answer: CallAnswer): boolean {
-  return answer.ok && showsState(answer.output, failed);
+export function saysFailed({ failed }: CompiledCall, response: CallResponse): boolean {
+  return response.ok && showsState(response.output, failed);
 }
 
 /** Fills in the calls of one step for one user. */

@@ -8,7 +8,7 @@ const CUSTOM_DATA_DOCS = 'https://doc.batch.com/developer/api/mep/custom-data-ap
 const GDPR_DOCS = 'https://doc.batch.com/api/gdpr';
 
 /** 200 and a token mean that Batch accepted the deletion, not that it is done; no call shows when it is. */
-const acceptedAnswer = z.looseObject({ token: z.string() });
+const acceptedResponse = z.looseObject({ token: z.string() });
 
 const CUSTOM_DATA_REMEDY =
   'Deleted custom data cannot be restored; send it to Batch again if the deletion was a mistake. Quote the token to the support of Batch. Installations and push tokens stay.';
@@ -29,7 +29,7 @@ export const customDataDelete = defineHttpTask({
     id: customUserId.refine(fitsInRoute, 'cannot be part of a URL; use batch.customDataBulkDelete with this one ID'),
     app,
   }),
-  output: acceptedAnswer,
+  output: acceptedResponse,
   effect: 'repeatSafe',
   settle: { by: 'repeat', basis: 'assumed' },
   remedy: CUSTOM_DATA_REMEDY,
@@ -55,7 +55,7 @@ export const customDataBulkDelete = defineHttpTask({
       .max(MAX_BULK_IDS, `must have at most ${MAX_BULK_IDS} IDs`),
     app,
   }),
-  output: acceptedAnswer,
+  output: acceptedResponse,
   effect: 'repeatSafe',
   settle: { by: 'repeat', basis: 'assumed' },
   remedy: CUSTOM_DATA_REMEDY,
@@ -86,7 +86,7 @@ export const gdprRequestCreate = defineHttpTask({
     callback_url: z.url().optional(),
     app,
   }),
-  output: acceptedAnswer,
+  output: acceptedResponse,
   effect: 'repeatSafe',
   deletes: true,
   settle: { by: 'repeat', basis: 'assumed' },

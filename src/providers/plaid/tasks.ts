@@ -24,7 +24,7 @@ const SENSITIVE_USER: readonly SensitiveField[] = [
 const ONE_USER = 'Exactly one of user_id and user_token is required.';
 
 /** A response with nothing but the ID of the request. */
-const requestIdAnswer = z.looseObject({ request_id: z.string() });
+const requestIdResponse = z.looseObject({ request_id: z.string() });
 
 /** Refuses an input that names the user by both ids, or by none; Plaid's own schema leaves this to prose. */
 function refuseUnlessOneUser(
@@ -94,7 +94,7 @@ export const userItemsRemove = defineHttpTask({
     })
     .superRefine(refuseUnlessOneUser)
     .describe(ONE_USER),
-  output: requestIdAnswer,
+  output: requestIdResponse,
   effect: 'irreversible',
   deletes: true,
   answerMeans: 'removed',
@@ -126,7 +126,7 @@ export const userProductsTerminate = defineHttpTask({
     reason_code: z.enum(PRODUCTS_TERMINATE_REASON_CODES),
     reason_note: reasonNote.optional(),
   }),
-  output: requestIdAnswer,
+  output: requestIdResponse,
   effect: 'repeatSafe',
   answerMeans: 'removed',
   settle: { by: 'repeat', basis: 'assumed' },
@@ -175,7 +175,7 @@ export const itemProductsTerminate = defineHttpTask({
     reason_code: z.enum(PRODUCTS_TERMINATE_REASON_CODES),
     reason_note: reasonNote.optional(),
   }),
-  output: requestIdAnswer,
+  output: requestIdResponse,
   effect: 'irreversible',
   answerMeans: 'removed',
   settle: { by: 'list', with: 'plaid.itemGet', basis: 'assumed' },
@@ -224,7 +224,7 @@ export const itemRemove = defineHttpTask({
     reason_code: z.enum(ITEM_REMOVE_REASON_CODES).optional(),
     reason_note: reasonNote.optional(),
   }),
-  output: requestIdAnswer,
+  output: requestIdResponse,
   effect: 'irreversible',
   deletes: true,
   answerMeans: 'removed',
@@ -250,7 +250,7 @@ export const userRemove = defineHttpTask({
     .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
     .superRefine(refuseUnlessOneUser)
     .describe(ONE_USER),
-  output: requestIdAnswer,
+  output: requestIdResponse,
   effect: 'irreversible',
   deletes: true,
   answerMeans: 'removed',

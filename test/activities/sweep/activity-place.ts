@@ -25,7 +25,7 @@ export const CANARY = 'canary';
 
 type Name = keyof SweepActivities;
 type Input<N extends Name> = Parameters<SweepActivities[N]>[0];
-type Answer<N extends Name> = Awaited<ReturnType<SweepActivities[N]>>;
+type ApiResponse<N extends Name> = Awaited<ReturnType<SweepActivities[N]>>;
 
 /** How an activity is run. */
 export interface RunOptions {
@@ -39,7 +39,7 @@ export interface RunOptions {
 /** A worker's worth of sweep activities over real parts, without Temporal. */
 export interface ActivityPlace extends SweepDependencies {
   /** Runs an activity as a worker does. */
-  run<N extends Name>(name: N, input: Input<N>, options?: RunOptions): Promise<Answer<N>>;
+  run<N extends Name>(name: N, input: Input<N>, options?: RunOptions): Promise<ApiResponse<N>>;
   /** Everything that left activities: answers, heartbeats, failures. */
   readonly told: string[];
   close(): Promise<void>;
@@ -129,9 +129,9 @@ async function runActivity<T>(
   if (signal?.aborted) cancel();
   signal?.addEventListener('abort', cancel);
   try {
-    const answer = (await environment.run(activity, input)) as T;
-    told.push(JSON.stringify(answer) ?? '');
-    return answer;
+    const response = (await environment.run(activity, input)) as T;
+    told.push(JSON.stringify(response) ?? '');
+    return response;
   } catch (error) {
     told.push(textOf(error));
     throw error;
@@ -161,7 +161,7 @@ export async function failureOf(
   running: Promise<unknown>,
 ): Promise<TaskFailure & { retryable: boolean; delay?: unknown }> {
   const failure: unknown = await running.then(
-    (answer) => new Error(`It did not fail: ${JSON.stringify(answer)}`),
+    (response) => new Error(`It did not fail: ${JSON.stringify(response)}`),
     (error: unknown) => error,
   );
   if (!(failure instanceof ApplicationFailure)) throw failure;

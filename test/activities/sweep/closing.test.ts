@@ -82,10 +82,10 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
         const sweepId = `closed for ${reason}`;
         await mixed(sweepId);
         await close(sweepId, reason);
-        const lastWords = (await receiptsOf(sweepId)).filter(
+        const finalOutcomes = (await receiptsOf(sweepId)).filter(
           ({ step }) => step === 'offboarding' || step.startsWith('batch.'),
         );
-        const told = lastWords.map(({ seq, step, outcome: word }) => `${seq} ${step} ${word}`).sort();
+        const told = finalOutcomes.map(({ seq, step, outcome: word }) => `${seq} ${step} ${word}`).sort();
         expect(told).toEqual(
           [
             `1 offboarding ${outcome}`,
@@ -102,15 +102,15 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
             `9 offboarding ${outcome}`,
           ].sort(),
         );
-        expect(new Set(lastWords.map((receipt) => `${receipt.phase} ${receipt.reason}`))).toEqual(
+        expect(new Set(finalOutcomes.map((receipt) => `${receipt.phase} ${receipt.reason}`))).toEqual(
           new Set([`settled ${reason}`]),
         );
-        expect(lastWords.find(({ step }) => step === 'offboarding')).toMatchObject({
+        expect(finalOutcomes.find(({ step }) => step === 'offboarding')).toMatchObject({
           task: 'offboardUsers',
           service: 'http-tasks',
           subject: canaries(sweepId, 2)[1]?.subjects[0],
         });
-        expect(lastWords.find(({ step }) => step === 'batch.ios')).toMatchObject({
+        expect(finalOutcomes.find(({ step }) => step === 'batch.ios')).toMatchObject({
           task: 'batch.customDataBulkDelete',
           keySlot: 'ios',
           subject: canaries(sweepId, 4)[3]?.subjects[1],

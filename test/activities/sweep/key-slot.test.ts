@@ -3,9 +3,9 @@ import { KeySlot, RateBacklog } from 'temporal-http-tasks/internal/activities/sw
 import type { Admission } from 'temporal-http-tasks/internal/activities/sweep/key-slot';
 
 const entered = async (slot: KeySlot, beganAtMs = 0): Promise<Admission> => {
-  const answer = await slot.enter(beganAtMs);
-  if (answer === 'refused') throw new Error('The gate refused.');
-  return answer;
+  const response = await slot.enter(beganAtMs);
+  if (response === 'refused') throw new Error('The gate refused.');
+  return response;
 };
 
 /** What the gate has said by now; undefined while it lets wait. */

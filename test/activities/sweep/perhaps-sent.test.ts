@@ -1,4 +1,4 @@
-import { PerhapsSent } from 'temporal-http-tasks/internal/activities/sweep/perhaps-sent';
+import { PossiblySent } from 'temporal-http-tasks/internal/activities/sweep/possibly-sent';
 import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { TaskFailureType } from 'temporal-http-tasks/internal/tasks/failure';
 import { builtInRun } from 'temporal-http-tasks/internal/providers/built-in';
@@ -8,13 +8,13 @@ const task = plaid.userProductsTerminate;
 const call = { step: 'plaid.products', input: {} };
 const failed = { step: 'plaid.products', task: task.name, outcome: 'failed', reason: 'deadline' } as const;
 
-function answerOf(type: TaskFailureType) {
+function responseOf(type: TaskFailureType) {
   return { ok: false, failure: { type, service: 'plaid', message: '' } } as const;
 }
 
 it('a repeat-safe call whose answer nobody could read keeps its user unsettled until it is answered', () => {
-  const calls = new PerhapsSent({ interrupted: false }, builtInRun(planFor({})));
-  calls.answered(call, task, answerOf('Task.UnexpectedResponse'));
+  const calls = new PossiblySent({ interrupted: false }, builtInRun(planFor({})));
+  calls.answered(call, task, responseOf('Task.UnexpectedResponse'));
   expect(calls.any).toBe(true);
   expect(calls.forbids(call, task)).toBe(false);
   expect(calls.corrected([failed])).toEqual([{ ...failed, outcome: 'unknown', reason: 'perhapsSentBefore' }]);
@@ -23,15 +23,15 @@ it('a repeat-safe call whose answer nobody could read keeps its user unsettled u
 });
 
 it('one that was refused changes nothing', () => {
-  const calls = new PerhapsSent({ interrupted: false }, builtInRun(planFor({})));
-  calls.answered(call, task, answerOf('Task.Rejected'));
+  const calls = new PossiblySent({ interrupted: false }, builtInRun(planFor({})));
+  calls.answered(call, task, responseOf('Task.Rejected'));
   expect(calls.any).toBe(false);
   expect(calls.corrected([failed])).toEqual([failed]);
 });
 
 it('what the machine itself calls unknown stays as it says', () => {
-  const calls = new PerhapsSent({ interrupted: false }, builtInRun(planFor({})));
-  calls.answered(call, task, answerOf('Task.UnexpectedResponse'));
+  const calls = new PossiblySent({ interrupted: false }, builtInRun(planFor({})));
+  calls.answered(call, task, responseOf('Task.UnexpectedResponse'));
   const unknown = { step: 'plaid.products', task: task.name, outcome: 'unknown' } as const;
   expect(calls.corrected([unknown])).toEqual([unknown]);
 });

@@ -128,15 +128,16 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
     const counts = await place.ledger.sweeps.count('killed');
     expect(counts).toMatchObject({ total: users, pending: 0, open: 0, failed: 0, unknown: 0, notFound: 0 });
     expect(counts.removed + counts.alreadyGone).toBe(users);
-    const lastWords = Array.from({ length: users }, (): string[] => []);
-    for (const { seq, phase, step } of await receiptsOf('killed')) if (phase === 'settled') lastWords[seq]?.push(step);
+    const finalOutcomes = Array.from({ length: users }, (): string[] => []);
+    for (const { seq, phase, step } of await receiptsOf('killed'))
+      if (phase === 'settled') finalOutcomes[seq]?.push(step);
     const oneOfEach = (seq: number): string[] => [
       'batch',
       'plaid.items',
       'plaid.products',
       ...(seq < third ? [] : ['plaid.user']),
     ];
-    expect(lastWords.map((steps) => steps.sort())).toEqual(lastWords.map((_, seq) => oneOfEach(seq)));
+    expect(finalOutcomes.map((steps) => steps.sort())).toEqual(finalOutcomes.map((_, seq) => oneOfEach(seq)));
   });
 
   it('and are frozen while another one takes their chunk over send and write nothing after they wake', async () => {

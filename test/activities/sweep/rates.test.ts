@@ -1,5 +1,5 @@
 import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
-import type { CallBudgets, RateAnswer } from 'temporal-http-tasks/internal/activities/call-budget';
+import type { CallBudgets, RateResponse } from 'temporal-http-tasks/internal/activities/call-budget';
 import type { RateKey } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { ChunkRun } from 'temporal-http-tasks/internal/activities/sweep/chunk-run';
 import { FencedLedger } from 'temporal-http-tasks/internal/activities/sweep/fenced-ledger';
@@ -38,7 +38,7 @@ describe('the calls of a chunk', () => {
       kind: 'rateLimit',
       retryAfter: { form: 'seconds', seconds: 1 },
     });
-    const [taken, answers]: [unknown[], RateAnswer[]] = [[], []];
+    const [taken, responses]: [unknown[], RateResponse[]] = [[], []];
     const budgets: CallBudgets = {
       ...UNLIMITED,
       tryAdmit: () => false,
@@ -46,17 +46,17 @@ describe('the calls of a chunk', () => {
         taken.push({ key, caller });
         return Promise.resolve(true);
       },
-      answered: (_key: RateKey, answer) => answers.push(answer),
+      answered: (_key: RateKey, response) => responses.push(response),
     };
     await runChunk(chunkOf('told', 30), { ...place, budgets });
     const calls = simulators.plaid.figures().calls.total;
     expect(taken).toEqual(
       Array.from({ length: calls }, () => ({ key: { service: 'plaid', keySlot: '' }, caller: 'sweep' })),
     );
-    expect(answers.filter(({ refused }) => refused)).toEqual(
+    expect(responses.filter(({ refused }) => refused)).toEqual(
       [0, 1].map(() => ({ refused: true, caller: 'sweep', retryAfterMs: 1_000 })),
     );
-    expect(answers).toHaveLength(calls);
+    expect(responses).toHaveLength(calls);
     expectAllGone(simulators, 30);
   });
 
@@ -135,11 +135,11 @@ describe('the calls of a chunk', () => {
   it('go through the gate, and are taken out of the budget, of the key that they use', async () => {
     await seedSweep(simulators, place, 'slots', 1);
     const taken: RateKey[] = [];
-    const told: [RateKey, RateAnswer][] = [];
+    const told: [RateKey, RateResponse][] = [];
     const budgets: CallBudgets = {
       ...UNLIMITED,
       tryAdmit: (key) => taken.push(key) > 0,
-      answered: (key, answer) => void told.push([key, answer]),
+      answered: (key, response) => void told.push([key, response]),
     };
     const limits = new ProcessLimits();
     const stop = new AbortController();

@@ -133,10 +133,10 @@ it('an Item that was answered as removed never goes out again, in whatever round
       fc.array(interruption(['deferred']), { maxLength: 6 }),
       (plan, provider, interruptions) => {
         const { providers } = sweep(plan, provider, interruptions);
-        const answered = new Set<string>();
+        const responded = new Set<string>();
         for (const call of providers.calls.filter(({ task }) => task === 'plaid.userItemsRemove')) {
-          for (const id of idsOf(call)) expect(answered).not.toContain(id);
-          if (call.answer.ok) for (const id of idsOf(call)) answered.add(id);
+          for (const id of idsOf(call)) expect(responded).not.toContain(id);
+          if (call.answer.ok) for (const id of idsOf(call)) responded.add(id);
         }
       },
     ),

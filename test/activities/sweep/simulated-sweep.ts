@@ -4,7 +4,7 @@ import type { ChunkPlan } from 'temporal-http-tasks/internal/activities/sweep/co
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { DeferredUser, SettledUser, StepReceipt } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import type { CallAnswer } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallResponse } from 'temporal-http-tasks/internal/policy/converge';
 import { SETTLE_MS } from 'temporal-http-tasks/internal/policy/steps/step';
 import { builtInPlan } from 'temporal-http-tasks/internal/providers/built-in';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
@@ -132,20 +132,20 @@ export class SimulatedSweep {
       }
       calls += 1;
       const sentAtMs = this.#nowMs;
-      const answer = this.#send(call);
+      const response = this.#send(call);
       const times = { sentAtMs, nowMs: this.#nowMs };
-      if (answer.ok) machine.answer(call, answer, times);
-      else if (answer.failure.type === 'Task.Held') machine.hold(call, this.#nowMs);
-      else if (answer.failure.type === 'Task.Unauthorized') return machine.deferred(this.#nowMs);
-      else if (answer.failure.type === 'Task.Unavailable') {
+      if (response.ok) machine.answer(call, response, times);
+      else if (response.failure.type === 'Task.Held') machine.hold(call, this.#nowMs);
+      else if (response.failure.type === 'Task.Unauthorized') return machine.deferred(this.#nowMs);
+      else if (response.failure.type === 'Task.Unavailable') {
         machine.putOff(call, {
-          ...answer.failure,
+          ...response.failure,
           ...(call.definition.effect === 'repeatSafe' && { perhapsDone: true as const }),
         });
         this.#pass(1_000);
         tries += 1;
         if (tries >= MOST_TRIES) return machine.deferred(this.#nowMs);
-      } else machine.answer(call, answer, times);
+      } else machine.answer(call, response, times);
     }
   }
 
@@ -154,11 +154,11 @@ export class SimulatedSweep {
     if (by === 'frozen') this.#late.push({ call, atMs: this.#nowMs + lateMs });
   }
 
-  #send(call: UserCall): CallAnswer {
+  #send(call: UserCall): CallResponse {
     const { kind, step, task, input } = call;
-    const answer = this.providers.answer({ kind, step, task, input }, this.#nowMs);
+    const response = this.providers.answer({ kind, step, task, input }, this.#nowMs);
     this.#pass(this.providers.callMs);
-    return answer;
+    return response;
   }
 
   /** Time goes on, and calls of frozen processes may arrive meanwhile. */

@@ -16,8 +16,8 @@ async function openOnce(): Promise<object> {
 }
 
 process.stdin.once('data', () => {
-  void openOnce().then((answer) => {
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  void openOnce().then((response) => {
+    process.stdout.write(`${JSON.stringify(response)}\n`);
     process.stdin.destroy();
   });
 });

@@ -90,18 +90,18 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     let tokens = 0;
     // Two askers in each process: they must not take turns away from each other either.
     const asking = [...crowd, ...crowd].map(async (mine, asker) => {
-      let answers = 0;
+      let responses = 0;
       while (performance.now() - started < 3_000) {
         tokens += (await mine.leaseTokens({ ...key, want: 2, caller: 'live', documentedLimit: 60_000 })).tokens;
         if (asker % 2 === 1)
           await mine.reportAnswers({ ...key, answers: { accepted: 2, refused: 0 }, documentedLimit: 60_000 });
-        answers += 1;
+        responses += 1;
       }
-      return answers;
+      return responses;
     });
-    const answers = await Promise.all(asking);
+    const responses = await Promise.all(asking);
     const seconds = (performance.now() - started) / 1_000;
-    expect(Math.min(...answers)).toBeGreaterThan(0);
+    expect(Math.min(...responses)).toBeGreaterThan(0);
     expect(tokens).toBeLessThanOrEqual(1_000 + seconds * 1_000);
   }, 30_000);
 

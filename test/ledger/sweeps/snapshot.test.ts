@@ -188,9 +188,9 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
   it('refuses the same append a second time, as after an answer that was lost', async () => {
     await sweeps.create({ sweepId: 'lost answer' });
     const next = { sweepId: 'lost answer', version: 0, rows: rowsOf(0, 3), position: 'after 3' };
-    const answered = await sweeps.appendTargets(next);
+    const responded = await sweeps.appendTargets(next);
     await expect(sweeps.appendTargets(next)).rejects.toThrow(SnapshotMovedError);
-    expect(await sweeps.readSnapshot('lost answer')).toEqual(answered);
+    expect(await sweeps.readSnapshot('lost answer')).toEqual(responded);
   });
 
   it('is of one environment of Plaid, that of the first user with an id there', async () => {

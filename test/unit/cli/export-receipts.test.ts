@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { writeChunksToStdout } from '@temporal-http-tasks/cli/internal/receipts/export-receipts';
-import { lastWords } from '@temporal-http-tasks/cli/internal/receipts/show-receipts';
+import { finalOutcomes } from '@temporal-http-tasks/cli/internal/receipts/show-receipts';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
@@ -64,7 +64,7 @@ describe('the last words', () => {
       of({ phase: 'settled', round: 2, outcome: 'held', step: 'hold' }),
       of({ phase: 'outcome', seq: 1, outcome: 'failed' }),
     ];
-    expect(lastWords(receipts)).toEqual([receipts[1], receipts[2], receipts[4], receipts[5], receipts[6]]);
+    expect(finalOutcomes(receipts)).toEqual([receipts[1], receipts[2], receipts[4], receipts[5], receipts[6]]);
   });
 
   it('of runs are settled, else outcomes, else unknown for a call that nobody knows the end of', () => {
@@ -77,6 +77,6 @@ describe('the last words', () => {
       of({ ...going, phase: 'outcome', outcome: 'failed' }),
       of({ ...going, activityId: '2', phase: 'intent', outcome: undefined }),
     ];
-    expect(lastWords(receipts)).toEqual([receipts[1], receipts[3], { ...receipts[4], outcome: 'unknown' }]);
+    expect(finalOutcomes(receipts)).toEqual([receipts[1], receipts[3], { ...receipts[4], outcome: 'unknown' }]);
   });
 });

@@ -83,9 +83,9 @@ describe('The codec server', () => {
     expect(headers.get('access-control-allow-headers')).toContain('content-type, x-namespace');
     expect(headers.get('access-control-allow-private-network')).toBeNull();
     expect(headers.get('vary')).toBe('Origin');
-    const answered = await post(`${url}/decode`, { payloads: [] });
-    expect(answered.headers.get('access-control-allow-origin')).toBe(UI);
-    expect(answered.headers.get('cache-control')).toBe('no-store');
+    const responded = await post(`${url}/decode`, { payloads: [] });
+    expect(responded.headers.get('access-control-allow-origin')).toBe(UI);
+    expect(responded.headers.get('cache-control')).toBe('no-store');
     const fromOutside = await fetch(`${url}/decode`, {
       method: 'OPTIONS',
       headers: { ...asked, 'access-control-request-private-network': 'true' },
@@ -143,8 +143,8 @@ describe('The codec server', () => {
   ])('encodes nothing when it is sent %s, and repeats nothing of it', async (_, body) => {
     const response = await post(`${url}/encode`, body);
     expect(response.status).toBe(400);
-    const answered = await response.text();
-    expect(answered).not.toMatch(/"payloads":\[|canary/);
+    const responded = await response.text();
+    expect(responded).not.toMatch(/"payloads":\[|canary/);
   });
 
   it('names the key that it lacks', async () => {
@@ -181,11 +181,11 @@ describe('The codec server', () => {
     'called as %s, for %s, answers %d: a name that was pointed at this machine is not taken',
     async (host, target, status) => {
       const body = '{"payloads":[]}';
-      const answer = await rawly(
+      const response = await rawly(
         url,
         `POST ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
       );
-      expect(answer).toContain(`HTTP/1.1 ${status} `);
+      expect(response).toContain(`HTTP/1.1 ${status} `);
     },
   );
 });
@@ -194,9 +194,9 @@ describe('The codec server', () => {
 async function rawly(url: string, text: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.setEncoding('utf8').write(text);
-  let answer = '';
-  for await (const chunk of socket) answer += String(chunk);
-  return answer;
+  let response = '';
+  for await (const chunk of socket) response += String(chunk);
+  return response;
 }
 
 describe('Mounted in another server', () => {

@@ -81,14 +81,14 @@ describe('A cancelled call', () => {
       controller.abort();
       // Were it cut off, it would have settled by the time another call on another connection was answered.
       const other = createTaskSender(settingsFor(provider.origin));
-      const answerFirst = respond!;
+      const responseFirst = respond!;
       const secondOnWire = new Promise<void>((resolve) => (arrived = resolve));
       const second = other.send(plaid.userRemove, { user_id: 'v' });
       await secondOnWire;
       respond!();
       await second;
       await other.close();
-      answerFirst();
+      responseFirst();
       expect((await promise).requestId).toBe('req-1');
     },
   );

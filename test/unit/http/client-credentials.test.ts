@@ -252,11 +252,11 @@ describe('An access token', () => {
       to: { write: (line) => void lines.push(line) },
     });
     let seen: unknown;
-    const answer = await sender.send(open, { title: 'Look' }, { onAnswer: (told) => (seen = told) });
+    const response = await sender.send(open, { title: 'Look' }, { onAnswer: (told) => (seen = told) });
     log.info({ header: calls()[0]!.headers.authorization, login: tokenRequests()[0]!.headers.authorization }, 'echoed');
     expect(lines).toHaveLength(1);
-    expect(everythingIn([answer, seen, lines])).not.toMatch(/canary|Y2FuYXJ5/);
-    expect(JSON.stringify([answer, lines])).toContain('[secret]');
+    expect(everythingIn([response, seen, lines])).not.toMatch(/canary|Y2FuYXJ5/);
+    expect(JSON.stringify([response, lines])).toContain('[secret]');
   });
 
   it('has a name in a request that is shown, for which no key is needed', () => {

@@ -48,8 +48,8 @@ it(`keeps a bounded number of ${ADDRESSES.length * WAYS} pools, and closes none 
   const [first = ''] = origins;
   const slow = Promise.all([call(first, 5_000, '/slow'), call(first, 5_001, '/slow')]);
   for (let way = 0; way < WAYS; way += 1) {
-    const answers = await Promise.all(origins.map((origin) => call(origin, 1_000 + way)));
-    expect(answers.map((answer) => answer.kind === 'answer' && answer.status)).toEqual(origins.map(() => 200));
+    const responses = await Promise.all(origins.map((origin) => call(origin, 1_000 + way)));
+    expect(responses.map((response) => response.kind === 'answer' && response.status)).toEqual(origins.map(() => 200));
     expect(connections.pools).toBeLessThanOrEqual(MOST_IDLE_POOLS);
   }
   expect(waiting).toHaveLength(2);
@@ -69,8 +69,8 @@ it('keeps as many pools as there are calls in progress', async () => {
   while (waiting.length < calls.length) await new Promise((resolve) => setImmediate(resolve));
   expect(connections.pools).toBe(calls.length);
   for (const response of waiting) response.end('late');
-  const answers = await Promise.all(calls);
-  expect(answers.every((answer) => answer.kind === 'answer' && answer.status === 200)).toBe(true);
+  const responses = await Promise.all(calls);
+  expect(responses.every((response) => response.kind === 'answer' && response.status === 200)).toBe(true);
   await call(origins[0] ?? '', 1);
   expect(connections.pools).toBeLessThanOrEqual(MOST_IDLE_POOLS);
 });

@@ -12,8 +12,8 @@ export interface SeenFailure extends TaskFailure {
 /** Awaits a rejection and checks what all failures have in common: one detail, equal type and message, no cause. */
 export async function failureOf(promise: Promise<unknown>): Promise<SeenFailure> {
   const error = await promise.then(
-    (answer) => {
-      throw new Error(`it was answered: ${JSON.stringify(answer)}`);
+    (response) => {
+      throw new Error(`it was answered: ${JSON.stringify(response)}`);
     },
     (reason: unknown) => reason,
   );

@@ -38,7 +38,7 @@ function ask(lookup: LookupFunction, all: boolean): Promise<Asked> {
 }
 
 describe('a look-up for public addresses', () => {
-  const answers =
+  const responses =
     (...addresses: string[]): LookupFunction =>
     (_name, _options, callback) =>
       callback(
@@ -47,19 +47,19 @@ describe('a look-up for public addresses', () => {
       );
 
   it('hands on the very addresses that it checked, as one or as all', async () => {
-    expect(await ask(publicLookup(answers('1.1.1.1', '2606:4700::1')), true)).toEqual({
+    expect(await ask(publicLookup(responses('1.1.1.1', '2606:4700::1')), true)).toEqual({
       error: null,
       answer: [
         { address: '1.1.1.1', family: 4 },
         { address: '2606:4700::1', family: 6 },
       ],
     });
-    expect(await ask(publicLookup(answers('1.1.1.1')), false)).toEqual({ error: null, answer: '1.1.1.1' });
+    expect(await ask(publicLookup(responses('1.1.1.1')), false)).toEqual({ error: null, answer: '1.1.1.1' });
   });
 
   it('refuses a name when one of its addresses is not public, or when it has none', async () => {
     for (const addresses of [['1.1.1.1', '10.0.0.1'], ['::ffff:127.0.0.1'], []]) {
-      expect((await ask(publicLookup(answers(...addresses)), true)).error).toMatchObject({ code: NOT_PUBLIC });
+      expect((await ask(publicLookup(responses(...addresses)), true)).error).toMatchObject({ code: NOT_PUBLIC });
     }
   });
 

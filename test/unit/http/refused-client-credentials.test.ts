@@ -73,8 +73,8 @@ describe('A token endpoint that gives no token', () => {
 
   it.each(refusals)(
     'since it %s fails the call, and nothing is sent to the service',
-    async (what, answer, expected) => {
-      login.answerToken = answer;
+    async (what, response, expected) => {
+      login.answerToken = response;
       const sender = senderFor(envWith(what === 'is silent' ? { HTTP_TASKS_TOTAL_TIMEOUT_MS: '100' } : {}));
       const failure = await failureOf(openOn(sender));
       expect(failure).toMatchObject(expected);

@@ -195,10 +195,10 @@ describe('A key from a file', () => {
     writeFileSync(join(folder, 'secret'), 'old-secret\n');
     const sender = senderWithFile();
     writeFileSync(join(folder, 'secret'), 'new-secret\n');
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, (_, n) => sender.send(plaid.userRemove, { user_id: `u${n}` })),
     );
-    expect(answers.every(({ requestId }) => requestId === 'req-1')).toBe(true);
+    expect(responses.every(({ requestId }) => requestId === 'req-1')).toBe(true);
     expect(provider.received).toHaveLength(40);
     await sender.close();
   });

@@ -256,7 +256,7 @@ describe('An answer', () => {
   });
   afterAll(() => provider.close());
 
-  async function answered(path: string, parts: Partial<HttpTask>): Promise<unknown> {
+  async function responded(path: string, parts: Partial<HttpTask>): Promise<unknown> {
     const service = shop([{ setting: 'SHOP_KEY', in: 'header', name: 'x-key' }], provider.origin);
     const sender = createTaskSender(readSenderSettings(KEYS, [service]));
     try {
@@ -268,9 +268,9 @@ describe('An answer', () => {
 
   it('that is no text is kept as base64, and its refusals are still read', async () => {
     const pdf = { answerForm: { as: 'base64', accept: 'application/pdf' }, output: z.string() } as const;
-    expect(await answered('/pdf', pdf)).toBe('JVD/AA==');
+    expect(await responded('/pdf', pdf)).toBe('JVD/AA==');
     expect(provider.last.headers.accept).toBe('application/pdf');
-    expect(await failureOf(answered('/error', pdf))).toMatchObject({
+    expect(await failureOf(responded('/error', pdf))).toMatchObject({
       type: 'Task.Rejected',
       status: 410,
       code: 'gone',
@@ -279,7 +279,7 @@ describe('An answer', () => {
 
   it('that is text is kept without secrets, also when it is empty', async () => {
     const text = { answerForm: { as: 'text', accept: 'text/plain' }, output: z.string() } as const;
-    expect(await answered('/text', text)).toBe('é [secret]');
-    expect(await answered('/empty', text)).toBe('');
+    expect(await responded('/text', text)).toBe('é [secret]');
+    expect(await responded('/empty', text)).toBe('');
   });
 });

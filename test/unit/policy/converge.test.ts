@@ -1,4 +1,4 @@
-import { allHeld, answered, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
+import { allHeld, responded, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
 import type { CallMove } from 'temporal-http-tasks/internal/policy/converge';
 import { builtInRun } from 'temporal-http-tasks/internal/providers/built-in';
 import type { BuiltInRun } from 'temporal-http-tasks/internal/providers/built-in';
@@ -363,7 +363,7 @@ describe('the machine is pure', () => {
     const state = beginConverging(builtInRun(planFor()));
     const look = next(state, START_MS) as CallMove;
     const before = JSON.stringify(next(state, START_MS));
-    answered(state, look, { ok: true, attempt: 1, output: { items: [{ item_id: 'a' }], request_id: 'r' } }, START_MS);
+    responded(state, look, { ok: true, attempt: 1, output: { items: [{ item_id: 'a' }], request_id: 'r' } }, START_MS);
     expect(JSON.stringify(next(state, START_MS))).toBe(before);
   });
 
@@ -372,6 +372,6 @@ describe('the machine is pure', () => {
     const done = beginConverging(builtInRun(plan));
     expect(next(done, START_MS).kind).toBe('done');
     const stray: CallMove = { kind: 'call', step: 'plaid.items', task: 'plaid.userItemsGet', input: {} };
-    expect(() => answered(done, stray, { ok: true, attempt: 1, output: {} }, START_MS)).toThrow('after the last step');
+    expect(() => responded(done, stray, { ok: true, attempt: 1, output: {} }, START_MS)).toThrow('after the last step');
   });
 });

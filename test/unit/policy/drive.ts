@@ -1,4 +1,4 @@
-import { answered, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
+import { responded, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
 import type { CallMove, ConvergeState } from 'temporal-http-tasks/internal/policy/converge';
 import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { statusOf } from 'temporal-http-tasks/internal/policy/offboard-result';
@@ -66,8 +66,8 @@ function call(
   providers: SimulatedProviders,
   nowMs: number,
 ): [ConvergeState, number] {
-  const answeredAtMs = nowMs + providers.callMs;
-  return [answered(state, move, providers.answer(move, nowMs), answeredAtMs), answeredAtMs];
+  const responseedAtMs = nowMs + providers.callMs;
+  return [responded(state, move, providers.answer(move, nowMs), responseedAtMs), responseedAtMs];
 }
 
 /** Every state that a run goes through before each of its calls, and after the last. */

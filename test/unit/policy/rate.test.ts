@@ -19,10 +19,10 @@ describe('a rate with a limit', () => {
         let state = startRate({ all: limit }, nowMs);
         const calls = all.map(({ waitMs, want, live, usedAfterMs }) => {
           nowMs += waitMs;
-          const answer = lease(state, { want, caller: live ? 'live' : 'sweep', nowMs });
-          state = answer.state;
-          expect(answer.tokens).toBeLessThanOrEqual(want);
-          return { atMs: nowMs + usedAfterMs, tokens: answer.tokens };
+          const response = lease(state, { want, caller: live ? 'live' : 'sweep', nowMs });
+          state = response.state;
+          expect(response.tokens).toBeLessThanOrEqual(want);
+          return { atMs: nowMs + usedAfterMs, tokens: response.tokens };
         });
         expect(mostInAMinute(calls)).toBeLessThanOrEqual(limit);
       }),
@@ -40,9 +40,9 @@ describe('a rate with a limit', () => {
         let state = startRate({ all: limit }, nowMs + skewOf(0));
         const calls = all.map(({ waitMs, process }) => {
           nowMs += waitMs;
-          const answer = lease(state, { want: 10_000, caller: 'live', nowMs: nowMs + skewOf(process) });
-          state = answer.state;
-          return { atMs: nowMs, tokens: answer.tokens };
+          const response = lease(state, { want: 10_000, caller: 'live', nowMs: nowMs + skewOf(process) });
+          state = response.state;
+          return { atMs: nowMs, tokens: response.tokens };
         });
         expect(mostInAMinute(calls)).toBeLessThanOrEqual(limit);
       }),
@@ -148,9 +148,9 @@ describe('a rate without a limit', () => {
     let state = startRate({}, T0);
     const perSecond = [0, 0, 0, 0];
     for (let nowMs = 0; nowMs < 4_000; nowMs += 50) {
-      const answer = lease(state, { want: 100_000, caller: 'live', nowMs: T0 + nowMs });
-      state = answer.state;
-      perSecond[Math.floor(nowMs / 1_000)] = (perSecond[Math.floor(nowMs / 1_000)] ?? 0) + answer.tokens;
+      const response = lease(state, { want: 100_000, caller: 'live', nowMs: T0 + nowMs });
+      state = response.state;
+      perSecond[Math.floor(nowMs / 1_000)] = (perSecond[Math.floor(nowMs / 1_000)] ?? 0) + response.tokens;
     }
     const [first = 0, second = 0, third = 0, fourth = 0] = perSecond;
     expect(first).toBeGreaterThan(200);

@@ -41,7 +41,7 @@ export class Provider {
 }
 
 /** The answers of a provider, all of them for one caller. */
-export function answersFor(caller: Caller, { accepted, refused }: { accepted: number; refused: number }) {
+export function responsesFor(caller: Caller, { accepted, refused }: { accepted: number; refused: number }) {
   return { accepted, refused, refusedSweeps: caller === 'sweep' ? refused : 0 };
 }
 
@@ -57,10 +57,14 @@ export function run(
   const fromMs = state.atMs;
   for (let step = 0; step < seconds * 20; step++) {
     const nowMs = fromMs + step * 50;
-    const answer = lease(now, { want: 5_000, caller, nowMs });
-    now = answer.state;
-    const answers = provider.call(answer.tokens, nowMs);
-    now = report(now, { ...answersFor(caller, answers), nowMs, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+    const response = lease(now, { want: 5_000, caller, nowMs });
+    now = response.state;
+    const responses = provider.call(response.tokens, nowMs);
+    now = report(now, {
+      ...responsesFor(caller, responses),
+      nowMs,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
   }
   return now;
 }

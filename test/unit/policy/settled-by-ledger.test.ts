@@ -88,7 +88,7 @@ it('keeps a request ID and a token only if a call of the step was answered with 
 });
 
 describe('what a run was told must be in the ledger', () => {
-  const claims = (answers: number) => ({ wholeLists: [], answers: { 'plaid.items': answers } });
+  const claims = (responses: number) => ({ wholeLists: [], answers: { 'plaid.items': responses } });
   const done = [listed('a'), intent(), removed('a'), outcome('read', { activityId: 'look-2', items: [] })];
 
   it('counts the calls that were answered well, so that one that came from elsewhere shows', () => {

@@ -1,5 +1,5 @@
-import { answered, beginConverging, endEarly, next, reported } from 'temporal-http-tasks/internal/policy/converge';
-import type { CallAnswer, CallMove, ConvergePlan, ConvergeState } from 'temporal-http-tasks/internal/policy/converge';
+import { responded, beginConverging, endEarly, next, reported } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallResponse, CallMove, ConvergePlan, ConvergeState } from 'temporal-http-tasks/internal/policy/converge';
 import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { compilePlan } from 'temporal-http-tasks/internal/policy/providers/compiled-plan';
 import { stepPlanOf } from 'temporal-http-tasks/internal/providers/plan';
@@ -69,13 +69,13 @@ export class SimulatedCourier {
     return (this.#script.topics ?? []).filter((topic) => (this.leftAtMs.get(topic) ?? Infinity) > atMs);
   }
 
-  answer(call: CallMove, atMs: number): CallAnswer {
+  answer(call: CallMove, atMs: number): CallResponse {
     const answer = this.#answer(call, atMs);
     this.calls.push({ atMs, task: call.task, input: call.input, answer });
     return answer;
   }
 
-  #answer(call: CallMove, atMs: number): CallAnswer {
+  #answer(call: CallMove, atMs: number): CallResponse {
     const fault = this.#script.faults?.[this.calls.length] ?? 'none';
     const { effect } = COURIER_TASKS.find(({ name }) => name === call.task)!;
     if (fault === 'held') this.#held = true;
@@ -104,9 +104,9 @@ export class SimulatedCourier {
     }
   }
 
-  #process({ task, input, ...call }: CallMove, atMs: number): CallAnswer {
+  #process({ task, input, ...call }: CallMove, atMs: number): CallResponse {
     const move = { ...call, task, input };
-    const absent = (): CallAnswer => refusal(move, 'Task.Rejected', { code: 'contact_not_found', status: 404 });
+    const absent = (): CallResponse => refusal(move, 'Task.Rejected', { code: 'contact_not_found', status: 404 });
     switch (task) {
       case 'courier.listTopics':
         return this.hasContact(atMs) ? this.#page(input, atMs) : absent();
@@ -147,7 +147,7 @@ export class SimulatedCourier {
     }
   }
 
-  #page({ after }: Record<string, unknown>, atMs: number): CallAnswer {
+  #page({ after }: Record<string, unknown>, atMs: number): CallResponse {
     const { pageSize = 100, lagMs = 0, topics = [] } = this.#script;
     const listed = topics.filter((topic) => (this.leftAtMs.get(topic) ?? Infinity) + lagMs > atMs);
     const from = after === undefined ? 0 : Number(after);
@@ -168,11 +168,11 @@ export class SimulatedCourier {
   }
 }
 
-function good(output: unknown): CallAnswer {
+function good(output: unknown): CallResponse {
   return { ok: true, output, attempt: 1, requestId: 'good' };
 }
 
-function refusal(call: CallMove, type: TaskFailure['type'], detail: Partial<TaskFailure> = {}): CallAnswer {
+function refusal(call: CallMove, type: TaskFailure['type'], detail: Partial<TaskFailure> = {}): CallResponse {
   return {
     ok: false,
     failure: { type, service: 'courier', task: call.task, requestId: 'refusal', message: 'It failed.', ...detail },
@@ -216,9 +216,9 @@ export function driveCourier(
       nowMs += 3_600_000;
       state = reported(state, move.step, { outcome: 'removed', evidence: 'TICKET-1' }, nowMs);
     } else {
-      const answer = courier.answer(move, nowMs);
+      const response = courier.answer(move, nowMs);
       nowMs += courier.callMs;
-      state = answered(state, move, answer, nowMs);
+      state = responded(state, move, response, nowMs);
     }
   }
   throw new Error(`The machine did not come to an end within ${MOST_MOVES} moves.`);

@@ -1,4 +1,4 @@
-import type { CallAnswer, CallMove } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallResponse, CallMove } from 'temporal-http-tasks/internal/policy/converge';
 import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 
@@ -54,7 +54,7 @@ export interface SeenCall {
   atMs: number;
   task: string;
   input: Record<string, unknown>;
-  answer: CallAnswer;
+  answer: CallResponse;
 }
 
 const catalogue = new Catalogue();
@@ -93,13 +93,13 @@ export class SimulatedProviders {
   }
 
   /** Carries out a call, or does not, and answers what its caller would learn. */
-  answer(call: CallMove, atMs: number): CallAnswer {
+  answer(call: CallMove, atMs: number): CallResponse {
     const answer = this.#answer(call, atMs);
     this.calls.push({ atMs, task: call.task, input: call.input, answer });
     return answer;
   }
 
-  #answer(call: CallMove, atMs: number): CallAnswer {
+  #answer(call: CallMove, atMs: number): CallResponse {
     const fault = this.#nextFault();
     if (fault === 'held') this.#held = true;
     // Only what changes something can be held.
@@ -134,7 +134,7 @@ export class SimulatedProviders {
     return (lastFaultStays && faults.at(-1)) || 'none';
   }
 
-  #process(call: CallMove, atMs: number): CallAnswer {
+  #process(call: CallMove, atMs: number): CallResponse {
     switch (call.task) {
       case 'plaid.userItemsGet':
         return this.#ifUser(call, atMs, () => ({
@@ -162,14 +162,14 @@ export class SimulatedProviders {
     }
   }
 
-  #ifUser(call: CallMove, atMs: number, act: () => Record<string, unknown> | CallAnswer): CallAnswer {
+  #ifUser(call: CallMove, atMs: number, act: () => Record<string, unknown> | CallResponse): CallResponse {
     if (!this.userLeft(atMs)) return refusal(call, 'Task.Rejected', NOT_THERE);
     const done = act();
-    return 'ok' in done ? (done as CallAnswer) : good(done);
+    return 'ok' in done ? (done as CallResponse) : good(done);
   }
 
   /** All or nothing, as Plaid has it. */
-  #removeItems(call: CallMove, atMs: number): Record<string, unknown> | CallAnswer {
+  #removeItems(call: CallMove, atMs: number): Record<string, unknown> | CallResponse {
     if (this.#script.refusesRemovals) return refusal(call, 'Task.Rejected', 'SOME_REFUSAL');
     const ids = call.input.item_ids as string[];
     const left = this.itemsLeft(atMs);
@@ -196,12 +196,12 @@ export class SimulatedProviders {
   }
 }
 
-function good(output: Record<string, unknown>): CallAnswer {
+function good(output: Record<string, unknown>): CallResponse {
   const { request_id: requestId, token } = output as { request_id?: string; token?: string };
   return { ok: true, output, attempt: 1, requestId, token };
 }
 
-function refusal(call: CallMove, type: TaskFailure['type'], code?: string): CallAnswer {
+function refusal(call: CallMove, type: TaskFailure['type'], code?: string): CallResponse {
   return {
     ok: false,
     failure: { type, service: 'simulated', task: call.task, code, requestId: 'refusal', message: 'It failed.' },

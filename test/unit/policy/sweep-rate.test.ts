@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { LEASE_MS, lease, report, startRate, sweepPace, underLimits } from 'temporal-http-tasks/internal/policy/rate';
 import type { RateState } from 'temporal-http-tasks/internal/policy/rate';
-import { Provider, T0, answersFor, mostInAMinute, run } from './rated-provider';
+import { Provider, T0, responsesFor, mostInAMinute, run } from './rated-provider';
 
 describe('the rate of sweeps where no limit is known', () => {
   /** What two processes that ask in turn, and want as much as they can get, are given in each second. */
@@ -10,9 +10,9 @@ describe('the rate of sweeps where no limit is known', () => {
     let now = state;
     const fromMs = state.atMs;
     for (let ms = 0; ms < seconds * 1_000; ms += 50) {
-      const answer = lease(now, { want: 5_000, caller: 'sweep', nowMs: fromMs + ms });
-      now = report(answer.state, { accepted: answer.tokens, refused: 0, nowMs: fromMs + ms });
-      given[Math.floor(ms / 1_000)] = (given[Math.floor(ms / 1_000)] ?? 0) + answer.tokens;
+      const response = lease(now, { want: 5_000, caller: 'sweep', nowMs: fromMs + ms });
+      now = report(response.state, { accepted: response.tokens, refused: 0, nowMs: fromMs + ms });
+      given[Math.floor(ms / 1_000)] = (given[Math.floor(ms / 1_000)] ?? 0) + response.tokens;
     }
     return { given, state: now };
   }
@@ -138,9 +138,9 @@ describe('the rate of sweeps where no limit is known', () => {
       let [state, calls] = [learned, 0];
       for (let nowMs = learned.atMs; nowMs < learned.atMs + 3_000; nowMs += 100) {
         state = lease(state, { want: livePerTenth, caller: 'live', nowMs }).state;
-        const answer = lease(state, { want: 5_000, caller: 'sweep', nowMs });
-        state = report(answer.state, { accepted: answer.tokens + livePerTenth, refused: 0, nowMs });
-        calls += answer.tokens;
+        const response = lease(state, { want: 5_000, caller: 'sweep', nowMs });
+        state = report(response.state, { accepted: response.tokens + livePerTenth, refused: 0, nowMs });
+        calls += response.tokens;
       }
       return calls;
     };
@@ -185,9 +185,9 @@ describe('the lowest rate of the running sweeps', () => {
         let state = startRate({ sweeps, ...(all !== undefined && { all }) }, nowMs);
         const calls = every.map(({ waitMs, live, usedAfterMs }) => {
           nowMs += waitMs;
-          const answer = lease(state, { want: 10_000, caller: live ? 'live' : 'sweep', nowMs });
-          state = answer.state;
-          return { atMs: nowMs + usedAfterMs, tokens: answer.tokens, live };
+          const response = lease(state, { want: 10_000, caller: live ? 'live' : 'sweep', nowMs });
+          state = response.state;
+          return { atMs: nowMs + usedAfterMs, tokens: response.tokens, live };
         });
         expect(mostInAMinute(calls.filter(({ live }) => !live))).toBeLessThanOrEqual(sweeps);
         if (all !== undefined) expect(mostInAMinute(calls)).toBeLessThanOrEqual(all);
@@ -206,9 +206,9 @@ describe('the lowest rate of the running sweeps', () => {
           const calls = waits.map((waitMs) => {
             nowMs += waitMs;
             state = underLimits(underLimits(state, {}, nowMs), { sweeps }, nowMs);
-            const answer = lease(state, { want: 10_000, caller: 'sweep', nowMs });
-            state = answer.state;
-            return { atMs: nowMs, tokens: answer.tokens };
+            const response = lease(state, { want: 10_000, caller: 'sweep', nowMs });
+            state = response.state;
+            return { atMs: nowMs, tokens: response.tokens };
           });
           expect(mostInAMinute(calls)).toBeLessThanOrEqual(sweeps);
         },
@@ -265,12 +265,12 @@ describe('the lowest rate of the running sweeps', () => {
       for (let ms = 0; ms < seconds * 1_000; ms += 100) {
         const nowMs = fromMs + ms;
         for (const caller of ['live', 'sweep'] as const) {
-          const answer = lease(state, { want: caller === 'live' ? livePerSecond / 10 : 50, caller, nowMs });
-          const refuses = caller === 'sweep' && answer.tokens > 0 && ms >= (toRefuse[0] ?? Infinity) ? 1 : 0;
+          const response = lease(state, { want: caller === 'live' ? livePerSecond / 10 : 50, caller, nowMs });
+          const refuses = caller === 'sweep' && response.tokens > 0 && ms >= (toRefuse[0] ?? Infinity) ? 1 : 0;
           if (refuses) toRefuse.shift();
-          const { accepted, refused } = provider.call(answer.tokens - refuses, nowMs);
-          state = report(answer.state, { ...answersFor(caller, { accepted, refused: refused + refuses }), nowMs });
-          if (caller === 'live') live[Math.floor(ms / 1_000)] = (live[Math.floor(ms / 1_000)] ?? 0) + answer.tokens;
+          const { accepted, refused } = provider.call(response.tokens - refuses, nowMs);
+          state = report(response.state, { ...responsesFor(caller, { accepted, refused: refused + refuses }), nowMs });
+          if (caller === 'live') live[Math.floor(ms / 1_000)] = (live[Math.floor(ms / 1_000)] ?? 0) + response.tokens;
         }
       }
       expect(toRefuse).toEqual([]);

@@ -110,15 +110,15 @@ describe('a template', () => {
 });
 
 describe('a dotted path', () => {
-  const answer = { data: [{ id: 'a', n: 1 }, { id: 'b' }], paging: { next: null }, one: { deep: { id: 7 } } };
+  const response = { data: [{ id: 'a', n: 1 }, { id: 'b' }], paging: { next: null }, one: { deep: { id: 7 } } };
 
   it('finds a value; a list stands for its first entry, or the one that is numbered', () => {
-    expect(valueAt(answer, 'data.id')).toBe('a');
-    expect(valueAt(answer, 'data.1.id')).toBe('b');
-    expect(valueAt(answer, 'one.deep.id')).toBe(7);
-    expect(valueAt(answer, 'toString')).toBeUndefined();
-    expect(idAt(answer, 'one.deep.id')).toBe('7');
-    expect(idAt(answer, 'paging.next')).toBeUndefined();
+    expect(valueAt(response, 'data.id')).toBe('a');
+    expect(valueAt(response, 'data.1.id')).toBe('b');
+    expect(valueAt(response, 'one.deep.id')).toBe(7);
+    expect(valueAt(response, 'toString')).toBeUndefined();
+    expect(idAt(response, 'one.deep.id')).toBe('7');
+    expect(idAt(response, 'paging.next')).toBeUndefined();
   });
 
   it('finds items, each once, and nothing in an answer that has no list of IDs', () => {
@@ -160,6 +160,6 @@ it.each<[string, unknown, StatePattern, boolean]>([
   ['a longer text', { error: 'User not found here' }, { error: { text: 'user not found' } }, false],
   ['something', { error: 'x' }, { error: { exists: true } }, true],
   ['nothing', { error: null }, { error: { exists: true } }, false],
-])('a pattern is compared with %s', (_what, answer, pattern, expected) => {
-  expect(showsState(answer, [pattern], 'state')).toBe(expected);
+])('a pattern is compared with %s', (_what, response, pattern, expected) => {
+  expect(showsState(response, [pattern], 'state')).toBe(expected);
 });

@@ -95,12 +95,12 @@ it('loses no update at any of those borders', async () => {
   let limit = 100_000;
   let ended = false;
   const result = handle.result().finally(() => (ended = true));
-  let answered = 0;
+  let responded = 0;
   while (!ended) {
     try {
       await latest.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: (limit += 1_000) }] });
-      answered += 1;
-      if (answered % 4 === 0) {
+      responded += 1;
+      if (responded % 4 === 0) {
         await expect(latest.executeUpdate(pauseUpdate)).resolves.toMatchObject({ pausedBecause: 'request' });
         const before = callsMade(place);
         await latest.executeUpdate(resumeUpdate);
@@ -115,9 +115,9 @@ it('loses no update at any of those borders', async () => {
     }
   }
   await expect(result).resolves.toMatchObject({ status: 'completed', counts: { total: USERS, accepted: USERS } });
-  expect(answered).toBeGreaterThan(4);
+  expect(responded).toBeGreaterThan(4);
   const [own] = await place.ledger.rates.readSweepRates(handle.workflowId);
-  expect(own?.limitPerMinute).toBe(100_000 + answered * 1_000);
+  expect(own?.limitPerMinute).toBe(100_000 + responded * 1_000);
 });
 
 it('continues as new between children too', async () => {

@@ -51,7 +51,7 @@ async function openedBy(handle: SweepHandle): Promise<Record<string, number>> {
 }
 
 /** The steps on which each user has a last word, by seq. */
-function lastWords(receipts: readonly Receipt[]): string[][] {
+function finalOutcomes(receipts: readonly Receipt[]): string[][] {
   const words = Array.from({ length: USERS }, (): string[] => []);
   for (const { seq, phase, step } of receipts) if (phase === 'settled') words[seq]?.push(step);
   return words.map((steps) => steps.sort());
@@ -81,6 +81,8 @@ it('two workers over one Postgres ledger share a sweep; one is killed amidst it,
   await expect(sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot })).resolves.toMatchObject({
     ok: true,
   });
-  const words = lastWords(await sweeps.readReceipts({ sweepId: handle.workflowId, afterSeq: -1, limit: 1_000_000 }));
+  const words = finalOutcomes(
+    await sweeps.readReceipts({ sweepId: handle.workflowId, afterSeq: -1, limit: 1_000_000 }),
+  );
   expect(words).toEqual(words.map(() => ['batch.android', 'batch.ios', 'plaid.items', 'plaid.products']));
 });

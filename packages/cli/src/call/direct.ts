@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { runLoneCall, sendLoneCall } from 'temporal-http-tasks/internal/activities/lone-call';
-import type { LoneAnswer } from 'temporal-http-tasks/internal/activities/lone-call';
+import type { LoneResponse } from 'temporal-http-tasks/internal/activities/lone-call';
 import { readText } from 'temporal-http-tasks/internal/config/env';
 import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
@@ -33,7 +33,7 @@ export async function callDirectly(
   task: HttpTask,
   input: unknown,
   { settings, effect, look }: DirectCall,
-): Promise<LoneAnswer> {
+): Promise<LoneResponse> {
   const sender = createTaskSender(settings);
   try {
     return await withInterruption(async ({ signal }) => {
@@ -60,7 +60,7 @@ async function sendWithReceipts(
   task: HttpTask,
   input: unknown,
   options: { signal: AbortSignal; look: HttpTask | undefined },
-): Promise<LoneAnswer> {
+): Promise<LoneResponse> {
   return withLedger(io, async ({ ledger, hasher }) => {
     const runId = randomUUID();
     say(io, `Receipts: http-tasks receipts ${runId}`);

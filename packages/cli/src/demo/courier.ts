@@ -5,8 +5,8 @@ import type {
   ProviderState,
 } from '@temporal-http-tasks/testing/internal/simulators/described/control';
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
-import { BYSTANDER } from './cast';
-import type { CastMember, Problem, RunOfUser } from './cast';
+import { BYSTANDER } from './demo-users';
+import type { DemoUser, Problem, RunOfUser } from './demo-users';
 
 /** The provider file of the third provider, a made-up one. */
 export const COURIER_FILE = join(__dirname, '..', '..', 'examples', 'courier.provider.yaml');
@@ -15,8 +15,8 @@ const PROVIDER = 'courier';
 const BYSTANDERS = 1_000;
 
 /** Adds every user to the third provider, with devices. */
-export function withCourier(cast: readonly CastMember[]): CastMember[] {
-  return cast.map((member, index) => {
+export function withCourier(demoUsers: readonly DemoUser[]): DemoUser[] {
+  return demoUsers.map((member, index) => {
     const contactId = `contact-${index + 1}`;
     const ids = { ...member.input.user.ids, [PROVIDER]: { contactId } };
     return { ...member, contactId, input: { ...member.input, user: { ...member.input.user, ids } } };
@@ -24,14 +24,14 @@ export function withCourier(cast: readonly CastMember[]): CastMember[] {
 }
 
 /** Returns the users whom the third provider knows: those of the demo, and others. */
-export function courierSeeds(cast: readonly CastMember[]): ProviderSeedInput {
-  const users = cast.flatMap(({ contactId }) => (contactId === undefined ? [] : [{ ids: { contactId } }]));
+export function courierSeeds(demoUsers: readonly DemoUser[]): ProviderSeedInput {
+  const users = demoUsers.flatMap(({ contactId }) => (contactId === undefined ? [] : [{ ids: { contactId } }]));
   return { users, generate: { count: BYSTANDERS, prefix: BYSTANDER, itemsPerUser: 2 } };
 }
 
 /** Loses or spoils a response to each call of the third provider, each for another user. */
-export function courierFaults(cast: readonly CastMember[]): FaultRuleInput[] {
-  const users = cast.filter(({ onHold }) => !onHold).flatMap(({ contactId }) => contactId ?? []);
+export function courierFaults(demoUsers: readonly DemoUser[]): FaultRuleInput[] {
+  const users = demoUsers.filter(({ onHold }) => !onHold).flatMap(({ contactId }) => contactId ?? []);
   const faults: FaultRuleInput[] = [
     { kind: 'truncatedJson', endpoint: 'listDevices' },
     { kind: 'dropAfter', endpoint: 'removeDevices' },
@@ -46,12 +46,12 @@ export function courierFaults(cast: readonly CastMember[]): FaultRuleInput[] {
 }
 
 /** Returns whether a user had to be deleted at the third provider. */
-export function leavesCourier({ contactId, onHold }: CastMember, state: ProviderState | undefined): boolean {
+export function leavesCourier({ contactId, onHold }: DemoUser, state: ProviderState | undefined): boolean {
   return state !== undefined && contactId !== undefined && !onHold;
 }
 
 /** Returns the steps that had to remove something of a user at the third provider and did not. */
-export function leftAtCourier(member: CastMember, state: ProviderState | undefined): string[] {
+export function leftAtCourier(member: DemoUser, state: ProviderState | undefined): string[] {
   if (!state || !leavesCourier(member, state)) return [];
   return state.steps.filter(({ user, gone }) => user === member.contactId && !gone).map(({ step }) => step);
 }

@@ -1,6 +1,6 @@
 import type { FaultRuleInput } from '@temporal-http-tasks/testing/internal/simulators/control-api';
 import { seededRandom } from '@temporal-http-tasks/testing/internal/simulators/seeded-random';
-import type { CastMember } from './cast';
+import type { DemoUser } from './demo-users';
 
 /** Rules for both simulators. Each names a user and a call, so that a run with the same seed meets the same faults. */
 export interface FaultPlan {
@@ -81,10 +81,10 @@ const DELETING: readonly Fault[] = [
 const BULK: readonly Fault[] = [{ kind: 'dropAfter' }];
 
 /** Distributes the faults over the users whose runs make the call; one user meets at most one per endpoint. */
-export function planFaults(cast: readonly CastMember[], seed: number): FaultPlan {
+export function planFaults(demoUsers: readonly DemoUser[], seed: number): FaultPlan {
   const random = seededRandom(seed);
-  const active = cast.filter(({ onHold }) => !onHold);
-  const plaidIds = (wanted: (member: CastMember) => boolean): string[] =>
+  const active = demoUsers.filter(({ onHold }) => !onHold);
+  const plaidIds = (wanted: (member: DemoUser) => boolean): string[] =>
     active.flatMap((member) => (member.plaid && wanted(member) ? member.plaid.userId : []));
   const batchIds = (wanted: (id: string) => boolean): string[] =>
     active.flatMap(({ batchUserId: id }) => (id !== undefined && wanted(id) ? id : []));

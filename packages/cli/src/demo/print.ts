@@ -9,7 +9,7 @@ import { paint, print, printable, printLines, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { inWords } from '../terminal/for-people';
 import type { FaultSummary } from './provider-state';
-import type { Problem, ProblemKind, RunOfUser } from './cast';
+import type { Problem, ProblemKind, RunOfUser } from './demo-users';
 import type { Verdict } from './verdict';
 
 const MAX_WIDTH = 100;

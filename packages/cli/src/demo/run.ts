@@ -24,8 +24,8 @@ import type { Interruption } from '../terminal/interruption';
 import { printJson, say } from '../terminal/output';
 import { environmentsCovered, subjectsEverywhere } from '../users/everywhere';
 import { readUserFile } from '../users/read-file';
-import { castFrom, seedsFor } from './cast';
-import type { CastMember, RunOfUser } from './cast';
+import { demoUsersFrom, seedsFor } from './demo-users';
+import type { DemoUser, RunOfUser } from './demo-users';
 import { COURIER_FILE, courierFaults, courierSeeds, withCourier } from './courier';
 import { planFaults } from './fault-plan';
 import { printCompensations, printFaults, printOutcomes, printVerdict, showProgress } from './print';
@@ -65,9 +65,9 @@ export function exportLines(settings: Readonly<Record<string, string>>): string[
 /** Returns links to the UI's forms, whose examples name a user whom the simulators know. */
 export async function startsIn(
   { client, uiUrl = '', taskQueue }: LocalStack,
-  cast: readonly CastMember[],
+  demoUsers: readonly DemoUser[],
 ): Promise<PreparedStarts> {
-  const known = cast.find(
+  const known = demoUsers.find(
     ({ plaid, input, onHold }) => plaid !== undefined && input.user.plaidUserId !== undefined && !onHold,
   );
   const { plaidUserId, batchUserId } = known?.input.user ?? {};
@@ -93,9 +93,9 @@ export interface RunUsersOptions {
 }
 
 /** Offboards every user with a run of its own; returns the runs in the order of the users. A run without a result has none. */
-export async function runUsers(cast: readonly CastMember[], options: RunUsersOptions): Promise<RunOfUser[]> {
+export async function runUsers(demoUsers: readonly DemoUser[], options: RunUsersOptions): Promise<RunOfUser[]> {
   const runs: RunOfUser[] = [];
-  const queue = cast.entries();
+  const queue = demoUsers.entries();
   // Every lane takes the next user from the one queue they share.
   const lanes = Array.from({ length: options.concurrency }, async () => {
     for (const [index, member] of queue) {
@@ -109,7 +109,7 @@ export async function runUsers(cast: readonly CastMember[], options: RunUsersOpt
   return runs;
 }
 
-async function runUser(member: CastMember, { client, taskQueue, subjectKey }: RunUsersOptions): Promise<RunOfUser> {
+async function runUser(member: DemoUser, { client, taskQueue, subjectKey }: RunUsersOptions): Promise<RunOfUser> {
   const handle = await client.workflow.start('offboardUser', {
     workflowId: workflowIdFor(member.input, subjectKey),
     taskQueue,
@@ -149,7 +149,7 @@ const LATENCY_MS = 15;
 
 /** Runs the demo; returns 0 only if the verdict is ok. */
 export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
-  const cast = withCourier(castFrom(await readUserFile(options.users, '--users')));
+  const cast = withCourier(demoUsersFrom(await readUserFile(options.users, '--users')));
   await refuseSecondCourier(io, options.providers);
   const paths = [COURIER_FILE, ...providerPaths(io, options.providers)];
   const [courier, ...more] = await findProviders(io, paths.join(','));
@@ -210,7 +210,7 @@ async function refuseSecondCourier(io: Io, providers: string | undefined): Promi
 }
 
 interface Scene {
-  cast: readonly CastMember[];
+  cast: readonly DemoUser[];
   bystanders: number;
   stack: LocalStack;
   interruption: Interruption;
@@ -279,11 +279,7 @@ async function followRuns(io: Io, concurrency: number, { cast, stack, interrupti
 }
 
 /** Holds have to be set before anything is sent. */
-async function putOnHold(
-  io: Io,
-  settings: Readonly<Record<string, string>>,
-  held: readonly CastMember[],
-): Promise<void> {
+async function putOnHold(io: Io, settings: Readonly<Record<string, string>>, held: readonly DemoUser[]): Promise<void> {
   await withLedger({ ...io, env: settings }, async ({ ledger, hasher }) => {
     for (const { input } of held) {
       const subjects = subjectsEverywhere(input.user, hasher).map(({ subject }) => subject);

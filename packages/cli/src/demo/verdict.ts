@@ -2,14 +2,14 @@ import type { BatchState, PlaidState } from '@temporal-http-tasks/testing/intern
 import type { ProviderState as CourierState } from '@temporal-http-tasks/testing/internal/simulators/described/control';
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
-import type { CastMember, Problem, ProblemKind, RunOfUser } from './cast';
+import type { DemoUser, Problem, ProblemKind, RunOfUser } from './demo-users';
 import { courierProblems, leavesCourier, leftAtCourier } from './courier';
 
 const ITEMS = 'plaid.items';
 const BATCH = 'batch.';
 
 /** Differences between the result of a user's run and the providers' state. */
-export function disagreements(member: CastMember, result: OffboardResult | undefined, state: ProviderState): string[] {
+export function disagreements(member: DemoUser, result: OffboardResult | undefined, state: ProviderState): string[] {
   if (!result) return ['the run gave no result'];
   const truth = truthAbout(member, state);
   const said = result.steps;
@@ -20,9 +20,9 @@ export function disagreements(member: CastMember, result: OffboardResult | undef
       truth,
     ),
     ...said.filter(({ step }) => step !== ITEMS).flatMap((step) => disagreementOver(step, truth) ?? []),
-    ...unsaid('plaid.products', truth.productsTerminated, said),
-    ...unsaid('plaid.user', truth.plaidUserRemoved, said),
-    ...apps.flatMap(([app]) => unsaid(`${BATCH}${app}`, true, said)),
+    ...unreported('plaid.products', truth.productsTerminated, said),
+    ...unreported('plaid.user', truth.plaidUserRemoved, said),
+    ...apps.flatMap(([app]) => unreported(`${BATCH}${app}`, true, said)),
   ];
 }
 
@@ -48,7 +48,7 @@ function happenedAt(step: string, truth: ProviderTruth): boolean | undefined {
   return step.startsWith(BATCH) ? truth.batch[step.slice(BATCH.length)]?.accepted : undefined;
 }
 
-function unsaid(step: string, happened: boolean, said: readonly StepResult[]): string[] {
+function unreported(step: string, happened: boolean, said: readonly StepResult[]): string[] {
   return happened && !said.some((one) => one.step === step) ? [`${step} was done, and the run does not report it`] : [];
 }
 
@@ -68,7 +68,7 @@ export interface ProviderTruth {
 }
 
 /** Returns one user's part of the providers' state. */
-export function truthAbout({ plaid: known, batchUserId }: CastMember, { plaid, batch }: ProviderState): ProviderTruth {
+export function truthAbout({ plaid: known, batchUserId }: DemoUser, { plaid, batch }: ProviderState): ProviderTruth {
   const userId = known?.userId;
   const apps = Object.entries(batch.apps).map(([app, { touched, gone: done }]) => {
     const has = (ids: readonly string[]): boolean => batchUserId !== undefined && ids.includes(batchUserId);
@@ -83,7 +83,7 @@ export function truthAbout({ plaid: known, batchUserId }: CastMember, { plaid, b
 }
 
 /** Returns what is left of this user that had to be deleted. */
-export function notGone(member: CastMember, state: ProviderState): string[] {
+export function notDeleted(member: DemoUser, state: ProviderState): string[] {
   const { expected } = member;
   const truth = truthAbout(member, state);
   const items = expected.itemsGone.filter((itemId) => !truth.itemsRemoved.includes(itemId));
@@ -97,7 +97,7 @@ export function notGone(member: CastMember, state: ProviderState): string[] {
 }
 
 /** Returns what was done to this user by mistake: a hold was ignored, or an Item was removed that was not requested. */
-export function takenTooMuch(member: CastMember, state: ProviderState): string[] {
+export function takenTooMuch(member: DemoUser, state: ProviderState): string[] {
   const { expected } = member;
   const truth = truthAbout(member, state);
   const items = truth.itemsRemoved.filter((itemId) => expected.itemsLeft.includes(itemId));
@@ -136,29 +136,29 @@ export function judge(
   courier?: CourierState,
 ): { verdict: Verdict; problems: Problem[] } {
   const state: ProviderState = { plaid, batch };
-  const cast = runs.map(({ member }) => member);
-  const leaving = cast.filter((member) => hasToLose(member.expected) || leavesCourier(member, courier));
-  const strangers = touchedStrangers(cast, state);
+  const demoUsers = runs.map(({ member }) => member);
+  const leaving = demoUsers.filter((member) => hasToLose(member.expected) || leavesCourier(member, courier));
+  const strangers = touchedStrangers(demoUsers, state);
   const repeats = [...plaid.repeats.irreversible, ...batch.repeats.irreversible];
   const about =
     (kind: ProblemKind, who: string) =>
     (problem: string): Problem => ({ kind, who, problem });
   const problems: Problem[] = [
-    ...leaving.flatMap((member) => notGone(member, state).map(about('left', member.label))),
-    ...cast.flatMap((member) => takenTooMuch(member, state).map(about('tooMuch', member.label))),
+    ...leaving.flatMap((member) => notDeleted(member, state).map(about('left', member.label))),
+    ...demoUsers.flatMap((member) => takenTooMuch(member, state).map(about('tooMuch', member.label))),
     ...strangers.map((who) => about('bystander', who)('was not to be touched, and something of theirs was deleted')),
     ...repeats.map(({ endpoint, user, item, times }) =>
       about(
         'repeated',
-        labelOf(cast, user),
+        labelOf(demoUsers, user),
       )(`${endpoint} was carried out ${times + 1} times${item === undefined ? '' : ` for ${item}`}`),
     ),
     ...runs.flatMap(({ member, result }) => disagreements(member, result, state).map(about('report', member.label))),
     ...courierProblems(runs, courier),
   ];
-  const isGone = (member: CastMember): boolean =>
-    notGone(member, state).length === 0 && leftAtCourier(member, courier).length === 0;
-  const usersGone = leaving.filter(isGone).length;
+  const isDeleted = (member: DemoUser): boolean =>
+    notDeleted(member, state).length === 0 && leftAtCourier(member, courier).length === 0;
+  const usersGone = leaving.filter(isDeleted).length;
   const sum = (kind: 'irreversible' | 'repeatSafe'): number =>
     [plaid, batch, ...(courier ? [courier] : [])].reduce((all, { repeatCounts }) => all + repeatCounts[kind], 0);
   const touched = new Set(problems.filter(({ kind }) => kind === 'bystander').map(({ who }) => who));
@@ -175,19 +175,21 @@ export function judge(
   };
 }
 
-function hasToLose({ itemsGone, productsTerminated, plaidUserRemoved, batchGone }: CastMember['expected']): boolean {
+function hasToLose({ itemsGone, productsTerminated, plaidUserRemoved, batchGone }: DemoUser['expected']): boolean {
   return itemsGone.length > 0 || productsTerminated || plaidUserRemoved || batchGone;
 }
 
 /** Returns users who are not in the file, at either provider, known there or not. */
-function touchedStrangers(cast: readonly CastMember[], { plaid, batch }: ProviderState): string[] {
-  const plaidIds = new Set(cast.flatMap((member) => member.plaid?.userId ?? []));
-  const batchIds = new Set(cast.flatMap(({ batchUserId }) => batchUserId ?? []));
+function touchedStrangers(demoUsers: readonly DemoUser[], { plaid, batch }: ProviderState): string[] {
+  const plaidIds = new Set(demoUsers.flatMap((member) => member.plaid?.userId ?? []));
+  const batchIds = new Set(demoUsers.flatMap(({ batchUserId }) => batchUserId ?? []));
   const atPlaid = plaid.touched.filter((id) => !plaidIds.has(id));
   const atBatch = Object.values(batch.apps).flatMap(({ touched }) => touched.filter((id) => !batchIds.has(id)));
   return [...new Set([...atPlaid, ...atBatch])];
 }
 
-function labelOf(cast: readonly CastMember[], userId: string): string {
-  return cast.find(({ plaid, batchUserId }) => plaid?.userId === userId || batchUserId === userId)?.label ?? userId;
+function labelOf(demoUsers: readonly DemoUser[], userId: string): string {
+  return (
+    demoUsers.find(({ plaid, batchUserId }) => plaid?.userId === userId || batchUserId === userId)?.label ?? userId
+  );
 }

@@ -2,7 +2,7 @@ import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provide
 import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
-import { castFrom, seedsFor } from '../demo/cast';
+import { demoUsersFrom, seedsFor } from '../demo/demo-users';
 import { exportLines, KEY_AS_HERE, startsIn } from '../demo/run';
 import { withLocalStack } from './local-stack';
 import type { LocalStack } from './local-stack';
@@ -29,9 +29,9 @@ export interface DevOptions {
 /** Starts server, simulators and worker, prints how to use them, and ends them when asked to. */
 export async function runDev(io: Io, { users, json, ports, providers }: DevOptions): Promise<ExitCode> {
   const files = await findProviders(io, providers);
-  const cast = castFrom(await readUserFile(users, '--users'));
-  const seeds = seedsFor(cast);
-  const [first] = cast;
+  const demoUsers = demoUsersFrom(await readUserFile(users, '--users'));
+  const seeds = seedsFor(demoUsers);
+  const [first] = demoUsers;
   if (!first) throw new CommandFailure('Failed', 'The file has no user to try anything with.');
   await refuseTakenPorts(ports);
   return withInterruption<ExitCode>(async ({ signal, wished }) =>
@@ -49,7 +49,7 @@ export async function runDev(io: Io, { users, json, ports, providers }: DevOptio
         signal,
       },
       async (stack) => {
-        const starts = await startsIn(stack, cast);
+        const starts = await startsIn(stack, demoUsers);
         const removeFile = writeDevEnvironment(process.cwd(), stack.settings);
         try {
           if (json) printJson(io, description(stack, first.input, starts));

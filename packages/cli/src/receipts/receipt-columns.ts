@@ -40,7 +40,7 @@ export function wholeLine(receipt: MarkedReceipt): object {
 }
 
 /** Returns what `--json` prints about the final outcome of a step. */
-export function lastWordLine({
+export function finalOutcomeLine({
   subject,
   step,
   task,
@@ -74,5 +74,5 @@ export function lastWordLine({
 /** Returns what `--json` prints about an attempt. */
 export function attemptLine(receipt: MarkedReceipt): object {
   const { runId, phase, attempt, failureType, status, code, reason } = receipt;
-  return { ...lastWordLine(receipt), runId, phase, attempt, failureType, status, code, reason };
+  return { ...finalOutcomeLine(receipt), runId, phase, attempt, failureType, status, code, reason };
 }

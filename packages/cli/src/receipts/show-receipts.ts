@@ -15,7 +15,7 @@ import { findReceipts, findReceiptsOf, findReceiptsOfUser } from './find-receipt
 import type { FoundReceipts, ReceiptPages } from './find-receipts';
 import { markReceipts } from './mark-receipts';
 import type { MarkedPages, MarkedReceipt } from './mark-receipts';
-import { attemptLine, lastWordLine } from './receipt-columns';
+import { attemptLine, finalOutcomeLine } from './receipt-columns';
 import { csv, jsonArray, jsonLines } from './receipt-formats';
 import type { ReceiptFormat } from './receipt-formats';
 import type { Wanted } from './receipt-options';
@@ -47,14 +47,14 @@ export async function showReceipts(
         ? await findReceiptsOfUser(id, opened, serviceAt)
         : await findReceipts(id, opened, serviceAt);
     if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
-    const pages = markReceipts(opened.ledger.sweeps, wanted.attempts ? found.pages : lastWordsOf(found.pages));
+    const pages = markReceipts(opened.ledger.sweeps, wanted.attempts ? found.pages : finalOutcomesOf(found.pages));
     if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);
     return exportAs(io, id, pages, wanted);
   });
 }
 
-async function* lastWordsOf(pages: ReceiptPages): ReceiptPages {
-  for await (const page of pages) yield lastWords(page);
+async function* finalOutcomesOf(pages: ReceiptPages): ReceiptPages {
+  for await (const page of pages) yield finalOutcomes(page);
 }
 
 async function showReport(
@@ -115,7 +115,7 @@ async function* from(first: readonly MarkedReceipt[], rest: AsyncIterator<readon
 function formatOf({ format, attempts }: Wanted): ReceiptFormat {
   if (format === 'csv') return csv;
   if (format === 'jsonl') return jsonLines;
-  return jsonArray(attempts ? attemptLine : lastWordLine);
+  return jsonArray(attempts ? attemptLine : finalOutcomeLine);
 }
 
 function sayWritten(io: Io, { file, json }: Wanted, document: object, sentence: string): void {
@@ -198,16 +198,16 @@ function cells({
  *
  * @param receipts Whole runs, and whole users of sweeps.
  */
-export function lastWords(receipts: readonly Receipt[]): Receipt[] {
+export function finalOutcomes(receipts: readonly Receipt[]): Receipt[] {
   const settled = new Set(receipts.filter(({ phase }) => phase === 'settled').map(whole));
-  const answered = new Set(receipts.filter(({ phase }) => phase === 'outcome').map(callOf));
+  const responded = new Set(receipts.filter(({ phase }) => phase === 'outcome').map(callOf));
   const lastRounds = new Map<string, number>();
   for (const receipt of receipts)
     lastRounds.set(whole(receipt), Math.max(receipt.round, lastRounds.get(whole(receipt)) ?? 0));
   return receipts.flatMap((receipt) => {
     if (settled.has(whole(receipt))) return receipt.phase === 'settled' ? [receipt] : [];
     if (receipt.phase === 'outcome') return receipt.round === lastRounds.get(whole(receipt)) ? [receipt] : [];
-    return answered.has(callOf(receipt)) ? [] : [{ ...receipt, outcome: 'unknown' as const }];
+    return responded.has(callOf(receipt)) ? [] : [{ ...receipt, outcome: 'unknown' as const }];
   });
 }
 

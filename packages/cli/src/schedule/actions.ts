@@ -11,7 +11,7 @@ import { requireWorker } from '../temporal/pollers';
 import { print, printable, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import type { Period } from './times';
-import { findSchedule, standingOfRun, toScheduleDocument } from './document';
+import { findSchedule, statusOfRun, toScheduleDocument } from './document';
 import type { ScheduleDocument } from './document';
 import { askAboutSchedule } from './create';
 import type { AskedSchedule } from './create';
@@ -69,7 +69,7 @@ export async function listSchedules(io: Io, options: ActionOptions): Promise<Exi
           times.join('\n'),
           timezone,
           paused ? 'paused' : nextRun === undefined ? '' : localTime(nextRun),
-          [lastRun, standingText({ status: lastStatus, why: lastWhy })].join('\n').trim(),
+          [lastRun, statusText({ status: lastStatus, why: lastWhy })].join('\n').trim(),
           note,
         ],
       );
@@ -88,19 +88,19 @@ interface ListLine {
   nextRun?: string;
   /** Its workflow ID. */
   lastRun?: string;
-  /** Its state, and why; see `RunStanding`. */
+  /** Its state, and why; see `RunStatus`. */
   lastStatus?: string;
   lastWhy?: string;
 }
 
-function standingText({ status, why }: { status: string; why?: string | undefined }): string {
+function statusText({ status, why }: { status: string; why?: string | undefined }): string {
   return why === undefined ? inWords(status) : `${inWords(status)}: ${why}`;
 }
 
 async function toListLine(client: Client, { scheduleId, spec, state, info }: ScheduleSummary): Promise<ListLine> {
   const nextRun = info.nextActionTimes[0]?.toISOString();
   const lastRun = info.recentActions.at(-1)?.action.workflow.workflowId;
-  const standing = lastRun === undefined ? undefined : await standingOfRun(client, lastRun);
+  const standing = lastRun === undefined ? undefined : await statusOfRun(client, lastRun);
   return {
     name: scheduleId,
     times: spec ? timesText(spec) : [],
@@ -313,7 +313,7 @@ function printSchedule(io: Io, schedule: ScheduleDocument): void {
       lastRuns.map(({ workflowId, scheduledAt, ...standing }) => [
         workflowId,
         localTime(scheduledAt),
-        standingText(standing),
+        statusText(standing),
       ]),
     );
 }

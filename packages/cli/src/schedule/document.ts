@@ -34,7 +34,7 @@ export async function findSchedule(client: Client, name: string): Promise<FoundS
 }
 
 /** One run that a schedule started. */
-export interface ScheduledRun extends RunStanding {
+export interface ScheduledRun extends RunStatus {
   workflowId: string;
   /** ISO 8601: the nominal time, and when it was really started. */
   scheduledAt: string;
@@ -87,7 +87,7 @@ export async function toScheduleDocument(client: Client, description: ScheduleDe
         workflowId: workflow.workflowId,
         scheduledAt: scheduledAt.toISOString(),
         startedAt: takenAt.toISOString(),
-        ...(await standingOfRun(client, workflow.workflowId)),
+        ...(await statusOfRun(client, workflow.workflowId)),
       })),
     ),
     underWay: info.runningActions.map(({ workflow }) => workflow.workflowId),
@@ -101,7 +101,7 @@ export async function toScheduleDocument(client: Client, description: ScheduleDe
 }
 
 /** The state of a run. */
-export interface RunStanding {
+export interface RunStatus {
   /** A sweep's status; or `terminated`, `timedOut`, `ended` when its result cannot be read here, and `forgotten` when Temporal no longer has the run. */
   status: string;
   /** Counts of a sweep that ended, the reason of a pause or of a missing approval, or the first line of a failure. */
@@ -109,7 +109,7 @@ export interface RunStanding {
 }
 
 /** Returns the state of a run that a schedule started, and why. */
-export async function standingOfRun(client: Client, workflowId: string): Promise<RunStanding> {
+export async function statusOfRun(client: Client, workflowId: string): Promise<RunStatus> {
   const handle = client.workflow.getHandle(workflowId);
   try {
     const { status } = await handle.describe();
@@ -146,7 +146,7 @@ export async function standingOfRun(client: Client, workflowId: string): Promise
 
 const LONGEST_REASON = 300;
 
-async function whyFailed(handle: WorkflowHandle): Promise<Pick<RunStanding, 'why'>> {
+async function whyFailed(handle: WorkflowHandle): Promise<Pick<RunStatus, 'why'>> {
   const error: unknown = await handle.result().catch((reason: unknown) => reason);
   const message = error instanceof WorkflowFailedError ? error.cause?.message : undefined;
   const [line = ''] = (message ?? '').split('\n');

@@ -78,9 +78,9 @@ export async function requireUnderWay(client: Client, sweepId: string): Promise<
 export async function sendUpdate(client: Client, sweepId: string, wanted: SweepUpdate): Promise<SweepProgress> {
   const handle = client.workflow.getHandle(sweepId);
   try {
-    const answered = await client.withDeadline(Date.now() + ANSWER_MS, () => execute(handle, wanted));
+    const responded = await client.withDeadline(Date.now() + ANSWER_MS, () => execute(handle, wanted));
     // The response was sent before the sweep had processed the update.
-    return await queryProgress(client, handle).catch(() => answered);
+    return await queryProgress(client, handle).catch(() => responded);
   } catch (error) {
     throw updateFailure(sweepId, error);
   }

@@ -137,7 +137,7 @@ async function readFirstPlan(client: Client, sweepId: string): Promise<Record<st
   if (input === undefined) return undefined;
   const { source, snapshot, redriveOf, skipDone, badRows, deadline, approval, ...others } = input;
   // An approval by a reply to the command's question was not one of its options.
-  const plan = (await isApprovedByAnswer(client, sweepId))
+  const plan = (await isApprovedByResponse(client, sweepId))
     ? others
     : { ...others, ...(approval !== undefined && { approval }) };
   const isDuration = typeof deadline === 'string' && !/^\d{4}-/.test(deadline);
@@ -154,7 +154,7 @@ async function readFirstInput(client: Client, sweepId: string): Promise<Record<s
   }
 }
 
-async function isApprovedByAnswer(client: Client, sweepId: string): Promise<boolean> {
+async function isApprovedByResponse(client: Client, sweepId: string): Promise<boolean> {
   const [[name, value] = []] = Object.entries(APPROVED_BY_ANSWER);
   const description = await describeSweep(client, sweepId);
   return name !== undefined && description?.memo?.[name] === value;

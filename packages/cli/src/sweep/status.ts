@@ -17,7 +17,7 @@ import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './swe
 import { deferredText, doneBeforeBulk } from './watch-display';
 
 /** The state of a sweep as the workflow or the ledger reports it. */
-export interface SweepStanding {
+export interface SweepStatus {
   sweep: SweepResult & Partial<SweepProgress>;
   /** The source of the state: the ledger if the workflow could not be queried. */
   readFrom: 'workflow' | 'ledger';
@@ -31,7 +31,7 @@ export async function showStatus(
   sweepId: string,
   options: TemporalOptions & { json?: boolean },
 ): Promise<ExitCode> {
-  const { sweep, readFrom, note } = await withTemporal(io, options, (client) => readStanding(io, client, sweepId));
+  const { sweep, readFrom, note } = await withTemporal(io, options, (client) => readSweepStatus(io, client, sweepId));
   const limits = await readLimits(io, sweepId);
   if (note !== undefined) say(io, note);
   const report = await reportInLedger(io, sweepId);
@@ -52,7 +52,7 @@ export async function showStatus(
  *
  * @throws CommandFailure when neither has the sweep.
  */
-export async function readStanding(io: Io, client: Client, sweepId: string): Promise<SweepStanding> {
+export async function readSweepStatus(io: Io, client: Client, sweepId: string): Promise<SweepStatus> {
   const description = await describeSweep(client, sweepId);
   if (!description)
     return fromLedger(
@@ -91,7 +91,7 @@ export async function readStanding(io: Io, client: Client, sweepId: string): Pro
   }
 }
 
-async function fromLedger(io: Io, sweepId: string, note: string, otherwise: unknown): Promise<SweepStanding> {
+async function fromLedger(io: Io, sweepId: string, note: string, otherwise: unknown): Promise<SweepStatus> {
   const sweep = await sweepInLedger(io, sweepId);
   if (sweep) return { sweep, readFrom: 'ledger', note };
   throw otherwise;
@@ -121,7 +121,7 @@ function more({
   compensationTask,
   counts,
   dueAt,
-}: SweepStanding['sweep']): object {
+}: SweepStatus['sweep']): object {
   const doneSofar = waitingForBulk === undefined ? undefined : doneBeforeBulk({ counts, waitingForBulk });
   return {
     phase,
@@ -154,7 +154,7 @@ function printMore(
     counts,
     titles,
     ...rest
-  }: SweepStanding['sweep'],
+  }: SweepStatus['sweep'],
 ): void {
   if (startedAt !== undefined) print(io, `Started: ${localTime(startedAt)} (${timeAgo(startedAt)})`);
   if (approvedBy !== undefined)

@@ -29,10 +29,10 @@ async function ask(io: Io, question: string): Promise<string | undefined> {
   const end = (): void => terminal.close();
   for (const signal of ENDING) process.on(signal, end);
   try {
-    const answer = await Promise.race([terminal.question(questionText(question)), closed]);
+    const response = await Promise.race([terminal.question(questionText(question)), closed]);
     // What is said next would else follow the question on its line.
-    if (answer === undefined) say(io, '');
-    return answer;
+    if (response === undefined) say(io, '');
+    return response;
   } finally {
     for (const signal of ENDING) process.off(signal, end);
     terminal.close();

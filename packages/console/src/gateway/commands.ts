@@ -3,7 +3,7 @@ import type { RefusalStatus } from './http-error';
 import type { CommandEnd, GatewayParts } from './parts';
 
 /** The document of a command, and what it said besides: warnings and advice. */
-export interface CommandAnswer<T> {
+export interface CommandResponse<T> {
   document: T;
   said: string[];
 }
@@ -24,7 +24,7 @@ export interface CommandLine {
  *
  * @throws GatewayRefusal with the message of the command if it was refused or failed.
  */
-export async function runJson<T>(parts: GatewayParts, line: CommandLine): Promise<CommandAnswer<T>> {
+export async function runJson<T>(parts: GatewayParts, line: CommandLine): Promise<CommandResponse<T>> {
   const { stdout, stderr } = await run(parts, { ...line, options: { ...line.options, json: true } });
   const document = parsed(stdout, line.input);
   if (isFailure(document)) throw refusalOf(document.error);

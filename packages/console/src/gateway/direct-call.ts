@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { CancelledFailure } from '@temporalio/common';
 import { runLoneCall, sendLoneCall } from 'temporal-http-tasks/internal/activities/lone-call';
-import type { LoneAnswer } from 'temporal-http-tasks/internal/activities/lone-call';
+import type { LoneResponse } from 'temporal-http-tasks/internal/activities/lone-call';
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
-import type { SeenAnswer } from 'temporal-http-tasks/internal/http/read-answer';
+import type { SeenResponse } from 'temporal-http-tasks/internal/http/read-response';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
@@ -21,12 +21,12 @@ import { GatewayRefusal } from './http-error';
 import { refuseForbidden } from './parts';
 import type { GatewayParts } from './parts';
 import { hasSubjectKey } from './receipts';
-import type { CallRequest, TestAnswer } from './wire';
+import type { CallRequest, TestResponse } from './wire';
 
 const NO_RECEIPTS = 'HTTP_TASKS_SUBJECT_KEY is not set at the gateway: holds were not checked and no receipt was kept.';
 
 /** The outcome of a call, with the task's output if it succeeded. */
-export interface DirectCall extends TestAnswer {
+export interface DirectCall extends TestResponse {
   output?: unknown;
 }
 
@@ -50,11 +50,11 @@ export async function callDirectly(
   refuseAccidentalProduction({ origin }, env, servicesOf(parts));
   requireConfirmation({ task: task.name, named: needsName(task, input), production, environment }, confirm);
   const sender = createTaskSender(settings);
-  const seen: { answer?: SeenAnswer } = {};
+  const seen: { answer?: SeenResponse } = {};
   const watched: TaskSender = {
     prepare: (what, given) => sender.prepare(what, given),
     send: (what, given, options) =>
-      sender.send(what, given, { ...options, onAnswer: (answer) => (seen.answer = answer) }),
+      sender.send(what, given, { ...options, onAnswer: (response) => (seen.answer = response) }),
     close: () => sender.close(),
   };
   const startedAt = performance.now();
@@ -62,7 +62,7 @@ export async function callDirectly(
     const { receipts, note, send } = sending({ parts, effect, sender: watched, look, signal }, task, input);
     const told = { environment, ...(receipts !== undefined && { receipts }), ...(note !== undefined && { note }) };
     const ended = await send().then(
-      ({ status, requestId, output, settledBy }: LoneAnswer) => ({
+      ({ status, requestId, output, settledBy }: LoneResponse) => ({
         ok: true,
         status,
         output,
@@ -80,7 +80,7 @@ export async function callDirectly(
 interface Sending {
   receipts?: string;
   note?: string;
-  send: () => Promise<LoneAnswer>;
+  send: () => Promise<LoneResponse>;
 }
 
 /** The task that reads whether a call with a lost response was carried out. */
@@ -121,7 +121,7 @@ function sending({ parts, effect, sender, look, signal }: SendingParts, task: Ht
   };
 }
 
-function failed(error: unknown): Pick<TestAnswer, 'status' | 'requestId' | 'failure'> {
+function failed(error: unknown): Pick<TestResponse, 'status' | 'requestId' | 'failure'> {
   if (error instanceof CancelledFailure) throw new GatewayRefusal(409, 'Interrupted', 'The call was given up.');
   const failure = taskFailureOf(error);
   if (!failure) throw error;
@@ -133,9 +133,9 @@ function failed(error: unknown): Pick<TestAnswer, 'status' | 'requestId' | 'fail
   };
 }
 
-function shown(answer: SeenAnswer | undefined): Partial<TestAnswer> {
-  if (!answer) return {};
-  const { status, reason, headers, body } = answer;
+function shown(response: SeenResponse | undefined): Partial<TestResponse> {
+  if (!response) return {};
+  const { status, reason, headers, body } = response;
   return { status, reason, headers, body: parsed(body) };
 }
 

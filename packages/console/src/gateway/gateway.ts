@@ -16,7 +16,7 @@ import type { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
 import { parseGatewayOrigin } from 'temporal-http-tasks/internal/config/console-settings';
 import { guardJson, guardOrigin, guardToken, securityHeaders } from './guard';
 import type { GuardOptions } from './guard';
-import { answerTo } from './http-error';
+import { responseTo } from './http-error';
 import { offboardingPlace } from './offboarding-form';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { openApiDocument } from './openapi-document';
@@ -81,7 +81,7 @@ export function createGateway(options: GatewayOptions): Hono {
   return (
     new Hono()
       .onError((error, context) => {
-        const { status, body } = answerTo(error);
+        const { status, body } = responseTo(error);
         // Only the error's name is reported; its message could contain anything.
         if (status === 500) parts.report(`${context.req.method} ${context.req.routePath}: ${error.name}`);
         securityHeaders(context);

@@ -22,7 +22,7 @@ export class GatewayRefusal extends Error {
 }
 
 /** Returns the response for an error; messages of unexpected errors are not included. */
-export function answerTo(error: unknown): { status: RefusalStatus; body: WireError } {
+export function responseTo(error: unknown): { status: RefusalStatus; body: WireError } {
   if (error instanceof GatewayRefusal) {
     return { status: error.status, body: { error: { type: error.type, message: error.message, ...error.more } } };
   }

@@ -44,9 +44,9 @@ export function openApiDocument({ catalogue, version }: GatewayParts): Json {
     if (!operation) continue;
     const parameters = confirmationsOf(task);
     if (parameters.length > 0) operation['parameters'] = parameters;
-    const { 200: answered, default: failed } = operation.responses;
+    const { 200: responded, default: failed } = operation.responses;
     operation.responses = {
-      200: answered,
+      200: responded,
       '4XX': refusal('The gateway does not take the request.'),
       502: failed,
       503: refusal('The ledger cannot be reached.'),

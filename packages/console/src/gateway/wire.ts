@@ -132,7 +132,7 @@ export interface WireFailure {
   field?: string;
 }
 
-export interface TestAnswer {
+export interface TestResponse {
   ok: boolean;
   status?: number;
   reason?: string;

@@ -1,6 +1,6 @@
 import type { DurableCall, RateKeyLine, RunLine, RunPage } from '../gateway/wire.js';
 import type { StartedSweep, SweepPlan } from '../gateway/wire-operations.js';
-import { durableView } from './answer-view.js';
+import { durableView } from './response-view.js';
 import { ask, download, messageOf } from './api.js';
 import { signedApproval, typedApproval } from './approval-form.js';
 import type { Approval } from './approval-form.js';

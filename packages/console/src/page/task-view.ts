@@ -1,5 +1,5 @@
-import type { Confirmation, DurableCall, PreparedCall, StartedCall, TaskPage, TestAnswer } from '../gateway/wire.js';
-import { answerView, durableView } from './answer-view.js';
+import type { Confirmation, DurableCall, PreparedCall, StartedCall, TaskPage, TestResponse } from '../gateway/wire.js';
+import { answerView, durableView } from './response-view.js';
 import { ask, messageOf, Refused } from './api.js';
 import { historyView, recordCall } from './call-history.js';
 import type { PastCall } from './call-history.js';
@@ -137,7 +137,7 @@ export class TaskView {
 
   async #test(input: unknown, confirm: Confirmation): Promise<void> {
     this.#show(running('Waiting for the response'));
-    const answer = await ask<TestAnswer>('POST', `${this.#path()}/test`, { input, confirm });
+    const answer = await ask<TestResponse>('POST', `${this.#path()}/test`, { input, confirm });
     this.#show(answerView(answer));
     const { ok, status, reason = '', failure, environment, timeMs, requestId } = answer;
     const result = status === undefined ? (failure?.type ?? 'No response') : `${status} ${reason}`.trim();

@@ -1,5 +1,5 @@
 import type { ReceiptGroup } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
-import { lastWordGroups } from './figures';
+import { finalOutcomeGroups } from './figures';
 import { html } from './markup';
 import type { Markup } from './markup';
 import type { ReportData } from './report-data';
@@ -9,35 +9,35 @@ import { count, counted, listed, moment, percent } from './words';
 /** Lists the questions of auditors of deletions, with this sweep's facts. */
 export function evidenceSection(data: ReportData): Markup {
   const { sweep, counts, summary } = data;
-  const answer = (question: string, ...words: readonly (string | Markup)[]): Markup =>
+  const response = (question: string, ...words: readonly (string | Markup)[]): Markup =>
     html`<tr><th scope="row">${question}</th><td>${words.map((word) => html`<p>${word}</p>`)}</td></tr>
 `;
   return html`<section id="evidence" class="card"><h2>What the receipts say</h2>
 <p class="note">What auditors of deletions usually ask, with facts from the ledger. This report is not legal advice.</p>
 <table class="answers"><tbody>
-${answer(
+${response(
   'Who did it?',
   html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Above is what it was told about who asked, why, and who approved; who started it is in its history at Temporal.`,
-)}${answer(
+)}${response(
     'When?',
     `${moment(sweep.createdAt)} to ${sweep.endedAt === undefined ? 'now; it has not ended' : moment(sweep.endedAt)}. Every receipt has its own time.`,
-  )}${answer(
+  )}${response(
     'About whom?',
     `${counted(counts.total, 'user')}, each under a keyed hash (HMAC-SHA-256) of the ID at each system. The receipts and this report contain no ID; with the key, the receipts of an ID can be found.`,
     sweep.readable
       ? 'The IDs of users who need attention, or are not finished, are still stored, encrypted under a key of this sweep.'
       : 'The IDs of this sweep can no longer be read: their key is destroyed.',
-  )}${answer('In which systems, and by which method?', methodsTable(data))}${answer('With which receipt of the provider?', proofInWords(summary.groups))}${answer(
+  )}${response('In which systems, and by which method?', methodsTable(data))}${response('With which receipt of the provider?', proofInWords(summary.groups))}${response(
     'With what outcome?',
     outcomesInWords(data),
-  )}${answer('With which exceptions?', ...exceptions(data))}</tbody></table>
+  )}${response('With which exceptions?', ...exceptions(data))}</tbody></table>
 </section>
 `;
 }
 
 function methodsTable({ summary: { groups }, planned }: ReportData): Markup | string {
   const methods = new Map<string, ReceiptGroup>();
-  for (const group of lastWordGroups(groups).filter(({ outcome }) => outcome !== 'skipped' && outcome !== 'held')) {
+  for (const group of finalOutcomeGroups(groups).filter(({ outcome }) => outcome !== 'skipped' && outcome !== 'held')) {
     const { service, environment, keySlot, task } = group;
     const key = JSON.stringify([service, environment, keySlot, task]);
     methods.set(key, { ...group, receipts: (methods.get(key)?.receipts ?? 0) + group.receipts });
@@ -54,7 +54,7 @@ ${rows}</tbody></table>`;
 }
 
 function proofInWords(groups: readonly ReceiptGroup[]): string {
-  const done = lastWordGroups(groups).filter(({ outcome }) => outcome === 'removed' || outcome === 'accepted');
+  const done = finalOutcomeGroups(groups).filter(({ outcome }) => outcome === 'removed' || outcome === 'accepted');
   const all = done.reduce((sum, { receipts }) => sum + receipts, 0);
   if (all === 0) return 'Nothing was removed or accepted.';
   const proven = done.reduce((sum, { withProof }) => sum + withProof, 0);
@@ -71,16 +71,16 @@ function outcomesInWords({ counts }: ReportData): string {
 }
 
 function exceptions({ summary: { groups }, sweep }: ReportData): string[] {
-  const lastWords = lastWordGroups(groups);
+  const finalOutcomes = finalOutcomeGroups(groups);
   const reasons = (wanted: string): string => {
     const found = new Map<string, number>();
-    for (const { reason = 'no reason given', receipts, outcome } of lastWords) {
+    for (const { reason = 'no reason given', receipts, outcome } of finalOutcomes) {
       if (outcome === wanted) found.set(reason, (found.get(reason) ?? 0) + receipts);
     }
     return listed([...found].map(([reason, receipts]) => `${reason} ${count(receipts)}`));
   };
   const sum = (wanted: string): number =>
-    lastWords.filter(({ outcome }) => outcome === wanted).reduce((total, { receipts }) => total + receipts, 0);
+    finalOutcomes.filter(({ outcome }) => outcome === wanted).reduce((total, { receipts }) => total + receipts, 0);
   const attempts = groups
     .filter(({ phase }) => phase === 'outcome')
     .reduce((total, { receipts }) => total + receipts, 0);

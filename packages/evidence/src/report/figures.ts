@@ -28,7 +28,7 @@ interface NamedStep {
 /** The final outcomes by step and account, in the order of the plan, holds first: they come before every step. */
 export function stepFigures(groups: readonly ReceiptGroup[], planned: PlannedSteps): StepFigures[] {
   const steps = new Map<string, StepFigures>();
-  for (const group of lastWordGroups(groups)) {
+  for (const group of finalOutcomeGroups(groups)) {
     const named = namedStep(group, planned);
     const figures = steps.get(named.label) ?? { ...named, tally: {} };
     figures.tally[group.outcome] = (figures.tally[group.outcome] ?? 0) + group.receipts;
@@ -43,7 +43,7 @@ function namedStep({ step, service }: DoneStep, planned: PlannedSteps): NamedSte
 }
 
 /** Returns the groups of final outcomes. */
-export function lastWordGroups(groups: readonly ReceiptGroup[]): (ReceiptGroup & { outcome: Outcome })[] {
+export function finalOutcomeGroups(groups: readonly ReceiptGroup[]): (ReceiptGroup & { outcome: Outcome })[] {
   return groups.filter(
     (group): group is ReceiptGroup & { outcome: Outcome } => group.phase === 'settled' && isOutcome(group.outcome),
   );
@@ -67,7 +67,7 @@ export function codeFigures(
   planned: PlannedSteps,
 ): { shown: CodeFigures[]; others: number } {
   const codes = new Map<string, CodeFigures>();
-  for (const group of lastWordGroups(groups).filter(({ outcome }) => needsPerson.includes(outcome))) {
+  for (const group of finalOutcomeGroups(groups).filter(({ outcome }) => needsPerson.includes(outcome))) {
     const figures = { ...namedStep(group, planned), outcome: group.outcome, code: codeOf(group), receipts: 0 };
     const key = JSON.stringify(figures);
     const known = codes.get(key) ?? figures;

@@ -1,4 +1,4 @@
-import { codeFigures, lastWordGroups, stepFigures, usersTally } from './figures';
+import { codeFigures, finalOutcomeGroups, stepFigures, usersTally } from './figures';
 import type { CodeFigures, StepFigures } from './figures';
 import { html } from './markup';
 import type { Markup } from './markup';
@@ -38,7 +38,7 @@ export async function usersPlot({ counts, summary }: ReportData): Promise<Markup
 function legend(users: Tally, { groups }: ReportData['summary']): Markup {
   const total = sumOf(users);
   const occurs = STANDINGS.filter(
-    (standing) => (users[standing] ?? 0) > 0 || lastWordGroups(groups).some(({ outcome }) => outcome === standing),
+    (standing) => (users[standing] ?? 0) > 0 || finalOutcomeGroups(groups).some(({ outcome }) => outcome === standing),
   );
   return html`<dl class="legend">
 ${occurs.map((standing) => {
@@ -100,7 +100,7 @@ export async function codesPlot({ summary, needsPerson, planned }: ReportData): 
   const about = { id: 'codes', title: 'Failures by provider code' };
   const { shown, others } = codeFigures(summary.groups, needsPerson, planned);
   if (shown.length === 0) {
-    const any = lastWordGroups(summary.groups).length > 0;
+    const any = finalOutcomeGroups(summary.groups).length > 0;
     return emptyFigure(about, any ? 'Nothing failed, and nothing is unknown.' : 'No step has ended.');
   }
   const most = shown[0]?.receipts ?? 1;

@@ -1,6 +1,6 @@
 import type { ReceiptGroup } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
-import { lastWordGroups } from './figures';
+import { finalOutcomeGroups } from './figures';
 import type { ReportData } from './report-data';
 import { count, counted, listed } from './words';
 
@@ -32,9 +32,10 @@ export function mainSentence(data: ReportData): string {
     return data.sweep.snapshotComplete ? 'This sweep has no users.' : 'No user of this sweep is known yet.';
   if (isDryRun(data)) return `This was a dry run over ${counted(total, 'user')}: nothing was deleted.`;
   const { gone, accepted, needPerson } = headlineOf(data);
-  const goneWords = gone === total ? allGone(total) : `${count(gone)} of ${counted(total, 'user')} ${is(gone)} deleted`;
+  const deletedText =
+    gone === total ? allGone(total) : `${count(gone)} of ${counted(total, 'user')} ${is(gone)} deleted`;
   const all = [
-    ...(gone > 0 || accepted === 0 ? [goneWords] : []),
+    ...(gone > 0 || accepted === 0 ? [deletedText] : []),
     ...(accepted > 0 ? [acceptedWords(data, gone > 0)] : []),
   ].join('; ');
   const need =
@@ -75,7 +76,7 @@ function systemsWith(
   outcomes: readonly Outcome[],
   isMeant: (group: ReceiptGroup) => boolean = () => true,
 ): string[] {
-  const found = lastWordGroups(groups).filter((group) => outcomes.includes(group.outcome) && isMeant(group));
+  const found = finalOutcomeGroups(groups).filter((group) => outcomes.includes(group.outcome) && isMeant(group));
   found.sort((one, other) => planned.compare(one.step, other.step));
   return [...new Set(found.map((group) => planned.systemOf(group)).filter(Boolean))];
 }
@@ -129,10 +130,10 @@ export function furtherSentences(data: ReportData): string[] {
 
 /** Returns whether nothing was done and a step reports a dry run. */
 export function isDryRun({ summary: { groups } }: ReportData): boolean {
-  const lastWords = groups.filter(({ phase }) => phase === 'settled');
+  const finalOutcomes = groups.filter(({ phase }) => phase === 'settled');
   return (
-    lastWords.some(({ reason }) => reason === 'dryRun') &&
-    lastWords.every(({ outcome }) => outcome !== 'removed' && outcome !== 'accepted')
+    finalOutcomes.some(({ reason }) => reason === 'dryRun') &&
+    finalOutcomes.every(({ outcome }) => outcome !== 'removed' && outcome !== 'accepted')
   );
 }
 

@@ -10,7 +10,7 @@ import type { KnownFields } from '../schema/known-fields';
 import type { SchemaReader } from '../schema/read-schema';
 import { resolved } from '../schema/shape';
 import type { NamedShapes, ObjectShape, Shape } from '../schema/shape';
-import { readAnswer } from './answer';
+import { readResponse } from './response';
 import { EXTENSION, readCarefulDecision, readExtension } from './extension';
 import type { DocumentDecision } from './extension';
 import type { FoundOperation } from './find-operations';
@@ -136,8 +136,8 @@ export function readOperation(
   const path = sendable(found);
   const signIn = context.security.of(node);
   const input = readInput({ ...found, path }, context.inputs, signIn, allowance);
-  const answer = readAnswer(node, context.outputs, { changes: !READS.has(method) });
-  const output = method === 'HEAD' ? ({ kind: 'null' } as const) : answer.shape;
+  const response = readResponse(node, context.outputs, { changes: !READS.has(method) });
+  const output = method === 'HEAD' ? ({ kind: 'null' } as const) : response.shape;
   context.inputs.settle(input.input);
   context.outputs.settle(output);
   refuseTwice(node, [...signIn.rules, ...input.keys]);
@@ -165,7 +165,7 @@ export function readOperation(
     );
   if (effect !== 'read') open.push(...undecided(said));
   if (context.decisions !== 'trusted') open.push(...unsigned(found, effect, signIn, [...signIn.rules, ...input.keys]));
-  if (answer.open !== undefined && method !== 'HEAD') open.push(`response: ${answer.open}`);
+  if (response.open !== undefined && method !== 'HEAD') open.push(`response: ${response.open}`);
   const guessed = said.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
   if (guessed.length > 0)
     open.push(
@@ -186,7 +186,7 @@ export function readOperation(
     places: input.places,
     ...(Object.keys(input.writing).length > 0 && { writing: input.writing }),
     ...(input.bodyForm && { bodyForm: input.bodyForm }),
-    ...(answer.form !== JSON_ANSWER && { answerForm: answer.form }),
+    ...(response.form !== JSON_ANSWER && { answerForm: response.form }),
     ...(signIn.clientCertificate && { clientCertificate: true }),
     input: withAllowed(context.taken, context.taken.ofObject(input.input), operation, allowance),
     output,

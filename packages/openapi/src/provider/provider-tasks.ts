@@ -127,7 +127,7 @@ function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
   const effect = fields.oneOf('effect', EFFECTS);
   const look = isRecord(fields.raw.settle) ? readLook(fields, fields.raw.settle) : undefined;
   const resend = isRecord(fields.raw.settle) ? undefined : readResend(fields);
-  const answerMeans = fields.oneOf('means', ['removed', 'accepted']);
+  const responseMeans = fields.oneOf('means', ['removed', 'accepted']);
   const remedy = fields.text('remedy', 'what a person can do when the call was made and a later step failed');
   const summary = fields.text('summary', 'one line for people');
   const tokenField = fields.path('token');
@@ -141,7 +141,7 @@ function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
   const settle: Settle | undefined =
     effect === 'repeatSafe' ? { by: 'repeat', basis: 'documented' } : resend && { by: 'resend', basis: 'documented' };
   const decision = {
-    answerMeans: answerMeans ?? 'removed',
+    answerMeans: responseMeans ?? 'removed',
     absentCodes: codes,
     ...(effect && { effect }),
     ...(settle && { settle }),

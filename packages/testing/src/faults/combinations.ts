@@ -3,7 +3,7 @@ import type { Call, Flow } from '../oracle/cell';
 import { FAULTS, natureOf } from '../oracle/fault-natures';
 import type { Nature } from '../oracle/fault-natures';
 import { isCell } from './scenes';
-import { isShutDoor } from './trial';
+import { isClosedConnection } from './trial';
 import type { LaidFault, Trial } from './trial';
 
 const MOST_FAULTS = 4;
@@ -85,7 +85,12 @@ function fits(
   { removeUser, gdpr }: { removeUser: boolean; gdpr: boolean },
 ): boolean {
   const nature = natureOf(fault);
-  if (isShutDoor(fault) || nature === 'goneBefore' || nature === 'foreign' || !isCell({ flow, call, fault, when }))
+  if (
+    isClosedConnection(fault) ||
+    nature === 'goneBefore' ||
+    nature === 'foreign' ||
+    !isCell({ flow, call, fault, when })
+  )
     return false;
   if (call === 'userRemove') return removeUser;
   if (call.startsWith('gdpr')) return gdpr;

@@ -6,13 +6,13 @@ import type { Recorded, Report } from '../oracle/observed';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { Simulators } from '../simulators/start-simulators';
-import { openDoor } from './door';
+import { openFaultyProxy } from './faulty-proxy';
 import type { Place, World } from './places';
 import { endOf, patiently, recordsOf, startRun } from './run-workflow';
 import type { RunEnd } from './run-workflow';
 import { doBeforehand, isAtPlaid, layFault, seedUser } from './scenes';
 import type { MatrixUser } from './scenes';
-import { doorOf, isShutDoor, sweepInput, userInput } from './trial';
+import { proxyOf, isClosedConnection, sweepInput, userInput } from './trial';
 import type { Trial } from './trial';
 
 const POLL_MS = 250;
@@ -47,17 +47,17 @@ export async function runTrial({ simulators }: World, place: Place, trial: Trial
 export async function runAlone(world: World, trial: Trial): Promise<RecordedRun> {
   const { simulators } = world;
   const user = await prepare(simulators, trial);
-  const [shut] = trial.faults.filter(({ fault }) => isShutDoor(fault));
+  const [shut] = trial.faults.filter(({ fault }) => isClosedConnection(fault));
   const { url, setting } = providerOf(simulators, shut?.call ?? '');
-  const door = shut && (await openDoor(url, doorOf(shut)));
-  const place = await world.openPlace(door && { [setting]: door.url });
+  const proxy = shut && (await openFaultyProxy(url, proxyOf(shut)));
+  const place = await world.openPlace(proxy && { [setting]: proxy.url });
   try {
     const ended = await runIn(place, trial, user, simulators);
     await place.stopWorker();
-    return await withRecords(place, { ...ended, refusals: door?.refused() ?? 0 });
+    return await withRecords(place, { ...ended, refusals: proxy?.refused() ?? 0 });
   } finally {
     await place.close();
-    await door?.close();
+    await proxy?.close();
   }
 }
 
@@ -115,7 +115,7 @@ async function runSweep(
   simulators: Simulators,
 ): Promise<Omit<EndedRun, 'refusals'>> {
   // Behind a shut door the order of the calls counts, so no other trial uses it.
-  const neighbour = trial.faults.some(({ fault }) => isShutDoor(fault))
+  const neighbour = trial.faults.some(({ fault }) => isClosedConnection(fault))
     ? undefined
     : seedUser(simulators, randomUUID());
   const workflowId = `faults-${randomUUID()}`;

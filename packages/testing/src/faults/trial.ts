@@ -48,7 +48,7 @@ export type PlaceKind = 'common' | 'slow' | 'own';
 export function placeOf({ flow, faults }: Pick<Trial, 'flow' | 'faults'>): PlaceKind {
   const kinds = faults.map(({ fault, when }): PlaceKind => {
     const kind = CALL_FAULTS[fault as FaultName]?.kind;
-    if (isShutDoor(fault) || (kind === 'unauthorized' && flow === 'sweep')) return 'own';
+    if (isClosedConnection(fault) || (kind === 'unauthorized' && flow === 'sweep')) return 'own';
     if (kind !== 'rateLimit') return 'common';
     return when === 'once' && natureOf(fault) === 'later' ? 'slow' : 'own';
   });
@@ -56,7 +56,7 @@ export function placeOf({ flow, faults }: Pick<Trial, 'flow' | 'faults'>): Place
 }
 
 /** The fault of a closed port. */
-export function isShutDoor(fault: string): boolean {
+export function isClosedConnection(fault: string): boolean {
   return fault === 'connection refused';
 }
 
@@ -110,7 +110,7 @@ function common({
 }
 
 /** A shut door is met by the first call that comes to it, which must be the one that is meant. */
-export function doorOf({ call, when }: { call: Call; when: When }): { atCall: number; times: number } {
+export function proxyOf({ call, when }: { call: Call; when: When }): { atCall: number; times: number } {
   return { atCall: PLACE_IN_FLOW[call], times: { once: 1, twice: 2, always: Number.POSITIVE_INFINITY }[when] };
 }
 

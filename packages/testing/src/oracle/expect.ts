@@ -47,7 +47,7 @@ export function expectedOf(cell: Cell, apps: readonly string[]): Expectation {
   for (const step of stepsOf(cell, apps)) {
     if (before === 'stoppedOrOver') steps.push({ step, outcomes: ['skipped', ...overOutcomes(cell)], done: false });
     else if (before === 'stopped') steps.push({ step, outcomes: ['skipped'], done: false });
-    else if (before === 'either') steps.push(perhapsReached(cell, nature, step, faultyCalls));
+    else if (before === 'either') steps.push(possiblyReached(cell, nature, step, faultyCalls));
     else if (faultyCalls === 0 || !callsOfStep(step).includes(cell.call))
       steps.push({ step, outcomes: GOOD, done: true });
     else {
@@ -67,7 +67,7 @@ export function expectedOf(cell: Cell, apps: readonly string[]): Expectation {
 /**
  * Returns the expectation of a step that the deadline may precede, or that may have the same fault as the one before.
  */
-function perhapsReached(cell: Cell, nature: Nature, step: string, faultyCalls: number): ExpectedStep {
+function possiblyReached(cell: Cell, nature: Nature, step: string, faultyCalls: number): ExpectedStep {
   const meetsIt = !Number.isFinite(faultyCalls) && callsOfStep(step).includes(cell.call);
   const done = meetsIt && endOf(cell, nature, faultyCalls).done === false ? false : 'either';
   return { step, outcomes: [...(done === false ? [] : GOOD), 'failed', 'unknown', 'skipped'], done };
@@ -201,8 +201,8 @@ function statusesOf({ flow }: Cell, steps: readonly ExpectedStep[]): string[] {
   const good = (outcome: string): boolean => GOOD.includes(outcome);
   const surelyGood = steps.every(({ outcomes }) => outcomes.every(good));
   if (surelyGood) return ['completed'];
-  const perhapsGood = steps.every(({ outcomes }) => outcomes.some(good));
-  return ['partial', 'failed', ...(flow === 'sweep' ? ['cancelled'] : []), ...(perhapsGood ? ['completed'] : [])];
+  const possiblyGood = steps.every(({ outcomes }) => outcomes.some(good));
+  return ['partial', 'failed', ...(flow === 'sweep' ? ['cancelled'] : []), ...(possiblyGood ? ['completed'] : [])];
 }
 
 /**

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { OpenCall } from './call-log';
 import type { FaultRule } from './control-api';
 import { send, textOfBody } from './loopback-server';
-import type { Answer, CarriedOutHow, JsonBody, Provider, ReceivedRequest, RecognisedCall } from './provider';
+import type { ApiResponse, CarriedOutHow, JsonBody, Provider, ReceivedRequest, RecognisedCall } from './provider';
 import { retryAfterValue } from './retry-after';
 
 /** Delay before a reset, in milliseconds, so that the bytes sent before are read. */
@@ -14,14 +14,14 @@ export function resetConnection(response: ServerResponse): void {
 }
 
 /** Announces the whole body, sends half of it and resets the connection. */
-export function resetMidBody(response: ServerResponse, answer: Answer): void {
+export function resetMidBody(response: ServerResponse, answer: ApiResponse): void {
   sendHalf(response, answer, () => {
     setTimeout(() => resetConnection(response), BEFORE_RESET_MS);
   });
 }
 
 /** Announces the whole body, sends half of it and then nothing until the client gives up. */
-export function stallMidBody(response: ServerResponse, answer: Answer): void {
+export function stallMidBody(response: ServerResponse, answer: ApiResponse): void {
   sendHalf(response, answer, () => undefined);
 }
 
@@ -32,17 +32,17 @@ export function stallMidBody(response: ServerResponse, answer: Answer): void {
 export function stall(
   response: ServerResponse,
   stallMs: number | undefined,
-  answerLate: (() => void) | undefined,
+  responseLate: (() => void) | undefined,
 ): void {
   if (stallMs === undefined) return;
-  const timer = setTimeout(answerLate ?? (() => resetConnection(response)), stallMs);
+  const timer = setTimeout(responseLate ?? (() => resetConnection(response)), stallMs);
   response.once('close', () => clearTimeout(timer));
 }
 
 /** Sends the body in small pieces. */
 export function dripBody(
   response: ServerResponse,
-  answer: Answer,
+  answer: ApiResponse,
   pace: { intervalMs: number; bytesPerChunk: number },
 ): void {
   const body = Buffer.from(textOfBody(answer.body));
@@ -58,7 +58,7 @@ export function dripBody(
   response.once('close', () => clearInterval(timer));
 }
 
-function sendHalf(response: ServerResponse, answer: Answer, sent: () => void): void {
+function sendHalf(response: ServerResponse, answer: ApiResponse, sent: () => void): void {
   const body = Buffer.from(textOfBody(answer.body));
   // Without a body, the head would be the whole response.
   if (body.length === 0) return sent();
@@ -94,7 +94,7 @@ export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
     case 'resetMidBody':
       return resetMidBody(response, actOn(rule.processed, faulty));
     case 'stall':
-      return stall(response, rule.stallMs, rule.processed ? lateAnswer(faulty) : undefined);
+      return stall(response, rule.stallMs, rule.processed ? lateResponse(faulty) : undefined);
     case 'stallMidBody':
       return stallMidBody(response, actOn(rule.processed, faulty));
     case 'staleRead':
@@ -138,18 +138,22 @@ export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
   }
 }
 
-function carryOut({ call, log }: FaultyCall, how?: CarriedOutHow): Answer {
-  const answer = call.carryOut(how);
-  if (answer.processed) log.processed();
-  return answer;
+function carryOut({ call, log }: FaultyCall, how?: CarriedOutHow): ApiResponse {
+  const response = call.carryOut(how);
+  if (response.processed) log.processed();
+  return response;
 }
 
 /** Returns the provider's real response, or an approximate success if the call is not to be processed. */
-function actOn(processed: boolean, faulty: FaultyCall): Answer {
+function actOn(processed: boolean, faulty: FaultyCall): ApiResponse {
   return processed ? carryOut(faulty) : faulty.provider.emptySuccess();
 }
 
-function refuse({ response, log }: FaultyCall, answer: Answer, headers?: Record<string, string | undefined>): void {
+function refuse(
+  { response, log }: FaultyCall,
+  answer: ApiResponse,
+  headers?: Record<string, string | undefined>,
+): void {
   log.responded(answer.status, answer.code);
   send(response, answer.status, textOfBody(answer.body), headers);
 }
@@ -160,14 +164,14 @@ function alter(
   change: (json: string) => string,
   headers?: Record<string, string>,
 ): void {
-  const answer = actOn(processed, faulty);
-  faulty.log.responded(answer.status, answer.code);
-  send(faulty.response, answer.status, change(textOfBody(answer.body)), headers);
+  const response = actOn(processed, faulty);
+  faulty.log.responded(response.status, response.code);
+  send(faulty.response, response.status, change(textOfBody(response.body)), headers);
 }
 
-function lateAnswer(faulty: FaultyCall): () => void {
-  const answer = carryOut(faulty);
-  return () => refuse(faulty, answer);
+function lateResponse(faulty: FaultyCall): () => void {
+  const response = carryOut(faulty);
+  return () => refuse(faulty, response);
 }
 
 /** Puts the credentials into every text that a client may store: messages, the receipt field, and a header. */
@@ -175,11 +179,11 @@ function echoCredentials(as: 'error' | 'ok', faulty: FaultyCall): void {
   const credentials = faulty.provider.credentialsIn(faulty.request).join(' ');
   const headers = { 'x-debug-request': credentials.replaceAll(/[^\x20-\x7e]/g, '?') };
   if (as === 'error') return refuse(faulty, faulty.provider.failures.quoting(credentials), headers);
-  const answer = carryOut(faulty);
+  const response = carryOut(faulty);
   const body = {
-    ...(answer.body as JsonBody),
+    ...(response.body as JsonBody),
     [faulty.provider.receiptField]: `receipt ${credentials}`,
     debug: { credentials },
   };
-  refuse(faulty, { ...answer, body }, headers);
+  refuse(faulty, { ...response, body }, headers);
 }

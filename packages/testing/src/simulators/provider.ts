@@ -13,7 +13,7 @@ export interface ReceivedRequest {
 }
 
 /** A provider's response, without a body where that is undefined. `processed` is true if it executed the call. */
-export interface Answer {
+export interface ApiResponse {
   status: number;
   body: unknown;
   processed: boolean;
@@ -32,7 +32,7 @@ export interface RecognisedCall {
   app?: string;
   /** The items it concerns, where it names some. */
   items?: readonly string[];
-  carryOut(how?: CarriedOutHow): Answer;
+  carryOut(how?: CarriedOutHow): ApiResponse;
 }
 
 /** Variations in executing a call. */
@@ -43,14 +43,14 @@ export interface CarriedOutHow {
 
 /** The provider's error responses. */
 export interface ProviderFailures {
-  rateLimited(): Answer;
-  serverError(): Answer;
-  maintenance(): Answer;
-  unauthorized(): Answer;
-  tooLarge(): Answer;
-  undocumented(status: number, errorType: string, errorCode?: string): Answer;
+  rateLimited(): ApiResponse;
+  serverError(): ApiResponse;
+  maintenance(): ApiResponse;
+  unauthorized(): ApiResponse;
+  tooLarge(): ApiResponse;
+  undocumented(status: number, errorType: string, errorCode?: string): ApiResponse;
   /** Returns an error that contains `text` in every free-text field. */
-  quoting(text: string): Answer;
+  quoting(text: string): ApiResponse;
 }
 
 export interface Provider {
@@ -59,7 +59,7 @@ export interface Provider {
   /** The field of a success that identifies the call: the provider's request ID or token. */
   readonly receiptField: string;
   /** Returns a minimal success, for faults that respond without having processed the call. */
-  emptySuccess(): Answer;
+  emptySuccess(): ApiResponse;
   /** Returns all credentials in the request, for the fault that echoes them. */
   credentialsIn(request: ReceivedRequest): string[];
 }

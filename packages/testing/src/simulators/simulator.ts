@@ -9,7 +9,7 @@ import { FaultBook } from './fault-book';
 import { deliverFault } from './fault-delivery';
 import { listenOnLoopback, readBody, send, textOfBody } from './loopback-server';
 import type { LoopbackServer } from './loopback-server';
-import type { Answer, Controls, Provider, ReceivedRequest } from './provider';
+import type { ApiResponse, Controls, Provider, ReceivedRequest } from './provider';
 import { RepeatLog } from './repeat-log';
 import { retryAfterValue } from './retry-after';
 
@@ -142,7 +142,7 @@ class Simulator {
     this.answer(response, answer);
   }
 
-  private answer(response: ServerResponse, answer: Answer, headers?: Record<string, string | undefined>): void {
+  private answer(response: ServerResponse, answer: ApiResponse, headers?: Record<string, string | undefined>): void {
     const sendIt = (): void => send(response, answer.status, textOfBody(answer.body), headers);
     if (this.settings.latencyMs === 0) return sendIt();
     const timer = setTimeout(sendIt, this.settings.latencyMs);

@@ -11,7 +11,7 @@ import {
   atEachCourier,
   courierUser,
   inActivity,
-  lastWords,
+  finalOutcomes,
   seedCourierSweep,
   settle,
   settledReceipts,
@@ -59,13 +59,13 @@ it('a redrive takes up who failed or is unknown, and knows what the first sweep 
     server.fault('listTopics', 503, 1);
     await seedCourierSweep(place, 'first', [...users(2), { ids: { courier: { contactId: '..' } } }]);
     await settle(place, 'first');
-    const words = await lastWords(place, 'first');
+    const words = await finalOutcomes(place, 'first');
     expect(words.filter((own) => own.includes('blind unknown'))).toHaveLength(1);
     expect(words[2]).toEqual(['topics failed/idNotWritable', 'blind failed/idNotWritable']);
     await end(place, 'first');
     await redrive(place, 'again', 'first');
     await settle(place, 'again');
-    expect(await lastWords(place, 'again')).toEqual([
+    expect(await finalOutcomes(place, 'again')).toEqual([
       ['topics alreadyGone', 'blind alreadyGone'],
       ['topics failed/idNotWritable', 'blind failed/idNotWritable'],
     ]);
@@ -87,7 +87,7 @@ it('skipDone leaves out who was offboarded by every step, with each ID of their 
     // Left out: nobody but the first. Of the others one has a new device, one was closed since, and one was not closed.
     expect(await place.ledger.sweeps.count('second')).toMatchObject({ total: 4, skipped: 1, pending: 3 });
     await settle(place, 'second');
-    const words = await lastWords(place, 'second');
+    const words = await finalOutcomes(place, 'second');
     expect(words[1]).toEqual([
       'topics alreadyGone',
       'contact alreadyGone',

@@ -9,7 +9,7 @@ import {
   bulk,
   close,
   courierUser,
-  lastWords,
+  finalOutcomes,
   seedCourierSweep,
   settle,
   settledReceipts,
@@ -107,7 +107,7 @@ it('offboards users by steps of each kind, those who wait in later rounds, and n
     await sweeps.reportStep({ sweepId: 'all', step: 'courier.archive', report: { outcome: 'skipped' } });
     await settle(place, 'all');
     const steps = ['topics removed', 'contact removed', 'devices removed', 'erasure removed'];
-    const words = await lastWords(place, 'all');
+    const words = await finalOutcomes(place, 'all');
     expect(words.slice(0, 2)).toEqual(everyone(2, [...steps, 'archive removed']));
     expect(words.slice(2)).toEqual(everyone(10, [...steps, 'archive skipped/byPerson']));
     expect(server.repeats).toEqual([]);
@@ -128,7 +128,7 @@ it('a process that dies between a filing and its handle files once: find settles
       await dead;
       await settle(next, 'dies');
     });
-    expect(await lastWords(next, 'dies')).toEqual([['erasure removed'], ['erasure removed']]);
+    expect(await finalOutcomes(next, 'dies')).toEqual([['erasure removed'], ['erasure removed']]);
     expect(server.of('createErasure').toSorted()).toEqual(['p-0', 'p-1']);
     expect(server.repeats).toEqual([]);
   }));
@@ -142,7 +142,7 @@ it('without a way to find it, a filing that a dying process may have sent is unk
       await dead;
       await settle(next, 'blind-filing');
     });
-    expect(await lastWords(next, 'blind-filing')).toEqual([['erasure unknown'], ['erasure removed']]);
+    expect(await finalOutcomes(next, 'blind-filing')).toEqual([['erasure unknown'], ['erasure removed']]);
     expect(server.of('createErasure')).toEqual(['p-0', 'p-1']);
   }));
 
@@ -160,7 +160,7 @@ it('a crash leaves only those unknown whose call, which nothing can settle, was 
       });
     await Promise.all([diesAt('courier.deleteContact', 0), diesAt('courier.listTopics', 1)]);
     await settle(next, 'blind');
-    const words = await lastWords(next, 'blind');
+    const words = await finalOutcomes(next, 'blind');
     expect(words.map((own) => own.at(-1))).toEqual(['blind unknown', 'blind removed', 'blind removed']);
     expect(server.of('deleteContact').toSorted()).toEqual(['c-0', 'c-1', 'c-2']);
     expect(server.repeats).toEqual([]);
@@ -177,7 +177,7 @@ it('bulk steps come last, a call that is refused for an ID is bisected, and an I
     expect(server.contacts.size).toBe(11);
     server.fault('bulkDelete', 'lostAfter', 1);
     await bulk(place, 'bulk', 'courier.profile');
-    const words = await lastWords(place, 'bulk');
+    const words = await finalOutcomes(place, 'bulk');
     expect(words.map((own) => own.at(-1))).toEqual([
       ...everyone(9, 'profile removed'),
       'profile failed',
@@ -198,7 +198,7 @@ it('at the deadline a filed request is accepted, and what was not begun has fail
     await seedCourierSweep(place, 'late', users(3));
     await attempt(place, 'late');
     await close(place, 'late', 'deadline');
-    expect(await lastWords(place, 'late')).toEqual(
+    expect(await finalOutcomes(place, 'late')).toEqual(
       everyone(3, ['topics removed', 'erasure accepted/deadline', 'archive failed/deadline']),
     );
     expect(await place.ledger.sweeps.count('late')).toMatchObject({ total: 3, failed: 3, pending: 0, open: 0 });
@@ -214,7 +214,7 @@ it('a hold stops what was not sent, and a dry run looks and changes nothing', ()
     const held = (await ledger.sweeps.readUser({ sweepId: 'held', seq: 1 }))!;
     await ledger.addHold({ holdId: 'case-7', subjects: held.subjects });
     await settle(place, 'held');
-    expect((await lastWords(place, 'held'))[1]).toEqual(['hold held']);
+    expect((await finalOutcomes(place, 'held'))[1]).toEqual(['hold held']);
     expect(server.contacts.has('c-1')).toBe(true);
     expect(server.calls.filter(({ about }) => /^[cp]-1(\/|$)/.test(about))).toEqual([]);
     const before = server.calls.length;
@@ -241,7 +241,7 @@ it('a hold that comes while a request is followed lets it be followed, and forbi
     stateOf('p-0').state = stateOf('p-1').state = 'done';
     stateOf('p-2').state = 'confirm';
     await settle(place, 'followed');
-    expect(await lastWords(place, 'followed')).toEqual([
+    expect(await finalOutcomes(place, 'followed')).toEqual([
       ['erasure removed', 'contact removed'],
       ['erasure removed', 'contact held'],
       ['erasure held/heldBeforeConfirmation', 'contact held'],
@@ -260,7 +260,7 @@ it('a hold that comes while a request is followed lets it be followed, and forbi
       await settle(next, 'died');
     });
     // The next step has a look, so that its call is not recorded before it is sent: it may have been.
-    expect(await lastWords(next, 'died')).toEqual([['erasure removed', 'contact unknown']]);
+    expect(await finalOutcomes(next, 'died')).toEqual([['erasure removed', 'contact unknown']]);
     expect(server.of('deleteContact')).toEqual(['c-0']);
   }));
 
@@ -277,7 +277,7 @@ it('a held user of whom nothing was sent is held, and one whose request is follo
       });
     await attempt(place, 'both', { fromSeq: 1 });
     await close(place, 'both', 'deadline');
-    expect(await lastWords(place, 'both')).toEqual([['erasure accepted/deadline', 'archive held'], ['hold held']]);
+    expect(await finalOutcomes(place, 'both')).toEqual([['erasure accepted/deadline', 'archive held'], ['hold held']]);
   }));
 
 it('what a repeated call no longer finds was removed by the call whose response was lost', () =>
@@ -287,7 +287,7 @@ it('what a repeated call no longer finds was removed by the call whose response 
     const deviceIds = ['d-0-1', 'd-gone', 'd-0-2'];
     await seedCourierSweep(place, 'lost', [{ ids: { courier: { deviceIds } } }]);
     await settle(place, 'lost');
-    expect(await lastWords(place, 'lost')).toEqual([['devices removed', 'devices notFound']]);
+    expect(await finalOutcomes(place, 'lost')).toEqual([['devices removed', 'devices notFound']]);
     expect(server.of('forgetDevice').filter((about) => about === 'd-0-1')).toHaveLength(2);
   }));
 
@@ -302,7 +302,7 @@ it('at the deadline, what was sent to a user on hold is unknown, and what was no
     const { subjects } = (await place.ledger.sweeps.readUser({ sweepId: 'late', seq: 0 }))!;
     await place.ledger.addHold({ holdId: 'case-9', subjects });
     await close(place, 'late', 'deadline');
-    expect(await lastWords(place, 'late')).toEqual([['contact unknown/deadline', 'erasure held', 'archive held']]);
+    expect(await finalOutcomes(place, 'late')).toEqual([['contact unknown/deadline', 'erasure held', 'archive held']]);
   }));
 
 it('a step for each ID of a list has a receipt of each, by which later sweeps know them', () =>
@@ -316,7 +316,7 @@ it('a step for each ID of a list has a receipt of each, by which later sweeps kn
     expect(await attempt(place, 'first')).toMatchObject({ deferred: 1 });
     server.finishErasures();
     await settle(place, 'first');
-    expect(await lastWords(place, 'first')).toEqual([['devices removed', 'devices notFound', 'erasure removed']]);
+    expect(await finalOutcomes(place, 'first')).toEqual([['devices removed', 'devices notFound', 'erasure removed']]);
     const { sweeps } = place.ledger;
     const hashOf = (id: string) => place.hasher.subject('courier', 'sandbox', id);
     const receipts = await sweeps.readReceipts({ sweepId: 'first', afterSeq: -1, limit: 100 });
@@ -327,7 +327,7 @@ it('a step for each ID of a list has a receipt of each, by which later sweeps kn
     expect(new Set(of('d-gone'))).toEqual(new Set(['notFound']));
     await seedCourierSweep(place, 'second', [devices('d-0-2', 'd-gone'), devices('d-1-1', 'd-0-1')]);
     await settle(place, 'second');
-    expect(await lastWords(place, 'second')).toEqual([
+    expect(await finalOutcomes(place, 'second')).toEqual([
       ['devices alreadyGone', 'devices notFound', 'erasure skipped/noId'],
       ['devices removed', 'devices alreadyGone', 'erasure skipped/noId'],
     ]);

@@ -180,7 +180,7 @@ export function inActivity<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** What was settled, by user: `step outcome/reason`. */
-export async function lastWords(place: CourierPlace, sweepId: string): Promise<string[][]> {
+export async function finalOutcomes(place: CourierPlace, sweepId: string): Promise<string[][]> {
   const words: string[][] = [];
   for (const receipt of await settledReceipts(place, sweepId)) {
     const { seq, step, outcome, reason } = receipt;

@@ -21,7 +21,7 @@ interface Rule {
   nth: readonly number[];
 }
 
-interface Answer {
+interface ApiResponse {
   status: number;
   body?: unknown;
 }
@@ -105,18 +105,18 @@ export class CourierServer {
     const fault = this.#rules.find((rule) => rule.operation === operation && rule.nth.includes(count))?.fault;
     if (fault === 'lostBefore') return void request.socket.destroy();
     if (typeof fault === 'number') return send(response, { status: fault, body: { code: 'busy' } });
-    const answered = answer();
-    if (request.method !== 'GET' && answered.status < 300) this.#carriedOut.push(`${operation} ${about}`);
+    const responded = answer();
+    if (request.method !== 'GET' && responded.status < 300) this.#carriedOut.push(`${operation} ${about}`);
     if (fault === 'lostAfter') return void request.socket.destroy();
     if (this.delayMs > 0) await setTimeout(this.delayMs);
-    send(response, answered);
+    send(response, responded);
   }
 
-  #route({ method = '', url = '' }: IncomingMessage, body: CourierBody): CourierCall & { answer: () => Answer } {
+  #route({ method = '', url = '' }: IncomingMessage, body: CourierBody): CourierCall & { answer: () => ApiResponse } {
     const { pathname, searchParams } = new URL(url, 'http://courier.invalid');
     const [, what = '', id = '', part = '', topic = ''] = pathname.split('/').map(decodeURIComponent);
     const route = `${method} ${what}${id === '' ? '' : '/'}${part}`;
-    const call = (operation: string, answer: () => Answer, about = id) => ({ operation, about, answer });
+    const call = (operation: string, answer: () => ApiResponse, about = id) => ({ operation, about, answer });
     if (method === 'POST' && pathname === '/contacts/delete') {
       const ids = (body.contacts ?? []).map((contact) => contact.id);
       return call('bulkDelete', () => this.#bulk(ids), ids.join(','));
@@ -151,41 +151,41 @@ export class CourierServer {
     }
   }
 
-  #known(id: string, body: unknown): Answer {
+  #known(id: string, body: unknown): ApiResponse {
     return this.contacts.has(id) ? { status: 200, body } : ABSENT;
   }
 
   /** Two topics a page. */
-  #topics(id: string, after: number): Answer {
+  #topics(id: string, after: number): ApiResponse {
     const all = [...(this.contacts.get(id) ?? [])].filter((topic) => topic > after).sort((a, b) => a - b);
     const page = all.slice(0, 2);
     const next = all.length > 2 ? { next: String(page.at(-1)) } : {};
     return this.#known(id, { topics: page.map((topic) => ({ id: topic })), paging: next });
   }
 
-  #file(person: string): Answer {
+  #file(person: string): ApiResponse {
     const id = `e-${this.erasures.length + 1}`;
     this.erasures.push({ id, person, state: this.holdsErasures ? 'pending' : 'confirm' });
     return { status: 200, body: { data: { id } } };
   }
 
-  #confirm(id: string): Answer {
+  #confirm(id: string): ApiResponse {
     const erasure = this.erasures.find((one) => one.id === id);
     if (erasure?.state !== 'confirm') return { status: 409, body: { code: 'not_waiting' } };
     erasure.state = 'done';
     return OK;
   }
 
-  #bulk(ids: readonly string[]): Answer {
+  #bulk(ids: readonly string[]): ApiResponse {
     if (ids.some((id) => id.startsWith('bad'))) return { status: 400, body: { code: 'invalid_id' } };
     for (const id of ids) this.contacts.delete(id);
     return OK;
   }
 }
 
-const OK: Answer = { status: 200, body: {} };
-const ABSENT: Answer = { status: 404, body: { code: 'contact_not_found' } };
+const OK: ApiResponse = { status: 200, body: {} };
+const ABSENT: ApiResponse = { status: 404, body: { code: 'contact_not_found' } };
 
-function send(response: ServerResponse, { status, body }: Answer): void {
+function send(response: ServerResponse, { status, body }: ApiResponse): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body ?? {}));
 }

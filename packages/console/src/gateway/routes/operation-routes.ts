@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { runJson } from '../commands';
-import type { CommandAnswer } from '../commands';
+import type { CommandResponse } from '../commands';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
 import { confirmedProduction, textOf } from '../start-sweep';
@@ -53,7 +53,7 @@ type Body = Record<string, unknown>;
 const ID = /^[a-z][A-Za-z0-9]*\.[a-z][A-Za-z0-9]*=./su;
 
 /** Sets a hold on one user. A reason is required here, since a hold without one cannot be judged later. */
-async function addHold(parts: GatewayParts, body: Body): Promise<CommandAnswer<{ holdId: string }>> {
+async function addHold(parts: GatewayParts, body: Body): Promise<CommandResponse<{ holdId: string }>> {
   const ids = Array.isArray(body['ids']) ? (body['ids'] as unknown[]) : [];
   const wrong = ids.findIndex((id) => typeof id !== 'string' || !ID.test(id));
   if (ids.length === 0 || wrong >= 0)
@@ -72,17 +72,17 @@ async function addHold(parts: GatewayParts, body: Body): Promise<CommandAnswer<{
   });
 }
 
-async function removeHold(parts: GatewayParts, body: Body): Promise<CommandAnswer<{ removed: number }>> {
-  const answer = await runJson<{ removed: number }>(parts, {
+async function removeHold(parts: GatewayParts, body: Body): Promise<CommandResponse<{ removed: number }>> {
+  const response = await runJson<{ removed: number }>(parts, {
     command: ['hold', 'remove'],
     options: { hold: required(body, 'hold'), reason: required(body, 'reason'), by: required(body, 'by') },
   });
-  if (answer.document.removed === 0)
+  if (response.document.removed === 0)
     throw new GatewayRefusal(404, 'NotFound', 'There is no such hold; it may have been lifted meanwhile.');
-  return answer;
+  return response;
 }
 
-async function createSchedule(parts: GatewayParts, body: Body): Promise<CommandAnswer<ScheduleLine>> {
+async function createSchedule(parts: GatewayParts, body: Body): Promise<CommandResponse<ScheduleLine>> {
   const name = required(body, 'name');
   const yes = await confirmedProduction(parts, confirmationOf(body['confirm']), { task: name, named: true });
   const plan = body['plan'];
@@ -114,7 +114,7 @@ async function createSchedule(parts: GatewayParts, body: Body): Promise<CommandA
 async function changeSchedule(
   parts: GatewayParts,
   { name, action, body }: { name: string; action: string; body: Body },
-): Promise<CommandAnswer<unknown>> {
+): Promise<CommandResponse<unknown>> {
   if (!SCHEDULE_ACTIONS.includes(action))
     throw new GatewayRefusal(404, 'NotFound', `There is no "${action}"; there are ${SCHEDULE_ACTIONS.join(', ')}.`);
   const starts = STARTING.includes(action);

@@ -8,7 +8,7 @@ import { taskNamed } from '../parts';
 import type { GatewayParts } from '../parts';
 import { prepareCall } from '../prepare-call';
 import { taskLine, taskPage } from '../task-page';
-import type { TaskPage, TestAnswer } from '../wire';
+import type { TaskPage, TestResponse } from '../wire';
 import { productionOfWorkers } from '../worker-production';
 import { callRequest } from './call-request';
 import { jsonBody, jsonValue } from './json-body';
@@ -33,13 +33,13 @@ export function taskRoutes(parts: GatewayParts): Hono {
     })
     .post('/tasks/:name/test', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
-      const { output: _, ...answer } = await callDirectly(
+      const { output: _, ...response } = await callDirectly(
         parts,
         task,
         await callRequest(context),
         context.req.raw.signal,
       );
-      return context.json(answer satisfies TestAnswer);
+      return context.json(response satisfies TestResponse);
     })
     .post('/tasks/:name/run', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
@@ -54,14 +54,14 @@ export function plainCallRoutes(parts: GatewayParts): Hono {
     const task = taskNamed(parts, context.req.param('name'));
     const confirm = { task: context.req.header(CONFIRM_TASK), environment: context.req.header(CONFIRM_ENVIRONMENT) };
     refuseOtherConfirmation(task, confirm);
-    const answer = await callDirectly(
+    const response = await callDirectly(
       parts,
       task,
       { input: await jsonValue(context), confirm },
       context.req.raw.signal,
     );
-    if (answer.ok) return context.json(answer.output ?? null);
-    const { status, requestId, failure } = answer;
+    if (response.ok) return context.json(response.output ?? null);
+    const { status, requestId, failure } = response;
     // 502 with the provider's status in the failure: a 404 or 429 would look like one of the gateway itself.
     return context.json(
       {

@@ -1,11 +1,11 @@
 /** Batch's responses: codes and statuses as in its API documents; the messages are not Batch's. */
-import type { Answer, JsonBody, ProviderFailures } from '../provider';
+import type { ApiResponse, JsonBody, ProviderFailures } from '../provider';
 
-export function batchSuccess(body: JsonBody): Answer {
+export function batchSuccess(body: JsonBody): ApiResponse {
   return { status: 200, body, processed: true };
 }
 
-export function batchError(status: number, code: number, message: string): Answer {
+export function batchError(status: number, code: number, message: string): ApiResponse {
   return { status, body: { code, message }, processed: false, code: String(code) };
 }
 
@@ -13,7 +13,7 @@ export function batchError(status: number, code: number, message: string): Answe
 export class BatchRefusal extends Error {
   override readonly name = 'BatchRefusal';
 
-  constructor(readonly answer: Answer) {
+  constructor(readonly answer: ApiResponse) {
     super('refused');
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BatchSettings } from '../control-api';
-import type { Answer } from '../provider';
+import type { ApiResponse } from '../provider';
 import type { RepeatLog } from '../repeat-log';
 import { batchSuccess, refusals } from './batch-answers';
 import { decodeSegment } from './batch-routes';
@@ -26,7 +26,7 @@ export interface BatchCall {
  * Each endpoint validates its input, executes the call and returns the response. Throws `BatchRefusal` before anything
  * changes.
  */
-export const batchEndpoints: Record<BatchEndpoint, (call: BatchCall) => Answer> = {
+export const batchEndpoints: Record<BatchEndpoint, (call: BatchCall) => ApiResponse> = {
   customDataDelete(call) {
     const id = decodeSegment(call.last);
     if (id === undefined) throw refusals.malformed('the id is not percent-encoded');

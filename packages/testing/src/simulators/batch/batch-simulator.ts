@@ -3,7 +3,7 @@ import { BATCH_ENDPOINTS, batchSeedSchema, batchSettingsSchema, UNKNOWN_ROUTE } 
 import type { BatchSeedInput, BatchSettings, BatchSettingsInput } from '../control-api';
 import type { BatchState, BatchStateFigures, SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
-import type { Answer, Provider, ReceivedRequest, RecognisedCall } from '../provider';
+import type { ApiResponse, Provider, ReceivedRequest, RecognisedCall } from '../provider';
 import { ProviderHalf, startSimulatorOf } from '../simulator';
 import type { FirstState, Operations, RunningSimulator, SimulatorOptions } from '../simulator';
 import { batchFailures, BatchRefusal, batchSuccess, refusals } from './batch-answers';
@@ -74,7 +74,7 @@ class BatchHalf extends ProviderHalf<BatchSeedInput, BatchSettingsInput, BatchSe
     };
   }
 
-  emptySuccess(): Answer {
+  emptySuccess(): ApiResponse {
     return { ...batchSuccess({ token: randomUUID() }), processed: false };
   }
 
@@ -110,7 +110,7 @@ class BatchHalf extends ProviderHalf<BatchSeedInput, BatchSettingsInput, BatchSe
     return apiKey === undefined ? undefined : this.appsByKey.get(apiKey);
   }
 
-  private carryOut(route: BatchRoute, app: string | undefined, request: ReceivedRequest): Answer {
+  private carryOut(route: BatchRoute, app: string | undefined, request: ReceivedRequest): ApiResponse {
     try {
       // An unknown API key is a wrong key, not a wrong route.
       const restKeyFits = request.headers['x-authorization'] === this.keys.restApiKey;

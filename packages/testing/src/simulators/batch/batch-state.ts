@@ -170,7 +170,7 @@ function gdprStatus(request: GdprRequest, { gdpr }: BatchSettings): { status: 'p
   return { status: 'done', ...(!request.found && { error: 'user not found' }) };
 }
 
-function isGone(data: CustomData): boolean {
+function isDeleted(data: CustomData): boolean {
   return data.goneAtMs !== undefined && data.goneAtMs <= Date.now();
 }
 
@@ -178,5 +178,5 @@ function listsOf(data: CustomData): (keyof BatchAppState)[] {
   const accepted = data.goneAtMs !== undefined;
   if (!data.existed) return accepted ? ['unknown', 'touched'] : [];
   if (!accepted) return ['left'];
-  return isGone(data) ? ['gone', 'touched'] : ['left', 'pending', 'touched'];
+  return isDeleted(data) ? ['gone', 'touched'] : ['left', 'pending', 'touched'];
 }

@@ -1,4 +1,4 @@
-import type { Answer, CarriedOutHow } from '../provider';
+import type { ApiResponse, CarriedOutHow } from '../provider';
 import type { RepeatLog } from '../repeat-log';
 import type { ProviderSettings, Unplaced } from './control';
 import type {
@@ -68,7 +68,7 @@ export function carryOut(
   operation: DescribedOperation,
   calls: readonly StepCall[],
   how: CarriedOutHow,
-): Answer {
+): ApiResponse {
   const [change] = calls.filter(({ role }) => role === 'act' || role === 'bulk' || role === 'proceed');
   if (change) return new Change(context, operation, change).carryOut();
   return new Read(context, operation, how).answer(calls);
@@ -86,7 +86,7 @@ class Change {
     this.#call = call;
   }
 
-  carryOut(): Answer {
+  carryOut(): ApiResponse {
     const { step, role } = this.#call;
     if (role === 'bulk' && step.kind === 'once') return this.#bulk(step);
     if (role === 'proceed' && step.kind === 'request') return this.#proceed();
@@ -100,7 +100,7 @@ class Change {
     }
   }
 
-  #once(step: DescribedOnce): Answer {
+  #once(step: DescribedOnce): ApiResponse {
     const { users, settings } = this.#context;
     const { bound } = this.#call;
     const user = users.of(bound, step, settings);
@@ -111,7 +111,7 @@ class Change {
     return success(this.#operation);
   }
 
-  #bulk(step: DescribedOnce): Answer {
+  #bulk(step: DescribedOnce): ApiResponse {
     const { users, settings } = this.#context;
     for (const id of new Set([this.#call.bound.ids ?? []].flat())) {
       const user = users.byId(step.bulk?.id ?? '', id, settings);
@@ -120,7 +120,7 @@ class Change {
     return success(this.#operation);
   }
 
-  #items(step: DescribedList): Answer {
+  #items(step: DescribedList): ApiResponse {
     const { users, settings } = this.#context;
     const { bound } = this.#call;
     const owner = users.of(bound, step, settings);
@@ -134,7 +134,7 @@ class Change {
     return success(this.#operation);
   }
 
-  #file(step: DescribedRequest): Answer {
+  #file(step: DescribedRequest): ApiResponse {
     const { users, settings } = this.#context;
     const { bound } = this.#call;
     const callId = textOf(bound.callId);
@@ -151,7 +151,7 @@ class Change {
     return this.#filed(step, request);
   }
 
-  #filed(step: DescribedRequest, { handle }: FiledRequest): Answer {
+  #filed(step: DescribedRequest, { handle }: FiledRequest): ApiResponse {
     const draft = new Draft(this.#operation.success.body);
     draft.put(step.handle, handle);
     noteUnplaced(this.#context, this.#operation, draft);
@@ -164,7 +164,7 @@ class Change {
     return madeUpId(body && sketchAt(body, step.handle), `request-${number}`, 9_000 + number);
   }
 
-  #proceed(): Answer {
+  #proceed(): ApiResponse {
     const request = this.#context.users.request(textOf(this.#call.bound.handle) ?? '');
     if (!request) return this.#absent();
     if (request.proceeded) this.#noteRepeat(request.user);
@@ -178,14 +178,14 @@ class Change {
     return codes.length > 0 || statuses.length > 0 || given !== undefined || (this.#call.call.absent ?? []).length > 0;
   }
 
-  #refuseRepeat(user: User | undefined, item?: string): Answer {
+  #refuseRepeat(user: User | undefined, item?: string): ApiResponse {
     const about = { endpoint: this.#operation.operation, user: user?.name ?? '' };
     this.#context.repeats.note('refused', { ...about, ...(item !== undefined && { item }) });
     return this.#absent();
   }
 
-  #absent(): Answer {
-    return absentAnswer(this.#context, this.#operation, [this.#call.call]);
+  #absent(): ApiResponse {
+    return absentResponse(this.#context, this.#operation, [this.#call.call]);
   }
 
   #remove(user: User, subject: Subject | Item, item?: string): void {
@@ -217,10 +217,10 @@ class Read {
     this.#draft = new Draft(operation.success.body);
   }
 
-  answer(calls: readonly StepCall[]): Answer {
+  answer(calls: readonly StepCall[]): ApiResponse {
     const gone: DescribedCall[] = [];
     for (const one of calls) if (!this.#read(one)) gone.push(one.call);
-    if (gone.length > 0) return absentAnswer(this.#context, this.#operation, gone);
+    if (gone.length > 0) return absentResponse(this.#context, this.#operation, gone);
     noteUnplaced(this.#context, this.#operation, this.#draft);
     return success(this.#operation, this.#draft.value);
   }
@@ -327,7 +327,11 @@ export function stateOf(
 }
 
 /** Returns the response for what is not there: a refusal, or a success that says so where only such states are named. */
-function absentAnswer(context: CallContext, operation: DescribedOperation, calls: readonly DescribedCall[]): Answer {
+function absentResponse(
+  context: CallContext,
+  operation: DescribedOperation,
+  calls: readonly DescribedCall[],
+): ApiResponse {
   const { codes, statuses, given } = operation.absent;
   const [pattern] = calls.flatMap((call) => call.absent ?? []);
   const isRefusal = codes.length > 0 || statuses.some((status) => status >= 400) || given !== undefined;

@@ -1,7 +1,14 @@
 import { UNKNOWN_ROUTE } from '../control-api';
 import type { SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
-import type { Answer, CarriedOutHow, Provider, ProviderFailures, ReceivedRequest, RecognisedCall } from '../provider';
+import type {
+  ApiResponse,
+  CarriedOutHow,
+  Provider,
+  ProviderFailures,
+  ReceivedRequest,
+  RecognisedCall,
+} from '../provider';
 import { ProviderHalf, startSimulatorOf } from '../simulator';
 import type { FirstState, Operations, RunningSimulator, SimulatorOptions } from '../simulator';
 import { providerSeedSchema, providerSettingsSchema } from './control';
@@ -106,7 +113,7 @@ class DescribedHalf
     };
   }
 
-  emptySuccess(): Answer {
+  emptySuccess(): ApiResponse {
     return { status: 200, body: { request_id: 'sim-empty' }, processed: false };
   }
 
@@ -183,7 +190,7 @@ class DescribedHalf
     return [bound.ids ?? []].flat().map((id) => this.users.known({ [name]: id }, step)?.name ?? id);
   }
 
-  private accessToken(request: ReceivedRequest): Answer {
+  private accessToken(request: ReceivedRequest): ApiResponse {
     const form = new URLSearchParams(request.body.toString('utf8'));
     const [, basic = ''] = /^Basic (.+)$/i.exec(request.headers.authorization ?? '') ?? [];
     const pair = Buffer.from(basic, 'base64').toString('utf8').split(':').map(decodeURIComponent);
@@ -197,8 +204,8 @@ class DescribedHalf
 
   private stepsOf(user: User): StepState[] {
     const lists = [...user.items].map(([step, items]): StepState => {
-      const idsOf = (isGone: boolean): string[] =>
-        items.filter(({ goneAtMs }) => (goneAtMs !== undefined) === isGone).map(({ id }) => id);
+      const idsOf = (isDeleted: boolean): string[] =>
+        items.filter(({ goneAtMs }) => (goneAtMs !== undefined) === isDeleted).map(({ id }) => id);
       const removals = Math.max(0, ...items.map((item) => item.removals));
       const [left, removed] = [idsOf(false), idsOf(true)];
       return { step, user: user.name, gone: left.length === 0, removals, items: { left, removed } };

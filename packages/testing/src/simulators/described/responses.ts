@@ -1,4 +1,4 @@
-import type { Answer } from '../provider';
+import type { ApiResponse } from '../provider';
 import type { DescribedApi, DescribedOperation } from './description';
 import { exampleOf, sketchAt, valueAt } from './sketch';
 import type { Scalar, Sketch } from './sketch';
@@ -7,7 +7,7 @@ import type { Scalar, Sketch } from './sketch';
 const NOT_THERE = /not.?found|missing|unknown|gone|no.?such|absent|does.?not.?exist/i;
 
 /** Returns the successful response of an operation. */
-export function success({ success: { status, body } }: DescribedOperation, value?: unknown): Answer {
+export function success({ success: { status, body } }: DescribedOperation, value?: unknown): ApiResponse {
   const hasBody = body !== undefined && status !== 204 && status !== 205;
   return { status, body: hasBody ? (value ?? exampleOf(body)) : undefined, processed: true };
 }
@@ -18,7 +18,7 @@ export function failure(
   status: number,
   code: string,
   sketch?: Sketch,
-): Answer {
+): ApiResponse {
   const start = sketch && sketch.kind !== 'any' ? exampleOf(sketch) : { message: `Error ${status} of the simulator.` };
   const wanted = sketch && sketchAt(sketch, errors.code);
   const written = wanted?.kind === 'scalar' && wanted.type === 'number' && /^\d+$/.test(code) ? Number(code) : code;
@@ -32,7 +32,7 @@ export function failure(
  * Returns the response about something that is not there: with the first code of the provider file, unless the document
  * names other codes for that response and not this one. What the document says about its provider counts more.
  */
-export function absent(api: DescribedApi, { absent: said }: DescribedOperation): Answer {
+export function absent(api: DescribedApi, { absent: said }: DescribedOperation): ApiResponse {
   if (said.given) {
     const { status, body } = said.given;
     const code = valueAt(body, api.errors.code);

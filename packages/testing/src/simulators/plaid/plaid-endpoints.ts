@@ -1,7 +1,7 @@
 import type { PLAID_ENDPOINTS, PlaidSettings } from '../control-api';
-import type { Answer } from '../provider';
+import type { ApiResponse } from '../provider';
 import type { RepeatLog } from '../repeat-log';
-import { plaidError, PlaidRefusal, plaidSuccess, refusals } from './plaid-answers';
+import { plaidError, PlaidRefusal, plaidSuccess, refusals } from './plaid-responses';
 import { checkReason, optionalString, requiredString, requiredStrings } from './plaid-request';
 import type { PlaidFields } from './plaid-request';
 import type { PlaidItem, PlaidStore, PlaidUser } from './plaid-state';
@@ -46,7 +46,7 @@ const ITEM_REMOVE_REASONS: ReadonlySet<string> = new Set([
  * Each endpoint validates its fields, executes the call and returns the response. Throws `PlaidRefusal` before anything
  * changes.
  */
-export const plaidEndpoints: Record<PlaidEndpoint, (fields: PlaidFields, world: PlaidWorld) => Answer> = {
+export const plaidEndpoints: Record<PlaidEndpoint, (fields: PlaidFields, world: PlaidWorld) => ApiResponse> = {
   userItemsGet(fields, { store, settings }) {
     const user = presentUser(fields, store);
     return plaidSuccess({ items: store.listItems(user, settings.readLag).map(wireItem) });
@@ -160,7 +160,7 @@ function presentUser(fields: PlaidFields, store: PlaidStore): PlaidUser {
   return user;
 }
 
-function removeByToken(endpoint: PlaidEndpoint, fields: PlaidFields, world: PlaidWorld): Answer {
+function removeByToken(endpoint: PlaidEndpoint, fields: PlaidFields, world: PlaidWorld): ApiResponse {
   const item = world.store.itemByAccessToken(requiredString(fields, 'access_token'));
   if (!item) throw refusals.invalidAccessToken();
   if (item.removedAtMs !== undefined && world.settings.repeatedRemovals === 'refuse') {

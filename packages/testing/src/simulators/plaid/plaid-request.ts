@@ -1,5 +1,5 @@
 import type { ReceivedRequest } from '../provider';
-import { refusals } from './plaid-answers';
+import { refusals } from './plaid-responses';
 
 export type PlaidFields = Record<string, unknown>;
 

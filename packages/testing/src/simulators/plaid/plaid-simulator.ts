@@ -2,10 +2,10 @@ import { PLAID_ENDPOINTS, plaidSeedSchema, plaidSettingsSchema, UNKNOWN_ROUTE } 
 import type { PlaidSeedInput, PlaidSettings, PlaidSettingsInput } from '../control-api';
 import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
-import type { Answer, CarriedOutHow, Provider, ReceivedRequest, RecognisedCall } from '../provider';
+import type { ApiResponse, CarriedOutHow, Provider, ReceivedRequest, RecognisedCall } from '../provider';
 import { ProviderHalf, startSimulatorOf } from '../simulator';
 import type { FirstState, Operations, RunningSimulator, SimulatorOptions } from '../simulator';
-import { plaidFailures, PlaidRefusal, plaidSuccess, refusals } from './plaid-answers';
+import { plaidFailures, PlaidRefusal, plaidSuccess, refusals } from './plaid-responses';
 import { plaidEndpoints, userConcerned } from './plaid-endpoints';
 import type { PlaidEndpoint } from './plaid-endpoints';
 import { readFields, readKeys } from './plaid-request';
@@ -92,7 +92,7 @@ class PlaidHalf extends ProviderHalf<PlaidSeedInput, PlaidSettingsInput, PlaidSe
     };
   }
 
-  emptySuccess(): Answer {
+  emptySuccess(): ApiResponse {
     return { ...plaidSuccess(), processed: false };
   }
 
@@ -128,7 +128,7 @@ class PlaidHalf extends ProviderHalf<PlaidSeedInput, PlaidSettingsInput, PlaidSe
     request: ReceivedRequest,
     fields: PlaidFields | undefined,
     { staleRead = false }: CarriedOutHow = {},
-  ): Answer {
+  ): ApiResponse {
     try {
       if (!fields) throw refusals.invalidBody();
       this.checkKeys(request, fields);

@@ -121,7 +121,7 @@ export class PlaidStore {
       const itemsLeft = user.items.filter(isLeft).length;
       counts.itemsLeft += itemsLeft;
       counts.itemsRemoved += user.items.length - itemsLeft;
-      counts[isGone(user) ? 'gone' : 'left'] += 1;
+      counts[isDeleted(user) ? 'gone' : 'left'] += 1;
       if (isTouched(user)) counts.touched += 1;
       if (user.terminations > 0) counts.productsTerminated += 1;
       if (user.removed) counts.usersRemoved += 1;
@@ -135,8 +135,8 @@ export class PlaidStore {
     const items = users.flatMap((user) => user.items);
     const nameItem = ({ itemId, user }: PlaidItem): { itemId: string; user: string } => ({ itemId, user: user.userId });
     return {
-      gone: users.filter(isGone).map(idOf),
-      left: users.filter((user) => !isGone(user)).map(idOf),
+      gone: users.filter(isDeleted).map(idOf),
+      left: users.filter((user) => !isDeleted(user)).map(idOf),
       touched: users.filter(isTouched).map(idOf),
       removedUsers: users.filter((user) => user.removed).map(idOf),
       items: {
@@ -196,6 +196,6 @@ function generatedUser(userId: string, itemsPerUser: number): SeedUser {
 
 const idOf = (user: PlaidUser): string => user.userId;
 const isLeft = (item: PlaidItem): boolean => item.removedAtMs === undefined;
-const isGone = (user: PlaidUser): boolean => user.removed || (user.terminations > 0 && !user.items.some(isLeft));
+const isDeleted = (user: PlaidUser): boolean => user.removed || (user.terminations > 0 && !user.items.some(isLeft));
 const isTouched = (user: PlaidUser): boolean =>
   user.removed || user.terminations > 0 || user.items.some((item) => !isLeft(item));

@@ -1,5 +1,5 @@
 import { isOpenTo } from '../../policy/converge';
-import type { CallAnswer, CallMove, ConvergePlan } from '../../policy/converge';
+import type { CallResponse, CallMove, ConvergePlan } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
 import type { Outcome } from '../../policy/outcome';
 import { maybeDone } from '../../policy/steps/step';
@@ -22,7 +22,7 @@ export interface SavedDoubt {
 export interface DoubtBefore {
   /** The last attempt may have been interrupted during a call. */
   interrupted: boolean;
-  /** From {@link PerhapsSent.saved}. */
+  /** From {@link PossiblySent.saved}. */
   saved?: SavedDoubt | undefined;
   /** The call that was recorded before it was sent, without a response. */
   intent?: { step: string; task: string } | undefined;
@@ -34,7 +34,7 @@ export interface DoubtBefore {
  * The calls of one user that may have been carried out although no response was recorded: those of an earlier attempt,
  * and those that this attempt lost.
  */
-export class PerhapsSent {
+export class PossiblySent {
   readonly #steps: ReadonlyMap<string, CompiledStep>;
   /** Reasons for leaving out a step that would have been done otherwise. */
   readonly #leftOut: ReadonlySet<string>;
@@ -80,16 +80,16 @@ export class PerhapsSent {
   }
 
   /** Records a response that the machine gets. */
-  answered(call: Call, task: Pick<HttpTask, 'effect' | 'name'>, answer: CallAnswer): void {
+  answered(call: Call, task: Pick<HttpTask, 'effect' | 'name'>, response: CallResponse): void {
     const key = keyOf(call.step, task.name);
-    const isLost = !answer.ok && maybeDone(answer.failure);
+    const isLost = !response.ok && maybeDone(response.failure);
     const wasIntended = key === this.#intent;
     if (wasIntended) this.#intent = undefined;
     if (task.effect === 'irreversible' || wasIntended) {
       if (this.#isMany(call) && !wasIntended) this.#toldInputs.add(inputOf(call, task));
-      else if (answer.ok || isLost) this.#untold.delete(key);
+      else if (response.ok || isLost) this.#untold.delete(key);
       if (isLost) this.#told.add(key);
-    } else if (answer.ok) {
+    } else if (response.ok) {
       this.#untold.delete(key);
     } else if (task.effect === 'repeatSafe' && isLost) {
       // The machine knows it as long as it exists, and may start over in the next round.

@@ -16,7 +16,7 @@ interface Worker {
 }
 
 /** Workers in processes of their own, as an operator runs them. A killed one is replaced immediately. */
-export class WorkerCrew {
+export class WorkerGroup {
   readonly #settings: Readonly<Record<string, string>>;
   readonly #folder: string;
   #workers: Worker[] = [];

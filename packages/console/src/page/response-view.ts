@@ -1,11 +1,11 @@
-import type { DurableCall, TestAnswer } from '../gateway/wire.js';
+import type { DurableCall, TestResponse } from '../gateway/wire.js';
 import { details, element, outsideLink, table } from './dom.js';
 import { jsonView } from './json-view.js';
 import { facts } from './page-parts.js';
 import { failureView } from './run-steps.js';
 
 /** Shows the result of a direct call. */
-export function answerView(answer: TestAnswer): HTMLElement {
+export function answerView(answer: TestResponse): HTMLElement {
   const { ok, status, reason = '', timeMs, requestId, environment, headers, body, failure, receipts, note } = answer;
   return element(
     'div',

@@ -3,18 +3,18 @@
  * Plaid's.
  */
 import { randomUUID } from 'node:crypto';
-import type { Answer, JsonBody, ProviderFailures } from '../provider';
+import type { ApiResponse, JsonBody, ProviderFailures } from '../provider';
 
 /** Returns a request ID like Plaid's: short and alphanumeric. */
 function freshRequestId(): string {
   return randomUUID().replaceAll('-', '').slice(0, 15);
 }
 
-export function plaidSuccess(body: JsonBody = {}): Answer {
+export function plaidSuccess(body: JsonBody = {}): ApiResponse {
   return { status: 200, body: { ...body, request_id: freshRequestId() }, processed: true };
 }
 
-export function plaidError(status: number, errorType: string, errorCode: string, message: string): Answer {
+export function plaidError(status: number, errorType: string, errorCode: string, message: string): ApiResponse {
   return {
     status,
     processed: false,
@@ -35,7 +35,7 @@ export function plaidError(status: number, errorType: string, errorCode: string,
 export class PlaidRefusal extends Error {
   override readonly name = 'PlaidRefusal';
 
-  constructor(readonly answer: Answer) {
+  constructor(readonly answer: ApiResponse) {
     super('refused');
   }
 }
@@ -87,7 +87,10 @@ export const plaidFailures: ProviderFailures = {
   undocumented: (status, errorType, errorCode = 'NEWLY_INVENTED_CODE') =>
     plaidError(status, errorType, errorCode, 'an error that is not documented'),
   quoting: (text) => {
-    const answer = plaidError(400, 'INVALID_REQUEST', 'INVALID_FIELD', `received: ${text}`);
-    return { ...answer, body: { ...(answer.body as JsonBody), display_message: text, request_id: `receipt ${text}` } };
+    const response = plaidError(400, 'INVALID_REQUEST', 'INVALID_FIELD', `received: ${text}`);
+    return {
+      ...response,
+      body: { ...(response.body as JsonBody), display_message: text, request_id: `receipt ${text}` },
+    };
   },
 };

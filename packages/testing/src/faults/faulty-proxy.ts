@@ -4,7 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** The port of a provider that is shut, really, for some of its calls: each connection is refused. */
-export interface Door {
+export interface FaultyProxy {
   url: string;
   /** How many connections were refused. */
   refused(): number;
@@ -19,13 +19,13 @@ const CONNECT_ERROR = 'undici:client:connectError';
  * @param shut.atCall The door is shut right before the call of that number, from 1.
  * @param shut.times After so many refusals it is opened again.
  */
-export async function openDoor(target: string, shut: { atCall: number; times: number }): Promise<Door> {
-  const door = new ShuttingDoor(new URL(target), shut);
-  await door.open();
-  return door;
+export async function openFaultyProxy(target: string, shut: { atCall: number; times: number }): Promise<FaultyProxy> {
+  const proxy = new ClosingProxy(new URL(target), shut);
+  await proxy.open();
+  return proxy;
 }
 
-class ShuttingDoor implements Door {
+class ClosingProxy implements FaultyProxy {
   readonly #target: URL;
   readonly #shut: { atCall: number; times: number };
   readonly #server: Server;

@@ -26,7 +26,7 @@ export interface Expectation {
 }
 
 /** One user of the demo. */
-export interface CastMember {
+export interface DemoUser {
   /** How tables name the user. */
   label: string;
   line: number;
@@ -45,12 +45,12 @@ export interface CastMember {
  *
  * @throws Refusal naming the line of a row that cannot be a user, or that names a user or an Item a second time.
  */
-export function castFrom(rows: readonly UserRow[]): CastMember[] {
+export function demoUsersFrom(rows: readonly UserRow[]): DemoUser[] {
   refuseTwins(rows);
-  return rows.map(castMember);
+  return rows.map(demoUser);
 }
 
-function castMember(row: UserRow, index: number): CastMember {
+function demoUser(row: UserRow, index: number): DemoUser {
   const { line, plaidUserId, plaidUserToken, batchUserId, reference, itemIds } = row;
   const is = (circumstance: Circumstance): boolean => (reference ?? '').split(/\s+/).includes(circumstance);
   const input = inputFor(row, is('remove-user'));
@@ -165,10 +165,10 @@ export interface Seeds {
  * The users as the simulators are to know them, a thousand bystanders, and for every Batch id those ids that a careless
  * client could turn it into (trimmed, re-encoded, cut at a slash), so that such a mistake deletes a user who counts.
  */
-export function seedsFor(cast: readonly CastMember[]): Seeds {
-  const batchIds = cast.flatMap(({ batchUserId }) => batchUserId ?? []);
+export function seedsFor(demoUsers: readonly DemoUser[]): Seeds {
+  const batchIds = demoUsers.flatMap(({ batchUserId }) => batchUserId ?? []);
   const neighbours = [...new Set(batchIds.flatMap(lookalikes))].filter((id) => !batchIds.includes(id));
-  const plaidUsers = cast.flatMap(({ plaid }) => (plaid ? [plaidUser(plaid)] : []));
+  const plaidUsers = demoUsers.flatMap(({ plaid }) => (plaid ? [plaidUser(plaid)] : []));
   return {
     plaid: { users: plaidUsers, generate: { count: BYSTANDERS, prefix: BYSTANDER, itemsPerUser: 2 } },
     batch: { users: [...batchIds, ...neighbours], generate: { count: BYSTANDERS, prefix: BYSTANDER } },
@@ -178,7 +178,7 @@ export function seedsFor(cast: readonly CastMember[]): Seeds {
 
 type PlaidUserSeed = NonNullable<PlaidSeedInput['users']>[number];
 
-function plaidUser({ userId, userToken, items }: NonNullable<CastMember['plaid']>): PlaidUserSeed {
+function plaidUser({ userId, userToken, items }: NonNullable<DemoUser['plaid']>): PlaidUserSeed {
   return { userId, ...(userToken !== undefined && { userToken, tokenOnly: true }), items: [...items] };
 }
 
@@ -225,6 +225,6 @@ export interface Problem {
 
 /** A user of the demo and the result that the user's run gave; absent when it gave none. */
 export interface RunOfUser {
-  member: CastMember;
+  member: DemoUser;
   result?: OffboardResult;
 }

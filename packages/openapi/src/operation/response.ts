@@ -8,7 +8,7 @@ import { mediaIn } from './media-types';
 import type { Media } from './media-types';
 
 /** What an operation returns when it succeeds. */
-export interface Answer {
+export interface ApiResponse {
   shape: Shape;
   form: AnswerForm;
   /** What the document leaves open about it. */
@@ -19,7 +19,7 @@ export interface Answer {
 const WITHOUT_BODY = /^(204|205)$/;
 
 /** Any body is taken: JSON, text or none. */
-const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' } } as const satisfies Answer;
+const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' } } as const satisfies ApiResponse;
 
 /**
  * What an operation returns when it succeeds: all of its 2xx responses together. A response that is described without content
@@ -27,11 +27,15 @@ const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' 
  *
  * @param changes Whether the operation changes something; an empty body then counts as a response too.
  */
-export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes }: { changes: boolean }): Answer {
+export function readResponse(
+  node: DocumentNode,
+  schemas: SchemaReader,
+  { changes }: { changes: boolean },
+): ApiResponse {
   const described = (node.mapAt('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
   const good = described.map(([, response]) => response.target());
   // `default` stands for whatever is not described, in most documents for errors; a good response is not measured by it.
-  if (good.length === 0) return { ...ANYTHING, open: noGoodAnswer(node) };
+  if (good.length === 0) return { ...ANYTHING, open: noSuccessResponse(node) };
   const media = good.map((response) => mediaIn(response));
   const withContent = media.filter((types) => types.length > 0);
   const isEmpty = withContent.length < media.length;
@@ -43,7 +47,7 @@ export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes 
       form: { as: 'any', accept: [...new Set([...withContent.flat().map(accepted), '*/*;q=0.5'])].join(', ') },
     };
   const json = withContent.map((types) => types.find(({ kind }) => kind === 'json')).filter((one) => one !== undefined);
-  if (json.length > 0) return jsonAnswer(json, isEmpty || changes, schemas);
+  if (json.length > 0) return jsonResponse(json, isEmpty || changes, schemas);
   const [first] = withContent.flat();
   const as = first?.kind === 'text' || first?.kind === 'form' ? 'text' : 'base64';
   const content: Shape =
@@ -56,14 +60,14 @@ export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes 
   };
 }
 
-function noGoodAnswer(node: DocumentNode): string {
+function noSuccessResponse(node: DocumentNode): string {
   const redirects = (node.mapAt('responses')?.entries() ?? []).some(([status]) => /^3/.test(status));
   return redirects
     ? 'its only good response is a redirect, which is not followed: every call fails with Task.UnexpectedResponse'
     : 'the document describes no good response, so any is accepted';
 }
 
-function jsonAnswer(media: readonly Media[], isEmpty: boolean, schemas: SchemaReader): Answer {
+function jsonResponse(media: readonly Media[], isEmpty: boolean, schemas: SchemaReader): ApiResponse {
   const shapes = media.map(({ node }): Shape => {
     const schema = node.at('schema');
     return schema ? schemas.shapeOf(schema) : { kind: 'unknown' };

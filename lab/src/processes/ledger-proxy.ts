@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'libsql';
 
 /** A connection to the ledger that can be blocked, so that the ledger cannot be written. */
-export interface LedgerDoor {
+export interface LedgerProxy {
   /** The URL of the ledger for workers. */
   url: string;
   /** What is blocked, in words. */
@@ -17,11 +17,11 @@ export interface LedgerDoor {
  * Opens such a connection to a ledger. The file of libSQL is blocked by a lock of another process; a Postgres by
  * breaking all connections and refusing new ones, as when the server restarts.
  */
-export async function openLedgerDoor(url: string): Promise<LedgerDoor> {
-  return url.startsWith('file:') ? fileDoor(url) : postgresDoor(url);
+export async function openLedgerProxy(url: string): Promise<LedgerProxy> {
+  return url.startsWith('file:') ? lockableFile(url) : postgresProxy(url);
 }
 
-function fileDoor(url: string): LedgerDoor {
+function lockableFile(url: string): LedgerProxy {
   return {
     url,
     words: "the ledger's file locked by another process",
@@ -40,7 +40,7 @@ function fileDoor(url: string): LedgerDoor {
   };
 }
 
-async function postgresDoor(url: string): Promise<LedgerDoor> {
+async function postgresProxy(url: string): Promise<LedgerProxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
@@ -63,11 +63,11 @@ async function postgresDoor(url: string): Promise<LedgerDoor> {
   };
   await listen(0);
   const { port } = server.address() as AddressInfo;
-  const door = new URL(url);
-  door.hostname = '127.0.0.1';
-  door.port = String(port);
+  const proxy = new URL(url);
+  proxy.hostname = '127.0.0.1';
+  proxy.port = String(port);
   return {
-    url: door.href,
+    url: proxy.href,
     words: 'Postgres out of reach',
     shutFor: async (ms) => {
       shut();

@@ -13,7 +13,7 @@ import type { Scrubber } from './redact';
 import type { CallProblem } from './to-failure';
 
 /** A task's successful result, without secrets. */
-export interface TaskAnswer<Output = unknown> {
+export interface TaskResponse<Output = unknown> {
   /** Validated against the task's schema; unknown fields are kept. */
   output: Output;
   /** The HTTP status. */
@@ -26,8 +26,8 @@ export interface TaskAnswer<Output = unknown> {
   environment: string;
 }
 
-type Answer = Extract<ExchangeResult, { kind: 'answer' }>;
-type Good = Pick<TaskAnswer, 'output' | 'status' | 'requestId' | 'token'>;
+type ApiResponse = Extract<ExchangeResult, { kind: 'answer' }>;
+type Good = Pick<TaskResponse, 'output' | 'status' | 'requestId' | 'token'>;
 
 /** JSON content types by the WHATWG rule (`application/json`, `text/json`, `…+json`), and older names for it. */
 const JSON_TYPE =
@@ -44,39 +44,39 @@ const MOST_BYTES_EACH = 6;
 type Wanted = Pick<RequestParts, 'expectedStatuses' | 'keepBody'>;
 
 /** Reads a complete response. Returns the task's result, or the problem with the response. */
-export function readAnswer(
+export function readResponse(
   task: HttpTask,
-  answer: Answer,
+  response: ApiResponse,
   scrubber: Scrubber,
   nowMs: number,
   { expectedStatuses, keepBody = true }: Wanted = {},
 ): Good | CallProblem {
-  const { status } = answer;
+  const { status } = response;
   if (expectedStatuses?.includes(status) !== true) {
-    if (status >= 400) return readError(task, answer, scrubber, nowMs);
+    if (status >= 400) return readError(task, response, scrubber, nowMs);
     if (status >= 300) return { kind: 'unexpected', status, what: 'redirect' };
     if (expectedStatuses) return { kind: 'unexpected', status, what: 'status' };
   }
-  if (answer.tooLarge) return { kind: 'unexpected', status, what: 'tooLarge' };
-  if (answer.undecodable) return { kind: 'unexpected', status, what: 'compressed' };
+  if (response.tooLarge) return { kind: 'unexpected', status, what: 'tooLarge' };
+  if (response.undecodable) return { kind: 'unexpected', status, what: 'compressed' };
   const form = task.answerForm?.as ?? 'json';
   const isText = form === 'text' || form === 'base64';
-  const isJson = !isText && isJsonAnswer(answer) && (form !== 'any' || isJsonText(answer.body));
-  if (!isJson && !isText && !task.generic && form !== 'any' && answer.body !== '')
+  const isJson = !isText && isJsonResponse(response) && (form !== 'any' || isJsonText(response.body));
+  if (!isJson && !isText && !task.generic && form !== 'any' && response.body !== '')
     return { kind: 'unexpected', status, what: 'notJson' };
   // APIs may return 204 without a body, which reads as null; the schema decides whether that is allowed.
-  const isNull = answer.body === '' && (!isText || status === 204);
-  const parsed = isJson ? parseJson(answer.body, scrubber) : { value: isNull ? null : scrubber.text(answer.body) };
+  const isNull = response.body === '' && (!isText || status === 204);
+  const parsed = isJson ? parseJson(response.body, scrubber) : { value: isNull ? null : scrubber.text(response.body) };
   if ('what' in parsed) {
     // If the end of the connection ends the body, truncated and malformed JSON look the same; truncated is the cautious
     // reading.
-    if (parsed.what === 'malformed' && !answer.framed) return { kind: 'lost', sent: true, code: 'TRUNCATED' };
+    if (parsed.what === 'malformed' && !response.framed) return { kind: 'lost', sent: true, code: 'TRUNCATED' };
     return { kind: 'unexpected', status, what: parsed.what };
   }
   const read = task.generic
-    ? check(task, answer, { value: genericOutput(answer, keptOf(parsed.value, keepBody), scrubber) }, scrubber)
-    : check(task, answer, parsed, scrubber);
-  return 'output' in read && outgrowsResult(answer, read.output)
+    ? check(task, response, { value: genericOutput(response, keptOf(parsed.value, keepBody), scrubber) }, scrubber)
+    : check(task, response, parsed, scrubber);
+  return 'output' in read && outgrowsResult(response, read.output)
     ? { kind: 'unexpected', status, what: 'tooLarge' }
     : read;
 }
@@ -84,7 +84,7 @@ export function readAnswer(
 /**
  * Whether a response that was small enough on the wire is too large as a result, because JSON escapes its characters.
  */
-function outgrowsResult({ body }: Answer, output: unknown): boolean {
+function outgrowsResult({ body }: ApiResponse, output: unknown): boolean {
   return (
     body.length * MOST_BYTES_EACH > MOST_RESULT_BYTES && Buffer.byteLength(JSON.stringify(output)) > MOST_RESULT_BYTES
   );
@@ -107,9 +107,9 @@ function checkedOutput(task: HttpTask, { value, rounded }: Parsed): z.ZodSafePar
   return exact.success ? exact : checked;
 }
 
-function check(task: HttpTask, answer: Answer, parsed: Parsed, scrubber: Scrubber): Good | CallProblem {
+function check(task: HttpTask, response: ApiResponse, parsed: Parsed, scrubber: Scrubber): Good | CallProblem {
   const { value } = parsed;
-  const { status } = answer;
+  const { status } = response;
   const { requestId: field } = task.service.errors.fields;
   const requestId = field === undefined ? undefined : safeId(fieldOf(value, field), scrubber);
   const withId = requestId === undefined ? {} : { requestId };
@@ -126,19 +126,19 @@ function check(task: HttpTask, answer: Answer, parsed: Parsed, scrubber: Scrubbe
   return { output: checked.data, status, ...withId, ...(token !== undefined && { token }) };
 }
 
-function readError(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: number): CallProblem {
+function readError(task: HttpTask, response: ApiResponse, scrubber: Scrubber, nowMs: number): CallProblem {
   const { fields } = task.service.errors;
   // Parsed whatever the content type says: the code of an error matters more than its label.
   const parsed =
-    answer.tooLarge || answer.undecodable ? { what: 'malformed' as const } : parseJson(answer.body, scrubber);
+    response.tooLarge || response.undecodable ? { what: 'malformed' as const } : parseJson(response.body, scrubber);
   const value = 'value' in parsed ? parsed.value : undefined;
   const type = fields.type === undefined ? undefined : safeCode(fieldOf(value, fields.type), scrubber);
   const code = safeCode(fieldOf(value, fields.code), scrubber);
   const requestId = fields.requestId === undefined ? undefined : safeId(fieldOf(value, fields.requestId), scrubber);
-  const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], nowMs);
+  const retryAfterMs = parseRetryAfter(response.headers['retry-after'], nowMs);
   return {
     kind: 'answer',
-    status: answer.status,
+    status: response.status,
     ...(type !== undefined && { type }),
     ...(code !== undefined && { code }),
     ...(requestId !== undefined && { requestId }),
@@ -162,9 +162,9 @@ function parseJson(text: string, scrubber: Scrubber): Parsed | { what: 'malforme
 }
 
 /** Whether a response counts as JSON. A missing content type is tolerated; the parser then decides. */
-function isJsonAnswer(answer: Answer): boolean {
-  const type = headerOf(answer, 'content-type');
-  return type === undefined ? answer.body !== '' : JSON_TYPE.test(type) && answer.body !== '';
+function isJsonResponse(response: ApiResponse): boolean {
+  const type = headerOf(response, 'content-type');
+  return type === undefined ? response.body !== '' : JSON_TYPE.test(type) && response.body !== '';
 }
 
 /** Whether a body parses as JSON; a task without a described response may get anything. */
@@ -178,7 +178,7 @@ function isJsonText(body: string): boolean {
 }
 
 /** Returns a header's text. undici returns repeated headers as a list, whatever Node.js's types say. */
-function headerOf({ headers }: Answer, name: string): string | undefined {
+function headerOf({ headers }: ApiResponse, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
@@ -208,16 +208,16 @@ const PRIVATE_HEADERS = new Set([
 /** Headers that describe the encoding on the wire; the body has been decoded. */
 const OF_THE_WIRE = new Set(['content-encoding']);
 
-function genericOutput(answer: Answer, body: unknown, scrubber: Scrubber): unknown {
+function genericOutput(response: ApiResponse, body: unknown, scrubber: Scrubber): unknown {
   const headers: [string, string][] = [];
-  for (const [name, value] of Object.entries(answer.headers)) {
+  for (const [name, value] of Object.entries(response.headers)) {
     if (value === undefined || PRIVATE_HEADERS.has(name) || OF_THE_WIRE.has(name)) continue;
     headers.push([scrubber.text(name), scrubber.text(Array.isArray(value) ? value.join(', ') : value)]);
   }
   return {
     response: {
-      statusCode: answer.status,
-      reasonPhrase: scrubber.text(answer.reason),
+      statusCode: response.status,
+      reasonPhrase: scrubber.text(response.reason),
       headers: Object.fromEntries(headers),
       ...(body !== undefined && { body }),
     },
@@ -225,7 +225,7 @@ function genericOutput(answer: Answer, body: unknown, scrubber: Scrubber): unkno
 }
 
 /** A response as a person may see it: secrets are removed, and headers that usually carry keys are masked. */
-export interface SeenAnswer {
+export interface SeenResponse {
   status: number;
   reason: string;
   headers: Record<string, string>;
@@ -234,16 +234,16 @@ export interface SeenAnswer {
 }
 
 /** Redacts a response so that it can be shown. */
-export function seeAnswer(answer: Extract<ExchangeResult, { kind: 'answer' }>, scrubber: Scrubber): SeenAnswer {
-  const headers = Object.entries(answer.headers).flatMap(([name, value]) => {
+export function seeResponse(response: Extract<ExchangeResult, { kind: 'answer' }>, scrubber: Scrubber): SeenResponse {
+  const headers = Object.entries(response.headers).flatMap(([name, value]) => {
     if (value === undefined) return [];
     const text = Array.isArray(value) ? value.join(', ') : value;
     return [[name, SECRET_HEADER.test(name) ? MASK : scrubber.text(text)] as const];
   });
   return {
-    status: answer.status,
-    reason: scrubber.text(answer.reason),
+    status: response.status,
+    reason: scrubber.text(response.reason),
     headers: Object.fromEntries(headers),
-    body: scrubber.text(answer.body),
+    body: scrubber.text(response.body),
   };
 }
