@@ -26,7 +26,7 @@ export interface TaskResponse<Output = unknown> {
   environment: string;
 }
 
-type ApiResponse = Extract<ExchangeResult, { kind: 'answer' }>;
+type HttpResponse = Extract<ExchangeResult, { kind: 'answer' }>;
 type Good = Pick<TaskResponse, 'output' | 'status' | 'requestId' | 'token'>;
 
 /** JSON content types by the WHATWG rule (`application/json`, `text/json`, `…+json`), and older names for it. */
@@ -46,7 +46,7 @@ type Wanted = Pick<RequestParts, 'expectedStatuses' | 'keepBody'>;
 /** Reads a complete response. Returns the task's result, or the problem with the response. */
 export function readResponse(
   task: HttpTask,
-  response: ApiResponse,
+  response: HttpResponse,
   scrubber: Scrubber,
   nowMs: number,
   { expectedStatuses, keepBody = true }: Wanted = {},
@@ -84,7 +84,7 @@ export function readResponse(
 /**
  * Whether a response that was small enough on the wire is too large as a result, because JSON escapes its characters.
  */
-function outgrowsResult({ body }: ApiResponse, output: unknown): boolean {
+function outgrowsResult({ body }: HttpResponse, output: unknown): boolean {
   return (
     body.length * MOST_BYTES_EACH > MOST_RESULT_BYTES && Buffer.byteLength(JSON.stringify(output)) > MOST_RESULT_BYTES
   );
@@ -107,7 +107,7 @@ function checkedOutput(task: HttpTask, { value, rounded }: Parsed): z.ZodSafePar
   return exact.success ? exact : checked;
 }
 
-function check(task: HttpTask, response: ApiResponse, parsed: Parsed, scrubber: Scrubber): Good | CallProblem {
+function check(task: HttpTask, response: HttpResponse, parsed: Parsed, scrubber: Scrubber): Good | CallProblem {
   const { value } = parsed;
   const { status } = response;
   const { requestId: field } = task.service.errors.fields;
@@ -126,7 +126,7 @@ function check(task: HttpTask, response: ApiResponse, parsed: Parsed, scrubber: 
   return { output: checked.data, status, ...withId, ...(token !== undefined && { token }) };
 }
 
-function readError(task: HttpTask, response: ApiResponse, scrubber: Scrubber, nowMs: number): CallProblem {
+function readError(task: HttpTask, response: HttpResponse, scrubber: Scrubber, nowMs: number): CallProblem {
   const { fields } = task.service.errors;
   // Parsed whatever the content type says: the code of an error matters more than its label.
   const parsed =
@@ -162,7 +162,7 @@ function parseJson(text: string, scrubber: Scrubber): Parsed | { what: 'malforme
 }
 
 /** Whether a response counts as JSON. A missing content type is tolerated; the parser then decides. */
-function isJsonResponse(response: ApiResponse): boolean {
+function isJsonResponse(response: HttpResponse): boolean {
   const type = headerOf(response, 'content-type');
   return type === undefined ? response.body !== '' : JSON_TYPE.test(type) && response.body !== '';
 }
@@ -178,7 +178,7 @@ function isJsonText(body: string): boolean {
 }
 
 /** Returns a header's text. undici returns repeated headers as a list, whatever Node.js's types say. */
-function headerOf({ headers }: ApiResponse, name: string): string | undefined {
+function headerOf({ headers }: HttpResponse, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
@@ -208,7 +208,7 @@ const PRIVATE_HEADERS = new Set([
 /** Headers that describe the encoding on the wire; the body has been decoded. */
 const OF_THE_WIRE = new Set(['content-encoding']);
 
-function genericOutput(response: ApiResponse, body: unknown, scrubber: Scrubber): unknown {
+function genericOutput(response: HttpResponse, body: unknown, scrubber: Scrubber): unknown {
   const headers: [string, string][] = [];
   for (const [name, value] of Object.entries(response.headers)) {
     if (value === undefined || PRIVATE_HEADERS.has(name) || OF_THE_WIRE.has(name)) continue;

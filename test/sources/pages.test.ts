@@ -16,12 +16,12 @@ import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { httpService } from 'temporal-http-tasks/internal/tasks/http/service';
 import { allOf, failureOf, rowsOf } from './reading';
 
-type ApiResponse = (url: URL, response: ServerResponse) => void;
+type Responder = (url: URL, response: ServerResponse) => void;
 
 let server: Server;
 let origin: string;
 let sender: TaskSender;
-let answer: ApiResponse;
+let answer: Responder;
 let asked: string[];
 let methods: string[];
 
@@ -88,7 +88,7 @@ const SPEC = {
 };
 
 /** Pages of two users each. */
-function pagesOf(users: readonly unknown[]): ApiResponse {
+function pagesOf(users: readonly unknown[]): Responder {
   return (url, response) => {
     const from = Number(url.searchParams.get('after') ?? 0);
     const next = from + 2 < users.length ? String(from + 2) : null;
@@ -187,7 +187,7 @@ describe('pages of an HTTP API', () => {
     expect((await failureOf(allOf(source, { after: '7-00' }))).message).toContain('position');
   });
 
-  it.each<[string, ApiResponse, string, string]>([
+  it.each<[string, Responder, string, string]>([
     [
       'has no list',
       (_, response) => response.end('{"data":{"next":null}}'),
@@ -232,7 +232,7 @@ describe('pages of an HTTP API', () => {
     expect(error.message).toContain(why);
   });
 
-  it.each<[string, ApiResponse, string]>([
+  it.each<[string, Responder, string]>([
     ['500', (_, response) => response.writeHead(500).end('{}'), 'Task.Unavailable'],
     ['404', (_, response) => response.writeHead(404).end('{"data":{"users":[],"next":null}}'), 'Task.Rejected'],
     [

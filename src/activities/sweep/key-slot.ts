@@ -7,11 +7,11 @@ import type { RefusedKey } from './contract';
 export type Admission = 'call' | 'trial';
 
 /** What the gate returns to a call. */
-type ApiResponse = Admission | 'refused';
+type Decision = Admission | 'refused';
 
 interface Waiting {
   beganAtMs: number;
-  tell: (response: ApiResponse) => void;
+  tell: (response: Decision) => void;
 }
 
 /**
@@ -47,7 +47,7 @@ export class KeySlot {
    *
    * @param beganAtMs When the caller's chunk began.
    */
-  enter(beganAtMs: number): ApiResponse | Promise<ApiResponse> {
+  enter(beganAtMs: number): Decision | Promise<Decision> {
     const response = this.#waiting.length === 0 ? this.#answer(beganAtMs) : undefined;
     return response ?? new Promise((tell) => this.#waiting.push({ beganAtMs, tell }));
   }
@@ -85,7 +85,7 @@ export class KeySlot {
   }
 
   /** Returns undefined if the call has to wait. */
-  #answer(beganAtMs: number): ApiResponse | undefined {
+  #answer(beganAtMs: number): Decision | undefined {
     if (this.refuses(beganAtMs)) return 'refused';
     if (this.#inFlight >= this.mostInFlight) return undefined;
     if (this.#refusedAtMs === undefined) {

@@ -25,7 +25,7 @@ export const CANARY = 'canary';
 
 type Name = keyof SweepActivities;
 type Input<N extends Name> = Parameters<SweepActivities[N]>[0];
-type ApiResponse<N extends Name> = Awaited<ReturnType<SweepActivities[N]>>;
+type ResultOf<N extends Name> = Awaited<ReturnType<SweepActivities[N]>>;
 
 /** How an activity is run. */
 export interface RunOptions {
@@ -39,7 +39,7 @@ export interface RunOptions {
 /** A worker's worth of sweep activities over real parts, without Temporal. */
 export interface ActivityPlace extends SweepDependencies {
   /** Runs an activity as a worker does. */
-  run<N extends Name>(name: N, input: Input<N>, options?: RunOptions): Promise<ApiResponse<N>>;
+  run<N extends Name>(name: N, input: Input<N>, options?: RunOptions): Promise<ResultOf<N>>;
   /** Everything that left activities: answers, heartbeats, failures. */
   readonly told: string[];
   close(): Promise<void>;

@@ -15,10 +15,10 @@ export interface CallResult {
   failure?: Pick<TaskFailure, 'type' | 'service' | 'status' | 'code' | 'requestId' | 'message'>;
 }
 
-type ApiResponse = Pick<CallResult, 'status' | 'output' | 'requestId' | 'settledBy'>;
+type Received = Pick<CallResult, 'status' | 'output' | 'requestId' | 'settledBy'>;
 
 /** Makes a call and returns its result; throws for an input that was refused and a call that was stopped. */
-export async function attempt(task: HttpTask, call: () => Promise<ApiResponse>): Promise<CallResult> {
+export async function attempt(task: HttpTask, call: () => Promise<Received>): Promise<CallResult> {
   try {
     const { status, output, requestId, settledBy } = await call();
     return { ok: true, status, output, requestId, ...(settledBy !== undefined && { settledBy }) };

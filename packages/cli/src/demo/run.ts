@@ -149,13 +149,13 @@ const LATENCY_MS = 15;
 
 /** Runs the demo; returns 0 only if the verdict is ok. */
 export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
-  const cast = withCourier(demoUsersFrom(await readUserFile(options.users, '--users')));
+  const users = withCourier(demoUsersFrom(await readUserFile(options.users, '--users')));
   await refuseSecondCourier(io, options.providers);
   const paths = [COURIER_FILE, ...providerPaths(io, options.providers)];
   const [courier, ...more] = await findProviders(io, paths.join(','));
   if (!courier) throw new CommandFailure('Failed', `There is no provider file ${COURIER_FILE}.`);
-  const { bystanders, ...seeds } = seedsFor(cast);
-  const faults = planFaults(cast, options.seed);
+  const { bystanders, ...seeds } = seedsFor(users);
+  const faults = planFaults(users, options.seed);
   const simulators: SimulatorsOptions = {
     plaid: {
       users: seeds.plaid,
@@ -167,7 +167,7 @@ export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
     },
     batch: { users: seeds.batch, faults: faults.batch, latencyMs: LATENCY_MS, processingDelayMs: BATCH_DELAY_MS },
   };
-  const held = cast.filter(({ onHold }) => onHold);
+  const held = users.filter(({ onHold }) => onHold);
   return withInterruption(async (interruption) =>
     withLocalStack(
       {
@@ -177,8 +177,8 @@ export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
           {
             file: courier,
             options: {
-              users: courierSeeds(cast),
-              faults: courierFaults(cast),
+              users: courierSeeds(users),
+              faults: courierFaults(users),
               latencyMs: LATENCY_MS,
               unknownIds: 'absent',
             },
@@ -192,7 +192,7 @@ export async function runDemo(io: Io, options: DemoOptions): Promise<ExitCode> {
         beforeWorker: (settings) => putOnHold(io, settings, held),
         signal: interruption.signal,
       },
-      (stack) => play(io, options, { cast, bystanders, stack, interruption }),
+      (stack) => play(io, options, { users, bystanders, stack, interruption }),
     ),
   );
 }
@@ -210,17 +210,17 @@ async function refuseSecondCourier(io: Io, providers: string | undefined): Promi
 }
 
 interface Scene {
-  cast: readonly DemoUser[];
+  users: readonly DemoUser[];
   bystanders: number;
   stack: LocalStack;
   interruption: Interruption;
 }
 
 async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scene: Scene): Promise<ExitCode> {
-  const { cast, bystanders, stack, interruption } = scene;
+  const { users, bystanders, stack, interruption } = scene;
   say(
     io,
-    `Offboarding ${cast.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ${bystanders.toLocaleString('en')} bystanders must stay untouched`,
+    `Offboarding ${users.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ${bystanders.toLocaleString('en')} bystanders must stay untouched`,
   );
   const runs = await followRuns(io, concurrency, scene);
   const { plaid, batch } = stack.simulators;
@@ -246,19 +246,19 @@ async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scen
     printVerdict(io, judged, bystanders);
   }
   if (keep) {
-    sayKept(io, stack, await startsIn(stack, cast));
+    sayKept(io, stack, await startsIn(stack, users));
     await interruption.wished;
     say(io, 'Stopping worker, simulators and server');
   }
   return judged.verdict.ok ? 0 : 1;
 }
 
-async function followRuns(io: Io, concurrency: number, { cast, stack, interruption }: Scene): Promise<RunOfUser[]> {
+async function followRuns(io: Io, concurrency: number, { users, stack, interruption }: Scene): Promise<RunOfUser[]> {
   const { client, taskQueue, settings, simulators, others } = stack;
-  const progress = showProgress(io, cast.length, [simulators.plaid, simulators.batch, ...others]);
+  const progress = showProgress(io, users.length, [simulators.plaid, simulators.batch, ...others]);
   try {
     const first = await Promise.race([
-      runUsers(cast, {
+      runUsers(users, {
         client,
         taskQueue,
         subjectKey: settings['HTTP_TASKS_SUBJECT_KEY'] ?? '',

@@ -8,7 +8,7 @@ import { mediaIn } from './media-types';
 import type { Media } from './media-types';
 
 /** What an operation returns when it succeeds. */
-export interface ApiResponse {
+export interface DescribedResponse {
   shape: Shape;
   form: AnswerForm;
   /** What the document leaves open about it. */
@@ -19,7 +19,10 @@ export interface ApiResponse {
 const WITHOUT_BODY = /^(204|205)$/;
 
 /** Any body is taken: JSON, text or none. */
-const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' } } as const satisfies ApiResponse;
+const ANYTHING = {
+  shape: { kind: 'unknown' },
+  form: { as: 'any', accept: '*/*' },
+} as const satisfies DescribedResponse;
 
 /**
  * What an operation returns when it succeeds: all of its 2xx responses together. A response that is described without content
@@ -31,7 +34,7 @@ export function readResponse(
   node: DocumentNode,
   schemas: SchemaReader,
   { changes }: { changes: boolean },
-): ApiResponse {
+): DescribedResponse {
   const described = (node.mapAt('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
   const good = described.map(([, response]) => response.target());
   // `default` stands for whatever is not described, in most documents for errors; a good response is not measured by it.
@@ -67,7 +70,7 @@ function noSuccessResponse(node: DocumentNode): string {
     : 'the document describes no good response, so any is accepted';
 }
 
-function jsonResponse(media: readonly Media[], isEmpty: boolean, schemas: SchemaReader): ApiResponse {
+function jsonResponse(media: readonly Media[], isEmpty: boolean, schemas: SchemaReader): DescribedResponse {
   const shapes = media.map(({ node }): Shape => {
     const schema = node.at('schema');
     return schema ? schemas.shapeOf(schema) : { kind: 'unknown' };
