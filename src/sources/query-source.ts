@@ -32,7 +32,6 @@ export class ColumnTypes {
   readonly #columns: UserColumns;
 
   /**
-   * @param types Absent for a database that reports the type of each value instead.
    * @throws SourceError naming the column and its type, when its values cannot be IDs.
    */
   constructor(header: Header<string>, types: readonly SqlType[] = [], columns = UserColumns.BASIC) {

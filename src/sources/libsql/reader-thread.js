@@ -18,6 +18,8 @@ let database;
 let rows;
 /** @type {string[]} */
 let columns = [];
+/** @type {(string | null)[]} */
+let declared = [];
 let stage = /** @type {'open' | 'prepare' | 'read'} */ ('open');
 
 function open() {
@@ -29,7 +31,9 @@ function open() {
   stage = 'prepare';
   const statement = database.prepare(sql);
   if (!statement.reader) throw Object.assign(new Error('it returns no rows'), { code: 'NO_ROWS' });
-  columns = statement.columns().map(({ name }) => name);
+  const described = statement.columns();
+  columns = described.map(({ name }) => name);
+  declared = described.map(({ type }) => type);
   stage = 'read';
   // Without safeIntegers, whole numbers above 2^53 would be rounded to another user's ID.
   rows = statement
@@ -46,12 +50,12 @@ function nextPage() {
     const page = [];
     while (page.length < rowsPerPage) {
       const next = /** @type {Iterator<unknown>} */ (rows).next();
-      if (next.done) return { columns, rows: page, done: true };
+      if (next.done) return { columns, declared, rows: page, done: true };
       page.push(
         /** @type {unknown[]} */ (next.value).map((cell) => (typeof cell === 'bigint' ? cell.toString() : cell)),
       );
     }
-    return { columns, rows: page, done: false };
+    return { columns, declared, rows: page, done: false };
   } catch (error) {
     return failureOf(error);
   }

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { databaseFile } from '../../config/database-settings';
 import { SourceError, SourceUnavailableError } from '../source';
 import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from '../sql-rows';
-import type { SqlPage, SqlReader, SqlRun } from '../sql-rows';
+import type { SqlPage, SqlReader, SqlRun, SqlType } from '../sql-rows';
 
 /** Data that the main thread passes to the reader thread at its start. */
 export interface ReaderData {
@@ -17,9 +17,13 @@ export interface ReaderData {
   busyMs: number;
 }
 
-/** One message of the reader thread. `about` describes only the query. */
+/**
+ * One message of the reader thread. `about` describes only the query; `declared` has the type of each column that a table
+ * declares, and null for an expression.
+ */
 export type ReaderResponse =
-  { columns: string[]; rows: unknown[][]; done: boolean; failure?: never } | { failure: string; about: string };
+  | { columns: string[]; declared: (string | null)[]; rows: unknown[][]; done: boolean; failure?: never }
+  | { failure: string; about: string };
 
 /** Maximum wait for another process's lock, in milliseconds. */
 const BUSY_MS = 10_000;
@@ -40,12 +44,22 @@ async function* libsqlRows({ url, sql, values, signal }: SqlRun): AsyncGenerator
     for (;;) {
       const response = await nextPage(worker, signal);
       if (response.failure !== undefined) throw explained(response);
-      yield response;
+      yield { ...response, types: response.declared.map(typeOf) };
       if (response.done) return;
     }
   } finally {
     await close(worker);
   }
+}
+
+/**
+ * Returns the type of a column by what its table declares. SQLite stores any value in any column, so that only the
+ * declaration distinguishes the 1 of a switch, or a day, from an ID; all else is checked by value.
+ */
+function typeOf(declared: string | null): SqlType {
+  const name = declared ?? 'unknown';
+  const kind = /BOOL|BLOB/i.test(name) ? 'other' : /DATE|TIME/i.test(name) ? 'moment' : 'text';
+  return { name: name.toLowerCase(), kind, isList: false };
 }
 
 async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promise<ReaderResponse> {
