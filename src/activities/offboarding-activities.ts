@@ -1,7 +1,7 @@
 import type { ServiceSettings } from '../config/service-settings';
 import type { Receipt, SettledStep, SubjectHistory } from '../ledger/ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
-import type { TargetRow } from '../ledger/sweeps/sweep-types';
+import type { SweepRow, TargetRow } from '../ledger/sweeps/sweep-types';
 import { identitiesOf, subjectsOf } from '../ledger/user-subjects';
 import type { Identity } from '../ledger/user-subjects';
 import type { StepResult } from '../policy/offboard-result';
@@ -33,6 +33,7 @@ import { retryable } from './ledger-away';
 import { OTHER_ACCOUNTS, refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
 import { environmentsBy, readDueDate, recordRequest } from './run-request';
 import type { TaskDependencies } from './run-task';
+import { recordedSteps } from './sweep/sweep-plan';
 
 /** What the activities of the offboarding workflows need. */
 export interface OffboardingDependencies extends Pick<
@@ -134,14 +135,15 @@ function stepsInDoubt(receipts: readonly Receipt[]): string[] {
 
 async function prepare(dependencies: OffboardingDependencies, given: PrepareOffboarding): Promise<Preparation> {
   const { sender, ledger, callers, hasher, allowSensitive, services, catalogue, providers } = dependencies;
-  const { row, run } = await callerOf(ledger, callers, given.user);
+  const { row, sweep, run } = await callerOf(ledger, callers, given.user);
   const target = row?.user;
   // A target's token comes from the ledger, where it is encrypted, and is in no history.
   if (!target) await refuseTokens([['user', given.user]], allowSensitive, providers);
   const user: NamedUser = target ?? { ...given.user, itemIds: given.itemIds };
   const ids = idsOf(user);
   const choices = stepChoicesOf(given);
-  refuseUnknownNames(providers, user, choices);
+  const recorded = sweep && recordedSteps(sweep);
+  refuseUnknownNames(providers, user, recorded ? {} : choices);
   // A sweep's users have IDs at different providers.
   if (!target && !providers.chosen(choices).some(({ name }) => Object.hasOwn(ids, name)))
     throw refusal('providers', 'names no provider at which the user has an ID');
@@ -191,7 +193,11 @@ async function prepare(dependencies: OffboardingDependencies, given: PrepareOffb
       held,
       environment: identities[0] ? environmentOf(identities[0].provider) : ONLY_ENVIRONMENT,
       batchApps: [...(services.get(serviceOf(namedField('batchUserId').provider))?.keySlots ?? [])],
-      ...(given.choices && { plan: providers.planFor(choices, services, { ids, account: user.account }) }),
+      ...(given.choices && {
+        plan: recorded
+          ? providers.partFor(recorded, { ids, account: user.account })
+          : providers.planFor(choices, services, { ids, account: user.account }),
+      }),
       knownSteps: known.steps,
       knownIds: known.ids,
       hadItems: known.items.has(namedField('itemIds').provider),
@@ -286,10 +292,10 @@ async function callerOf(
   ledger: OpenedLedger,
   callers: Callers,
   { sweepId, seq }: PrepareOffboarding['user'],
-): Promise<{ row?: TargetRow; run?: CallingRun }> {
+): Promise<{ row?: TargetRow; sweep?: SweepRow; run?: CallingRun }> {
   if (sweepId === undefined || seq === undefined) return { run: await requireRunOf(callers, 'offboardUser') };
-  await requireChildOfSweep(callers, ledger.sweeps, { sweepId, seq });
-  return { row: await findTarget(ledger.sweeps, { sweepId, seq }) };
+  const sweep = await requireChildOfSweep(callers, ledger.sweeps, { sweepId, seq });
+  return { row: await findTarget(ledger.sweeps, { sweepId, seq }), sweep };
 }
 
 /** Returns what the run may know about a user of a sweep; all of it is stored in its history. */

@@ -227,15 +227,10 @@ export class ProviderSet {
    * @throws ProviderError for a definition that is wrong for these keys or options.
    */
   planFor(choices: StepChoices, services: KeyedServices, only?: PlannedUser): StepPlan {
-    const named = only && Object.keys(only.ids);
-    const isMeant = ({ name }: Provider): boolean =>
-      named === undefined ||
-      named.includes(name) ||
-      (TOGETHER.includes(name) && TOGETHER.some((one) => named.includes(one)));
     const { options = {}, include, exclude } = choices;
     return stepPlanOf({
       providers: this.chosen(choices)
-        .filter(isMeant)
+        .filter(({ name }) => isMeantFor(only, name))
         .map((provider) => ({
           provider,
           ...(only
@@ -248,6 +243,18 @@ export class ProviderSet {
       ...(include && { include }),
       ...(exclude && { exclude }),
     });
+  }
+
+  /**
+   * Returns what a sweep's plan has for one of its users: every user gets the steps with which the sweep was opened and
+   * approved, also when the definition of a provider has changed since.
+   */
+  partFor(plan: StepPlan, user: PlannedUser): StepPlan {
+    const steps = plan.steps.filter(
+      ({ provider, when: { services } }) =>
+        isMeantFor(user, provider) && (services?.includes(this.serviceNameAt(provider, user.account)) ?? true),
+    );
+    return { ...plan, steps };
   }
 
   /** The keys of all accounts. A key that not all accounts have is for the users of those that have it. */
@@ -277,6 +284,11 @@ export class ProviderSet {
       return (provider.refine?.(planned, at) ?? planned).some((step) => callsOf(step).length > 0);
     });
   }
+}
+
+function isMeantFor(user: PlannedUser | undefined, provider: string): boolean {
+  if (!user || Object.hasOwn(user.ids, provider)) return true;
+  return TOGETHER.includes(provider) && TOGETHER.some((one) => Object.hasOwn(user.ids, one));
 }
 
 /** Returns the services of providers, each with the credentials that their tasks sign in with. */

@@ -189,7 +189,7 @@ it('shows refused input at its field, and sends nothing', async () => {
   await shoot(page, 'refused');
   await page.getByRole('button', { name: 'Edit as JSON' }).click();
   await page.getByLabel('Input as JSON').fill('{"user_id":"usr_1","item_ids":["item-1"],"itemIds":1}');
-  await page.getByText('itemIds: unknown field.').waitFor();
+  await page.getByText('itemIds: unknown field; did you mean item_ids?').waitFor();
   await page.getByLabel('Input as JSON').fill('{"user_id":"usr_1","item_ids":["item-1"]}');
   await page.getByRole('button', { name: 'Edit as form' }).click();
   expect(await field('item_ids').inputValue()).toBe('item-1');

@@ -66,12 +66,20 @@ export function stepsOfSweep(
   plan: ChunkPlan,
   { services }: Pick<ChunkDependencies, 'services'>,
 ): CompiledPlan {
-  if (stepsPlan === undefined) return compilePlan(builtInStepPlanOf(plan, services));
+  return compilePlan(recordedSteps({ sweepId, stepsPlan }) ?? builtInStepPlanOf(plan, services));
+}
+
+/** Returns the steps of all users of a sweep as they were recorded; undefined for a sweep that an earlier version opened. */
+export function recordedSteps({
+  sweepId,
+  stepsPlan,
+}: Pick<SweepRow, 'sweepId'> & { stepsPlan?: string | undefined }): StepPlan | undefined {
+  if (stepsPlan === undefined) return undefined;
   const steps = JSON.parse(stepsPlan) as StepPlan;
   const version: number = steps.version;
   if (version !== STEP_PLAN_VERSION)
     throw new Error(
       `The steps of the sweep ${sweepId} have version ${version}; this worker reads version ${STEP_PLAN_VERSION}. A newer worker continues it.`,
     );
-  return compilePlan(steps);
+  return steps;
 }

@@ -1,5 +1,6 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import { completeStepUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { approveUpdate, completeStepUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import type { StepDefinition } from 'temporal-http-tasks';
 import { CourierServer } from '../../activities/sweep/courier/courier-server';
 import { courierAt } from '../../activities/sweep/courier/courier-place';
 import { freshId } from '../../support/offboarding';
@@ -77,3 +78,35 @@ it('a hold that comes while the request of a user is followed lets it be followe
   const ends = receipts.flatMap(({ phase, step, outcome }) => (phase === 'settled' ? [`${step} ${outcome}`] : []));
   expect(ends.slice(-2)).toEqual(['courier.erasure removed', 'courier.archive held']);
 });
+
+it.each(['user', 'chunk'] as const)(
+  'a sweep keeps the steps that were approved when a worker with another definition continues it, by %s',
+  async (granularity) => {
+    server.seed(2);
+    const own = await openSweepPlace({ env: { COURIER_TOKEN: 'courier-token-of-tests' } });
+    try {
+      const erasure = COURIER_STEPS.filter(({ step }) => step === 'erasure');
+      const contact = COURIER_STEPS.flatMap(({ after: _, ...step }) => (step.step === 'contact' ? [step] : []));
+      const opener = await own.startWorker({
+        plugin: { providers: [courierAt(server.origin, contact)] },
+      });
+      const inline = [0, 1].map((number) => ({
+        ids: { courier: { contactId: `c-${number}`, personId: `p-${number}` } },
+      }));
+      const handle = await own.start({ source: { inline }, providers: ['courier'], approval: true, granularity });
+      await untilProgress(handle, 'it waits for approval', ({ status }) => status === 'waitingForApproval');
+      await opener.stop();
+      const renamed = contact.map((step) => ({ ...step, step: 'person' }));
+      const changed = [...renamed, ...erasure] as StepDefinition[];
+      await own.startWorker({ plugin: { providers: [courierAt(server.origin, changed)] } });
+      await handle.executeUpdate(approveUpdate, { args: [{ total: 2, by: 'A. Person' }] });
+      expect(await handle.result()).toMatchObject({ status: 'completed', counts: { total: 2, removed: 2 } });
+      const receipts = await own.ledger.sweeps.readReceipts({ sweepId: handle.workflowId, afterSeq: -1, limit: 100 });
+      const ends = receipts.flatMap(({ phase, step, outcome }) => (phase === 'settled' ? [`${step} ${outcome}`] : []));
+      expect(ends).toEqual(['courier.contact removed', 'courier.contact removed']);
+      expect(server.erasures).toEqual([]);
+    } finally {
+      await own.close();
+    }
+  },
+);

@@ -298,5 +298,6 @@ function isAt({ field }: InputProblem, name: string): boolean {
 function sentence({ field, message }: InputProblem, own: string): string {
   const place = field === own ? '' : own !== '' && field.startsWith(`${own}.`) ? field.slice(own.length + 1) : field;
   // The name of a field keeps its case.
-  return place === '' ? `${message.charAt(0).toUpperCase()}${message.slice(1)}.` : `${place}: ${message}.`;
+  const end = message.endsWith('?') ? '' : '.';
+  return place === '' ? `${message.charAt(0).toUpperCase()}${message.slice(1)}${end}` : `${place}: ${message}${end}`;
 }
