@@ -192,7 +192,7 @@ it('what no option of a union knows is named, and a value of several alternative
   for (const key of ['anyOf', 'oneOf']) {
     expect(problems({ [key]: [EMAIL, PHONE] }, { email: 'a', land: 'x', phnoe: '1' })).toContainEqual({
       field: 'x.phnoe',
-      message: 'unknown field',
+      message: 'unknown field; did you mean phone?',
     });
     expect(problems({ [key]: [EMAIL, PHONE] }, { phone: '1', land: 5 })).toEqual([
       { field: 'x.land', message: 'invalid input: expected string, received number' },
