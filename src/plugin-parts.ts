@@ -19,7 +19,8 @@ import { ProviderSet, servicesOf } from './providers/provider-set';
 import { batch, plaid } from './providers/catalogue';
 import type { Catalogue } from './providers/catalogue';
 import { CATALOGUE_SERVICES } from './providers/catalogue-services';
-import { Accounts, mainServiceOf } from './tasks/accounts';
+import { mainServiceOf } from './tasks/accounts';
+import { Accounts } from './tasks/worker-accounts';
 import { servicesFor } from './tasks/needed-services';
 
 /** A service of Nexus as a worker takes it. */

@@ -1,5 +1,5 @@
 import type { WantedRequests } from '../policy/providers/found-requests';
-import type { RequestClaims } from '../policy/legal-clock';
+import type { RequestClaims } from '../policy/request-claims';
 import type { RunStatus } from '../policy/outcome';
 import type { StepResult, CompensationLine } from '../policy/offboard-result';
 import type { StepPlan } from '../policy/providers/step-plan';

@@ -3,7 +3,7 @@ import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import { onlyWanted } from '../policy/providers/found-requests';
 import { fillPlaceholders, withoutPlaceholders } from '../policy/target-reference';
 import type { TargetReference } from '../policy/target-reference';
-import type { Accounts } from '../tasks/accounts';
+import type { Accounts } from '../tasks/worker-accounts';
 import type { HttpTask } from '../tasks/define';
 import { ownRun, requireChildOfSweep } from './callers';
 import type { Callers } from './callers';

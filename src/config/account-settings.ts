@@ -1,12 +1,6 @@
 import { didYouMean } from '../tasks/nearest';
-import {
-  accountOf,
-  accountSuffix,
-  ACCOUNT_NAME,
-  Accounts,
-  mainServiceOf,
-  MOST_ACCOUNT_CHARACTERS,
-} from '../tasks/accounts';
+import { accountOf, accountSuffix, ACCOUNT_NAME, mainServiceOf, MOST_ACCOUNT_CHARACTERS } from '../tasks/accounts';
+import { Accounts } from '../tasks/worker-accounts';
 import type { ServiceDefinition } from '../tasks/service';
 import { readList } from './env';
 import type { Env, ProblemList } from './env';

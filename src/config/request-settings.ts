@@ -1,4 +1,4 @@
-import { readDay } from '../policy/legal-clock';
+import { readDay } from '../policy/request-claims';
 import type { AllowedOrigins } from './origins';
 import { ProblemList, readInteger, readList, Secret } from './env';
 import type { Env } from './env';

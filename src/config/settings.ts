@@ -1,6 +1,6 @@
 import { CATALOGUE } from '../providers/catalogue';
 import { CATALOGUE_SERVICES } from '../providers/catalogue-services';
-import type { Accounts } from '../tasks/accounts';
+import type { Accounts } from '../tasks/worker-accounts';
 import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
 import { parsePostgresUrl } from '../transport/postgres-url';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DAY_RULE, LAWS, readDay, readDueDate } from './legal-clock';
-import type { RequestClaims } from './legal-clock';
+import { DAY_RULE, LAWS, readDay, readDueDate } from './request-claims';
+import type { RequestClaims } from './request-claims';
 
 /** Milliseconds of a day. */
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Law } from './legal-clock';
+import type { Law } from './request-claims';
 import type { userIds } from './offboard-input';
 
 /** One user of a source: at least one ID, taken literally; `itemIds` only with an ID at Plaid. */

@@ -2,7 +2,7 @@ import { didYouMean } from '../tasks/nearest';
 import type { PlannedStep, StepPlan } from '../policy/providers/step-plan';
 import { idAt, idsOf, inOrder, namedTwice, placeOf } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
-import { Accounts } from '../tasks/accounts';
+import { Accounts } from '../tasks/worker-accounts';
 import type { SensitiveField } from '../tasks/define';
 import { servicesFor } from '../tasks/needed-services';
 import type { ServiceDefinition } from '../tasks/service';

@@ -17,7 +17,7 @@ import { WAITING_FOR_PERSON } from '../policy/complete-step';
 import { allHeld, responded, beginConverging, endEarly, holdCurrent, next, reported } from '../policy/converge';
 import type { CallMove, ConvergeState, ManualMove } from '../policy/converge';
 import { deadlineAtMs } from '../policy/deadline';
-import { claimsOf } from '../policy/legal-clock';
+import { claimsOf } from '../policy/request-claims';
 import { offboardUserInput } from '../policy/offboard-input';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import { statusOf } from '../policy/offboard-result';

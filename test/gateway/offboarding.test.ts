@@ -9,7 +9,7 @@ import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { userPlaces } from 'temporal-http-tasks/internal/config/user-places';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
-import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 import { LIBRARY, writeProvider } from '../openapi/provider-files';
 import type { SweepPlace } from '../support/sweep-runs';
 import { openDurableStage, temporalOf } from './durable-stage';

@@ -3,7 +3,7 @@ import type { NewRequest, RegisteredRequest } from 'temporal-http-tasks/internal
 import { recordedPlace } from 'temporal-http-tasks/internal/ledger/requests/request-rows';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { requestFacts } from 'temporal-http-tasks/internal/policy/legal-clock';
-import type { RequestClaims } from 'temporal-http-tasks/internal/policy/legal-clock';
+import type { RequestClaims } from 'temporal-http-tasks/internal/policy/request-claims';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from './databases';
 import { chunksOf, rowOf, settled, userNumber } from './sweeps/users';
 

@@ -1,4 +1,4 @@
-import type { RequestClaims } from '../../policy/legal-clock';
+import type { RequestClaims } from '../../policy/request-claims';
 import type { StepResult } from '../../policy/offboard-result';
 import type { Outcome } from '../../policy/outcome';
 import type { SourceSpec } from '../../policy/source-spec';

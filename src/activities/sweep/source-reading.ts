@@ -11,7 +11,7 @@ import { UserColumns } from '../../sources/user-columns';
 import { refusal, refuseTokens, requireService } from '../refusals';
 import type { TakeSnapshot } from './contract';
 import { requestOfUser } from '../../policy/legal-clock';
-import type { Law } from '../../policy/legal-clock';
+import type { Law } from '../../policy/request-claims';
 import { idsOf, ONLY_ENVIRONMENT } from '../../policy/user-ids';
 import type { NeededProviders } from './missing-providers';
 import { environmentOf } from './plan-user';

@@ -1,4 +1,5 @@
-import type { Law, RequestFacts } from '../../policy/legal-clock';
+import type { RequestFacts } from '../../policy/legal-clock';
+import type { Law } from '../../policy/request-claims';
 import type { HoldEnvironments } from '../ledger';
 
 /** What a request is about. */

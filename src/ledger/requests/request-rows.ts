@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ExpressionBuilder, Insertable, Kysely, Selectable, Transaction } from 'kysely';
-import { LAWS, dueDate, isRequest, readDay } from '../../policy/legal-clock';
+import { dueDate, isRequest } from '../../policy/legal-clock';
+import { LAWS, readDay } from '../../policy/request-claims';
 import type { RequestFacts } from '../../policy/legal-clock';
 import { setHolds } from '../holds';
 import type { HoldEnvironments } from '../ledger';

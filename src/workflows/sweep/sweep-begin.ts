@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import type { ChunkPlan } from '../../activities/sweep/contract';
-import { claimsOf } from '../../policy/legal-clock';
+import { claimsOf } from '../../policy/request-claims';
 import { DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS } from '../../policy/sweep-input';
 import type { CheckedSweepInput } from '../../policy/sweep-input';
 import { toTolerance } from '../../policy/tolerance';

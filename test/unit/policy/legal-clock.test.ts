@@ -1,14 +1,12 @@
 import fc from 'fast-check';
 import {
-  claimsOf,
   dueDate,
   isRequest,
   monthsBefore,
-  readDay,
-  readDueDate,
   requestFacts,
   requestOfUser,
 } from 'temporal-http-tasks/internal/policy/legal-clock';
+import { claimsOf, readDay, readDueDate } from 'temporal-http-tasks/internal/policy/request-claims';
 import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { checkRequest, requestFields } from 'temporal-http-tasks/internal/policy/request-fields';
 import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';

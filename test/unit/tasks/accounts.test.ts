@@ -3,7 +3,7 @@ import { environmentSecrets } from 'temporal-http-tasks/internal/config/process-
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 import { batch, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { batchService } from 'temporal-http-tasks/internal/providers/batch/service';

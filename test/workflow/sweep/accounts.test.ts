@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { callDurably } from '@temporal-http-tasks/cli/internal/call/durable';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import type { HttpTask, StepDefinition } from 'temporal-http-tasks';
-import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 import { CourierServer } from '../../activities/sweep/courier/courier-server';
 import { courierAt } from '../../activities/sweep/courier/courier-place';
 import { failureOfRun, offboard, stepLines } from '../../support/offboarding-runs';

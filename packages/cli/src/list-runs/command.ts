@@ -1,7 +1,7 @@
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import { WAITING_FOR_PERSON } from 'temporal-http-tasks/internal/policy/complete-step';
-import { DAY_RULE, readDay } from 'temporal-http-tasks/internal/policy/legal-clock';
+import { DAY_RULE, readDay } from 'temporal-http-tasks/internal/policy/request-claims';
 import { defineCommand, flag, literalOption, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';

@@ -6,7 +6,7 @@ import type { CommonOptions } from '../program/command';
 import type { ExitCode, Io } from '../program/io';
 import { print, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
-import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 import { describeProvider } from './describe-provider';
 
 /** Checks a provider file, and prints what it defines or what is wrong with it. */

@@ -6,7 +6,7 @@ import { columnOf } from 'temporal-http-tasks/internal/providers/names';
 import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 import { callsOf } from 'temporal-http-tasks/internal/providers/define-provider';
 import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
-import type { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
+import type { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 

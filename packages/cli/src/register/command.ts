@@ -1,4 +1,4 @@
-import { DAY_RULE, LAWS, readDay } from 'temporal-http-tasks/internal/policy/legal-clock';
+import { DAY_RULE, LAWS, readDay } from 'temporal-http-tasks/internal/policy/request-claims';
 import { byOption, HELD_OPTIONS, readHoldOptions } from '../hold/hold-options';
 import { defineCommand, flag, literalOption, subcommand, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';

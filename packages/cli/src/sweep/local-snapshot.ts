@@ -6,7 +6,7 @@ import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/s
 import { identitiesOf, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
 import { requestOfUser } from 'temporal-http-tasks/internal/policy/legal-clock';
-import type { Law } from 'temporal-http-tasks/internal/policy/legal-clock';
+import type { Law } from 'temporal-http-tasks/internal/policy/request-claims';
 import { idsOf, ONLY_ENVIRONMENT } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';

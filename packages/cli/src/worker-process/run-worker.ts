@@ -10,7 +10,7 @@ import { readWorkerSettings, setupLine } from 'temporal-http-tasks/internal/conf
 import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
 import { servicesOf } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
-import { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 import { PolicyError } from 'temporal-http-tasks/internal/operator-policy/policy-error';
 import { readPolicy } from 'temporal-http-tasks/internal/operator-policy/read-policy';
 import type { Settings } from 'temporal-http-tasks/internal/config/settings';

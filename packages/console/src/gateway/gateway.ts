@@ -12,7 +12,7 @@ import { ProblemList, SettingsError } from 'temporal-http-tasks/internal/config/
 import { readAccounts } from 'temporal-http-tasks/internal/config/account-settings';
 import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import type { Accounts } from 'temporal-http-tasks/internal/tasks/accounts';
+import type { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 import { parseGatewayOrigin } from 'temporal-http-tasks/internal/config/console-settings';
 import { guardJson, guardOrigin, guardToken, securityHeaders } from './guard';
 import type { GuardOptions } from './guard';

@@ -1,0 +1,50 @@
+import { readInstant } from './instant';
+import type { Instant } from './instant';
+
+/** Laws whose time limits are counted; with `none`, only a date that is given counts. */
+export const LAWS = ['gdpr', 'ccpa', 'none'] as const;
+
+/** One of {@link LAWS}. */
+export type Law = (typeof LAWS)[number];
+
+/** What a caller says about the request behind an offboarding. */
+export interface RequestClaims {
+  /** Who asked for the offboarding: a claim. */
+  requestedBy?: string | undefined;
+  /** When the request was received, as {@link readDay} reads it. */
+  receivedAt?: string | undefined;
+  law?: Law | undefined;
+  /** The date that counts in place of the law's. */
+  dueAt?: string | undefined;
+}
+
+const DAY_MS = 86_400_000;
+
+const DAY = /^\d{4}-\d\d-\d\d$/;
+
+/** What {@link readDay} reads, for messages. */
+export const DAY_RULE =
+  'must be a day such as 2026-03-28 (in UTC), or a date and time with its offset such as 2026-03-28T12:00:00+01:00';
+
+/** Returns the moment that a text names: a day in UTC, or a date and time with an offset; undefined for other texts. */
+export function readDay(text: string): Instant | undefined {
+  return readInstant(DAY.test(text) ? `${text}T00:00:00Z` : text);
+}
+
+/** Returns the last second that a date for the end of a time limit includes; undefined for other texts. */
+export function readDueDate(text: string): Date | undefined {
+  const read = readDay(text);
+  if (!read) return undefined;
+  return new Date(DAY.test(text) ? read.atMs + DAY_MS - 1_000 : read.atMs);
+}
+
+/** Returns what an input says about its request; undefined when it says nothing. */
+export function claimsOf({ requestedBy, receivedAt, law, dueAt }: RequestClaims): RequestClaims | undefined {
+  const claims = {
+    ...(requestedBy !== undefined && { requestedBy }),
+    ...(receivedAt !== undefined && { receivedAt }),
+    ...(law !== undefined && { law }),
+    ...(dueAt !== undefined && { dueAt }),
+  };
+  return Object.keys(claims).length > 0 ? claims : undefined;
+}
