@@ -83,6 +83,7 @@ it.each(['user', 'chunk'] as const)(
   'a sweep keeps the steps that were approved when a worker with another definition continues it, by %s',
   async (granularity) => {
     server.seed(2);
+    const filed = server.erasures.length;
     const own = await openSweepPlace({ env: { COURIER_TOKEN: 'courier-token-of-tests' } });
     try {
       const erasure = COURIER_STEPS.filter(({ step }) => step === 'erasure');
@@ -104,7 +105,7 @@ it.each(['user', 'chunk'] as const)(
       const receipts = await own.ledger.sweeps.readReceipts({ sweepId: handle.workflowId, afterSeq: -1, limit: 100 });
       const ends = receipts.flatMap(({ phase, step, outcome }) => (phase === 'settled' ? [`${step} ${outcome}`] : []));
       expect(ends).toEqual(['courier.contact removed', 'courier.contact removed']);
-      expect(server.erasures).toEqual([]);
+      expect(server.erasures).toHaveLength(filed);
     } finally {
       await own.close();
     }
