@@ -165,7 +165,7 @@ describe('the document of a sweep', () => {
     expect(Object.keys(paused)).not.toContain('merkleRoot');
   });
 
-  it('says until when a sweep can be approved, and that nobody approved it', () => {
+  it('says until when a sweep can be approved, and that it was not approved', () => {
     const approveUntil = '2030-01-31T00:00:00.000Z';
     expect(
       toDocument(progress({ total: 2, pending: 2 }, { status: 'waitingForApproval', approveUntil })),

@@ -15,7 +15,7 @@ export function mostInAMinute(calls: readonly { atMs: number; tokens: number }[]
   return most;
 }
 
-/** A provider that takes so many calls a second, with a second's worth of them at once unless it says otherwise. */
+/** A provider with a limit in calls per second, and by default bursts of one second's calls. */
 export class Provider {
   #tokens: number;
   #atMs = T0;

@@ -52,14 +52,19 @@ async function noCallsFor(ms: number): Promise<void> {
 it('pauses within seconds, holds still, and goes on where it was', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(600) } });
-  await until('it is under way', () => callsMade(place) > 200);
+  await until('it is running', () => callsMade(place) > 200);
   place.simulators.plaid.configure({ latencyMs: SLOW_MS });
   const askedAt = performance.now();
   await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({
     status: 'paused',
     pausedBecause: 'request',
   });
-  const paused = await untilProgress(handle, 'nothing is under way', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
+  const paused = await untilProgress(
+    handle,
+    'nothing is in progress',
+    ({ underWay }) => underWay === 0,
+    ACTS_WITHIN_MS,
+  );
   expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
   expect(paused).toMatchObject({ status: 'paused', phase: 'paused' });
   expect(paused.counts.pending).toBeGreaterThan(0);
@@ -80,7 +85,7 @@ it('pauses within seconds while it waits for its rate, when its chunks send fewe
   await until('its rate is the bottleneck', () => callsMade(place) > 40);
   const askedAt = performance.now();
   await handle.executeUpdate(pauseUpdate);
-  await untilProgress(handle, 'nothing is under way', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
+  await untilProgress(handle, 'nothing is in progress', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
   expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
   await noCallsFor(1_500);
   await handle.cancel();
@@ -90,7 +95,7 @@ it('pauses within seconds while it waits for its rate, when its chunks send fewe
 it('stops within seconds when it is cancelled; who was left out is counted as skipped, and everything is sealed', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(600) } });
-  await until('it is under way', () => callsMade(place) > 200);
+  await until('it is running', () => callsMade(place) > 200);
   place.simulators.plaid.configure({ latencyMs: SLOW_MS });
   await handle.cancel();
   const end = await cancelledSweep(handle);
@@ -182,7 +187,7 @@ it('waits for approval, and refuses one for another number of users', async () =
 it('refuses updates that make no sense with one sentence', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(500) } });
-  await until('it is under way', () => callsMade(place) > 10);
+  await until('it is running', () => callsMade(place) > 10);
   const refusal = async (update: Promise<unknown>): Promise<string | undefined> =>
     update.then(
       () => undefined,

@@ -33,7 +33,7 @@ const STEP_MS = 5;
 const LANES = 64;
 const RESPONSE_MS = 80;
 const LEDGER_MS = 5;
-/** A user is offboarded live so often, with so many calls. */
+/** How often a user is offboarded live, and with how many calls. */
 const LIVE = { everyMs: 5_000, calls: 6 };
 /** Temporal's first pause before it retries a refused call. */
 const RETRY_MS = 1_000;
