@@ -318,7 +318,9 @@ export default defineConfig(
   { files: ['examples/**'], rules: { 'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT] } },
   {
     files: ['test/**/*.ts'],
+    plugins: { language: plainEnglish },
     rules: {
+      'language/plain-english': ['error', { titlesOnly: true }],
       // Tests look at parsed JSON and other people's error bodies, and assert on what they find.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',

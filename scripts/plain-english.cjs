@@ -1,5 +1,6 @@
 'use strict';
-// An ESLint rule that keeps words out of comments and messages that readers of English stumble over, see CONTRIBUTING.md.
+// An ESLint rule that keeps words out of comments, messages and titles of tests that readers of English stumble over, see
+// CONTRIBUTING.md.
 // The folders it applies to, and the texts that stay as they are, are listed in eslint.config.mjs.
 
 /** What not to write, and what to write instead. */
@@ -49,6 +50,22 @@ function problemsOf(text, allow = []) {
   });
 }
 
+/** The functions of jest that take a title. */
+const TITLED = /^(?:it|test|describe)$/;
+
+/**
+ * Whether an expression calls a function of jest that takes a title: `it`, `it.only`, `it.each(…)`, or `it.each` with a
+ * template.
+ *
+ * @param {any} callee
+ * @returns {boolean}
+ */
+function takesTitle(callee) {
+  if (callee.type === 'Identifier') return TITLED.test(callee.name);
+  const inner = callee.object ?? callee.callee ?? callee.tag;
+  return inner !== undefined && takesTitle(inner);
+}
+
 /** @type {import('eslint').Rule.RuleModule} */
 const rule = {
   meta: {
@@ -56,7 +73,11 @@ const rule = {
     schema: [
       {
         type: 'object',
-        properties: { allow: { type: 'array', items: { type: 'string' } } },
+        properties: {
+          allow: { type: 'array', items: { type: 'string' } },
+          // Of the strings only titles of tests are checked: the others may be data.
+          titlesOnly: { type: 'boolean' },
+        },
         additionalProperties: false,
       },
     ],
@@ -64,8 +85,8 @@ const rule = {
   },
   create(context) {
     const { sourceCode } = context;
-    /** @type {{ allow?: string[] }} */
-    const { allow } = context.options[0] ?? {};
+    /** @type {{ allow?: string[], titlesOnly?: boolean }} */
+    const { allow, titlesOnly = false } = context.options[0] ?? {};
 
     /** @param {number} start Where the text begins in the file. */
     const check = (/** @type {string} */ text, start) => {
@@ -83,10 +104,22 @@ const rule = {
       if (raw.includes(' ')) check(raw, start);
     };
 
-    return {
+    const comments = {
       Program() {
         for (const { value, range } of sourceCode.getAllComments()) check(value, (range?.[0] ?? 0) + 2);
       },
+    };
+    if (titlesOnly) {
+      return {
+        ...comments,
+        CallExpression({ callee, arguments: [title] }) {
+          const isText = title?.type === 'Literal' || title?.type === 'TemplateLiteral';
+          if (isText && takesTitle(callee)) check(sourceCode.getText(title), title.range?.[0] ?? 0);
+        },
+      };
+    }
+    return {
+      ...comments,
       Literal({ raw = '', value, range }) {
         if (typeof value === 'string') checkString(raw, range?.[0]);
       },

@@ -46,7 +46,7 @@ describe('the calls that a process may make', () => {
     return taken;
   }
 
-  /** Leases more calls than are used at once. */
+  /** Leases more calls than are used at the same time. */
   async function leaseMany(): Promise<void> {
     limit = 120_000;
     for (const calls of [500, 1]) await Promise.all(Array.from({ length: calls }, () => budgets.admit(key, 'sweep')));
@@ -57,7 +57,7 @@ describe('the calls that a process may make', () => {
     return watched.leases.reduce((sum, { tokens }) => sum + tokens, 0);
   }
 
-  it('are as many as the ledger gives, and whoever is left waits for the next', async () => {
+  it('are as many as the ledger gives, and the rest wait for the next', async () => {
     const started = performance.now();
     await Promise.all(Array.from({ length: 20 }, () => budgets.admit(key, 'sweep')));
     const seconds = (performance.now() - started) / 1_000;
@@ -78,7 +78,7 @@ describe('the calls that a process may make', () => {
     expect(order).toEqual(['live 1', 'live 2', 'sweep 1', 'sweep 2']);
   });
 
-  it('are leased for live runs one by one out of their reserve, and for sweeps beside it', async () => {
+  it('are leased for live runs one by one out of their reserve, and for sweeps besides', async () => {
     await Promise.all(Array.from({ length: 9 }, () => budgets.admit(key, 'sweep')));
     await budgets.admit(key, 'live');
     expect(watched.leases).toMatchObject([
@@ -107,7 +107,7 @@ describe('the calls that a process may make', () => {
     expect(budgets.tryAdmit(key, 'sweep')).toBe(false);
   });
 
-  it('are void when the answer that brought them came a second late', async () => {
+  it('are void when the response that brought them came a second late', async () => {
     const release = watched.holdAnswers();
     const admitted = budgets.admit(key, 'live');
     await until('the ledger was asked', () => watched.leases.length === 1);
@@ -125,7 +125,7 @@ describe('the calls that a process may make', () => {
     expect(takeLeft()).toBe(0);
   });
 
-  it('stop at once when a provider asks to wait, and for everybody once the ledger knows', async () => {
+  it('stop immediately when a provider asks to wait, and in every process once the ledger knows', async () => {
     await leaseMany();
     budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 60_000 });
     expect(budgets.tryAdmit(key, 'live')).toBe(false);
@@ -148,7 +148,7 @@ describe('the calls that a process may make', () => {
     expect(watched.leases[1]).toMatchObject({ tokens: 0, answers: { accepted: 0, refused: 1 } });
   });
 
-  it('cost the ledger few questions when hundreds are refused at once, and each is told', async () => {
+  it('cost the ledger few queries when hundreds are refused together, and each is reported', async () => {
     for (let call = 0; call < 300; call += 1)
       budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 });
     for (let call = 0; call < 50; call += 1) budgets.answered(key, { refused: false });
@@ -157,7 +157,7 @@ describe('the calls that a process may make', () => {
     expect(watched.mostAtOnce()).toBe(1);
   });
 
-  it('are not waited for any longer when the ledger is away, by nobody; what is to be told is told later', async () => {
+  it('are not waited for any longer when the ledger is away, by any caller; what is to be reported is reported later', async () => {
     watched.away = true;
     budgets.answered(key, { refused: false });
     const refused = [budgets.admit(key, 'sweep'), budgets.admit(key, 'live'), budgets.admit(key, 'sweep')];
@@ -167,7 +167,7 @@ describe('the calls that a process may make', () => {
     expect(watched.leases).toMatchObject([{ answers: { accepted: 1, refused: 0 } }]);
   });
 
-  it('are not spent by whoever stops waiting', async () => {
+  it('are not spent by callers who stop waiting', async () => {
     await expect(budgets.admit(key, 'live', AbortSignal.abort())).resolves.toBe(false);
     expect(watched.leases).toEqual([]);
     await ledger.leaseTokens({ ...key, want: 10, caller: 'live', documentedLimit: limit });
@@ -194,7 +194,7 @@ describe('the calls that a process may make', () => {
     expect(tookMs).toBeLessThan(1_500);
   });
 
-  it('are waited for no longer at the end, when the ledger has heard of every answer, and are there for a worker that runs later', async () => {
+  it('are waited for no longer at the end, when the ledger has every response, and are there for a worker that runs later', async () => {
     await budgets.admit(key, 'live');
     budgets.answered(key, { refused: false });
     limit = 1;
@@ -207,7 +207,10 @@ describe('the calls that a process may make', () => {
   });
 
   describe("with a sweep's own rate of 600 a minute", () => {
-    /** A hungry sweep beside live runs that begin so many calls a second; how many calls each got, and how long live ones waited. */
+    /**
+     * A sweep that takes what it gets, next to live runs that begin this many calls a second; how many calls each got,
+     * and how long live ones waited.
+     */
     async function beside(livePerSecond: number, seconds: number) {
       const counts = { live: 0, sweep: 0 };
       const waitsMs: number[] = [];
@@ -260,7 +263,7 @@ describe('the calls that a process may make', () => {
       [100, undefined, 'far'],
       [100, 12_000, 'far'],
     ])(
-      'go to it beside %d live calls a second, which do not wait for it (limit: %s, ledger: %s)',
+      'go to it next to %d live calls a second, which do not wait for it (limit: %s, ledger: %s)',
       async (livePerSecond, allLimit, ledgerIs) => {
         const trips: number[] = [];
         if (ledgerIs === 'far') budgets = fromAfar(trips);

@@ -89,7 +89,7 @@ async function sweepInStatus(sweepId: string, state: 'waitingForApproval' | 'pau
   await ledger.sweeps.setStatus({ sweepId, status: state });
 }
 
-it('tells each thing once, whichever worker notices it, and signs what it sends', async () => {
+it('reports each thing once, whichever worker notices it, and signs what it sends', async () => {
   await sweepInStatus('closed-2026-11', 'waitingForApproval');
   await sweepInStatus('paused', 'paused');
   await ledger.stop({ reason: 'drill', by: 'Alice' });
@@ -141,7 +141,7 @@ it('keeps what could not be sent, says so without the address, and another worke
 it('without an address nothing is stored or sent', async () => {
   await sweepInStatus('closed-2027-01', 'waitingForApproval');
   expect((await look(undefined)).notices).toEqual([]);
-  // A worker with an address tells of it all the same, since it still waits.
+  // A worker with an address reports it all the same, since it still waits.
   expect((await look({ url })).notices).toMatchObject([{ sweepId: 'closed-2027-01' }]);
 });
 

@@ -54,7 +54,7 @@ function accepted(calls: readonly CallRecord[], user?: string): number {
   return calls.filter((call) => call.status !== 429 && (user === undefined || call.user === user)).length;
 }
 
-/** A live run of five calls; answers how long it had to wait for its turns, all in all. */
+/** A live run of five calls; returns how long it had to wait for its turns, all in all. */
 async function runLive({ ledger, env }: Place): Promise<number> {
   const sender = createTaskSender(readSenderSettings(env, [plaidService]));
   const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: () => undefined });
@@ -123,21 +123,24 @@ async function askToWait({ plaid, ledger, between }: Place) {
   const refusedAtMs = Date.parse(between(0, Date.now()).find(({ fault }) => fault === 'rateLimit')?.at ?? '');
   return {
     before: between(refusedAtMs - 1_000, refusedAtMs),
-    // Whoever was not refused may still use what it leased, for a second; what is sent then arrives a little later.
+    // A process that was not refused may still use what it leased, for a second; what is sent then arrives a little
+    // later.
     meanwhile: between(refusedAtMs + 2_000, refusedAtMs + 3_900),
     after: between(refusedAtMs + 4_000, refusedAtMs + 5_500),
   };
 }
 
 async function openKnownLimit(ledgerUrl: string): Promise<Place> {
-  // 600 a minute, and no more than a tenth of it at once: more than any lease holds, for what arrives late and together
-  // where the machine is slow, and far less than a provider takes that only counts the calls of each minute.
+  // 600 a minute, and no more than a tenth of it at the same time: more than any lease holds, for what arrives late and
+  // together where the machine is slow, and far less than a provider takes that only counts the calls of each minute.
   const place = await Place.open(ledgerUrl, { rateLimits: { '*': { perSecond: 10, burst: 60 } } });
   await place.ledger.rates.setLimit({ ...KEY, limitPerMinute: 600 });
   return place;
 }
 
-/** Under a limit that nobody knows, which is met when the first rate is doubled; what is learned shows in the last eight seconds. */
+/**
+ * Under an unknown limit, which is met when the first rate is doubled; what is learned shows in the last eight seconds.
+ */
 async function learnRate({ go, between }: Place): Promise<CallRecord[]> {
   go();
   await pause(24_000);
@@ -153,7 +156,8 @@ interface Observed {
 const known = new Map<string, Observed>();
 let unknown: CallRecord[];
 
-// All of it takes time and little work, so that it is done at once; only what must not be disturbed by work goes first.
+// All of it takes time and little work, so that it runs concurrently; only what must not be disturbed by work goes
+// first.
 beforeAll(async () => {
   const places = await Promise.all(DATABASES.map(async ({ freshUrl }) => openKnownLimit(await freshUrl())));
   const learning = await Place.open((await DATABASES[0]?.freshUrl()) ?? '', { rateLimits: { '*': { perSecond: 15 } } });
@@ -203,7 +207,7 @@ describe.each(DATABASES)('two processes with one rate in $name', ({ name }) => {
   });
 });
 
-it('two processes at a provider whose limit nobody knows learn it by being refused, and then use most of it', () => {
+it('two processes at a provider whose limit is unknown learn it by being refused, and then use most of it', () => {
   const calls = unknown;
   expect(accepted(calls)).toBeGreaterThan(0.6 * 15 * 8);
   expect(calls.filter(({ status }) => status === 429).length).toBeLessThan(0.15 * calls.length);

@@ -6,15 +6,15 @@ import type {
   TokenLease,
 } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 
-/** The rates of a real ledger, with a look at what is asked, and a hand on when it is answered. */
+/** The rates of a real ledger, with a record of what is asked, and control of when the result arrives. */
 export interface WatchedRates {
   rates: RateLedger;
-  /** What was answered, in order. */
+  /** What was returned, in order. */
   leases: (Pick<LeaseTokens, 'want' | 'caller' | 'answers'> & Pick<TokenLease, 'tokens'>)[];
   reports: ResponseCounts[];
-  /** The most questions that were ever under way at the same time. */
+  /** The most queries that were ever in flight at the same time. */
   mostAtOnce(): number;
-  /** From now on answers are given by the ledger, and arrive only when what this answers is called. */
+  /** From now on the ledger responds, and its responses arrive only when the returned function is called. */
   holdAnswers(): () => void;
   /** Whether the ledger cannot be reached. */
   away: boolean;

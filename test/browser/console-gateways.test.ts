@@ -69,7 +69,7 @@ afterEach(() => {
   listeners.clear();
 });
 
-/** A server that writes down whatever a browser tells it, and lets every page ask it anything. */
+/** A server that records whatever a browser sends it, and lets every page send it anything. */
 async function startListener(
   answer: (request: IncomingMessage) => unknown,
   headers: Record<string, string> = {},

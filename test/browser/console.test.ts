@@ -50,7 +50,7 @@ beforeEach(async () => {
   await signIn(page, link);
 });
 
-// Whatever a test looks at: nobody else was asked for anything, and nothing went wrong behind the page.
+// Whatever a test looks at: no other server was asked for anything, and nothing went wrong behind the page.
 afterEach(async () => {
   const { problems, hosts } = watched;
   await watched.close();
@@ -299,7 +299,7 @@ it('shows runs with their progress, and approves a sweep', async () => {
   const [saved] = await Promise.all([page.waitForEvent('download'), card.getByRole('button', { name: 'CSV' }).click()]);
   expect(saved.suggestedFilename()).toBe(`receipts-${workflowId}.csv`);
   expect(await violationsOf(page)).toEqual([]);
-  // The form of the Temporal UI copies what the named run was started with: an example, and nobody's data.
+  // The form of the Temporal UI copies what the named run was started with: an example without any user's data.
   const form = new URL((await page.getByRole('link', { name: 'offboard one user' }).getAttribute('href')) ?? '');
   expect(Object.fromEntries(form.searchParams)).toEqual({
     taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'],
@@ -309,7 +309,7 @@ it('shows runs with their progress, and approves a sweep', async () => {
   expect(await page.getByRole('row', { name: /http-tasks-example/ }).count()).toBe(0);
 });
 
-it('off-boards a user: a dry run first, then with the name typed', async () => {
+it('offboards a user: a dry run first, then with the name typed', async () => {
   await goTo(page, '#/runs');
   await page.getByText('Offboard one user', { exact: true }).click();
   const panel = page.locator('.offboard');
@@ -343,7 +343,7 @@ it('off-boards a user: a dry run first, then with the name typed', async () => {
   expect(stage.simulators.plaid.state().gone).toEqual(['usr_1']);
 });
 
-it('off-boards a user of any provider, in one of its accounts', async () => {
+it('offboards a user of any provider, in one of its accounts', async () => {
   await goTo(page, '#/runs');
   await page.getByText('Offboard one user', { exact: true }).click();
   const panel = page.locator('.offboard');

@@ -104,7 +104,7 @@ async function updatesOf(workflowId: string): Promise<string[]> {
   }
 }
 
-it('opens by the printed link with a valid example in the form, which runs as it stands and changes nothing', async () => {
+it('opens by the printed link with a valid example in the form, which runs unedited and changes nothing', async () => {
   const link = stage.links.workflows.find(({ workflowType }) => workflowType === 'offboardUser');
   await page.goto(link?.url ?? '');
   await page.locator('#workflowId').fill('by-link');
@@ -120,7 +120,7 @@ it('opens by the printed link with a valid example in the form, which runs as it
   expect(await touchedAtPlaid()).toEqual([]);
 });
 
-it('off-boards somebody, and tells a person in words what was done, with no id in any summary', async () => {
+it('offboards a user, and shows a person in words what was done, with no id in any summary', async () => {
   const { plaidUserId, batchUserId } = stage.example.input.user;
   const user = { plaidUserId, batchUserId };
   await openForm('offboardUser');
@@ -151,7 +151,7 @@ it('off-boards somebody, and tells a person in words what was done, with no id i
   }
 });
 
-it('fails a run with a wrong input at once, and shows which field is wrong', async () => {
+it('fails a run with a wrong input immediately, and shows which field is wrong', async () => {
   await openForm('offboardUser');
   await typeJson(page, page, { user: { plaidUserID: 'usr_1' }, reason: REASON });
   await pressStart(page);
@@ -190,7 +190,7 @@ it('steers a sweep by updates, and says in one sentence why one is refused', asy
   expect(await updatesOf(workflowId)).toEqual(['pause', 'resume', 'approve']);
 });
 
-it('makes a Schedule in the form of the UI, whose run, triggered there, comes to its end', async () => {
+it('makes a Schedule in the form of the UI, whose run, triggered there, completes', async () => {
   const name = 'nightly';
   await page.goto(`${stage.temporal.uiUrl}${PAGES}/schedules/create`);
   for (const [field, value] of [
@@ -225,7 +225,7 @@ it('shows what is encrypted only with the codec server, and encrypts with it wha
   const codec = startCli(['codec-server', '--port', '0', '--ui-origin', uiUrl, '--json'], key);
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, plugins: [new EncryptionPlugin({ env: key })] });
-  // Nobody polls the queue: what is shown is what the run was started with.
+  // No worker polls the queue: what is shown is what the run was started with.
   const run = { taskQueue: 'nobody', workflowId: 'sealed' };
   await client.workflow.start('offboardUser', {
     ...run,

@@ -15,8 +15,8 @@ import type { Haystack } from './haystack';
 import { tracesOf } from './temporal-traces';
 
 // A worker with unmistakable secrets works against providers that fail in every way and echo what they were sent. Then
-// everything that anybody keeps is searched: histories, descriptions, query answers, the ledger, and the worker's log,
-// metrics and spans.
+// everything that is kept anywhere is searched: histories, descriptions, query results, the ledger, and the worker's
+// log, metrics and spans.
 
 /** With characters that look different in a URL, in JSON and in base64. */
 const SECRETS = {
@@ -33,7 +33,7 @@ const SECRETS = {
   collectorToken: 'CANARY-collector-3u',
 };
 
-/** Stands in every id of a user and of an Item. */
+/** Is in every id of a user and of an Item. */
 const ID_MARK = 'CANARY-id "5r/+%47\\H s2';
 const PLANTED = 'CANARY-planted by the test itself';
 
@@ -43,7 +43,7 @@ let target: HttpTarget;
 let collector: Collector;
 let metricsPort: number;
 const runs: string[] = [];
-/** What callers were told: results and errors. */
+/** What callers received: results and errors. */
 const told: string[] = [];
 /** What Temporal showed of runs that were in progress. */
 const inProgress: string[] = [];
@@ -175,7 +175,7 @@ async function runToItsEnd(input: GivenInput): Promise<void> {
   await handle.result().then(tell, tell);
 }
 
-/** Every call meets every fault, for ever, so that retries and resends meet it too; the deadline ends them. */
+/** Every call meets every fault, forever, so that retries and resends meet it too; the deadline ends them. */
 function faultyRuns(): Promise<void>[] {
   const compensation = {
     task: 'http.request',

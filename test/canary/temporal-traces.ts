@@ -3,7 +3,7 @@ import { textIn } from './haystack';
 
 /** Everything that Temporal keeps of a run, as text, split by what may hold the ids of a user and what may not. */
 export interface RunTraces {
-  /** The whole history with all payloads decoded, descriptions and query answers. Inputs and results hold ids. */
+  /** The whole history with all payloads decoded, descriptions and query results. Inputs and results hold ids. */
   everything: string;
   /** Summaries and details as the UI shows them. */
   shown: string;
@@ -36,7 +36,7 @@ export async function tracesOf(client: Client, workflowId: string): Promise<RunT
   };
 }
 
-/** A run that was refused at once has no handlers for our queries. */
+/** A run that was refused immediately has no handlers for our queries. */
 async function responseTo(handle: WorkflowHandle, name: string): Promise<unknown> {
   return handle.query(name).catch((error: unknown) => String(error));
 }

@@ -147,7 +147,7 @@ describe('in a terminal, with workers in the sandbox', () => {
     expect(users.every((user) => isDeleted(stage, user))).toBe(true);
   });
 
-  it('sweep over a source of the worker asks after its snapshot, and the answer is the approval', async () => {
+  it('sweep over a source of the worker asks after its snapshot, and a yes is the approval', async () => {
     const users = stage.newUsers(3);
     const args = ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--json'];
     for (const [id, response] of [

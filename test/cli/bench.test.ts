@@ -42,7 +42,7 @@ describe('the median', () => {
 });
 
 describe('a pace', () => {
-  it('is the same to the end, or falls, or cannot be told', async () => {
+  it('is the same to the end, or falls, or is unknown', async () => {
     const until = async (atMost: number, next: () => void): Promise<void> => {
       for (let step = 0; step < atMost; step += 1) {
         next();
@@ -147,7 +147,7 @@ describe('npm run bench', () => {
     expect(code).toBe(Object.values(figures).every(({ ok }) => ok) ? 0 : 1);
   });
 
-  it('measures a large sweep beside a small one and bare loops, and says which Node.js it was', async () => {
+  it('measures a large sweep next to a small one and bare loops, and says which Node.js it was', async () => {
     const { code, document } = await runLabJson<{ node: string; size: object; figures: Figures }>(
       ['bench', 'large', '--users', '300'],
       CACHED,
@@ -155,7 +155,7 @@ describe('npm run bench', () => {
     const { node, size, figures } = document;
     expect({ node, size }).toEqual({ node: process.version, size: { small: 300, large: 300, bare: 300 } });
     const { memoryGrowth, lateOfEarly, ...others } = figures;
-    // So few users are done before their pace can be told.
+    // So few users are done before their pace can be measured.
     expect(lateOfEarly).toBeDefined();
     expect(memoryGrowth?.value).toBeGreaterThanOrEqual(0);
     expect(Object.keys(others).sort()).toEqual([

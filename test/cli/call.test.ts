@@ -138,7 +138,7 @@ describe('call --curl', () => {
   const curl = (path: string, body: unknown): string =>
     `curl ${simulators.plaid.url}${path} -H 'PLAID-SECRET: canary-pasted' --json '${JSON.stringify({ client_id: 'canary-pasted', ...(body as object) })}'`;
 
-  it('sends the task that the command stands for, with the keys of the settings', async () => {
+  it('sends the task of the command, with the keys of the settings', async () => {
     const { code, document, stderr } = await runJson<CallDocument>(
       ['call', '--curl', curl('/user/items/get', { user_id: 'usr_1' })],
       plaid,
@@ -193,7 +193,7 @@ describe('call --curl', () => {
 });
 
 describe('an irreversible call', () => {
-  it('is not sent where nobody can be asked, unless --yes is given', async () => {
+  it('is not sent where no person can be asked, unless --yes is given', async () => {
     const { code, document } = await runJson<Refused>(removal, plaid);
     expect({ code, field: document.error.field }).toEqual({ code: 2, field: 'yes' });
     expect(calls()).toBe(0);
@@ -286,7 +286,7 @@ describe('secrets', () => {
     }
   });
 
-  it('that the provider echoes are scrubbed from the answer', async () => {
+  it('that the provider echoes are scrubbed from the response', async () => {
     simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'echoSecret', as: 'ok' });
     const { stdout, stderr } = await runCli(
       ['call', 'plaid.userItemsGet', ...input({ user_token: TOKEN }), '--json'],

@@ -103,7 +103,7 @@ async function backfill(name: string, from: string, to: string): Promise<Schedul
   );
 }
 
-it.each(['spring', 'autumn'] as const)('leaves nobody where the clocks change in %s', async (season) => {
+it.each(['spring', 'autumn'] as const)('leaves out no user where the clocks change in %s', async (season) => {
   const { from, to, closedAt } = SEASONS[season];
   database.exec('delete from accounts');
   const users = stage.newUsers(closedAt.length);

@@ -15,7 +15,7 @@ function terminal(typed: string | undefined): { io: Io; shown: () => string } {
 }
 
 describe('the question before an irreversible call', () => {
-  it.each(['y\n', 'yes\n', ' Y \n'])('is answered by %j with a yes', async (typed) => {
+  it.each(['y\n', 'yes\n', ' Y \n'])('takes %j as a yes', async (typed) => {
     const { io, shown } = terminal(typed);
     await expect(confirmIrreversible(io, plaid.userRemove, () => Promise.resolve('sandbox'))).resolves.toBeUndefined();
     expect(shown()).toContain('plaid.userRemove cannot be undone (sandbox). Send it? [y/N]');

@@ -26,7 +26,7 @@ async function start(
   return { cli, ...(JSON.parse(cli.stdoutSoFar()) as { url: string; token?: string }) };
 }
 
-it('offers the operations of an OpenAPI document beside the catalogue, and ends in order', async () => {
+it('offers the operations of an OpenAPI document next to the catalogue, and ends in order', async () => {
   const spec = join(await mkdtemp(join(tmpdir(), 'http-tasks-console-')), 'desk.json');
   await writeFile(spec, JSON.stringify(DESK));
   const { cli, url, token = '' } = await start(['--openapi', spec, '--service', 'desk']);

@@ -66,7 +66,7 @@ it('every example of our own documents that a validator of JSON Schema takes is 
   expect(code).toBe(0);
 }, 240_000);
 
-it('a document that is refused says why, and files that are none are passed over', async () => {
+it('a document that is refused says why, and files that are not documents are passed over', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-corpus-'));
   try {
     await writeFile(join(folder, 'none.yml'), 'title: none\n');

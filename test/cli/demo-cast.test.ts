@@ -42,7 +42,7 @@ describe('the example users', () => {
     expect(planFaults(demoUsers, 7)).not.toEqual(planFaults(demoUsers, 8));
   });
 
-  it('meet every kind of fault that loses or delays an answer, and nobody meets two at one call', async () => {
+  it('meet every kind of fault that loses or delays a response, and no user meets two at one call', async () => {
     const { plaid, batch } = planFaults(demoUsersFrom(await readUserFile(EXAMPLE_USERS, '--users')), 1);
     const rules = [...plaid, ...batch];
     const kinds = [
@@ -62,7 +62,7 @@ describe('the example users', () => {
 });
 
 describe('a user file', () => {
-  it('is read as it stands: cells are not trimmed, empty ones are not there, quoted ones keep their commas', async () => {
+  it('is read unchanged: cells are not trimmed, empty ones are not there, quoted ones keep their commas', async () => {
     const rows = await readUserFile(
       await userFile('usr_1,, 10 ,"a ""b"", c",x;y', ',,"1,\n2",,', 'usr_3,,,,'),
       '--users',

@@ -40,7 +40,7 @@ describe("the demo's verdict", () => {
     });
   });
 
-  it('counts everybody as left when nothing was done, also if the runs say so', async () => {
+  it('counts every user as left when nothing was done, also if the runs say so', async () => {
     const { verdict } = await stage.judge(await stage.offboardAll(() => true));
     expect(verdict).toMatchObject({ ok: false, usersGone: 0, usersLeft: 4 });
   });
@@ -112,7 +112,7 @@ describe("the demo's verdict", () => {
     });
   });
 
-  it('fails when an Item was removed that nobody asked for', async () => {
+  it('fails when an Item was removed that no run was asked to remove', async () => {
     const runs = await stage.offboardAll();
     const { plaid, expected } = stage.member('chosen');
     await stage.plaid('/user/items/remove', { user_id: plaid?.userId, item_ids: expected.itemsLeft });

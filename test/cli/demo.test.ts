@@ -87,7 +87,7 @@ function exported(printed: string): CliEnv {
 }
 
 describe('http-tasks demo', () => {
-  it('off-boards all example users under faults, is judged by the simulators, and leaves nothing behind', async () => {
+  it('offboards all example users under faults, is judged by the simulators, and leaves nothing behind', async () => {
     const { env, temporary, mark } = await surroundings();
     const { code, stdout, stderr } = await startCli(['demo', '--json'], { ...REAL_LIFE, ...env }).ended;
     const document = oneDocument<DemoDocument>(stdout, stderr);
@@ -102,7 +102,7 @@ describe('http-tasks demo', () => {
     });
     expect(code).toBe(0);
     expect(document.bystanders).toBeGreaterThan(1_000);
-    // Answers were lost after Batch or Plaid had acted, so repeat-safe calls must have been repeated.
+    // Responses were lost after Batch or Plaid had acted, so repeat-safe calls must have been repeated.
     expect(document.verdict.repeatSafeCallsRepeated).toBeGreaterThan(0);
     expect(document.faults.filter(({ planned, fired }) => fired !== planned)).toEqual([]);
 
@@ -118,7 +118,7 @@ describe('http-tasks demo', () => {
     expect(processesWith(mark)).toEqual([]);
   });
 
-  it('with --providers runs them beside its own, with a simulator each, to be tried in another terminal', async () => {
+  it('with --providers runs them next to its own, with a simulator each, to be tried in another terminal', async () => {
     const { env, temporary, mark } = await surroundings();
     const file = join(__dirname, 'demo-two-users.csv');
     const running = startCli(['demo', '--keep', '--users', file, '--providers', await notesFile()], env);

@@ -16,7 +16,7 @@ interface DevDocument {
 }
 
 describe('http-tasks dev', () => {
-  it('prints settings with which another terminal off-boards somebody, and ends with exit 0 on Ctrl-C', async () => {
+  it('prints settings with which another terminal offboards a user, and ends with exit 0 on Ctrl-C', async () => {
     const temporary = await mkdtemp(join(tmpdir(), 'http-tasks-dev-test-'));
     const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
     const provider = join(__dirname, '../../packages/cli/examples/courier.provider.yaml');

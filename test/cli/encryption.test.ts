@@ -61,7 +61,7 @@ describe('http-tasks codec-server', () => {
     expect(await (await post(`${url}/decode`, encoded, headers)).json()).toEqual({ payloads: [PLAIN] });
     expect((await post(`${url}/decode`, encoded, { origin: 'http://127.0.0.1:1234' })).status).toBe(401);
     expect((await post(`${url}/decode`, encoded, { ...headers, origin: 'http://localhost:4321' })).status).toBe(403);
-    // Every address of 127.0.0.0/8 is this machine: one that listened everywhere would answer there too.
+    // Every address of 127.0.0.0/8 is this machine: one that listened everywhere would respond there too.
     await expect(post(`${url.replace('127.0.0.1', '127.0.0.2')}/decode`, encoded, headers)).rejects.toThrow();
     const { code, stderr } = await running.stop('SIGINT');
     expect(code).toBe(0);
@@ -86,7 +86,7 @@ describe('http-tasks codec-server', () => {
     expect(document.error.message).not.toContain('canary');
   });
 
-  it('lets in whom the Temporal server lets read, and not whoever comes because the command has an API key', async () => {
+  it('accepts callers whom the Temporal server lets read, and rejects others although the command has an API key', async () => {
     const guarded = await guardTemporal(temporalAddress(), new Set(['Bearer of-a-reader', 'Bearer of-the-operator']));
     const env = {
       ...KEY,

@@ -13,7 +13,7 @@ import { connectClient, freshTaskQueue, temporalAddress } from '../support/tempo
 import { runJson, startCli } from './run-cli';
 import type { CliEnv, RunningCli } from './run-cli';
 
-// What the README tells a lawyer's desk to set: the worker's ledger and its key, and nothing about the providers.
+// What the README says a legal team sets: the worker's ledger and its key, and nothing about the providers.
 let desk: { HTTP_TASKS_LEDGER_URL: string; HTTP_TASKS_SUBJECT_KEY: string };
 let simulators: Simulators;
 let client: Client;

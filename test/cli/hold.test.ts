@@ -80,7 +80,7 @@ it('hashes ids as the workers do, in every environment of each service', () => {
 });
 
 describe('hold check', () => {
-  it('answers for a worker in each environment, with the holds that stop it', async () => {
+  it('reports for a worker in each environment, with the holds that stop it', async () => {
     const env = await freshLedger();
     expect(await check(env, '--plaid-user-id', 'usr_1')).toEqual({
       held: false,

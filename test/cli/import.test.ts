@@ -21,7 +21,7 @@ interface Listed {
   path: string;
 }
 
-/** Writes a document and answers its file. */
+/** Writes a document and returns its file. */
 async function file(name: string, document: unknown): Promise<string> {
   const path = join(folder, name);
   await writeFile(path, typeof document === 'string' ? document : JSON.stringify(document));
@@ -66,7 +66,7 @@ describe('http-tasks import', () => {
     expect((await runCli(['import', EXCERPT, '--all'])).stdout).toContain('4 of 4 operations are tasks of plaid.');
   });
 
-  it('writes a definition of each chosen operation, keeps what is there, and overwrites only when told', async () => {
+  it('writes a definition of each chosen operation, keeps what is there, and overwrites only when asked to', async () => {
     const out = join(folder, 'written', 'plaid');
     const first = await runJson<{ files: string[]; kept: string[] }>([
       'import',
@@ -210,7 +210,7 @@ describe('Files of definitions', () => {
     expect((await readdir(out)).sort()).toEqual(['b.ts', 'b.ts.folder']);
   });
 
-  it('are not written where a part of the path is a file, or where nobody may write', async () => {
+  it('are not written where a part of the path is a file, or where writing is not permitted', async () => {
     const spec = await file('plain.txt', 'x');
     await expect(writeSourceFiles(join(spec, 'sub'), sources(['a.ts']), { force: false })).rejects.toThrow(/is a file/);
     const locked = join(folder, 'locked');

@@ -14,12 +14,12 @@ const USERS = amount(3_000, { whole: 5_000 });
 const RECEIPTS_EACH = 40;
 const RECEIPTS = USERS * RECEIPTS_EACH;
 
-/** All the receipts at once would need far more. */
+/** All the receipts together would need far more. */
 const LITTLE_MEMORY = { NODE_OPTIONS: '--max-old-space-size=64' };
 
 jest.setTimeout(300_000);
 
-/** A sweep with so many receipts that nobody should hold them all. */
+/** A sweep with so many receipts that no process should hold them all. */
 async function writeLargeSweep({ sweeps }: OpenedLedger, sweepId: string): Promise<void> {
   await sweepOf(sweeps, sweepId, rowsOf(0, USERS));
   const chunk = { sweepId, chunkId: 'c', fence: await sweeps.takeFence({ sweepId, chunkId: 'c' }) };

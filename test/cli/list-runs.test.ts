@@ -63,13 +63,13 @@ it("finds a user's runs by an id at either provider, and by the keyed hash, with
   expect(table.stdout).toMatch(/Environment[^]*sandbox/);
   expect(await listRuns('--subject', subject, '--status', 'completed')).toEqual([expect.objectContaining(expected)]);
   expect(await listRuns('--subject', subject, '--status', 'partial')).toEqual([]);
-  // It stands under its first id only.
+  // It is listed under its first id only.
   expect(await listRuns('--user', batchUserId)).toEqual([]);
   const { workflowId: atBatch } = await offboard(place, { user: { batchUserId } });
   expect(await untilListed(1, '--user', batchUserId)).toEqual([expect.objectContaining({ workflowId: atBatch })]);
 });
 
-it("finds a sweep together with its users' runs, by how they stand", async () => {
+it("finds a sweep together with its users' runs, by status", async () => {
   const handle = await place.start({ source: { file: await place.users(3) }, granularity: 'user' });
   await handle.result();
   const sweepId = handle.workflowId;

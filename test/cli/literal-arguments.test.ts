@@ -40,7 +40,7 @@ const STRANGE = [
   'ü\n',
 ];
 
-describe('an option takes its argument as it stands', () => {
+describe('an option takes its argument literally', () => {
   it.each(STRANGE)('%j is the value of --batch-user-id, --note and --reference', (value) => {
     const options = parse('--batch-user-id', value, '--note', value, '--reference', value, '--json');
     expect(options).toEqual({ batchUserId: value, note: value, reference: value, json: true });
@@ -92,7 +92,7 @@ describe('an option takes its argument as it stands', () => {
     });
   });
 
-  it('turns flags into the fields they stand for', async () => {
+  it('turns flags into the fields they set', async () => {
     const options = parse(
       '--plaid-user-id',
       'u',

@@ -85,7 +85,7 @@ const SCHEDULE_FLAGS = [
 const nameOf = (flag: string): string =>
   flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-describe('an option of sweep or schedule takes its argument as it stands', () => {
+describe('an option of sweep or schedule takes its argument literally', () => {
   it.each(STRANGE)('%j behind any of them', (value) => {
     for (const flag of SWEEP_FLAGS) {
       expect(sweep(flag, value)).toEqual({ [nameOf(flag)]: value });
@@ -108,7 +108,7 @@ describe('an option of sweep or schedule takes its argument as it stands', () =>
 });
 
 describe('the input of a sweep', () => {
-  it('has the fields that the options stand for, as they were typed', async () => {
+  it('has the fields that the options set, as they were typed', async () => {
     const { input, sweepId } = await readWantedSweep(
       sweep(
         ...[
@@ -203,7 +203,7 @@ describe('the input of a sweep', () => {
     expect(wanted.sweepId).toMatch(/^sweep-\d{8}-\d{6}-[0-9a-f]{8}$/);
   });
 
-  it('comes whole from --input, beside which only --source may stand', async () => {
+  it('comes whole from --input, which excludes every argument but --source', async () => {
     const compensation = { task: 'http.request', input: { url: 'https://tickets.example.com' } };
     const fields = JSON.stringify({ reason: { code: 'OTHER' }, compensation, skipDone: true });
     expect((await readWantedSweep(sweep('--input', fields, '--source', 'query:q'))).input).toMatchObject({
@@ -283,7 +283,7 @@ describe('--source', () => {
 describe('a schedule', () => {
   const source = ['--source', 'query:closed', '--reason', 'OTHER'];
 
-  it('leaves out users who are done, unless told otherwise, and skips overlaps', async () => {
+  it('leaves out users who are done, unless asked otherwise, and skips overlaps', async () => {
     const options = schedule('--cron', ' 0 3 * * * ', ...source);
     expect(await readScheduledInput(options)).toEqual({
       source: { query: 'closed' },
@@ -331,7 +331,7 @@ describe('a schedule', () => {
     expect((await readScheduledInput(options)).reason).toEqual({ code: 'OTHER', note: 'closed' });
   });
 
-  it('takes the whole input of its runs, with its own word about users who are done', async () => {
+  it('takes the whole input of its runs, with its own setting about users who are done', async () => {
     const input = JSON.stringify({
       source: { inline: [{ batchUserId: '1' }] },
       reason: { code: 'OTHER' },
@@ -367,7 +367,7 @@ describe('a schedule', () => {
 });
 
 describe('--json among sub-commands', () => {
-  it('is asked for only where it is no argument', () => {
+  it('is asked for only where it is not an argument', () => {
     const program = new Command();
     sweepCommand(program.command('sweep'), processIo());
     scheduleCommand(program.command('schedule'), processIo());

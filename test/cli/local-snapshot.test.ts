@@ -41,7 +41,7 @@ interface Reading extends Partial<Omit<LocalFile, 'file'>> {
   env?: Io['env'];
 }
 
-/** Reads a file as the command does; answers what it said on stderr too. */
+/** Reads a file as the command does; returns what it printed on stderr too. */
 async function read(
   ledger: OpenedLedger,
   given: Reading,
@@ -68,7 +68,7 @@ async function read(
   return { state, sweepId, said: String(stderr.read() ?? '') };
 }
 
-/** The same ledger, whose sweeps answer one method otherwise. */
+/** The same ledger, whose sweeps respond differently to one method. */
 function with_(ledger: OpenedLedger, changes: Partial<SweepLedger>): OpenedLedger {
   return { ...ledger, sweeps: { ...ledger.sweeps, ...changes } };
 }
@@ -106,7 +106,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     expect(target?.subjects).toEqual([hasher.subject('plaid', 'production', 'usr_1')]);
   });
 
-  it('is not gone on with for another environment, and not destroyed', async () => {
+  it('is not continued for another environment, and not destroyed', async () => {
     const sweepId = freshId();
     const row = { user: { plaidUserId: 'usr_1' }, subjects: [hasher.subject('plaid', 'production', 'usr_1')] };
     await ledger.sweeps.create({ sweepId });
@@ -124,7 +124,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     expect(await ledger.sweeps.read(sweepId)).toMatchObject({ readable: true, total: 1 });
   });
 
-  it('may be JSONL in gzip, or of any name when its format is told', async () => {
+  it('may be JSONL in gzip, or of any name when its format is given', async () => {
     const packed = fileWith(gzipSync('{"batch_user_id":"1"}\n{"batch_user_id":"2"}\n'), 'users.jsonl.gz');
     expect((await read(ledger, { file: packed })).state.total).toBe(2);
     expect((await read(ledger, { file: fileWith(`${HEAD}u,\n`, 'users'), format: 'csv' })).state.total).toBe(1);
@@ -182,7 +182,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     expect(await ledger.sweeps.read(sweepId)).toMatchObject({ status: 'failed', readable: false });
   });
 
-  it('keeps every bad row in the reject file, and tells the first ones', async () => {
+  it('keeps every bad row in the reject file, and prints the first ones', async () => {
     const bad = Array.from({ length: 20 }, () => ',\n').join('');
     const rejectFile = path.join(temporaryFolder(), 'rejected.csv');
     const { said } = await read(ledger, { file: fileWith(`${HEAD}${rows(0, 30)}${bad}`), rejectFile });
@@ -217,7 +217,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     expect(await ledger.sweeps.read(sweepId)).toMatchObject({ status: 'cancelled', readable: false, total: 2_000 });
   });
 
-  it('is gone on with under the same id after a break, and only if it is still the same file', async () => {
+  it('is continued under the same id after a break, and only if it is still the same file', async () => {
     const sweepId = freshId();
     let appends = 0;
     const breaking = with_(ledger, {
@@ -225,7 +225,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
         if ((appends += 1) === 3) throw new Error('the process died');
         return ledger.sweeps.appendTargets(rows);
       },
-      // As after a kill: nobody cleans up.
+      // As after a kill: nothing cleans up.
       setStatus: async () => {
         throw new LedgerUnavailableError('gone');
       },
@@ -249,7 +249,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     const flaky = with_(ledger, {
       appendTargets: async (rows) => {
         const state = await ledger.sweeps.appendTargets(rows);
-        // The write was done, and its answer was lost.
+        // The write was done, and its response was lost.
         if ((failures += 1) === 1) throw new LedgerUnavailableError('The ledger is away.');
         return state;
       },
@@ -258,7 +258,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     expect(state).toMatchObject({ total: 4_500, duplicates: 0, complete: true });
   });
 
-  it('touches no sweep that somebody works on, that has ended, or that was begun otherwise', async () => {
+  it('touches no sweep that has a run, that has ended, or that was begun otherwise', async () => {
     const file = fileWith(`${HEAD}u,\n`);
     const { sweepId } = await read(ledger, { file });
     await expect(read(ledger, { file, sweepId, skipDone: true })).rejects.toMatchObject({ type: 'Conflict' });

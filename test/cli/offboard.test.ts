@@ -64,7 +64,7 @@ function newUser(items = ['a', 'b']): { plaidId: string; batchId: string; workfl
 }
 
 describe('offboard', () => {
-  it('off-boards a user and prints the whole result, with exit 0', async () => {
+  it('offboards a user and prints the whole result, with exit 0', async () => {
     const user = newUser();
     const { code, document, stderr } = await runJson<OffboardResult>(['offboard', ...user.ids, ...REASON], person);
     expect(code).toBe(0);
@@ -171,7 +171,7 @@ describe('offboard', () => {
   });
 });
 
-describe('a run that is under way', () => {
+describe('a run in progress', () => {
   /** Its Items stay listed, so that it waits. */
   const slow = { readLag: { ms: 120_000, reads: 0 } };
 
@@ -198,7 +198,7 @@ describe('a run that is under way', () => {
     expect(ends[1].stdout).toContain('Status: cancelled');
   });
 
-  it('goes on after Ctrl-C, which says how to see it again', async () => {
+  it('continues after Ctrl-C, which says how to see it again', async () => {
     const user = newUser();
     const running = startCli(['offboard', ...user.ids, ...REASON, '--json'], person);
     await untilWaiting(user.plaidId);
@@ -211,7 +211,7 @@ describe('a run that is under way', () => {
     await handle.terminate();
   });
 
-  it('that is terminated is told as such, with exit 1', async () => {
+  it('that is terminated is reported as such, with exit 1', async () => {
     const user = newUser();
     const running = startCli(['offboard', ...user.ids, ...REASON, '--json'], person);
     await untilWaiting(user.plaidId);

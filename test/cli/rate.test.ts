@@ -65,7 +65,7 @@ describe('the standing limit', () => {
 });
 
 describe('the rate of a sweep', () => {
-  it('is said while it runs, limits it, and ends with it, so that the next sweep is not slowed down', async () => {
+  it('is shown while it runs, limits it, and ends with it, so that the next sweep is not slowed down', async () => {
     await stage.run('rate', 'set', 'plaid', '600000');
     const file = stage.fileOf(stage.newUsers(40).map(({ plaidId }) => ({ plaidId })));
     const options = ['--granularity', 'chunk', '--batch-mode', 'skip'];

@@ -32,7 +32,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
 
   const settled = () => all.filter(({ phase }) => phase === 'settled');
 
-  it('are an array of the last words, each as it is for a single run', async () => {
+  it('are an array of the final outcomes, each as it is for a single run', async () => {
     const { code, document } = await runJson<Record<string, unknown>[]>(['receipts', SWEEP], env);
     expect(code).toBe(0);
     expect(document).toEqual(
@@ -69,7 +69,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     ]);
   });
 
-  it('tell of a user who is not done what is known so far', async () => {
+  it('report of a user who is not done what is known so far', async () => {
     await writeExampleSweep(ledger, { sweepId: 'unfinished', users: 100, ends: false });
     const { document } = await runJson<{ outcome: string; requestId?: string }[]>(['receipts', 'unfinished'], env);
     expect(document.filter(({ requestId }) => requestId === 'req-13')).toMatchObject([
@@ -125,7 +125,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     expect(stdout).not.toMatch(/(^|,)"?[=+@]/m);
   });
 
-  it('are JSON lines with every field as it stands', async () => {
+  it('are JSON lines with every field unchanged', async () => {
     const { code, stdout } = await runCli(['receipts', SWEEP, '--jsonl', '--attempts'], env);
     expect(code).toBe(0);
     const lines = stdout
@@ -135,7 +135,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     expect(lines).toEqual(all.map(({ id, ...receipt }) => ({ receipt: id, ...receipt, sealed: true })));
   });
 
-  it('find a user in each sweep by any of its ids, and nobody else', async () => {
+  it('find a user in each sweep by any of its ids, and no other user', async () => {
     const { plaidUserId = '', batchUserId = '' } = userNumber(42);
     const subjects = new Set(rowsOf(42, 43).flatMap((row) => row.subjects));
     for (const id of [plaidUserId, batchUserId]) {

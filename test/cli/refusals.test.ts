@@ -78,7 +78,7 @@ describe('a command line that is refused', () => {
     expect(stderr).toContain('user.batchUserId: must not be empty');
   });
 
-  it('names every missing setting of the worker at once, before it connects', async () => {
+  it('names all missing settings of the worker together, before it connects', async () => {
     const { code, stderr } = await runCli(['worker'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
     expect(code).toBe(2);
     for (const setting of [
@@ -92,7 +92,7 @@ describe('a command line that is refused', () => {
     }
   });
 
-  it('does not repeat what stands in a broken --input, which may be a token', async () => {
+  it('does not repeat the text of a broken --input, which may be a token', async () => {
     const { code, stdout, stderr } = await runCli(['offboard', '--input', 'user-sandbox-canary', '--json']);
     expect(code).toBe(2);
     expect(stdout + stderr).not.toContain('canary');
@@ -109,7 +109,7 @@ describe('a command line that is refused', () => {
 });
 
 describe('a command that cannot do its work', () => {
-  it('says in one sentence, with exit 1, that no Temporal server answers', async () => {
+  it('says in one sentence, with exit 1, that no Temporal server responds', async () => {
     const { code, document } = await runJson<Refused>(
       ['offboard', '--batch-user-id', '1', '--reason', 'OTHER'],
       NOWHERE,

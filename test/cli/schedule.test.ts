@@ -7,7 +7,7 @@ import type { StageUser, SweepEnd, SweepStage } from './sweep-stage';
 
 jest.setTimeout(240_000);
 
-/** Nights at three; somebody closed the account a day before each. */
+/** Nights at three; the account was closed a day before each. */
 const NIGHTS = ['2024-03-01T03:00:00Z', '2024-03-02T03:00:00Z', '2024-03-03T03:00:00Z'];
 const CLOSED_AT = ['2024-02-29T12:00:00.000Z', '2024-03-01T12:00:00.000Z', '2024-03-02T12:00:00.000Z'];
 const NAME = 'nightly-clean-up';

@@ -12,7 +12,7 @@ interface SnippetDocument {
 const SHOP = ['--openapi', join(__dirname, '..', 'openapi', 'fixtures', 'shop.yml'), '--service', 'shop'];
 
 describe('list, show and snippet with --openapi', () => {
-  it("know the document's tasks beside those of the catalogue", async () => {
+  it("know the document's tasks next to those of the catalogue", async () => {
     const { document: listed } = await runJson<{ name: string }[]>(['list', '--json', ...SHOP]);
     expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining(['plaid.userItemsGet', 'shop.linesList']));
     expect(
@@ -57,7 +57,7 @@ describe('list, show and snippet with --openapi', () => {
 });
 
 describe('snippet', () => {
-  it('prints code alone on stdout, and on stderr what is to be filled in', async () => {
+  it('prints code alone on stdout, and on stderr what must be filled in', async () => {
     const { code, stdout, stderr } = await runCli(['snippet', 'plaid.userItemsRemove']);
     expect(code).toBe(0);
     expect(stdout).toContain(

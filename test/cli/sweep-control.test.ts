@@ -5,7 +5,7 @@ import { endOf, openStage, until } from './sweep-stage';
 import type { SweepEnd, SweepStage } from './sweep-stage';
 
 const REASON = ['--reason', 'OTHER'];
-/** Slow enough that a sweep of these users is still under way when a command about it arrives. */
+/** Slow enough that a sweep of these users is still in progress when a command about it arrives. */
 const SLOW_MS = 1_500;
 const USERS = 200;
 const CHUNKS = ['--granularity', 'chunk', '--batch-mode', 'skip', '--concurrency', '1'];
@@ -34,7 +34,7 @@ async function status(id: string): Promise<Status> {
   return (await stage.run<Status>('sweep', 'status', id)).document;
 }
 
-/** Starts a sweep that takes a while; answers once it has begun to off-board users. */
+/** Starts a sweep that takes a while; resolves once it has begun to offboard users. */
 async function beginSlowly(id: string, ...more: string[]): Promise<void> {
   stage.simulators.plaid.configure({ latencyMs: SLOW_MS });
   const file = stage.fileOf(stage.newUsers(USERS).map(({ plaidId }) => ({ plaidId })));
@@ -60,8 +60,8 @@ describe('a sweep that waits for approval', () => {
   });
 });
 
-describe('a sweep under way', () => {
-  it('tells live numbers, is paused, told its rate, resumed, and completes', async () => {
+describe('a sweep in progress', () => {
+  it('shows live numbers, is paused, given its rate, resumed, and completes', async () => {
     await beginSlowly('steered');
     await until('a running chunk tells of users who are done', async () => {
       const { counts, underWay } = await status('steered');
@@ -95,7 +95,7 @@ describe('a sweep under way', () => {
     await stage.run('sweep', 'cancel', 'unpaused', '--watch');
   });
 
-  it('goes on after Ctrl-C, which says how to watch it again; cancelled, it says what it came to with exit 1', async () => {
+  it('continues after Ctrl-C, which says how to watch it again; cancelled, it reports its outcome with exit 1', async () => {
     await beginSlowly('cancelled');
     const watching = stage.begin('sweep', 'watch', 'cancelled', '--json');
     await watching.printed('users');
@@ -145,7 +145,7 @@ describe('a sweep under way', () => {
 });
 
 describe('a sweep beyond its tolerance', () => {
-  it('pauses, ends the watching with exit 1, and goes on when it is resumed', async () => {
+  it('pauses, ends the watching with exit 1, and continues when it is resumed', async () => {
     stage.simulators.plaid.faults.add({
       endpoint: 'userProductsTerminate',
       kind: 'unknownErrorCode',
@@ -219,8 +219,8 @@ describe('the kill switch', () => {
   });
 });
 
-describe('a sweep in which somebody failed', () => {
-  it('exits 1, is told by step and code, and redriven once with its options', async () => {
+describe('a sweep in which a user failed', () => {
+  it('exits 1, is summarized by step and code, and redriven once with its options', async () => {
     const users = stage.newUsers(3);
     stage.simulators.plaid.faults.add({
       endpoint: 'userProductsTerminate',
@@ -296,7 +296,7 @@ describe('a sweep in which somebody failed', () => {
       },
     });
 
-    // The new sweep has the ids now, so that nobody is taken up twice.
+    // The new sweep has the ids now, so that no user is taken up twice.
     const twice = await stage.run('sweep', 'redrive', 'broken');
     expect({ code: twice.code, type: twice.document.error?.type }).toEqual({ code: 1, type: 'Released' });
     expect(twice.document.error?.message).toContain('redriven by broken-redrive-1');
@@ -326,7 +326,7 @@ describe('a sweep in which somebody failed', () => {
     expect((await stage.run('verify', 'to-release')).code).toBe(0);
   });
 
-  it('is told from the ledger once Temporal has forgotten it; a redrive then needs a reason', async () => {
+  it('is reported from the ledger once Temporal has forgotten it; a redrive then needs a reason', async () => {
     const [user] = stage.newUsers(1);
     stage.simulators.batch.faults.add({ endpoint: 'customDataDelete', user: user?.batchId, kind: 'unauthorized' });
     await stage.run(

@@ -118,7 +118,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       for (const later of ['users', 'steps', 'codes', 'evidence']) expect(at('people')).toBeLessThan(at(later));
     });
 
-    it('holds in its plots, and in the table beside each, the numbers of the ledger', () => {
+    it('has in its plots, and in the table next to each, the numbers of the ledger', () => {
       expect(report.table('users')).toEqual([
         ['Outcome', 'Users', 'Share'],
         ['already gone', '2', '1%'],
@@ -226,7 +226,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       expect(report.html).not.toMatch(/usr_plaid|customer-|example\.org/);
     });
 
-    it('answers what auditors ask, and how to verify it', async () => {
+    it('contains what auditors ask for, and how to verify it', async () => {
       const responses = Object.fromEntries(
         report.table('evidence').map(([question, response]) => [question, response]),
       );
@@ -303,7 +303,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     const report = await reportOn('bad day');
     const rows = report.table('people').slice(1);
     expect(rows).toHaveLength(1_000);
-    // The step is about nobody; another one of the user says who it is.
+    // The step is about no user; another one of the user says who it is.
     expect(rows[999]?.[0]).toBe(`1,000 ${rowsOf(10_999, 11_000)[0]?.subjects[0]}`);
     expect(rows[0]?.at(-1)).toContain('Check BATCH_REST_API_KEY and BATCH_API_KEYS');
     expect(report.text('people')).toContain(

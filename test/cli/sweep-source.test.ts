@@ -105,7 +105,7 @@ describe('the rows of a source', () => {
     },
   );
 
-  it('is partial with exit 1 when a row was rejected, and tells which one and why, then and later', async () => {
+  it('is partial with exit 1 when a row was rejected, and says which one and why, then and later', async () => {
     const users = stage.newUsers(2);
     const rejectedRows = [
       {
@@ -142,7 +142,7 @@ describe('the rows of a source', () => {
     expect((await stage.run('verify', 'one-bad')).code).toBe(0);
   });
 
-  it('tells of columns that are used and ignored, and of IDs in many rows', async () => {
+  it('reports columns that are used and ignored, and IDs in many rows', async () => {
     const file = fileWith(`batch_user_id;note;my user\n${Array.from({ length: 12 }, () => 'only;x;y\n').join('')}`);
     const refused = await stage.run('sweep', '--source', file, ...REASON, '--watch');
     expect(refused).toMatchObject({ code: 2, document: { error: { field: 'source' } } });
@@ -167,7 +167,7 @@ describe('the rows of a source', () => {
     });
   });
 
-  it('reads the standard input, whose format has to be told', async () => {
+  it('reads the standard input, whose format must be given', async () => {
     const file = stage.fileOf(stage.newUsers(2));
     const words = ['sweep', '--source', '-', ...REASON, '--dry-run', '--watch', '--json'];
     const piped = spawn(process.execPath, [MAIN, ...words, '--format', 'csv'], {
@@ -184,7 +184,7 @@ describe('the rows of a source', () => {
     expect(untold.document.error?.message).toContain('--format csv or --format jsonl');
   });
 
-  it('may be none of a query that worked: a completed sweep of nobody, whose receipts are sealed', async () => {
+  it('may be none of a query that worked: a completed sweep of zero users, whose receipts are sealed', async () => {
     const { code, document } = await stage.run(
       'sweep',
       '--source',

@@ -46,7 +46,7 @@ export interface StageUser {
   batchId: string;
 }
 
-/** Opens a stage; the worker is started by whoever needs it. */
+/** Opens a stage; the worker is started by the tests that need it. */
 export async function openStage(workerEnv: (stage: { folder: string }) => CliEnv = () => ({})): Promise<SweepStage> {
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-sweep-'));
   const simulators = await startSimulators();
@@ -107,7 +107,7 @@ export function endOf({ code, stdout, stderr }: CliEnd): { code: number | null; 
   return { code, document: oneDocument<SweepEnd>(stdout, stderr), stderr };
 }
 
-/** Polls until it holds: nothing tells another process's progress. */
+/** Polls until it holds: another process's progress sends no event. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false>,

@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 describe('sweep --source FILE --watch', () => {
-  it('off-boards everybody of a file and prints exactly the document of the contract, with exit 0', async () => {
+  it('offboards all users of a file and prints exactly the document of the contract, with exit 0', async () => {
     const users = stage.newUsers(3);
     const file = stage.fileOf([...users, users[0] ?? {}]);
     const { code, document, stderr } = await stage.run(
@@ -56,7 +56,7 @@ describe('sweep --source FILE --watch', () => {
     expect(users.some(({ plaidId, batchId }) => stderr.includes(plaidId) || stderr.includes(batchId))).toBe(false);
   });
 
-  it('with --skip-done leaves out only rows whose closed_at lies before the sweep that did them', async () => {
+  it('with --skip-done leaves out only rows whose closed_at is before the sweep that did them', async () => {
     const [older, newer, unreported] = stage.newUsers(3);
     if (!older || !newer || !unreported) throw new Error('There are too few users.');
     const file = join(stage.folder, 'closed.csv');
@@ -76,7 +76,7 @@ describe('sweep --source FILE --watch', () => {
     expect(stage.simulators.plaid.state().items.left).toEqual([]);
   });
 
-  it('goes through chunks as well, and tells of them while they run', async () => {
+  it('goes through chunks as well, and reports them while they run', async () => {
     const file = stage.fileOf(stage.newUsers(30));
     const { code, document, stderr } = await stage.run(
       'sweep',
@@ -292,7 +292,7 @@ describe('the evidence of a sweep', () => {
     });
   });
 
-  it('is looked up by the run that did the work, whatever else runs under its ID or stands in its row', async () => {
+  it('is looked up by the run that did the work, whatever else runs under its ID or is in its row', async () => {
     const url = stage.person['HTTP_TASKS_LEDGER_URL'] ?? '';
     const taskQueue = stage.person['HTTP_TASKS_TASK_QUEUE'] ?? '';
     const good = { code: 0, document: { ok: true, anchored: true, comparedWith: 'workflow' } };
@@ -338,7 +338,7 @@ describe('the evidence of a sweep', () => {
     await foreign.terminate();
   });
 
-  it('is told apart from receipts that only bear its ID', async () => {
+  it('is distinguished from receipts that only bear its ID', async () => {
     const url = stage.person['HTTP_TASKS_LEDGER_URL'] ?? '';
     await runRaw(
       url,
@@ -357,7 +357,7 @@ describe('the evidence of a sweep', () => {
   });
 });
 
-describe('an id that nobody knows', () => {
+describe('an id that is not known', () => {
   it.each([['status'], ['watch'], ['pause'], ['resume'], ['cancel'], ['results'], ['redrive'], ['release']])(
     'of sweep %s exits 1, names it and says what to check',
     async (name) => {

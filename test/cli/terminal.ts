@@ -9,7 +9,7 @@ import type { CliEnv } from './run-cli';
 
 const PSEUDO_TERMINAL = path.join(__dirname, '../support/pseudo-terminal.py');
 
-/** Keys that are no characters. */
+/** Keys that are not characters. */
 export const CTRL_C = '\u0003';
 export const CTRL_D = '\u0004';
 
@@ -78,7 +78,7 @@ export function startInTerminal(
   };
 }
 
-/** Runs a command in a terminal, waits for its question and answers it. */
+/** Runs a command in a terminal, waits for its question and types a reply. */
 export async function responseInTerminal(args: readonly string[], env: CliEnv, response: string): Promise<TerminalEnd> {
   const run = startInTerminal(args, env);
   await run.shows('to continue: ');

@@ -25,7 +25,7 @@ interface Planted {
   hidden: Record<string, string>;
   /** What Temporal needs to read itself, and docs/encryption.md lists. */
   readable: Record<string, string>;
-  /** What went over the wire in answers to queries, as the server passed it on. */
+  /** What was in query results on the wire, as the server passed it on. */
   answers: string;
 }
 
@@ -111,7 +111,7 @@ async function plantEverywhere({ client, taskQueue }: Place): Promise<Planted> {
     answers: responses.slice(1).join('\n'),
   };
 
-  /** As the server hands it to whoever asks, say the UI. */
+  /** As the server returns it to a caller, say the UI. */
   async function rawResponse(workflowId: string, queryType = '__temporal_workflow_metadata'): Promise<string> {
     const { namespace } = client.options;
     const { queryResult } = await client.workflowService.queryWorkflow({
@@ -123,7 +123,7 @@ async function plantEverywhere({ client, taskQueue }: Place): Promise<Planted> {
   }
 }
 
-/** Off-boards a user who is known by a token, with everything that a person may type. */
+/** Offboards a user who is known by a token, with everything that a person may type. */
 async function plantOffboarding(place: Place): Promise<Record<string, string>> {
   const ids = {
     userToken: freshId('user-sandbox-canary'),
@@ -163,7 +163,7 @@ it('holds, encrypted or not, what docs/encryption.md says stays readable', () =>
   }
 });
 
-it('passes on encrypted what only travels: current details and answers to queries', () => {
+it('passes on encrypted what only travels: current details and query results', () => {
   const travelling = ({ hidden }: Planted): Record<string, string> => ({
     details: hidden['currentDetails']!,
     result: hidden['queryResult']!,

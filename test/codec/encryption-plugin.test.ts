@@ -17,7 +17,7 @@ import { workflowBundle } from '../support/workflow-bundle';
 
 const KEY_ENV = { HTTP_TASKS_ENCRYPTION_KEY: randomBytes(32).toString('base64') };
 
-/** Somebody's own codec, say for compression. */
+/** A host's own codec, say for compression. */
 const OWN_CODEC: PayloadCodec = { encode: async (payloads) => payloads, decode: async (payloads) => payloads };
 
 let connection: NativeConnection;
@@ -60,7 +60,7 @@ describe('A client', () => {
     expect(codecsOf({ payloadCodecs: [OWN_CODEC] })).toEqual([OWN_CODEC, expect.any(EncryptionCodec)]);
   });
 
-  it('encrypts once, also when its connection brings the plugin too', async () => {
+  it('encrypts once, also when its connection has the plugin too', async () => {
     const plugin = new EncryptionPlugin({ env: KEY_ENV });
     const lazy = Connection.lazy({ address: temporalAddress(), plugins: [plugin] });
     expect(new Client({ connection: lazy, plugins: [plugin] }).options.loadedDataConverter.payloadCodecs).toHaveLength(
@@ -69,7 +69,7 @@ describe('A client', () => {
     await lazy.close();
   });
 
-  it('has failures encoded, unless it brings a failure converter of its own', async () => {
+  it('has failures encoded, unless it has a failure converter of its own', async () => {
     const path = await files.write({
       'converter.cjs':
         "const { DefaultFailureConverter } = require('@temporalio/common');\nexports.failureConverter = new DefaultFailureConverter();\n",

@@ -21,7 +21,7 @@ const DESCRIBE_NAMESPACE: MethodDefinition<Buffer, Buffer> = {
 };
 
 /**
- * Stands before a real Temporal server and refuses, in the server's own words, whoever sends no login of these.
+ * A proxy of a real Temporal server that refuses, with the server's own message, callers without one of these logins.
  *
  * @param logins Values of `authorization`, looked at for every call.
  */

@@ -66,7 +66,10 @@ export const askQuery = defineQuery<string, [string]>('ask');
 export const tellSignal = defineSignal<[string]>('tell');
 export const changeUpdate = defineUpdate<string, [string]>('change');
 
-/** Leaves each text in its place, waits for a signal and an update, goes on as a new run, and fails with the last ones. */
+/**
+ * Leaves each text in its place, waits for a signal and an update, continues as a new run, and fails with the last
+ * ones.
+ */
 export async function leaveTexts(turnedTexts: Texts, carried?: string): Promise<void> {
   const texts = Object.fromEntries(Object.entries(turnedTexts).map(([place, text]) => [place, turned(text)])) as Texts;
   if (carried !== undefined) {
@@ -112,7 +115,7 @@ export async function returnNothing(_text: string): Promise<void> {
   await sleep(1);
 }
 
-/** Says a text, waits to be told, says it again. */
+/** Says a text, waits for the signal, says it again. */
 export async function sayTwice(text: string): Promise<string> {
   let told = false;
   setHandler(tellSignal, () => void (told = true));

@@ -28,7 +28,7 @@ async function workerWith(keys: string): Promise<RunningWorker> {
   return place.startWorker(await hostWorker(FORGETFUL));
 }
 
-/** Starts a run that waits to be told, under the first of the keys. */
+/** Starts a run that waits for a signal, under the first of the keys. */
 function start(keys: string): Promise<WorkflowHandle<typeof sayTwice>> {
   return clientWith(keys).workflow.start<typeof sayTwice>('sayTwice', {
     taskQueue: place.taskQueue,
@@ -48,7 +48,7 @@ async function keyIdsIn(handle: WorkflowHandle): Promise<string[]> {
   return [...new Set([...ids].map(([, base64 = '']) => Buffer.from(base64, 'base64').toString()))];
 }
 
-it('lets a key be replaced while runs are under way: the new one first, the old one behind it', async () => {
+it('lets a key be replaced while runs are in progress: the new one first, the old one behind it', async () => {
   const handle = await start(OLD);
   const before = await workerWith(OLD);
   await until('its first activity is done', async () =>
@@ -66,7 +66,7 @@ it('lets a key be replaced while runs are under way: the new one first, the old 
   await after.stop();
 });
 
-it('waits, and says for which key, when a worker lacks one, and goes on when the worker has it', async () => {
+it('waits, and says for which key, when a worker lacks one, and continues when the worker has it', async () => {
   const handle = await start(OLD);
   const without = await workerWith(YOUNG);
   const failureMessages = async (): Promise<string[]> => {

@@ -46,7 +46,7 @@ async function startWith(
   });
 }
 
-/** Runs an activity without a workflow; whoever started it, somebody with a key reads what became of it. */
+/** Runs an activity without a workflow; its outcome is read by a client with a key. */
 async function activityAlone(place: Place, client: Client, name: string, ...args: unknown[]): Promise<unknown> {
   const id = freshId('alone');
   await client.activity.start(name, { id, taskQueue: place.taskQueue, startToCloseTimeout: '10 seconds', args });
@@ -78,7 +78,7 @@ describe('A worker that accepts plain text', () => {
     expect(await storedEncodings(handle)).toEqual({ input: ['json/plain'], result: ['binary/encrypted'] });
   });
 
-  it('takes a token in an encrypted input, and refuses it in a plain one, wherever it stands', async () => {
+  it('takes a token in an encrypted input, and refuses it in a plain one, wherever it is', async () => {
     const userToken = freshId('user-sandbox');
     accepting.simulators.plaid.seed({
       users: [{ userId: freshId('older'), userToken, tokenOnly: true, items: [freshId('item')] }],
@@ -146,7 +146,7 @@ async function refusalOf(handle: WorkflowHandle, place: Place): Promise<Applicat
 }
 
 describe('A worker that refuses plain text', () => {
-  it("fails the package's own runs with one failure of their own that says what to do, and calls nobody", async () => {
+  it("fails the package's own runs with one failure of their own that says what to do, and calls no provider", async () => {
     const { user, plaidUserId } = seedUser(refusing);
     const inputs: [workflowType: string, input: unknown][] = [
       ['offboardUser', { user, reason: REASON }],
@@ -181,7 +181,7 @@ describe('A worker that refuses plain text', () => {
     expect(await activityAlone(refusing, refusing.client, 'say', 'a', 'b')).toBe('b');
   });
 
-  it('lets no update in plain text let a sweep do more; the sweep goes on, and takes the same update encrypted', async () => {
+  it('lets no update in plain text let a sweep do more; the sweep continues, and takes the same update encrypted', async () => {
     const { user, plaidUserId } = seedUser(refusing);
     const input = { source: { inline: [user] }, reason: REASON, approval: true };
     const sweep = await startWith(refusing.client, refusing, 'offboardUsers', input);
@@ -209,7 +209,7 @@ describe('A worker that refuses plain text', () => {
     expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'ann' });
   });
 
-  it('goes on with a run that was under way before it refused', async () => {
+  it('continues a run that was in progress before it refused', async () => {
     const place = await openPlace();
     const before = await place.startWorker(await hostWorker(FORGETFUL));
     const handle = await place.client.workflow.start<typeof sayTwice>('sayTwice', {

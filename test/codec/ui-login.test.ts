@@ -26,7 +26,7 @@ afterAll(async () => {
   await guarded.close();
 });
 
-/** Decodes nothing, for a caller with these headers; answers the status. */
+/** Decodes nothing, for a caller with these headers; returns the status. */
 async function decodeAs(headers: Record<string, string>, namespace = 'default'): Promise<number> {
   const authorize = await allowedByTemporal(connection, namespace);
   const handler = createCodecHandler({ codec: new EncryptionCodec([freshKey('a')]), uiOrigins: [UI], authorize });
@@ -40,7 +40,7 @@ async function decodeAs(headers: Record<string, string>, namespace = 'default'):
   return status;
 }
 
-it('lets in whom the Temporal server lets read the namespace, and nobody else', async () => {
+it('accepts only callers whom the Temporal server lets read the namespace', async () => {
   expect(await decodeAs({ authorization: READER, 'x-namespace': 'default' })).toBe(200);
   expect(await decodeAs({ authorization: READER })).toBe(200);
   const others: Record<string, string>[] = [
@@ -52,11 +52,11 @@ it('lets in whom the Temporal server lets read the namespace, and nobody else', 
   for (const headers of others) expect(await decodeAs(headers)).toBe(401);
 });
 
-it('lets nobody in for another namespace than its own: a payload names none', async () => {
+it('accepts no caller for another namespace than its own: a payload names none', async () => {
   expect(await decodeAs({ authorization: READER, 'x-namespace': 'elsewhere' })).toBe(401);
 });
 
-it('asks every time, so that a right that was withdrawn ends at once', async () => {
+it('asks every time, so that a right that was withdrawn ends immediately', async () => {
   const authorize = await allowedByTemporal(connection, 'default');
   const request = new Request('http://localhost/decode', { headers: { authorization: READER } });
   expect(await authorize(request)).toBe(true);
@@ -64,11 +64,11 @@ it('asks every time, so that a right that was withdrawn ends at once', async () 
   expect(await authorize(request)).toBe(false);
 });
 
-it('lets nobody in when the server gives no answer to the question', async () => {
+it('accepts no caller when the server does not respond to the question', async () => {
   expect(await decodeAs({ authorization: READER }, 'no-such-namespace')).toBe(500);
 });
 
-it('refuses to rely on a server that lets everybody read', async () => {
+it('refuses to rely on a server that lets every caller read', async () => {
   const open = Connection.lazy({ address: temporalAddress() });
   await expect(allowedByTemporal(open, 'default')).rejects.toThrow(EverybodyAllowedError);
   await open.close();

@@ -139,7 +139,7 @@ it('waits for what can say that it is ready or done', () => {
   }
 });
 
-it('gives a worker that is told to stop longer than it takes at most', () => {
+it('gives a worker that is stopped longer than it takes at most', () => {
   const [, minutes, seconds] = /^(\d+)m(\d+)s$/.exec(worker.stop_grace_period ?? '') ?? [];
   expect((Number(minutes) * 60 + Number(seconds)) * 1_000).toBeGreaterThan(DEFAULT_SHUTDOWN_MS + 5_000);
 });

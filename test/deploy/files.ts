@@ -18,7 +18,7 @@ export function manifestsOf(file: string): Record<string, unknown>[] {
   return loadAll(textOf(file)) as Record<string, unknown>[];
 }
 
-/** One instruction of a Dockerfile: `RUN`, `npm ci && …`. Lines that go on are one. */
+/** One instruction of a Dockerfile: `RUN`, `npm ci && …`. Continued lines are one. */
 export interface Instruction {
   name: string;
   text: string;

@@ -18,7 +18,7 @@ function copied(): string[] {
     .flatMap((text) => text.split(' ').slice(0, -1));
 }
 
-it('runs scripts that package.json has, and the command that the package brings', () => {
+it('runs scripts that package.json has, and the command that the package contains', () => {
   const scripts = texts('RUN').flatMap((text) => [...text.matchAll(/npm run (\S+)/g)].map(([, script = '']) => script));
   expect(scripts).toEqual(['build']);
   for (const script of scripts) expect(packageJson.scripts).toHaveProperty(script);
@@ -48,7 +48,7 @@ it('takes along all that the build compiles by', () => {
   for (const project of projects) expect(copied()).toContain(project);
 });
 
-it('runs as somebody who is not root, by number, and keeps compilers and sources out of the last stage', () => {
+it('runs as a user who is not root, by number, and keeps compilers and sources out of the last stage', () => {
   const last = instructions.slice(instructions.findLastIndex(({ name }) => name === 'FROM'));
   const user = last.filter(({ name }) => name === 'USER').at(-1)?.text ?? '0';
   expect(Number(user.split(':')[0])).toBeGreaterThan(0);

@@ -53,7 +53,7 @@ it('keeps a worker while nodes are drained', () => {
   );
 });
 
-it('asks for the health of a worker at the paths and ports where it answers', () => {
+it('asks for the health of a worker at the paths and ports that it serves', () => {
   const ports = Object.fromEntries(
     (container.ports ?? []).map(({ name = '', containerPort }) => [name, containerPort]),
   );
@@ -65,7 +65,7 @@ it('asks for the health of a worker at the paths and ports where it answers', ()
   expect(deployment.spec!.template.metadata!.annotations?.['prometheus.io/port']).toBe(String(ports['metrics']));
 });
 
-it('gives a worker that is told to stop longer than it takes at most', () => {
+it('gives a worker that is stopped longer than it takes at most', () => {
   expect(Number(pod.terminationGracePeriodSeconds) * 1_000).toBeGreaterThan(DEFAULT_SHUTDOWN_MS + 5_000);
 });
 
@@ -79,7 +79,7 @@ it('runs without rights that a worker does not need', () => {
   expect(pod.automountServiceAccountToken).toBe(false);
 });
 
-it('lets nobody in but the monitoring, and out to DNS, Temporal, Postgres and public HTTPS only', () => {
+it('lets in only the monitoring, and out to DNS, Temporal, Postgres and public HTTPS only', () => {
   const { podSelector, policyTypes, ingress, egress } = find<NetworkPolicy>('NetworkPolicy').spec!;
   expect(podSelector).toEqual(deployment.spec!.selector);
   expect(policyTypes).toEqual(['Ingress', 'Egress']);
@@ -102,7 +102,7 @@ describe('the settings of its workers', () => {
     expect(Object.keys(environment).filter((name) => /(SECRET|KEY|KEYS|URL|CLIENT_ID)$/.test(name))).toEqual([]);
   });
 
-  it('are all that a worker needs, beside what the image sets', async () => {
+  it('are all that a worker needs, besides what the image sets', async () => {
     const secrets: Record<string, string> = {
       batch_api_keys: 'ios=app-key',
       subject_key: 'a subject key for tests only',
@@ -163,7 +163,7 @@ describe('the job that migrates the ledger', () => {
     }
   });
 
-  it('is none of the pods of the deployment, and reaches DNS and Postgres only', () => {
+  it('does not match the pods of the deployment, and reaches DNS and Postgres only', () => {
     expect(job.spec!.template.metadata!.labels).not.toEqual(deployment.spec!.template.metadata!.labels);
     expect(policy.spec!.podSelector.matchLabels).toEqual(job.spec!.template.metadata!.labels);
     expect(policy.spec!.policyTypes).toEqual(['Ingress', 'Egress']);

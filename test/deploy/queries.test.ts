@@ -5,7 +5,7 @@ import { alerts, metricsInQueries, panels, queries, selectorsOf } from './querie
 
 // That a worker has all these metrics is shown where one runs: test/observability/worker.test.ts.
 
-it('reads every query of dashboard and alert rules, and would notice one that is none', () => {
+it('reads every query of dashboard and alert rules, and would notice a broken one', () => {
   expect(queries().length).toBeGreaterThan(25);
   for (const query of queries()) expect(selectorsOf(query).length).toBeGreaterThan(0);
   expect(() => selectorsOf('sum by (task) (rate(http_tasks_calls[1m])')).toThrow(SyntaxError);
@@ -46,7 +46,7 @@ it('says with every alert and every panel what it means', () => {
   for (const { type, description = '' } of panels()) if (type !== 'row') expect(description.length).toBeGreaterThan(10);
 });
 
-it('is told in the guide, metric by metric', () => {
+it('is described in the guide, metric by metric', () => {
   const guide = textOf('docs/observability.md');
   for (const [name, { kind, tags, help }] of Object.entries(METRICS)) {
     expect(guide).toContain(

@@ -67,7 +67,7 @@ it('the figures of the process faults are those of the recorded results', () => 
   expectOnPage(rows);
 });
 
-it('so is what is said of the run over Postgres', () => {
+it('so is the text about the run over Postgres', () => {
   const postgres = JSON.parse(read('process-faults-postgres.json')) as ProcessResults;
   expect(postgres.ok).toBe(true);
   expect(postgres.disturbed.counts).toEqual(postgres.undisturbed.counts);

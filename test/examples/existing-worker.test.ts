@@ -37,7 +37,7 @@ it('a workflow of the host calls one task, and the Item is gone', async () => {
   expect(items.removed.map(({ itemId }) => itemId)).toContain('item_old');
 });
 
-it("a workflow of the host off-boards a user as a child and goes on with the host's own activity", async () => {
+it("a workflow of the host offboards a user as a child and continues with the host's own activity", async () => {
   place.simulators.plaid.seed({ users: [{ userId: 'usr_closing', items: [{ itemId: 'item_closing' }] }] });
   place.simulators.batch.seed({ users: ['carol'] });
   const said = await run('closeAccount', { accountId: freshId('7'), plaidUserId: 'usr_closing', batchUserId: 'carol' });
@@ -45,7 +45,7 @@ it("a workflow of the host off-boards a user as a child and goes on with the hos
   expect(place.simulators.plaid.state().items.left.map(({ user }) => user)).not.toContain('usr_closing');
 });
 
-describe('an off-boarding started from a client', () => {
+describe('an offboarding started from a client', () => {
   const reason = { code: 'USER_OFFBOARDING' } as const;
 
   it('ends with a line for each step', async () => {

@@ -64,7 +64,7 @@ it('the key of a service of ones own is asked for at start', async () => {
   await expect(starting).rejects.toThrow('DESK_API_KEY');
 });
 
-it('off-boards users beside it, and a task of ones own can be run by its name', async () => {
+it('offboards users next to it, and a task of ones own can be run by its name', async () => {
   const result = await place.client.workflow.execute('runHttpTask', {
     taskQueue: place.taskQueue,
     workflowId: freshId('run'),

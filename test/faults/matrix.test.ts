@@ -73,12 +73,12 @@ it.each(CALLS.sweep)('a sweep ends as it must, whatever happens to %s', (call) =
   expect(results.failed.filter((failed) => failed.call === `sweep: ${call}`)).toEqual([]);
 });
 
-it('combinations of faults that nobody has thought of leave a true report', () => {
+it('random combinations of faults leave a true report', () => {
   expect(results.combinations).toBe(COMBINATIONS);
   expect(results.failed).toEqual([]);
 });
 
-it('nobody is lost, nobody wrongly deleted, nothing unrecorded, and no compensation log says anything else than the providers', () => {
+it('no user is lost or wrongly deleted, nothing is unrecorded, and no compensation log says anything else than the providers', () => {
   const { usersLost, wronglyDeleted, unrecordedCalls, wrongCompensations, runsNotCompleted, faultsMet } =
     results.numbers;
   expect({ usersLost, wronglyDeleted, unrecordedCalls, wrongCompensations, bystandersTouched }).toEqual({

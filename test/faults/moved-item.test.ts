@@ -10,7 +10,7 @@ import type { SweepPlace } from '../support/sweep-runs';
 
 /** Passes calls on to the simulator of Plaid. */
 class PassingServer {
-  /** Called with the path of a call that was answered, before its response is sent. */
+  /** Called with the path of a call that was processed, before its response is sent. */
   onResponse: (path: string) => Promise<void> = async () => undefined;
   readonly #origin: () => string;
   readonly #server: Server = createServer((request, response) => void this.#pass(request, response));

@@ -198,7 +198,7 @@ describe('who may use the gateway', () => {
     expect(() => createGateway({ ...options, otherGateways: [origin] })).toThrow(TypeError);
   });
 
-  it('answers everything with headers that let in nothing else', async () => {
+  it('sends every response with headers that let in nothing else', async () => {
     for (const path of ['/api/tasks', '/nothing', '/openapi.json']) {
       const { headers } = await gateway.ask('GET', path);
       expect(headers.get('content-security-policy')).toContain(
@@ -231,7 +231,7 @@ describe('who may use the gateway', () => {
     expect(calls()).toBe(0);
   });
 
-  /** Writes bytes and answers the first line of what comes back; nothing where the connection just ends. */
+  /** Writes bytes and returns the first line of the response; nothing where the connection just ends. */
   const bytes = (text: string): Promise<string> =>
     new Promise((resolve) => {
       let response = '';

@@ -48,7 +48,7 @@ async function followed(task: string, input: unknown, confirm?: object): Promise
 }
 
 describe('a durable run', () => {
-  it('is followed to its answer, with a link into the Temporal UI', async () => {
+  it('is followed to its result, with a link into the Temporal UI', async () => {
     const call = await followed('plaid.userItemsGet', { user_id: 'usr_1' });
     expect(call).toMatchObject({
       status: 'COMPLETED',
@@ -57,7 +57,7 @@ describe('a durable run', () => {
     expect(call.url).toBe(`http://localhost:8233/namespaces/default/workflows/${call.workflowId}/${call.runId}`);
   });
 
-  it('tells the failure of the task', async () => {
+  it('shows the failure of the task', async () => {
     expect(await followed('plaid.userItemsGet', { user_id: 'usr_none' })).toMatchObject({
       status: 'FAILED',
       failure: { type: 'Task.Rejected', code: 'USER_NOT_FOUND' },

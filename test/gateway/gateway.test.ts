@@ -114,7 +114,7 @@ describe('the tasks', () => {
 });
 
 describe('Test request', () => {
-  it('answers status, headers, time, request id and body, and no key', async () => {
+  it('returns status, headers, time, request id and body, and no key', async () => {
     const { status, body, text } = await test('plaid.userItemsGet', { input: { user_id: 'usr_1' } });
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -192,7 +192,7 @@ describe('Test request', () => {
     await without.close();
   });
 
-  it("wants production's name typed, and refuses production that nobody named", async () => {
+  it("wants production's name typed, and refuses production that was not named", async () => {
     const real = await openGateway({ env: { ...env, PLAID_ENV: 'production' } });
     const refused = await test(
       'plaid.userItemsRemove',
@@ -263,7 +263,7 @@ describe('credentials', () => {
     await bare.close();
   });
 
-  it('are refused where they are no credential or cannot be sent, and none of them is taken then', async () => {
+  it('are refused where they are not a credential or cannot be sent, and none of them is taken then', async () => {
     const bare = await openGateway();
     expect(
       (

@@ -28,7 +28,7 @@ afterAll(async () => {
   await place.close();
 });
 
-describe('an off-boarding from the page', () => {
+describe('an offboarding from the page', () => {
   const input = { user: { plaidUserId: 'usr_3' }, reason: { code: 'OTHER' } };
   const confirm = { task: 'offboardUser' };
   const start = (body: unknown, on = gateway): ReturnType<typeof gateway.ask<StartedRun & WireError>> =>
@@ -62,7 +62,7 @@ describe('an off-boarding from the page', () => {
     expect(place.simulators.plaid.state().gone).toContain('usr_3');
   });
 
-  it('joins one under way with the same input, and leaves another alone', async () => {
+  it('joins one in progress with the same input, and leaves another alone', async () => {
     const dry = { user: { plaidUserId: 'usr_4' }, reason: { code: 'OTHER' }, dryRun: true };
     const hasher = createSubjectHasher(place.env['HTTP_TASKS_SUBJECT_KEY'] ?? '');
     // No worker runs it, so that it stays in progress.

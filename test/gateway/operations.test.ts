@@ -133,7 +133,7 @@ describe('a sweep from the page', () => {
       evidence: { merkleRoot: expect.stringMatching(/^[0-9a-f]{64}$/) },
     });
     expect(stage.simulators.plaid.state().touched).toHaveLength(3);
-    // Nobody is left to retry.
+    // No user is left to retry.
     expect(await ask('POST', `/api/runs/${workflowId}/redrive`, {})).toMatchObject({
       status: 409,
       body: { error: { type: 'Conflict' } },

@@ -249,7 +249,7 @@ it('goes by the environment that the workers recorded, not by its own settings a
   await on.close();
 });
 
-it('links to the forms of the Temporal UI with an example of its own, which is no run of the list', async () => {
+it('links to the forms of the Temporal UI with an example of its own, which is not in the list of runs', async () => {
   const { workflows } = (await gateway.ask<StartForms>('POST', '/api/start-forms', {})).body;
   expect(workflows.map(({ workflowType }) => workflowType)).toEqual(['offboardUser', 'offboardUsers', 'runHttpTask']);
   expect(workflows[0]?.url).toMatch(

@@ -7,7 +7,10 @@ export function tried(usually: number): { numRuns: number; seed?: number } {
   return { numRuns: usually * Number(times), ...(seed !== undefined && { seed: Number(seed) }) };
 }
 
-/** Watches for what nobody looks at: rejections without a handler, and names that reached into what every object inherits. */
+/**
+ * Watches for what no test looks at: rejections without a handler, and names that reached into what every object
+ * inherits.
+ */
 export class Bystander {
   readonly #rejections: unknown[] = [];
   readonly #before = inherited();
@@ -17,7 +20,7 @@ export class Bystander {
     process.on('unhandledRejection', this.#note);
   }
 
-  /** Fails the test when anything was seen. Rejections are told of after a turn of the event loop. */
+  /** Fails the test when anything was seen. Rejections are reported after a turn of the event loop. */
   async leave(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', this.#note);

@@ -185,12 +185,12 @@ const isForeign = ({ headers: { origin, 'sec-fetch-site': site } }: Sent): boole
   origin !== undefined || site === 'same-site' || site === 'cross-site';
 
 describe('Whatever is asked of the gateway', () => {
-  it('it answers, in words where it refuses, and fails at nothing', async () => {
+  it('it responds, in words where it refuses, and fails at nothing', async () => {
     await fc.assert(
       fc.asyncProperty(requests, async (sent) => {
         const calledBefore = simulators.plaid.calls().calls.length + simulators.batch.calls().calls.length;
         const { status, type, text } = await ask(sent);
-        // 502 tells what became of a call, 503 that there is no Temporal server or no ledger.
+        // 502 reports what became of a call, 503 that there is no Temporal server or no ledger.
         expect(status < 500 || status === 502 || status === 503).toBe(true);
         if (sent.method !== 'HEAD' && status >= 400 && text !== '') {
           expect(type).toContain('application/json');

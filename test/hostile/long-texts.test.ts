@@ -19,7 +19,7 @@ const MOST_RATIO = 22;
 /** A step of a search takes longer than one of a plain loop, but only so much. */
 const MOST_OF_PLAIN = 25;
 
-/** Every regular expression that stands in the sources. */
+/** Every regular expression of the sources. */
 function expressions(): [place: string, expression: RegExp][] {
   return readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.(ts|js)$/.test(file) && !TRUSTED.some((name) => file.endsWith(name)))
@@ -90,7 +90,7 @@ function plainSteps(text: string, steps: number): number {
   return sum;
 }
 
-describe('A long text made to be searched for ever', () => {
+describe('A long text made to be searched forever', () => {
   const longer = [...texts(LONGER * LENGTH)];
   const pairs = [...texts(LENGTH)].map((text, place) => [text, longer[place]!] as const);
 

@@ -212,7 +212,7 @@ describe('A key that the operator named', () => {
       env,
     );
     expect({ code: allowed.code, heard: heard.length }).toEqual({ code: 0, heard: 1 });
-    // The operator's own address binds the key anew.
+    // The operator's own address binds the key again.
     const moved = await runCli(
       ['call', 'hub127.status', '--openapi', spec, '--service', 'hub', '--origin', origin, '--input', '{}'],
       { ...env, HUB_BASE_URL: 'http://127.0.0.1:9' },

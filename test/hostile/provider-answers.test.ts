@@ -35,7 +35,7 @@ const calls = (): [HttpTask, unknown][] => [
   [http.request, { uri: `${provider.origin}/` }],
 ];
 
-/** Sends a call and answers its failure; a good answer has to be one that JSON can carry. */
+/** Sends a call and returns its failure; a good response has to be one that JSON can carry. */
 async function outcomeOf(task: HttpTask, input: unknown): Promise<ApplicationFailure | undefined> {
   const outcome: unknown = await sender.send(task, input).catch((error: unknown) => error);
   expect(everythingIn(outcome)).not.toContain('canary');
@@ -135,7 +135,7 @@ const damaged = fc
     return changed.subarray(0, (end % changed.length) + 1);
   });
 
-describe('Whatever a provider answers, a call ends with an answer as the task promises, or with a failure of the task', () => {
+describe('Whatever a provider responds, a call ends with a result as the task promises, or with a failure of the task', () => {
   it.each([
     ['answers of any form', written, 120],
     ['damaged ones', damaged, 120],

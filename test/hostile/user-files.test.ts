@@ -51,7 +51,7 @@ function wrapped(text: string, { marked, packed }: { marked: boolean; packed: bo
   return packed ? gzipSync(bytes) : bytes;
 }
 
-/** The bytes with some others in them, and perhaps cut off. */
+/** The bytes with some others in them, and perhaps truncated. */
 const damage = fc.tuple(
   fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 0x0a, 0x0d, 0x22, 0x2c, 0x7b, 0x80, 0xc0, 0xed, 0xff)), {
     maxLength: 5,
@@ -109,7 +109,7 @@ describe('A file of users', () => {
     );
   });
 
-  it('that is packed and cut off anywhere is refused, since nobody can tell who is missing', async () => {
+  it('that is packed and truncated anywhere is refused, since users may be missing', async () => {
     const packed = gzipSync('batch_user_id\n1\n2\n3\n');
     for (let end = 3; end < packed.length; end += 1)
       expect((await refusalOf(packed.subarray(0, end), 'users.csv'))?.message).toContain('corrupt or truncated gzip');

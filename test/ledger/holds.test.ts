@@ -39,7 +39,7 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     expect(await ledger.readReceipts({ workflowId: 'many' })).toEqual([]);
   });
 
-  it('do not refuse a call about nobody', async () => {
+  it('do not refuse a call that is about no user', async () => {
     const intent = intentOf({ workflowId: 'no-subject', subjects: [], holdSubjects: [] });
     expect(await ledger.recordIntent(intent)).toEqual({ kind: 'recorded' });
   });
@@ -65,7 +65,7 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     expect(await ledger.isHeld([a, b])).toBe(false);
   });
 
-  it('need somebody to hold', async () => {
+  it('need a user to hold', async () => {
     await expect(ledger.addHold({ holdId: 'empty', subjects: [] })).rejects.toThrow(TypeError);
   });
 
@@ -311,7 +311,7 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
   });
 
   if (name === 'Postgres') {
-    it('wait for an intent under way, and are seen by one that began before they were committed', async () => {
+    it('wait for an intent in progress, and are seen by one that began before they were committed', async () => {
       const user = subject('under-way');
       const early = new Client({ connectionString: url });
       await early.connect();

@@ -42,7 +42,10 @@ async function ledgerWithThreads(deadlineMs = 5_000) {
   return { db, threads, lost, ledger: createSqlLedger({ db, store: libsqlStore }, deadlineMs) };
 }
 
-/** What the ledger answers once it does: on a busy machine the next thread may take longer to start than a call may last. */
+/**
+ * What the ledger returns once it does: on a busy machine the next thread may take longer to start than a call may
+ * last.
+ */
 async function eventually<T>(ask: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -75,7 +78,7 @@ describe('an embedded ledger', () => {
     expect(acknowledged.length).toBeGreaterThanOrEqual(200);
   });
 
-  it('lets its process end by itself, but not before a write under way is done', async () => {
+  it('lets its process end by itself, but not before a write in progress is done', async () => {
     const url = `file:${freshFile()}`;
     const process_ = startChild('finish-by-itself', url, SUBJECT_KEY);
     const [code] = (await once(process_, 'exit')) as [number | null];
@@ -98,7 +101,7 @@ describe('an embedded ledger', () => {
     other.close();
   });
 
-  it('rejects calls under way when its thread dies, and the next call starts another thread', async () => {
+  it('rejects calls in flight when its thread dies, and the next call starts another thread', async () => {
     const { ledger, threads, lost } = await ledgerWithThreads();
     await ledger.recordIntent(intentOf({ workflowId: 'before' }));
     const underWay = Promise.allSettled(
@@ -114,7 +117,7 @@ describe('an embedded ledger', () => {
     await ledger.close();
   });
 
-  it('gives up a thread that does not answer in time, with all who wait for it, and starts another', async () => {
+  it('gives up a thread that does not respond in time, with all who wait for it, and starts another', async () => {
     const deaf = () => new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true });
     const lost: string[] = [];
     const file = freshFile();
@@ -156,7 +159,7 @@ describe('an embedded ledger', () => {
     await ledger.close();
   });
 
-  it('answers LedgerUnavailableError in time while another process holds the lock, and the event loop goes on', async () => {
+  it('throws LedgerUnavailableError in time while another process holds the lock, and the event loop is not blocked', async () => {
     const deadlineMs = 1_500;
     const file = freshFile();
     const ledger = await open(`file:${file}`, { deadlineMs });

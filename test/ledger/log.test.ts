@@ -164,7 +164,7 @@ describe.each(DATABASES)('the log of a ledger in $name', ({ freshUrl }) => {
   });
 });
 
-it('refuses a seal key that is none', async () => {
+it('refuses an invalid seal key', async () => {
   await expect(openLedger({ url: 'file::memory:', subjectKey: SUBJECT_KEY, sealKey: 'secret' })).rejects.toThrow(
     /^HTTP_TASKS_SEAL_KEY: must be one or more PKCS#8 PEM blocks/,
   );

@@ -73,7 +73,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
     expect(events).toHaveLength(1);
   });
 
-  it('lets ten processes start at once: one migrates, all can use it', async () => {
+  it('lets ten processes start together: one migrates, all can use it', async () => {
     const url = await freshUrl();
     // The first alone: it transpiles the sources, and the others find that done.
     const first = await openerProcess(url, SUBJECT_KEY);
@@ -128,7 +128,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
     expect(error.message).toContain('0999-from-the-future');
   });
 
-  it('answers later calls with LedgerUnavailableError once it is closed, and closes twice without harm', async () => {
+  it('rejects later calls with LedgerUnavailableError once it is closed, and closes twice without harm', async () => {
     const ledger = await open(await freshUrl());
     await ledger.close();
     await ledger.close();

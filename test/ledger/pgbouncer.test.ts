@@ -50,7 +50,7 @@ describe.each([
     await pooler.stop();
   });
 
-  it('is brought up to date, and works for many clients at once', async () => {
+  it('is brought up to date, and works for many concurrent clients', async () => {
     const clients = await Promise.all(Array.from({ length: 5 }, () => open(pooler.url, { deadlineMs: 20_000 })));
     const recorded = await Promise.all(
       clients.flatMap((one, at) =>
@@ -80,7 +80,7 @@ describe.each([
     }
   });
 
-  it('answers in time while its table is locked, and leaves no limit of its own behind for other clients', async () => {
+  it('responds in time while its table is locked, and leaves no limit of its own behind for other clients', async () => {
     const other = new Client({ connectionString: direct });
     await other.connect();
     await other.query('begin; lock table receipts in access exclusive mode');

@@ -28,14 +28,14 @@ describe('a ledger in Postgres', () => {
   });
   afterAll(cleanUp);
 
-  it('answers LedgerUnavailableError in time while its table is locked, and works when it is free again', async () => {
+  it('throws LedgerUnavailableError in time while its table is locked, and works when it is free again', async () => {
     const other = new Client({ connectionString: url });
     await other.connect();
     await other.query('begin');
     await other.query('lock table receipts in access exclusive mode');
     let responses: PromiseSettledResult<unknown>[] = [];
     const tookMs = await unhurriedMs(async () => {
-      // More calls than the pool has connections: those that wait for one are answered in time too.
+      // More calls than the pool has connections: those that wait for one fail in time too.
       responses = await Promise.allSettled(
         Array.from({ length: 15 }, (_, number) => ledger.recordIntent(intentOf({ workflowId: `locked-${number}` }))),
       );
@@ -73,7 +73,7 @@ describe('a ledger in Postgres', () => {
     expect(await ledger.readReceipts({ workflowId: 'reconnected' })).toHaveLength(1);
   });
 
-  it('tells a refused statement by its SQLSTATE and nothing else', async () => {
+  it('reports a refused statement by its SQLSTATE and nothing else', async () => {
     const broken = await freshPostgresUrl();
     const itsLedger = await open(broken);
     await runRaw(broken, 'alter table receipts rename column step to secret_step');
@@ -97,7 +97,7 @@ describe('a ledger in Postgres', () => {
     expect(error.message).not.toContain('hunter2');
   });
 
-  it('is unavailable in time when the server stops answering', async () => {
+  it('is unavailable in time when the server stops responding', async () => {
     const target = new URL(url);
     let mute = false;
     const sockets: Socket[] = [];

@@ -81,7 +81,7 @@ function clientOf(url: string, plaintextAllowed: boolean, isAllowed?: (address: 
   return new GuardedClient(clientConfig(target, isAllowed));
 }
 
-describe('a server that nobody checked', () => {
+describe('a server whose certificate was not checked', () => {
   it.each(['in clear', 'SCRAM, then in clear'] as const)('gets no password when it asks for it %s', async (asks) => {
     const { port, heard } = await impostor(asks);
     const url = `postgres://app:${PASSWORD}@127.0.0.1:${port}/x`;
@@ -105,7 +105,7 @@ describe('a server that nobody checked', () => {
   });
 
   it.each(['no TLS', 'TLS with more behind'] as const)(
-    'gets neither user nor password when TLS is demanded and it answers with %s',
+    'gets neither user nor password when TLS is demanded and it responds with %s',
     async (asks) => {
       const { port, heard } = await impostor(asks);
       for (const mode of ['verify-full', 'require']) {
@@ -119,7 +119,7 @@ describe('a server that nobody checked', () => {
     },
   );
 
-  it('hears nothing when a name of this machine leads to an address that is not', async () => {
+  it('receives nothing when a name of this machine leads to an address that is not', async () => {
     const { port, heard } = await impostor('in clear');
     const client = clientOf(
       `postgres://app:${PASSWORD}@localhost:${port}/x`,

@@ -106,7 +106,7 @@ describe.each(DATABASES)('receipts in $name that have been kept long enough', ({
       await expect(runRaw(url, `delete from ${table}`)).rejects.toThrow('append-only');
   });
 
-  it('are deleted by a worker that is told to', async () => {
+  it('are deleted by a worker that has the setting', async () => {
     const url = await freshUrl();
     const { ledger } = await BundleStage.open(url);
     setClock(LATER);

@@ -135,7 +135,7 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
     },
   );
 
-  it('refuse an irreversible attempt whose number was used before: somebody reset the activity', async () => {
+  it('refuse an irreversible attempt whose number was used before: the activity was reset', async () => {
     const first = intentOf({ workflowId: 'reset' });
     await ledger.recordIntent(first);
     expect(await ledger.recordIntent(first)).toEqual({ kind: 'unsettled' });
@@ -213,7 +213,7 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
     expect(outcomes.every(({ token }) => token === 'bulk-token')).toBe(true);
   });
 
-  it('have an empty subject when a call is about nobody', async () => {
+  it('have an empty subject when a call is about no user', async () => {
     const intent = intentOf({ workflowId: 'nobody', subjects: [] });
     expect(await ledger.recordIntent(intent)).toEqual({ kind: 'recorded' });
     await ledger.recordOutcome(outcomeOf(intent));
@@ -228,7 +228,7 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
     expect((await ledger.readReceipts({ workflowId: 'runs', runId: 'b' })).map(({ runId }) => runId)).toEqual(['b']);
   });
 
-  it('tell which steps and items of a user were seen or removed, and nothing of others or of mere intents', async () => {
+  it('report which steps and items of a user were seen or removed, and nothing of others or of mere intents', async () => {
     const user = [subject('historic')];
     const read = intentOf({ workflowId: 'history', activityId: 'read', step: 'plaid.list', subjects: user });
     await ledger.recordIntent(read);

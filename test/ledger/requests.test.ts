@@ -226,7 +226,7 @@ describe.each(DATABASES)('the register in $name', ({ freshUrl }) => {
       expect(await ofSweep('takes over')).toMatchObject([{ id: noted.id, kind: 'user', seq: 0 }]);
     });
 
-    it('whoever a cancelled sweep has skipped is not done', async () => {
+    it('a user whom a cancelled sweep has skipped is not done', async () => {
       await sweepOfRequests('cancelled');
       const fence = await fenceOf('cancelled');
       const users = await ledger.sweeps.openWave({ ...fence, wave: 1, limit: 10, range: { from: 0, to: 2 } });

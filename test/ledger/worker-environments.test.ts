@@ -79,7 +79,7 @@ it('are not looked for in a file that does not exist, which is not created', asy
   await expect(readWorkersOfLedger({ url }, QUEUE)).rejects.toThrow('file not found');
 });
 
-it('a worker records each service with its environment, whatever its address is, and goes on without a ledger', async () => {
+it('a worker records each service with its environment, whatever its address is, and continues without a ledger', async () => {
   const env = {
     PLAID_ENV: 'production',
     PLAID_BASE_URL: 'http://127.0.0.1:1',

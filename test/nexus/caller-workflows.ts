@@ -3,7 +3,7 @@ import type { offboardUser } from 'temporal-http-tasks/workflow';
 import { offboardingFailureOf, offboardingService } from '../../src/nexus';
 import type { OffboardingFailure, OffboardResult, OffboardUserInput } from '../../src/nexus';
 
-/** A call of one operation, as somebody's workflow in another namespace makes it. */
+/** A call of one operation, as a workflow in another namespace makes it. */
 export interface Call {
   endpoint: string;
   operation: 'offboardUser' | 'offboardUsers' | 'runHttpTask';
@@ -16,7 +16,7 @@ export interface CallEnd {
   failure?: OffboardingFailure | { type: 'untyped'; message: string };
 }
 
-/** Calls an operation and answers how it ended; a cancellation is thrown on. */
+/** Calls an operation and returns how it ended; a cancellation is rethrown. */
 export async function callOperation({ endpoint, operation, input }: Call): Promise<CallEnd> {
   const offboarding = createNexusServiceClient({ service: offboardingService, endpoint });
   try {

@@ -14,7 +14,7 @@ import type { SeededUser } from '../support/offboarding-runs';
 import { temporalAddress } from '../support/temporal';
 import type { Call, CallEnd, closeAccountByChild } from './caller-workflows';
 
-/** The off-boarding lives in the default namespace, and who calls it in one of its own. */
+/** The offboarding runs in the default namespace, and its caller in one of its own. */
 let place: Place;
 let caller: Client;
 let endpoint: string;
@@ -77,7 +77,7 @@ const inputFor = ({ user }: SeededUser, more: Partial<OffboardUserInput> = {}): 
   ...more,
 });
 
-/** Keeps a run under way until the fault is cleared. */
+/** Keeps a run in progress until the fault is cleared. */
 function keepWaiting({ plaidUserId }: SeededUser): void {
   place.simulators.plaid.faults.add({
     endpoint: 'userProductsTerminate',
@@ -95,7 +95,7 @@ async function underWay(handle: WorkflowHandle): Promise<void> {
   );
 }
 
-it('off-boards a user for a workflow of another namespace, and answers what became of each step', async () => {
+it('offboards a user for a workflow of another namespace, and returns what became of each step', async () => {
   const user = seedUser(place);
   const { result } = (await call('offboardUser', inputFor(user))) as { result: OffboardResult };
   expect(result.status).toBe('completed');
@@ -114,7 +114,7 @@ it('sweeps a source, and runs one task', async () => {
   expect(task).toMatchObject({ result: { status: 200, output: { items: [{ item_id: other.items[0] }] } } });
 });
 
-it('answers held for a user on a legal hold', async () => {
+it('returns held for a user on a legal hold', async () => {
   const user = seedUser(place);
   const subjects = [place.hasher.subject('plaid', 'sandbox', user.plaidUserId)];
   await place.ledger.addHold({ holdId: randomUUID(), subjects, reason: 'a test' });
@@ -147,7 +147,7 @@ it.each([
   ['runHttpTask', { task: 'plaid.userItemsGet', input: { user_id: 7 } }, 'input.user_id'],
   ['runHttpTask', { task: 'plaid.noSuchTask', input: {} }, 'task'],
 ] as const)(
-  'refuses a wrong input of %s at once, naming the field, and starts nothing: %j',
+  'refuses a wrong input of %s immediately, naming the field, and starts nothing: %j',
   async (operation, input, field) => {
     const handle = await startCall(operation, input);
     const { failure } = (await handle.result()) as CallEnd;
@@ -161,7 +161,7 @@ it.each([
   },
 );
 
-it('cancels the run when the calling workflow is cancelled, and the run tells what it did not do', async () => {
+it('cancels the run when the calling workflow is cancelled, and the run reports what it did not do', async () => {
   const user = seedUser(place);
   keepWaiting(user);
   const handle = await startCall('offboardUser', inputFor(user));

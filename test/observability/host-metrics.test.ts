@@ -12,7 +12,7 @@ import { quiet } from '../support/quiet-runtime';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';
 import { workflowBundle } from '../support/workflow-bundle';
 
-it("records into a host's own runtime, which may be installed after the plugin was made, and tells the ledger's lag", async () => {
+it("records into a host's own runtime, which may be installed after the plugin was made, and reports the ledger's lag", async () => {
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-host-'));
   const simulators = await startSimulators({ plaid: { users: { users: [{ userId: 'usr_1', items: ['item_1'] }] } } });
   const taskQueue = freshTaskQueue('host');

@@ -15,7 +15,7 @@ function problemsWith(env: Record<string, string>): string[] {
   }
 }
 
-it('listens nowhere, sends no spans and is of no version, unless told otherwise', () => {
+it('listens nowhere, sends no spans and is of no version, unless configured otherwise', () => {
   expect(read({})).toEqual({ shutdownMs: 300_000 });
 });
 
@@ -43,7 +43,7 @@ it('refuses one port for two purposes', () => {
   ]);
 });
 
-it('reports everything that is wrong at once, of the tasks and of the process', () => {
+it('reports all problems together, of the tasks and of the process', () => {
   const problems = problemsWith({
     PLAID_SECRET: '',
     HTTP_TASKS_SHUTDOWN_MS: '5s',

@@ -6,7 +6,7 @@ import type { SweepHandle, SweepPlace } from '../support/sweep-runs';
 import { startWorkerProcess } from '../support/worker-process';
 import type { WorkerProcess } from '../support/worker-process';
 
-// Workers as an orchestrator runs and ends them: processes of their own, asked for their health, and told to stop.
+// Workers as an orchestrator runs and ends them: processes of their own, asked for their health, and stopped.
 
 // Enough that a chunk of them is in progress for many heartbeats, also on a busy machine.
 const USERS = 1_200;
@@ -27,7 +27,7 @@ afterAll(async () => {
   await place.close();
 });
 
-/** What the running chunk last told with a heartbeat; undefined while none runs. */
+/** What the running chunk last reported with a heartbeat; undefined while none runs. */
 async function heartbeatOf(handle: SweepHandle): Promise<Record<string, unknown> | undefined> {
   const { raw } = await handle.describe();
   const chunk = (raw.pendingActivities ?? []).find(({ activityType }) => activityType?.name === 'httpTasks.runChunk');
@@ -35,7 +35,7 @@ async function heartbeatOf(handle: SweepHandle): Promise<Record<string, unknown>
   return payload && defaultPayloadConverter.fromPayload(payload);
 }
 
-/** What chunks that have ended answered. */
+/** What chunks that have ended returned. */
 async function chunkResults(handle: SweepHandle): Promise<Record<string, unknown>[]> {
   const { events } = await handle.fetchHistory();
   const scheduled = new Map(
@@ -58,7 +58,7 @@ it('starts no worker when an address is taken, and says which', async () => {
   );
 });
 
-it('hands a chunk back when it is told to stop: what is in flight is finished, and another worker goes on', async () => {
+it('returns a chunk when it is stopped: calls in flight are finished, and another worker continues', async () => {
   const readiness = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
   await until('the worker is ready', async () => (await readiness()) === 200);
 
@@ -104,7 +104,7 @@ it('hands a chunk back when it is told to stop: what is in flight is finished, a
   expect(goneAtPlaid(place)).toMatchObject({ gone: USERS, irreversibleRepeats: 0 });
 });
 
-it('ends in time when a provider does not answer, and leaves the call to whoever looks later', async () => {
+it('ends in time when a provider does not respond, and leaves the call to a later check', async () => {
   const other = await openSweepPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '60000' } });
   try {
     const hurried = await startWorkerProcess(other, { HTTP_TASKS_SHUTDOWN_MS: '1000' });

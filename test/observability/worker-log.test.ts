@@ -79,7 +79,7 @@ it('knows a secret that was replaced while it ran', async () => {
   expect(lastLine()['msg']).toBe('after the rotation: [secret]');
 });
 
-it('leaves out what failures carry beside their message: payloads hold ids of users', () => {
+it('leaves out what failures carry besides their message: payloads hold ids of users', () => {
   const error = ApplicationFailure.create({
     type: 'Task.Rejected',
     message: 'refused',

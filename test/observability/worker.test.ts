@@ -9,8 +9,8 @@ import { startWorkerProcess } from '../support/worker-process';
 import type { WorkerProcess } from '../support/worker-process';
 import { metricsInQueries } from '../deploy/queries';
 
-// One worker process that tells everything it can, while it off-boards one user whose first call is refused for the
-// rate, and a sweep. What it told is looked at from all sides.
+// One worker process that reports everything it can, while it offboards one user whose first call is refused for the
+// rate, and a sweep. What it reported is looked at from all sides.
 
 const SWEPT = 40;
 /** `VERSIONING_BEHAVIOR_AUTO_UPGRADE` of Temporal's API. */
@@ -110,7 +110,7 @@ describe('the metrics of a worker', () => {
     }
   });
 
-  it("stand beside those of Temporal's SDK", () => {
+  it("are next to those of Temporal's SDK", () => {
     expect(
       valueOf(samples, 'temporal_activity_execution_latency_count', { activity_type: 'plaid.userItemsRemove' }),
     ).toBeGreaterThan(0);
@@ -172,7 +172,7 @@ describe('the traces of a worker', () => {
     expect(activity?.name).toBe('RunActivity:plaid.userItemsGet');
     const again = spans.filter(({ traceId, name }) => traceId === refused?.traceId && name === 'plaid.userItemsGet');
     expect(again.map(({ attributes }) => attributes['http_tasks.attempt'])).toEqual(expect.arrayContaining([1, 2]));
-    // Nobody gave the run a trace, so that it has one of its own, found by its id.
+    // The run was given no trace, so that it has one of its own, found by its id.
     expect(refused?.traceId).toBe(offboarding.firstExecutionRunId.replaceAll('-', ''));
     const ofTheRun = spans.filter(({ traceId }) => traceId === refused?.traceId).map(({ name }) => name);
     expect(ofTheRun).toEqual(
@@ -223,7 +223,7 @@ describe('the health of a worker', () => {
     return { status: response.status, body: await response.json() };
   };
 
-  it('is alive, and ready while the server sees it poll and the ledger answers', async () => {
+  it('is alive, and ready while the server sees it poll and the ledger responds', async () => {
     expect(await ask('/healthz')).toEqual({ status: 200, body: { ok: true, worker: 'RUNNING' } });
     expect(await ask('/readyz?verbose')).toEqual({
       status: 200,
@@ -231,7 +231,7 @@ describe('the health of a worker', () => {
     });
   });
 
-  it('answers nothing else', async () => {
+  it('serves nothing else', async () => {
     expect((await ask('/metrics')).status).toBe(404);
     expect((await ask('/readyz', 'POST')).status).toBe(405);
   });

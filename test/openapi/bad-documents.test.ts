@@ -70,7 +70,7 @@ describe('A document that cannot be used is refused with its place', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
-  it('values that were made by code and are no JSON', () => {
+  it('values that were made by code and are not JSON', () => {
     const circle: Record<string, unknown> = documentWith({});
     circle['x-self'] = circle;
     expect(refusalOf(() => tasksFromOpenApi(circle))).toMatchObject({ place: '#/x-self' });

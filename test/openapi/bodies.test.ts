@@ -10,7 +10,7 @@ function only(verb: string, op: Record<string, unknown>, { path = '/things' }: {
 }
 
 describe('A body', () => {
-  it('that is an object stands beside the parameters', () => {
+  it('that is an object is next to the parameters', () => {
     const task = only('post', {
       parameters: [{ in: 'query', name: 'dry', schema: { type: 'boolean' } }],
       requestBody: jsonBody({ type: 'object', properties: { name: TEXT } }),

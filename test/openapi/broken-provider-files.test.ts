@@ -338,7 +338,7 @@ describe('a broken provider file is refused with place, line and what is allowed
     expect(found.join('\n')).toMatch(new RegExp(expected.source, 'm'));
   });
 
-  it('all problems at once, and no unknown task where the document cannot be read', async () => {
+  it('all problems together, and no unknown task where the document cannot be read', async () => {
     const text = changed('library.openapi.json', 'missing.json')
       .replace('each: cards', 'each: card')
       .replace('callsPerMinute: 600', 'callsPerMinute: many')

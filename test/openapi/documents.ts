@@ -21,7 +21,7 @@ export function documentWith(paths: Json, more: Json = {}, version: '3.0.3' | '3
   };
 }
 
-/** An operation that answers an object. */
+/** An operation that returns an object. */
 export function operation(more: Json = {}): Json {
   return {
     responses: { 200: { description: 'OK', content: { 'application/json': { schema: { type: 'object' } } } } },
@@ -50,7 +50,7 @@ export function taskFor(
   return tasksOf(documentWith(paths, { components: { schemas } }, version)).tasks[0]!;
 }
 
-/** The only task of a document with one GET /things whose answer has this schema. */
+/** The only task of a document with one GET /things whose response has this schema. */
 export function readerOf(
   schema: unknown,
   { schemas = {}, version = '3.0.3' }: { schemas?: Json; version?: '3.0.3' | '3.1.0' } = {},
@@ -81,7 +81,7 @@ export function secretsFor({ service }: HttpTask): Record<string, string> {
   );
 }
 
-/** Plaid's whole document lies beside the project where it may be kept; it is no part of it. */
+/** Plaid's whole document is next to the project where it may be kept; it is not part of it. */
 const PLAID = join(__dirname, '..', '..', '..', 'shared', 'openapi', 'plaid-2020-09-14.yml');
 
 /** The text of Plaid's whole document, or undefined; a test that goes without says so. */

@@ -67,7 +67,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const isFirst = !seen.some((call) => call.route === route);
   seen.push({ route, signed: request.headers.authorization, body });
   if (route === 'POST /tickets/close') {
-    // Closed or not, the desk does not say: the answer is lost.
+    // Closed or not, the desk does not say: the response is lost.
     request.socket.destroy();
     return;
   }
@@ -133,7 +133,7 @@ async function run(workflow: string, input: unknown): Promise<unknown> {
   });
 }
 
-/** What a workflow failed with, as it stands in its history. */
+/** What a workflow failed with, as its history has it. */
 async function failureOf(workflow: string, input: unknown): Promise<TaskFailure | undefined> {
   const error: unknown = await run(workflow, input).then(
     () => undefined,
@@ -144,7 +144,7 @@ async function failureOf(workflow: string, input: unknown): Promise<TaskFailure 
   return (cause as ApplicationFailure).details?.[0] as TaskFailure;
 }
 
-it('a task made at run time is run by its name: checked, signed, retried, and its answer is free of the key', async () => {
+it('a task made at run time is run by its name: checked, signed, retried, and its response is free of the key', async () => {
   const result = await run('runHttpTask', { task: 'desk.ticketGet', input: { id: 'T 1' } });
   expect(result).toMatchObject({ status: 200, attempt: 2, output: { state: 'open', key: '[secret]' } });
   expect(seen).toEqual([
@@ -158,7 +158,7 @@ it('the same task, generated as code, is called by a workflow', async () => {
   expect(seen.at(-1)!.route).toBe('GET /tickets/T%202?fields=a,b');
 });
 
-it('a call that changes something is sent once, and a lost answer leaves its outcome unknown', async () => {
+it('a call that changes something is sent once, and a lost response leaves its outcome unknown', async () => {
   const before = seen.length;
   expect(await run('runHttpTask', { task: 'desk.ticketOpen', input: { title: 'x' } })).toMatchObject({ status: 200 });
   const failure = await failureOf('runHttpTask', { task: 'desk.ticketClose', input: { body: ['T 1'] } });

@@ -84,7 +84,7 @@ describe('The digits of a number beyond 2^53, as a text,', () => {
     expect(sentFor(schema, value)).toBe(JSON.stringify({ x: value }));
   });
 
-  it('is sent as a number at every depth of a schema that leads back to itself, and beside parts kept for later', () => {
+  it('is sent as a number at every depth of a recursive schema, and next to parts kept for later', () => {
     const Node = object({ id: INT64, parts: { type: 'array', items: { allOf: [ref('Node'), ref('Extra')] } } });
     const Extra = object({ owner: INT64, parts: { type: 'array', items: { allOf: [ref('Extra'), ref('Node')] } } });
     const value = { id: ID, parts: [{ id: ID, owner: ID, parts: [{ owner: ID }] }] };
@@ -348,7 +348,7 @@ describe('A number beyond 2^53 in the document itself', () => {
     expect(() => requestOf(task!, { x: '7615917337495251232' })).toThrow(`x: allowed: ${ID}`);
   });
 
-  it('is no reason to refuse the document wherever it stands', () => {
+  it('never makes a document refused, wherever it occurs', () => {
     const text = written({ type: 'integer', maximum: `number ${LARGEST}`, example: `number ${ID}` }).replace(
       '"version":"1"',
       `"version":${ID},"x-more":1e400`,

@@ -11,7 +11,7 @@ import { exactNumber } from 'temporal-http-tasks/internal/tasks/exact-number';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 
 const ROOT = join(__dirname, '..', '..');
-/** Runs generated files without a compiler's checks and answers the tasks that they export.*/
+/** Runs generated files without a compiler's checks and returns the tasks that they export. */
 export function tasksIn(files: readonly SourceFile[]): HttpTask[] {
   const modules: Record<string, object> = {
     'temporal-http-tasks/workflow': { ...workflowEntry, defineService, exactNumber },
@@ -90,7 +90,7 @@ export function complaintsAbout(files: readonly SourceFile[]): string[] {
   }
 }
 
-/** All of a task that JSON can show, without what version 0.1.0 read, which stands in no file. */
+/** All of a task that JSON can show, without what version 0.1.0 read, which is in no file. */
 export function shown(task: HttpTask): unknown {
   const { input, output, ...data } = task;
   const schema = (one: z.ZodType, io: 'input' | 'output') =>

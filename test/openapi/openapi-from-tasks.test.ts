@@ -7,7 +7,7 @@ import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { plaidDocument, tasksOf } from './documents';
 
-/** A parser of somebody else's says that it is OpenAPI; it is given a copy, since it resolves references in place. */
+/** Another project's parser says that it is OpenAPI; it is given a copy, since it resolves references in place. */
 async function expectOpenApi(document: object): Promise<void> {
   const result = await validate(structuredClone(document) as Parameters<typeof validate>[0]);
   expect(result).toMatchObject({ valid: true });
@@ -25,7 +25,7 @@ it('asks for no key of a provider', () => {
   expect(document['components']).not.toHaveProperty('securitySchemes');
 });
 
-it('tells who runs the tasks what it is told', async () => {
+it('contains for the caller what the tasks contain', async () => {
   const own = openApiFromTasks([plaid.userRemove], {
     title: 'Ours',
     version: '2',
@@ -40,7 +40,7 @@ it('tells who runs the tasks what it is told', async () => {
   await expectOpenApi(own);
 });
 
-/** What a task takes and does, whoever describes it. */
+/** What a task takes and does, however it is described. */
 function meant({ summary, effect, settle, remedy, sensitive, subjectFields, absentCodes, input }: HttpTask): unknown {
   const { properties = {}, required = [] } = z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' });
   const tokens = sensitive.map(({ field, when }) => ({ field, when: when?.source }));

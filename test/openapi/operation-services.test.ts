@@ -124,7 +124,7 @@ describe('Signing in', () => {
     ]);
   });
 
-  it('is left out where the operation is public, beside others that are not', () => {
+  it('is left out where the operation is public, next to others that are not', () => {
     const paths = {
       '/a': { get: operation({ operationId: 'a' }) },
       '/b': { get: operation({ operationId: 'b', security: [] }) },
@@ -138,7 +138,7 @@ describe('Signing in', () => {
     ]);
   });
 
-  it('can be named otherwise, fixed where it is no secret, and chosen among several ways', () => {
+  it('can be named otherwise, fixed where it is not a secret, and chosen among several ways', () => {
     const task = signed(
       [{ bearer: [] }, { clientId: [], shopVersion: [] }],
       {},
@@ -179,7 +179,7 @@ describe('Signing in', () => {
     expect(headers['shop-client-id']).toBe(`canary-${PREFIX}CLIENT_ID`);
   });
 
-  it('puts keys that no scheme names where somebody says they are: path, header or body', () => {
+  it('puts keys that no scheme names where the options say: path, header or body', () => {
     const parameters = [
       { in: 'path', name: 'api_key', required: true, schema: TEXT },
       { in: 'header', name: 'X-Authorization', schema: TEXT },
@@ -281,7 +281,7 @@ describe('Operations of a service that is there already', () => {
     },
   };
 
-  it('are tasks of it, with its keys, addresses and errors, and stand in one catalogue with its others', () => {
+  it('are tasks of it, with its keys, addresses and errors, and are in one catalogue with its others', () => {
     const { tasks } = tasksOf(documentWith(paths), { service });
     expect(tasks[0]!.service).toBe(service);
     expect(requestOf(tasks[0]!, { user_id: 'u' })).toMatchObject({

@@ -68,7 +68,7 @@ describe('Parameters', () => {
   });
 });
 
-describe('An answer', () => {
+describe('A response', () => {
   const respond = (responses: unknown) => only('get', { responses });
   const json = (schema: unknown) => ({ description: '', content: { 'application/json': { schema } } });
 
@@ -376,7 +376,7 @@ describe('What no document says', () => {
       ['header', 'X-HTTP-Method-Override'],
       ['header', 'x-http-method'],
       ['query', '_method'],
-    ])('a GET whose %s %s may make it another method is no read', (place, name) => {
+    ])('a GET whose %s %s may make it another method does not count as a read', (place, name) => {
       const task = only('get', {
         operationId: 'a',
         parameters: [{ in: place, name, schema: { type: 'string', enum: ['DELETE'] } }],

@@ -21,7 +21,7 @@ describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
     expect(report).toMatchObject({ operations: count, imported: count, skipped: [] });
   });
 
-  it('wants three keys at once, and its sandbox unless production is named', () => {
+  it('wants three keys, and its sandbox unless production is named', () => {
     expect(services).toHaveLength(1);
     expect(services[0]).toMatchObject({
       name: 'bank',
@@ -46,7 +46,7 @@ describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
     });
   });
 
-  it('asks nobody for keys as input, although its bodies have them', () => {
+  it('asks for no keys as input, although its bodies have them', () => {
     for (const task of tasks) {
       for (const field of ['client_id', 'secret'])
         expect([task.name, task.input.safeParse({ [field]: 'x' }).error?.message ?? '']).toEqual([
@@ -69,7 +69,7 @@ describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
     });
   });
 
-  it('can have its version fixed, and its operations beside those of the catalogue', () => {
+  it('can have its version fixed, and its operations next to those of the catalogue', () => {
     const fixed = tasksOf(text, {
       service: 'bank',
       credentials: { plaidVersion: { value: '2020-09-14' } },

@@ -63,7 +63,7 @@ describe('An operation that is a reference', () => {
     });
   });
 
-  it('keeps what stands beside the reference, and its parameters are merged by name and place', async () => {
+  it('keeps what is next to the reference, and its parameters are merged by name and place', async () => {
     const beside = {
       $ref: '#/components/x-operations/remove',
       operationId: 'eraseUser',
@@ -135,7 +135,7 @@ describe('A path that is a reference', () => {
   });
 });
 
-it('references in place of lists and maps are followed, also with entries beside them', async () => {
+it('references in place of lists and maps are followed, also with entries next to them', async () => {
   const { tasks, report } = await tasksOfFiles({
     'openapi.json': {
       openapi: '3.0.3',
@@ -304,7 +304,7 @@ describe('A file that cannot be read', () => {
     expect(report.skipped[0]!.why).toContain('#/components/schemas/Far/properties/b');
   });
 
-  it('costs nothing where it only tells people something', async () => {
+  it('costs nothing where it is only documentation', async () => {
     const { report } = await tasksOfFiles({
       'openapi.json': {
         ...documentWith({

@@ -146,7 +146,7 @@ describe('A schema of an input', () => {
     }
   });
 
-  it('of which fields one has to be given takes either', () => {
+  it('that requires one field of several takes either', () => {
     const task = taskFor({
       type: 'object',
       properties: { a: TEXT, b: TEXT },
@@ -190,7 +190,7 @@ describe('A schema of an input', () => {
     expect(problemWith(apart, { pay: { kind: 'cash' } })).toMatch(/^pay\.kind: /);
   });
 
-  it('that others inherit from stands for each of them', () => {
+  it('that others inherit from accepts each of them', () => {
     const Pay = {
       type: 'object',
       properties: { kind: TEXT, sum: { type: 'integer' } },
@@ -238,7 +238,7 @@ describe('A schema of an input', () => {
     expect(msFor(2_000) / few).toBeLessThan(32);
   });
 
-  it('needs no fields that only answers have, and takes them, and an answer needs none that only requests have', () => {
+  it('needs no fields that only responses have, and takes them, and a response needs none that only requests have', () => {
     const schemas = {
       Id: { type: 'string', readOnly: true },
       Thing: {
@@ -265,7 +265,7 @@ describe('A schema of an input', () => {
     expect(reader.output.safeParse({ name: 'a' }).success).toBe(false);
   });
 
-  it('keeps what is said beside a reference', () => {
+  it('keeps what is said next to a reference', () => {
     const schemas = { Name: { type: 'string', description: 'A name.' } };
     const beside = { $ref: '#/components/schemas/Name', nullable: true, description: 'The other name.', maxLength: 1 };
     const old = taskFor({ type: 'object', properties: { x: beside } }, { schemas });
@@ -284,7 +284,7 @@ describe('A schema of an input', () => {
   });
 });
 
-describe('A schema of an answer', () => {
+describe('A schema of a response', () => {
   const schema = {
     type: 'object',
     required: ['state', 'count'],

@@ -42,7 +42,7 @@ function placeOf(servers: readonly Server[], env: Record<string, string> = {}, o
   }
 }
 
-describe('Of several servers of which none looks like a sandbox', () => {
+describe('Of several servers without one that looks like a sandbox', () => {
   it('none is the default, all are production, and the setting is asked for with its choices', () => {
     const service = serviceOf(REGIONS);
     expect(service.defaultEnvironment).toBeUndefined();
@@ -180,7 +180,7 @@ it.each<[string, Server[], Record<string, string>, object]>([
   expect(placeOf(servers, env)).toMatchObject(place);
 });
 
-it('beside a sandbox, everything that is no sandbox counts as production', () => {
+it('next to a sandbox, everything that is not a sandbox counts as production', () => {
   expect(
     serviceOf([{ url: US }, { url: EU }, { url: 'https://sandbox.desk.example' }]).productionEnvironments,
   ).toHaveLength(2);

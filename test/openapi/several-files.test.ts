@@ -83,7 +83,7 @@ describe('A document in several files', () => {
     'ftp://example.com/x',
     'data:application/json,{}',
     'a%2fb.yml',
-  ])('is not followed to %s, and nobody is asked', async (reference) => {
+  ])('is not followed to %s, and no server is asked', async (reference) => {
     const { message, place } = await rejectionOf(reading(reference));
     expect(message).toMatch(
       /not among the allowed hosts|outside the document's folder|cannot be read|scheme|is not a file/,
@@ -159,7 +159,7 @@ describe('A document in several files', () => {
       expect(asked).toEqual(['/pet.yml']);
     });
 
-    it('is read from there, with what lies beside it, but no local file', async () => {
+    it('is read from there, with what is next to it, but no local file', async () => {
       const document = await readOpenApiDocument(`http://${host}/openapi.json`);
       expect(tasksFromOpenApi(document).report).toMatchObject({ imported: 1, skipped: [] });
       const { report } = tasksFromOpenApi(await readOpenApiDocument(`http://${host}/local.json`));

@@ -156,7 +156,7 @@ describe('An operation that is described without a key', () => {
     expect(() => made([rule])).toThrow(why);
   });
 
-  it('is skipped where two keys would stand in one place', () => {
+  it('is skipped where two keys would be in one place', () => {
     const { report } = tasksFromOpenApi(documentWith(paths, schemes), {
       service: 'desk',
       signIn: [token, { ...token, setting: 'DESK_OTHER' }],

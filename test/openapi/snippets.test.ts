@@ -28,7 +28,7 @@ const calls = tasks.map((task) => {
   };
 });
 
-/** What stands behind `--input`, as a shell hands it over. */
+/** What follows `--input`, as a shell passes it. */
 function inputIn(code: string): unknown {
   const { words } = shellWords(code.trimEnd());
   return JSON.parse(words[words.indexOf('--input') + 1] ?? '');

@@ -160,7 +160,7 @@ describe('Text of a document', () => {
     '\t',
   ];
 
-  it('stands in the code without a character that a reader does not see, and means the same', () => {
+  it('is in the code without a character that a reader does not see, and means the same', () => {
     const hidden = HIDDEN.join('x');
     const trick = `*${'\u202e'}/ export {}; /${'\u2066'}*`;
     const schema = {

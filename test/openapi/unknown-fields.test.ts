@@ -116,7 +116,7 @@ describe('A field that is named', () => {
     expect(takes(taskOf('untag', { decide: { untag: { allowUnknown: [path] } } }), input)).toBe(taken);
   });
 
-  it('goes into the body where its fields stand beside the parameters, else into the query', () => {
+  it('goes into the body where its fields are next to the parameters, else into the query', () => {
     expect(requestOf(taskOf('untag', { allowUnknown: ['untag:extra'] }), { extra: 1 })).toMatchObject({
       path: '/v1/tags',
       body: '{"extra":1}',
@@ -136,7 +136,7 @@ describe('A field that is named', () => {
     expect(taskOf('find', { allowUnknown: ['find:_method'] }).effect).toBe('irreversible');
   });
 
-  it('may be taken beside any field', () => {
+  it('may be taken next to any field', () => {
     const task = taskOf('untag', { allowUnknown: ['*', 'untag:one.id'] });
     expect(takes(task, { ...nested, one: { kind: 'a', id: 'T1' } })).toBe(true);
   });

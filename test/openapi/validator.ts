@@ -49,8 +49,8 @@ export function validatorOf(document: Json): DocumentValidator {
 }
 
 /**
- * As OpenAPI means it for requests: a field that only answers have is not required, and `nullable` beside `allOf` or a
- * reference, where JSON Schema does not look, allows null.
+ * As OpenAPI means it for requests: a field that only responses have is not required, and `nullable` next to `allOf` or
+ * a reference, where JSON Schema does not look, allows null.
  */
 function forRequests(value: unknown, schemas: Json): void {
   if (typeof value !== 'object' || value === null) return;

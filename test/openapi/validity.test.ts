@@ -120,7 +120,7 @@ it('names by $anchor and $id are resolved, and nothing is fetched for them', () 
     expect([x, takes(task, { x })]).toEqual([x, false]);
 });
 
-it('schemas in other files are told apart and inherited from as those of the first one', async () => {
+it('schemas in other files are distinguished and inherited from as those of the first one', async () => {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'http-tasks-validity-')));
   try {
     const files = {

@@ -30,10 +30,10 @@ async function eventsOf(client: Client, workflowId: string, runId: string): Prom
   return { count: events?.length ?? 0, input: payload && defaultPayloadConverter.fromPayload(payload) };
 }
 
-it('makes for each workflow a terminated run of two events whose input is valid, changes nothing and calls nobody', async () => {
+it('makes for each workflow a terminated run of two events whose input is valid, changes nothing and calls no provider', async () => {
   const namespace = await freshNamespace(place.client);
   const client = await clientIn(namespace);
-  // Somebody who would take them up, if they waited for anybody.
+  // A worker that would take them up, if they waited for one.
   await place.startWorker({ worker: { namespace } });
   const templates = await makeStartTemplates(client, { taskQueue: place.taskQueue, inputs: exampleInputs() });
   expect(templates.map(({ workflowType }) => workflowType)).toEqual([...WORKFLOW_TYPES]);
@@ -49,7 +49,7 @@ it('makes for each workflow a terminated run of two events whose input is valid,
   expect(place.simulators.plaid.calls().calls).toEqual([]);
 });
 
-it('has examples that run as they stand and change nothing', async () => {
+it('has examples that run unedited and change nothing', async () => {
   const { worker } = await place.startWorker();
   const plaidUserId = 'usr_known';
   place.simulators.plaid.seed({ users: [{ userId: plaidUserId, items: ['item-known'] }] });
@@ -77,7 +77,7 @@ it('uses a template again while it is fresh, and makes another for another examp
   expect(others.filter((runId) => first.includes(runId))).toEqual([]);
 });
 
-it('is made by several workers at once without a word', async () => {
+it('is made by several workers concurrently without a message', async () => {
   const client = await clientIn(await freshNamespace(place.client));
   const { taskQueue } = place;
   const made = await Promise.all(
@@ -89,7 +89,7 @@ it('is made by several workers at once without a word', async () => {
   }
 });
 
-it("encrypts them under the client's key, and makes those anew that it cannot read", async () => {
+it("encrypts them under the client's key, and replaces those that it cannot read", async () => {
   const namespace = await freshNamespace(place.client);
   const make = async (key: Buffer): Promise<string> => {
     const plugins = [new EncryptionPlugin({ env: { HTTP_TASKS_ENCRYPTION_KEY: key.toString('base64') } })];

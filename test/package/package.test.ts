@@ -170,7 +170,7 @@ describe.each(['module', 'commonjs'] as const)('the packed packages in a project
     COMPILE_MS,
   );
 
-  it('brings the command http-tasks', async () => {
+  it('contains the command http-tasks', async () => {
     const { stdout, code } = await consumer.runBin('http-tasks', ['--help']);
     expect(code).toBe(0);
     expect(stdout).toContain('offboard');

@@ -24,11 +24,11 @@ export function idlePlugin(options: HttpTasksPluginOptions = {}): HttpTasksPlugi
   return new HttpTasksPlugin({ env: ENV, ...options });
 }
 
-/** Somebody's own workflow files, written for one test. */
+/** A host's own workflow files, written for one test. */
 export class HostFiles {
   readonly #folder = join(HOSTS, randomUUID());
 
-  /** Writes the files and answers the path of the first. */
+  /** Writes the files and returns the path of the first. */
   async write(files: Readonly<Record<string, string>>): Promise<string> {
     await mkdir(this.#folder, { recursive: true });
     const paths: string[] = [];

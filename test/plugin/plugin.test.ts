@@ -36,7 +36,7 @@ describe('activities', () => {
   it.each([
     ['an object', { closeAccount: own }],
     ['a map', new Map([['closeAccount', own]])],
-  ])("of the host's own, given as %s, stay beside one for each task", (_form, activities) => {
+  ])("of the host's own, given as %s, stay next to one for each task", (_form, activities) => {
     const configured = idlePlugin().configureWorker({ taskQueue: 'q', activities });
     const names = Object.keys(configured.activities ?? {});
     expect(names).toEqual(expect.arrayContaining(['closeAccount', ...CATALOGUE.map(({ name }) => name)]));
@@ -92,7 +92,7 @@ describe('settings', () => {
     throw new Error('The settings were accepted.');
   }
 
-  it('that are missing are listed all at once, those of own tasks too', () => {
+  it('that are missing are all listed together, those of own tasks too', () => {
     const settings = problemsOf({}).problems.map(({ setting }) => setting);
     expect(new Set(settings)).toEqual(
       new Set([
@@ -130,7 +130,7 @@ describe('Nexus services', () => {
     return nexusServices.map(({ definition }) => definition.name);
   };
 
-  it("of the host's own stay beside ours, which can be switched off", () => {
+  it("of the host's own stay next to ours, which can be switched off", () => {
     expect(namesWith({})).toEqual(['accounts', 'offboarding']);
     expect(namesWith({ nexus: false })).toEqual(['accounts']);
     expect(namesWith({ env: { ...ENV, HTTP_TASKS_NEXUS: 'off' } })).toEqual(['accounts']);

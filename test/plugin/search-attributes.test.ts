@@ -132,7 +132,7 @@ it('finds one of another type, names both types, and starts runs without it', as
   expect(status).toBe('completed');
 });
 
-it('tells the command to run when the server refuses to create them, and starts runs without them', async () => {
+it('names the command to run when the server refuses to create them, and starts runs without them', async () => {
   const namespace = await freshNamespace(place.client);
   // A database of this server has room for ten attributes of a type.
   const others = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`Other${index}`, KEYWORD]));
@@ -163,7 +163,7 @@ it('says what is missing without the due date alone', async () => {
   expect(status).toBe('completed');
 });
 
-it('is made by several workers at once without a word', async () => {
+it('is made by several workers concurrently without a message', async () => {
   const namespace = await freshNamespace(place.client);
   const made = await Promise.all(
     Array.from({ length: 4 }, () => ensureSearchAttributes(connection.operatorService, namespace)),
@@ -171,7 +171,7 @@ it('is made by several workers at once without a word', async () => {
   expect(made).toEqual(Array.from({ length: 4 }, () => ({ usable: [...SEARCH_ATTRIBUTES], problems: [] })));
 });
 
-it('tells that nothing could be looked up when the server does not answer for the namespace', async () => {
+it('reports that nothing could be looked up when the server does not respond for the namespace', async () => {
   const { usable, problems } = await ensureSearchAttributes(connection.operatorService, 'no-such-namespace');
   expect(usable).toEqual([]);
   expect(problems).toEqual([

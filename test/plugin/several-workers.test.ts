@@ -120,7 +120,7 @@ it.each([
       new HttpTasksPlugin({ settings: readSettings({ ...place.env, ...env }) }),
     ]);
     const beganAtMs = performance.now();
-    // As a host writes it: what the clean-up says would take the place of the reason.
+    // As a host writes it: the message of the cleanup would take the place of the reason.
     const run = async (): Promise<void> => {
       try {
         await worker.run();

@@ -158,7 +158,7 @@ describe('a workflows file without our workflows', () => {
     }
   });
 
-  it('is accepted without a word when the plugin is told that the worker is there for the activities', async () => {
+  it('is accepted silently when the plugin is configured as a worker for the activities only', async () => {
     expect(await warningsFor(OWN, { workflows: false })).toEqual([]);
     expect(await warningsFor(USING, { workflows: false })).toEqual([]);
   });

@@ -59,7 +59,7 @@ it('a run of calls, requests and people that is stored and continued anywhere ma
   );
 });
 
-it('a list that is continued looks first, and never removes again what was answered as removed', () => {
+it('a list that is continued looks first, and never removes again what was confirmed as removed', () => {
   fc.assert(
     fc.property(scripts, moves, (script, storedAt) => {
       const { courier } = drive([TOPICS], script, storedAt);

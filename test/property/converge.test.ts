@@ -119,7 +119,7 @@ it('every run ends by itself or at its deadline, and one without a GDPR request 
   });
 });
 
-it('an Item that was answered as removed is never sent again', () => {
+it('an Item whose removal was confirmed is never sent again', () => {
   holdsForEveryRun(({ removals }) => {
     const responded = new Set<string>();
     for (const removal of removals) {
@@ -129,7 +129,7 @@ it('an Item that was answered as removed is never sent again', () => {
   });
 });
 
-it('an Item whose answer was lost is sent again only after a look that still lists it, and not before the time to settle', () => {
+it('an Item whose response was lost is sent again only after a list that still has it, and not before the time to settle', () => {
   holdsForEveryRun(({ calls }) => {
     for (const [index, again] of calls.entries()) {
       if (again.task !== 'plaid.userItemsRemove') continue;
@@ -161,7 +161,7 @@ function listedBy(look: SeenCall | undefined): string[] {
   return response?.ok ? (response.output as { items: { item_id: string }[] }).items.map(({ item_id }) => item_id) : [];
 }
 
-it('so many Items as are reported removed are really gone, and were sent', () => {
+it('as many Items as are reported removed are really gone, and were sent', () => {
   holdsForEveryRun(({ steps, removals, providers, endedAtMs }) => {
     const reported = steps.filter(({ step, outcome }) => step === 'plaid.items' && outcome === 'removed');
     const claimed = reported.reduce((sum, { items = 0 }) => sum + items, 0);
@@ -191,7 +191,7 @@ it('a run that changes things is completed only when nothing asked for is left',
   });
 });
 
-it("no Item is ever sent that is somebody else's or was not asked for", () => {
+it("no Item is ever sent that is another user's or was not asked for", () => {
   holdsForEveryRun(({ removals, plan, script }) => {
     for (const id of removals.flatMap(idsOf)) {
       expect(script.items).toContain(id);
@@ -243,7 +243,7 @@ it('each configured step is reported at least once, whatever happens', () => {
   });
 });
 
-it('a hold that is met is reported, and what was sent before it and never answered stays unknown', () => {
+it('a hold that is met is reported, and what was sent before it and got no response stays unknown', () => {
   holdsForEveryRun(({ calls, steps, status, plan }) => {
     const met = calls.find(({ answer }) => !answer.ok && answer.failure.type === 'Task.Held');
     if (!met) return;
@@ -268,12 +268,12 @@ function stepOf({ task, input }: SeenCall): string {
   return steps[task] ?? `batch.${String(input.app)}`;
 }
 
-it('a call that was lost once never ends as not done: only an answer or a look could tell that', () => {
+it('a call that was lost once never ends as not done: only a response or a check could show that', () => {
   holdsForEveryRun(({ calls, steps, plan }) => {
     const lost = calls
       .filter(({ task, answer }) => !READS.includes(task) && !answer.ok && mayBeDone(answer.failure.type))
       .map(stepOf);
-    // Items are told apart one by one, and a GDPR request is followed to its own end.
+    // Items are distinguished one by one, and a GDPR request is followed to its own end.
     const single = lost.filter(
       (step) => step !== 'plaid.items' && !(plan.batchMode === 'gdpr' && step.startsWith('batch.')),
     );

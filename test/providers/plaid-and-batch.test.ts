@@ -32,7 +32,7 @@ describe('access tokens of single Items', () => {
       expect(run([good()], { reason: { code: given } }).inputs[0]).toMatchObject({ reason_code: sent });
   });
 
-  it('are looked at when a response was lost', () => {
+  it('are checked when a response was lost', () => {
     expect(run([LOST, GONE, good()])).toMatchObject({
       steps: ['plaid.itemsByToken removed x2'],
       calls: ['itemRemove', 'itemGet', 'itemRemove'],
@@ -48,7 +48,7 @@ describe('access tokens of single Items', () => {
     ]);
   });
 
-  it('that are gone already are told apart by what the ledger knows', () => {
+  it('that are gone already are distinguished by what the ledger knows', () => {
     expect(run([GONE]).steps).toEqual(['plaid.itemsByToken notFound x2']);
     const known = { steps: [], ids: [], hadItems: [], entries: { 'plaid.accessTokens': ['t_1'] } };
     expect(run([GONE], { known }).steps).toEqual([
@@ -70,7 +70,7 @@ describe('access tokens of single Items', () => {
     ]);
   });
 
-  it('and Asset Reports go beside the steps of a user', () => {
+  it('and Asset Reports go alongside the steps of a user', () => {
     const ids = { userId: 'usr_1', ...TOKENS, assetReportTokens: ['a_1'] };
     const responses = [good({ items: [] }), good(), good(), good(), good({ removed: true, request_id: 'r' })];
     expect(run(responses, {}, ids).steps).toEqual([
@@ -115,7 +115,7 @@ describe('Batch', () => {
   const accepted = good({ token: 'cd' });
   const unread: Response = { type: 'Task.UnexpectedResponse' };
 
-  it('looks for a filing beside the custom data whose response cannot be read', () => {
+  it('looks for a filing besides the custom data whose response cannot be read', () => {
     const others = [
       { ...PENDING, request_id: 'of another', id: { type: 'custom_id', value: 'v' } },
       { ...PENDING, request_id: 'a review', request_type: 'review' },

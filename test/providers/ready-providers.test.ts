@@ -207,7 +207,7 @@ describe('HubSpot blocks an address that it does not know', () => {
 });
 
 describe('Intercom can archive instead of deleting', () => {
-  it('which is no call of the file, and no success', async () => {
+  it('which is neither a call of the file nor a success', async () => {
     const { tasks } = await read('intercom');
     expect(tasks.filter(({ path }) => path.includes('archive'))).toEqual([]);
     expect((await run('intercom', { contactId: 'c' }, good({ id: 'c', deleted: false }))).steps).toEqual([
@@ -244,7 +244,7 @@ describe('acceptance without a status', () => {
     expect([steps, calls]).toEqual([['klaviyo.profile removed'], ['requestProfileDeletion', 'getProfile']]);
   });
 
-  it('is asked for again where nothing can be looked at', async () => {
+  it('is requested again where nothing can be checked', async () => {
     expect(await run('klaviyo', { email: 'a@b.example' }, LOST, good())).toMatchObject({
       steps: ['klaviyo.profilesByEmail accepted'],
       calls: ['requestProfileDeletion', 'requestProfileDeletion'],

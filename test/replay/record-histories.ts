@@ -1,6 +1,6 @@
 /**
- * Records the histories of this version into `histories/<version>/`, or into another folder (`--into next`), all of them or
- * those that are named; see README.md beside it.
+ * Records the histories of this version into `histories/<version>/`, or into another folder (`--into next`), all of
+ * them or those that are named; see README.md next to it.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -42,7 +42,7 @@ interface Recording {
   house: CourierHouse;
 }
 
-/** By the name of the file; each starts one run, lets happen to it what its name says, and answers it. */
+/** By the name of the file; each starts one run, lets happen to it what its name says, and returns it. */
 const RUNS: Record<string, (recording: Recording) => Promise<Handle>> = {
   'offboard-user-completed': ({ place }) =>
     run(place, seedUser(place, [freshId('item'), freshId('item')]), { plaid: { removeUser: true } }),
@@ -289,7 +289,7 @@ async function keepContinued(): Promise<void> {
 
 const STOP_OUTLIVED = 'offboard-users-paused-before-their-worker-died';
 
-/** A sweep whose worker dies after it was told to pause, so that its activity times out. */
+/** A sweep whose worker dies after it was asked to pause, so that its activity times out. */
 async function keepStopOutlived(): Promise<void> {
   const place = await openSweepPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '60000' } });
   try {
@@ -314,7 +314,7 @@ async function keep(name: string, handle: Handle): Promise<void> {
   process.stdout.write(`${folder}/${name}\n`);
 }
 
-/** What tells of the machine that recorded: the places of files in stack traces, and its name in identities. */
+/** What depends on the machine that recorded: the places of files in stack traces, and its name in identities. */
 function withoutMachine(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutMachine);
   if (typeof value !== 'object' || value === null) return value;

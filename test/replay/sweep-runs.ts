@@ -11,7 +11,7 @@ import { until } from '../support/offboarding-runs';
 import { untilProgress } from '../support/sweep-runs';
 import type { SweepHandle, SweepPlace } from '../support/sweep-runs';
 
-/** By the name of the file; each starts one sweep, lets happen to it what its name says, and answers it. */
+/** By the name of the file; each starts one sweep, lets happen to it what its name says, and returns it. */
 export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandle>> = {
   'offboard-users-approved-in-time': async (place) => {
     const handle = await place.start({

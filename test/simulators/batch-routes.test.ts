@@ -72,7 +72,7 @@ describe('DELETE …/data/users/{id}', () => {
     ['%2e%2e', 404, 20],
     ['.', 400, 30],
     ['', 400, 30],
-  ])('an unencoded %j reaches another route and is answered with %i/%i', async (segment, status, code) => {
+  ])('an unencoded %j reaches another route and is rejected with %i/%i', async (segment, status, code) => {
     expect(errorOf(await callBatch(batch, 'DELETE', `/data/users/${segment}`))).toEqual([status, code, 'string']);
     expect(batch.state().apps['ios']!.touched).toEqual([]);
   });
@@ -119,7 +119,7 @@ describe('the GDPR API', () => {
     ...more,
   });
 
-  it('answers a removal first with pending, then with done, and deletes the data', async () => {
+  it('reports a removal first as pending, then as done, and deletes the data', async () => {
     batch.configure({ gdpr: { polls: 2 } });
     const { json } = await callBatch(
       batch,
@@ -206,7 +206,7 @@ describe('the GDPR API', () => {
   });
 });
 
-it('answers an unknown route with 404/20, before it looks at keys', async () => {
+it('rejects an unknown route with 404/20, before it looks at keys', async () => {
   for (const [method, target] of [
     ['GET', '/'],
     ['GET', '/1.0/SIM-IOS-KEY/data/users/anna'],

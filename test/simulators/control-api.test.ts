@@ -57,7 +57,7 @@ it('an app that has no key is refused, and the apps that have one are named', as
   expect(json.error).toEqual({ field: 'apps.ios', message: expect.stringContaining('web') });
 });
 
-it('a body that is no JSON, an unknown route and an unknown query value are refused', async () => {
+it('a body that is not JSON, an unknown route and an unknown query value are refused', async () => {
   expect((await control(plaid, 'POST', 'wipe')).status).toBe(404);
   expect((await control(plaid, 'GET', 'state?detail=some')).json).toMatchObject({ error: { field: 'detail' } });
   expect((await control(plaid, 'GET', 'calls?after=x')).json).toMatchObject({ error: { field: 'after' } });
@@ -196,7 +196,7 @@ it('the log forgets its oldest calls, and the figures count them all the same', 
   await small.close();
 });
 
-it('control requests need no keys and are no provider calls', async () => {
+it('control requests need no keys and do not count as provider calls', async () => {
   plaid.faults.add({ endpoint: '*', kind: 'dropBefore' });
   plaid.configure({ rateLimits: { '*': { perSecond: 0.001, burst: 1 } } });
   for (let n = 0; n < 3; n++) expect((await control(plaid, 'GET', 'state')).status).toBe(200);

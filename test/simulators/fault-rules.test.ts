@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => plaid.close());
 
-/** The numbers, counted from 1, of the calls that were answered with a fault. */
+/** The numbers, counted from 1, of the calls that got a fault. */
 async function faulty(calls: number, on: PlaidSimulator = plaid): Promise<number[]> {
   const numbers: number[] = [];
   for (let n = 1; n <= calls; n++) {

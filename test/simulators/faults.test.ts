@@ -89,7 +89,7 @@ describe('the connection', () => {
     expect(simulators.plaid.state().items.removed).toHaveLength(processed ? 1 : 0);
   });
 
-  it('answers late when the stall has an end and the call was processed', async () => {
+  it('responds late when the stall has an end and the call was processed', async () => {
     fault({ kind: 'stall', stallMs: 150 });
     const startedMs = performance.now();
     expect((await removeItems()).status).toBe(200);
@@ -103,7 +103,7 @@ describe('the connection', () => {
     expect(simulators.plaid.state().touched).toEqual([]);
   });
 
-  it('drips the answer byte by byte', async () => {
+  it('drips the response byte by byte', async () => {
     fault({ kind: 'slowDrip', intervalMs: 5, bytesPerChunk: 4 });
     const startedMs = performance.now();
     const response = await removeItems();
@@ -153,7 +153,7 @@ describe('errors', () => {
     expect(simulators.plaid.state().touched).toEqual([]);
   });
 
-  it('a code is answered that no document names', async () => {
+  it('a code is returned that no document names', async () => {
     fault({ kind: 'unknownErrorCode', status: 418, errorCode: '77' });
     expect(await removeItems()).toMatchObject({
       status: 418,
@@ -203,7 +203,7 @@ describe('the body', () => {
     expect(simulators.plaid.state().items.removed).toHaveLength(processed ? 1 : 0);
   });
 
-  it.each(['malformedJson', 'truncatedJson'] as const)('is no JSON: %s', async (kind) => {
+  it.each(['malformedJson', 'truncatedJson'] as const)('is not JSON: %s', async (kind) => {
     fault({ kind });
     for (const response of [await removeItems(), await deleteData()]) {
       expect(response).toMatchObject({ status: 200, headers: { 'content-type': 'application/json' }, isJson: false });
@@ -226,7 +226,7 @@ describe('the body', () => {
     expect(response.json.request_id).toEqual(expect.any(String));
   });
 
-  it('of an answer that is an error anyway keeps its status', async () => {
+  it('of a response that is an error anyway keeps its status', async () => {
     fault({ kind: 'truncatedJson' });
     await removeItems();
     expect((await removeItems()).status).toBe(400);

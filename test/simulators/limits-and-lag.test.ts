@@ -83,7 +83,7 @@ describe('rate limits', () => {
   });
 });
 
-it('latency delays the answer, not what is done', async () => {
+it('latency delays the response, not what is done', async () => {
   plaid.configure({ latencyMs: 300 });
   const startedMs = performance.now();
   let responded = false;

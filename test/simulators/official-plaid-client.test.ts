@@ -36,7 +36,7 @@ async function errorOf(call: Promise<unknown>): Promise<{ status?: number } & Pl
   return { ...failure.response.data, status: failure.response.status };
 }
 
-it('off-boards a user with all five calls', async () => {
+it('offboards a user with all five calls', async () => {
   const listed = await client.userItemsGet({ user_id: 'usr_a' });
   expect(listed.data.items.map((item) => item.item_id)).toEqual(['item-1', 'item-2', 'item-3']);
   expect(listed.data.items[0]).toMatchObject({ webhook: null, error: null, update_type: 'background' });

@@ -50,7 +50,7 @@ describe('keys', () => {
   });
 });
 
-describe('every answer', () => {
+describe('every response', () => {
   it('has the error body that Plaid documents', async () => {
     const { json } = await callPlaid(plaid, '/user/items/get', { user_id: 'usr_nobody' });
     expect(json).toEqual({
@@ -71,7 +71,7 @@ describe('every answer', () => {
     expect(ids.size).toBe(20);
   });
 
-  it('refuses a body that is no JSON object, another method and an unknown path', async () => {
+  it('refuses a body that is not a JSON object, another method and an unknown path', async () => {
     for (const body of ['{"user_id":', '[]', '"usr_a"', '']) {
       const response = await exchange(plaid.port, 'POST', '/user/items/get', plaidHeaders(plaid), body);
       expect(errorOf(response)).toEqual([400, 'INVALID_REQUEST', 'INVALID_BODY']);
@@ -100,7 +100,7 @@ describe('user_id and user_token', () => {
     [{}, 400],
     [{ user_id: '' }, 400],
     [{ user_id: 12 }, 400],
-  ])('%j is answered with %i', async (body, status) => {
+  ])('%j is rejected with %i', async (body, status) => {
     expect((await callPlaid(plaid, '/user/items/get', body)).status).toBe(status);
   });
 });
@@ -157,7 +157,7 @@ describe('/user/items/remove', () => {
     expect(await listed('usr_a')).toEqual(['item-a2']);
   });
 
-  it('answers with the error that it was told to use for a foreign Item, as Plaid does not document one', async () => {
+  it('returns the configured error for a foreign Item, as Plaid does not document one', async () => {
     plaid.configure({ foreignItemError: { errorType: 'ITEM_ERROR', errorCode: 'ITEM_NOT_FOUND' } });
     const response = await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_a', item_ids: ['item-b1'] });
     expect(errorOf(response)).toEqual([400, 'ITEM_ERROR', 'ITEM_NOT_FOUND']);

@@ -21,7 +21,7 @@ export interface RawResponse {
   headers: IncomingHttpHeaders;
   text: string;
   isJson: boolean;
-  /** The parsed body; empty when it is no JSON. */
+  /** The parsed body; empty when it is not JSON. */
   json: ResponseBody;
 }
 

@@ -63,7 +63,7 @@ it('a provider that processes repeats shows each irreversible one', async () => 
   });
 });
 
-it('a call whose answer was lost counts as done, so that sending it again is a repeat', async () => {
+it('a call whose response was lost counts as done, so that sending it again is a repeat', async () => {
   plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropAfter', nth: 1 });
   plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'dropBefore', nth: 1 });
   await expect(removeItems('item-a1')).rejects.toThrow();
@@ -93,7 +93,7 @@ it('repeat-safe calls are counted by effect: one id deleted alone and in bulk is
   });
 });
 
-it('a user that is seeded again starts anew', async () => {
+it('a user that is seeded again starts over', async () => {
   await removeItems('item-a1');
   plaid.seed({ users: [{ userId: 'usr_a', items: ['item-a1'] }] });
   expect((await removeItems('item-a1')).status).toBe(200);

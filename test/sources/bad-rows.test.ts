@@ -45,7 +45,7 @@ describe('the rows of a source', () => {
     expect(rows.counts).toEqual({ good: 2, bad: 2 });
   });
 
-  it('are looked through for more bad ones once too many are bad, as far as is asked, and none is let through meanwhile', async () => {
+  it('are searched for more bad ones once too many are bad, as far as is asked, and none is let through meanwhile', async () => {
     const content = `${HEAD}1,\n${',x\n2,\n'.repeat(30)}`;
     for (const [lookFor, more] of [
       [undefined, 'and 5 more'],

@@ -39,7 +39,7 @@ describe('the time of a closure', () => {
     ]);
   });
 
-  it('may be in a column of another name, and is no user by itself', async () => {
+  it('may be in a column of another name, and does not make a user by itself', async () => {
     const file = fileWith('batch_user_id,ended\n1,2026-03-28T12:00:00Z\n,2026-03-28T12:00:00Z\n');
     expect(await rowsOf(await openLocalFile(file, { columns: { closed_at: 'ended' } }))).toEqual([
       { line: 2, user: { batchUserId: '1', closedAt: '2026-03-28T12:00:00Z' } },

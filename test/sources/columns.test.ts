@@ -76,7 +76,7 @@ describe('columns that are not used', () => {
     }
   });
 
-  it('are told without a name that may be a value', async () => {
+  it('are reported without a name that may be a value', async () => {
     const source = await openLocalFile(
       fileWith(JSON.stringify({ batch_user_id: 'b_1', 'canary@example.org': 1, n4711471: 2 }), 'users.jsonl'),
     );
@@ -84,7 +84,7 @@ describe('columns that are not used', () => {
     expect(source.columns?.ignored).toEqual(['(a name that may be a value)', '(a name that may be a value)']);
   });
 
-  it('are told together with those that are used', async () => {
+  it('are reported together with those that are used', async () => {
     const source = await openLocalFile(fileWith('id,e-mail,plaid id,,items\n1,x,usr_1,,a\n'), {
       columns: { plaid_user_id: 'plaid id', item_ids: 'items' },
     });
@@ -102,13 +102,13 @@ describe('columns that are not used', () => {
     expect((await failureOf(allOf(none))).message).toContain('needs at least one of the columns');
   });
 
-  it('are not told of a file without a head line, which begins with IDs', async () => {
+  it('are not reported for a file without a header row, which begins with IDs', async () => {
     const error = await failureOf(allOf(await openLocalFile(fileWith('user-canary,batch-canary\nuser-2,batch-2\n'))));
     expect(error.message).not.toContain('canary');
     expect(error.message).toContain('needs at least one of the columns');
   });
 
-  it('of a renamed column are looked at under the old name too', async () => {
+  it('of a renamed column are checked under the old name too', async () => {
     const error = await failureOf(
       allOf(await openLocalFile(fileWith('pid,plaid_user_id\nusr_1,canary\n'), { columns: { plaid_user_id: 'pid' } })),
     );
@@ -118,7 +118,7 @@ describe('columns that are not used', () => {
     );
   });
 
-  it('are told of by so many names and such that a terminal can show', async () => {
+  it('are listed up to fifty, shortened, and in characters that a terminal can show', async () => {
     const names = Array.from({ length: 60 }, (_, index) => `c${index}`);
     const source = await openLocalFile(
       fileWith(`batch_user_id,${'x'.repeat(100)},"a\u001b[31m",${names.join(',')}\nb_1${','.repeat(62)}\n`),

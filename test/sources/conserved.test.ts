@@ -98,7 +98,10 @@ describe('every row of a source is a user or a bad row', () => {
     announced: fc.boolean(),
   });
 
-  /** The rows behind the first one, with line ends and empty lines; the first one is good, since all bad is another answer. */
+  /**
+   * The rows behind the first one, with line ends and empty lines; the first one is good, since all bad is another
+   * case.
+   */
   function joined(
     rows: readonly Buffer[],
     { end: kind, empty, lastEnds }: { end: string; empty: number; lastEnds: boolean },

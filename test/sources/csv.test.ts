@@ -79,14 +79,14 @@ describe('a CSV file of users', () => {
     ['batch_user_id,x\nb,y\tz\n1,\n', 'cell 2 contains a control character outside quotes'],
     ['batch_user_id,x\nb\u0085,"y"\n1,\n', 'batch_user_id contains a control character outside quotes'],
     ['batch_user_id,x\n"b\t",y\n1,\n', 'batch_user_id: contains a control character'],
-  ])('reports a bad row with its line and goes on: %j', async (content, problem) => {
+  ])('reports a bad row with its line and continues: %j', async (content, problem) => {
     const [bad, good, ...more] = await rowsIn(content);
     expect(bad).toEqual({ line: 2, problem: expect.stringContaining(problem) as string });
     expect(good).toEqual({ line: 3, user: { batchUserId: '1' } });
     expect(more).toEqual([]);
   });
 
-  it('reports bytes that are no UTF-8 instead of making another id of them', async () => {
+  it('reports bytes that are not UTF-8 instead of making another id of them', async () => {
     const content = Buffer.concat([
       Buffer.from('batch_user_id,reference\na,'),
       Buffer.from([0xc3, 0x28]),
@@ -169,7 +169,7 @@ describe('a CSV file of users', () => {
       'corrupt or truncated gzip',
     ],
     ['that is a gzip bomb', gzipSync(Buffer.alloc(80 * 1024 * 1024)), 'this is not a user file'],
-  ])('%s is refused, and no id is told', async (_, content, why) => {
+  ])('%s is refused, and no id is shown', async (_, content, why) => {
     const error = await failureOf(rowsIn(content));
     expect(error).toBeInstanceOf(SourceError);
     expect(error.message).toContain(why);
@@ -183,7 +183,7 @@ describe('a CSV file of users', () => {
 });
 
 describe('reading a file from a position', () => {
-  it('goes on behind each row as if it had never stopped', async () => {
+  it('continues behind each row as if it had never stopped', async () => {
     const file = fileWith(gzipSync(`${HEAD}\n,,1,,\n,,"2\n",,\n,,,bad,\nusr,,,,\n`), 'users.csv.gz');
     const source = await openLocalFile(file);
     const rows = await allOf(source);

@@ -8,7 +8,7 @@ afterAll(removeFolders);
 
 const HEAD = 'batch_user_id,note\n';
 
-/** Rows that gzip can make little of, so that few of them are larger than what is read at once. */
+/** Rows that gzip can make little of, so that few of them are larger than what one read returns. */
 function rows(from: number, to: number): string {
   return Array.from(
     { length: to - from },
@@ -31,7 +31,7 @@ describe('gzip with zeros behind its end', () => {
     },
   );
 
-  it('is read whole, wherever the end is within what is read at once', async () => {
+  it('is read whole, wherever the end is within what one read returns', async () => {
     const text = `${HEAD}${rows(0, 600)}`;
     const packed = gzipSync(text);
     expect(packed.length).toBeGreaterThan(CHUNK);

@@ -11,7 +11,7 @@ import { fileWith, removeFolders, rowsOf } from './reading';
 
 afterAll(removeFolders);
 
-describe('what is no ID', () => {
+describe('what is not an ID', () => {
   it.each([
     ...[
       'NULL',

@@ -32,7 +32,7 @@ describe('a JSONL file of users', () => {
     expect((await rowsIn(content, 'users.jsonl')).map(({ user }) => user?.batchUserId)).toEqual(numbers);
   });
 
-  it('tells which fields are used and which are ignored, also those that only later rows have', async () => {
+  it('reports which fields are used and which are ignored, also those that only later rows have', async () => {
     const source = await openLocalFile(
       fileWith(
         lines({ batch_user_id: 'x', a: 1 }, { reference: 'r', batch_user_id: 'y', 'my item': 1 }),
@@ -85,7 +85,7 @@ describe('a JSONL file of users', () => {
     expect(rows[1]?.problem).not.toContain('canary');
   });
 
-  it('reports bytes that are no UTF-8', async () => {
+  it('reports bytes that are not UTF-8', async () => {
     const content = Buffer.concat([
       Buffer.from('{"batch_user_id":"a'),
       Buffer.from([0xff]),
@@ -131,7 +131,7 @@ describe('a JSONL file of users', () => {
   });
 
   it('never makes the reader fail other than by a refusal, and gives ids as they are', async () => {
-    // Inside other letters, because JSON itself, white space and so on are no IDs.
+    // Inside other letters, because JSON itself, white space and so on are not IDs.
     const value = fc
       .oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), fc.json())
       .map((text) => `x${text.replace(/[\p{Cc}\ufeff\ufffd\u2028\u2029]/gu, '')}y`);

@@ -29,7 +29,7 @@ function context(folder?: string, more: Partial<SourceContext> = {}): SourceCont
 }
 
 describe('a list of users', () => {
-  it('is a source whose every position can be gone on from', async () => {
+  it('is a source that can continue from its every position', async () => {
     const source = await openSource(
       { inline: [{ batchUserId: '1' }, { plaidUserId: 'usr', itemIds: ['a'] }] },
       context(),

@@ -107,7 +107,7 @@ describe('pages of an HTTP API', () => {
     expect(source.describe()).toBe('the pages of crm.closedUsers');
   });
 
-  it('may hold the ids anywhere, as texts or as whole numbers; an entry that is no user is reported', async () => {
+  it('may hold the ids anywhere, as texts or as whole numbers; an entry without a user is reported', async () => {
     answer = pagesOf([
       { user: { ids: { plaid: 'usr', batch: 7 } }, items: ['a', 'b'] },
       { user: { ids: { batch: 1.5 } } },
@@ -126,7 +126,7 @@ describe('pages of an HTTP API', () => {
     ]);
   });
 
-  it('tell which fields are used and ignored; one that resembles an ID refuses them unless it is named', async () => {
+  it('report which fields are used and ignored; one that resembles an ID refuses them unless it is named', async () => {
     answer = pagesOf([
       { user: {}, id: 'canary' },
       { user: { id: 'b_1' }, name: 'canary' },
@@ -141,7 +141,7 @@ describe('pages of an HTTP API', () => {
     expect(source.columns).toEqual({ used: ['user.id'], ignored: ['name', 'batch'] });
   });
 
-  it('are refused for an ID beside one that is used, however deep, and for a field that no entry has', async () => {
+  it('are refused for an ID next to one that is used, however deep, and for a field that no entry has', async () => {
     answer = pagesOf([{ attributes: { batch_user_id: 'b_1', plaid_user_id: 'canary' } }]);
     const spec = { ...SPEC, fields: { batch_user_id: 'attributes.batch_user_id' } };
     const error = await failureOf(allOf(await open(spec)));
@@ -165,7 +165,7 @@ describe('pages of an HTTP API', () => {
     );
   });
 
-  it('are gone on with behind any row, from its page on, and not when that page has changed', async () => {
+  it('are continued behind any row, from its page on, and not when that page has changed', async () => {
     const users = ['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id }));
     answer = pagesOf(users);
     const source = await open(SPEC);
@@ -359,7 +359,7 @@ describe('pages of an HTTP API', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('are given up at once when a signal says so while a page is awaited', async () => {
+  it('are given up immediately when a signal says so while a page is awaited', async () => {
     const stop = new AbortController();
     answer = () => stop.abort(new Error('enough'));
     await expect(allOf(await open(SPEC), { signal: stop.signal })).rejects.toThrow();

@@ -57,7 +57,7 @@ describe('the types of a query to Postgres', () => {
     ['a', 'double precision'],
     [`row(1, 2)`, 'record'],
     [`'<a/>'::xml`, 'xml'],
-  ])('that are none are refused before any row, by column and type: %s', async (expression, type) => {
+  ])('that cannot hold IDs are refused before any row, by column and type: %s', async (expression, type) => {
     for (const rows of [`from typed`, 'from typed where false']) {
       const error = await failureOf(allOf(source(url, `select ${expression} as batch_user_id ${rows}`)));
       expect(error).toBeInstanceOf(SourceError);
@@ -112,7 +112,7 @@ describe('the types of a query to Postgres', () => {
     [`'["a","b"]'`, 'is not a list of IDs joined by semicolons'],
     [`'{a,b}'`, 'is not a list of IDs joined by semicolons'],
     [`'a,b'`, 'is not a list of IDs joined by semicolons'],
-  ])('that are no list of Items make a bad row: %s', async (expression, problem) => {
+  ])('that are not a list of Items make a bad row: %s', async (expression, problem) => {
     const [row] = await rowsOf(source(url, `select 'usr' as plaid_user_id, ${expression} as item_ids`));
     expect(row?.problem).toContain(problem);
   });
@@ -159,7 +159,7 @@ describe('the values of a query to libSQL', () => {
     ['1.5', 'must be a string or a whole number, and is a floating-point number'],
     ['cast(2 as real)', 'must be a string or a whole number, and is a floating-point number'],
     [`x'7531'`, 'must be a string'],
-  ])('that are no IDs make a bad row: %s', async (expression, problem) => {
+  ])('that are not IDs make a bad row: %s', async (expression, problem) => {
     const { url, run } = freshLibsql();
     await run(USERS);
     const [row] = await rowsOf(source(url, `select ${expression} as batch_user_id`));

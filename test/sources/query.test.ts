@@ -28,7 +28,7 @@ describe.each([
     expect(source(url, query).describe()).toBe('the query closed');
   });
 
-  it('binds :scheduledTime, wherever it stands outside of texts and comments', async () => {
+  it('binds :scheduledTime, wherever it is outside of texts and comments', async () => {
     const { url, run } = await fresh();
     const before =
       kind === 'Postgres'
@@ -42,7 +42,7 @@ describe.each([
     expect(() => source(url, query)).toThrow('no time is given');
   });
 
-  it('is read page by page, goes on behind any row, and refuses to when the rows before have changed', async () => {
+  it('is read page by page, continues behind any row, and refuses to when the rows before have changed', async () => {
     const { url, run } = await fresh();
     await run(
       USERS,
@@ -80,7 +80,7 @@ describe.each([
     expect(await rowsOf(source(url, 'select id as batch_user_id from users'))).toHaveLength(1);
   });
 
-  it('that answers no known column, or a nearly known one, is refused also when it has no row', async () => {
+  it('that returns no known column, or a nearly known one, is refused also when it has no row', async () => {
     const { url, run } = await fresh();
     await run(USERS);
     expect((await failureOf(allOf(source(url, 'select id from users')))).message).toContain(
@@ -92,7 +92,7 @@ describe.each([
     expect(await allOf(source(url, 'select id as batch_user_id from users'))).toEqual([]);
   });
 
-  it('that cannot run tells what is wrong with it, and none of its data', async () => {
+  it('that cannot run reports what is wrong with it, and none of its data', async () => {
     const { url, run } = await fresh();
     await run(USERS, `insert into users values (1, 'canary')`);
     const unknown = await failureOf(allOf(source(url, 'select nosuch as batch_user_id from users')));
@@ -111,7 +111,7 @@ describe.each([
       expect(line).toBe(1);
       break;
     }
-    // A transaction that is still open would hold back whoever changes the table.
+    // A transaction that is still open would block a client that changes the table.
     await run(
       ...(kind === 'Postgres' ? [`set lock_timeout = '2s'`] : []),
       'alter table users add column more text',
@@ -137,7 +137,7 @@ describe('a query to Postgres', () => {
     ]);
   });
 
-  it('that takes long is given up at once when the reader is told to stop', async () => {
+  it('that takes long is given up immediately when the reader is stopped', async () => {
     const { url } = await freshPostgres();
     const stop = new AbortController();
     const reading = failureOf(

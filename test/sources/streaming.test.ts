@@ -33,7 +33,7 @@ async function largeFile(rows: number): Promise<string> {
   return file;
 }
 
-/** Whether this process has the file open. Linux tells; elsewhere there is nothing to look at. */
+/** Whether this process has the file open. Linux reports it; elsewhere there is nothing to look at. */
 function isOpen(file: string): boolean {
   const folder = '/proc/self/fd';
   if (!existsSync(folder)) return false;

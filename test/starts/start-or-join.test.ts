@@ -13,7 +13,7 @@ import { freshId } from '../support/offboarding';
 import { connectClient, freshTaskQueue } from '../support/temporal';
 
 let plain: Client;
-/** One whose payloads nobody reads without its key. */
+/** One whose payloads cannot be read without its key. */
 let sealed: Client;
 
 beforeAll(async () => {
@@ -26,7 +26,7 @@ afterAll(() => plain.connection.close());
 
 const INPUT = { user: { plaidUserId: 'usr_secret' }, reason: { code: 'OTHER' } } as const;
 
-/** Nobody polls the queue, so that whatever is started stays under way. */
+/** No worker polls the queue, so that whatever is started stays in progress. */
 const wanted = (input: object = INPUT): WantedRun => ({
   workflowType: 'offboardUser',
   workflowId: freshId('offboard'),

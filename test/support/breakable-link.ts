@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** A way to a TCP server that a test can cut and mend, since the server itself serves other tests. */
+/** A way to a TCP server that a test can cut and restore, since the server itself serves other tests. */
 export interface BreakableLink {
   port: number;
   /** Breaks all connections and refuses new ones. */

@@ -30,7 +30,7 @@ export function startBrowser(): Promise<Browser> {
 /** A page, with everything about it that a person would not see. */
 export interface WatchedPage {
   page: Page;
-  /** Errors and warnings of the console, and exceptions that nobody caught. */
+  /** Errors and warnings of the console, and uncaught exceptions. */
   problems: string[];
   /** `host:port` of whatever was asked for anything. */
   hosts: Set<string>;

@@ -106,7 +106,7 @@ function named(commonName: string): Buffer {
   return sequence(der(0x31, sequence(oid(COMMON_NAME), der(0x0c, Buffer.from(commonName)))));
 }
 
-/** `20260102030405Z`; as RFC 5280 wants it from 2050 on, and everybody reads it before. */
+/** `20260102030405Z`; as RFC 5280 wants it from 2050 on, and every reader accepts it before. */
 export function time(atMs: number): Buffer {
   return der(0x18, Buffer.from(`${new Date(atMs).toISOString().replace(/[-:T]|\.\d+/g, '')}`));
 }

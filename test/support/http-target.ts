@@ -17,7 +17,7 @@ export interface HttpTarget {
   close(): Promise<void>;
 }
 
-/** What it answers to a call. */
+/** What it responds to a call. */
 export type Responseing = (call: ReceivedCall) => { status: number; body: unknown };
 
 /** Starts a server that keeps what it gets. */

@@ -12,7 +12,7 @@ export const REASON = { code: 'CONSUMER_ACCOUNT_CLOSED' } as const;
 /** An input with the usual reason, or whatever a test of bad input wants to send. */
 export type GivenInput = Partial<OffboardUserInput> & { user: OffboardUserInput['user'] };
 
-/** Starts an off-boarding. */
+/** Starts an offboarding. */
 export function startOffboarding(
   place: Place,
   input: GivenInput,
@@ -24,7 +24,7 @@ export function startOffboarding(
   });
 }
 
-/** Runs an off-boarding to its end. */
+/** Runs an offboarding to its end. */
 export async function offboard(place: Place, input: GivenInput): Promise<OffboardResult> {
   const handle = await startOffboarding(place, input);
   return handle.result();
@@ -36,7 +36,7 @@ export interface SeededUser {
   batchUserId: string;
   /** The user's Items at Plaid. */
   items: string[];
-  /** What the off-boarding is told. */
+  /** The input of the offboarding. */
   user: { plaidUserId: string; batchUserId: string };
 }
 
@@ -50,13 +50,13 @@ export function seedUser({ simulators }: Place, items: string[] = [freshId('item
 
 const BYSTANDER = 'bystander-';
 
-/** Makes users whom nobody off-boards. */
+/** Makes users whom no run offboards. */
 export function seedBystanders({ simulators }: Place): void {
   simulators.plaid.seed({ generate: { prefix: BYSTANDER, count: 20 } });
   simulators.batch.seed({ generate: { prefix: BYSTANDER, count: 20 } });
 }
 
-/** Everybody for whom a destructive call was carried out and who should have been left alone. */
+/** All users for whom a destructive call was carried out and who should have been left alone. */
 export function touchedBystanders({ simulators }: Place): string[] {
   const apps = Object.values(simulators.batch.state().apps);
   const touched = [...simulators.plaid.state().touched, ...apps.flatMap((app) => app.touched)];
@@ -84,7 +84,7 @@ export interface RunFailure {
   detail: TaskFailure & { field?: string };
 }
 
-/** Awaits a run's failure. A task's own failure stands behind its activity's. */
+/** Awaits a run's failure. A task's own failure is the cause of its activity's. */
 export async function failureOfRun(run: Promise<unknown>): Promise<RunFailure> {
   const error = await run.then(
     (result) => {
@@ -106,7 +106,7 @@ export async function failureOfRun(run: Promise<unknown>): Promise<RunFailure> {
 /** How long a test waits for something that a busy machine may do late, in milliseconds. Nothing is asserted by it. */
 export const PATIENCE_MS = 120_000;
 
-/** Polls until it holds; used only where nothing tells the moment, such as another process's progress. */
+/** Polls until it holds; used only where no event marks the moment, such as another process's progress. */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

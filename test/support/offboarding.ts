@@ -29,7 +29,7 @@ import { simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/s
 
 export const SUBJECT_KEY = 'a subject key for tests only';
 
-/** A place where off-boarding runs for real: Temporal, simulators, a ledger, and as many workers as a test wants. */
+/** A place where offboarding runs for real: Temporal, simulators, a ledger, and as many workers as a test wants. */
 export interface Place {
   client: Client;
   taskQueue: string;
@@ -69,7 +69,7 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-/** Opens a place. Time-outs are short, so that a stalled provider is noticed within seconds. */
+/** Opens a place. Timeouts are short, so that a stalled provider is noticed within seconds. */
 export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
   silenceTemporal();
   const {

@@ -59,7 +59,7 @@ export async function startPostgres({ tls, auth = 'scram-sha-256' }: PostgresOpt
   }
 }
 
-/** Postgres refuses to run as root, so that root picks somebody with few rights; everybody else runs it as himself. */
+/** Postgres refuses to run as root, so that root picks a user with few rights; other users run it as themselves. */
 export async function unprivilegedUser(): Promise<SystemUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));

@@ -24,8 +24,8 @@ export function silenceTemporal(): void {
 }
 
 /**
- * Ends the SDK's runtime if nothing uses it. It ends by itself with its last connection or worker; where there was never
- * any, because the workers are processes of their own, it would keep this one alive for ever.
+ * Ends the SDK's runtime if nothing uses it. It ends by itself with its last connection or worker; where there was
+ * never any, because the workers are processes of their own, it would keep this one alive forever.
  */
 export async function endIdleRuntime(address: string): Promise<void> {
   const last = await NativeConnection.connect({ address });

@@ -9,7 +9,7 @@ interface Stoppable {
 const holder = globalThis as typeof globalThis & { httpTasksTestServers?: Stoppable[] };
 
 /**
- * Starts the one Temporal server and the one Postgres of this test run and tells their addresses to every test by
+ * Starts the one Temporal server and the one Postgres of this test run and passes their addresses to every test by
  * environment. Rejects when either cannot be had: a test that needs it must not pass unseen.
  */
 export async function startServers(): Promise<void> {

@@ -24,7 +24,7 @@ export async function sweepHangingIn(
   return { handle, killed };
 }
 
-/** Waits until the server has told the activity to stop, kills its worker, and starts another. */
+/** Waits until the server has asked the activity to stop, kills its worker, and starts another. */
 export async function replaceStoppedWorker(
   place: SweepPlace,
   handle: SweepHandle,

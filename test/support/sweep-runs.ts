@@ -13,12 +13,14 @@ import { PATIENCE_MS, until } from './offboarding-runs';
 
 export type SweepHandle = WorkflowHandleWithFirstExecutionRunId<typeof offboardUsers>;
 
-/** How many users of the simulators nobody asks to off-board. */
+/** How many users of the simulators no run is asked to offboard. */
 export const BYSTANDERS = 50;
 
 /** A place with a folder of sources. */
 export interface SweepPlace extends Place {
-  /** Makes both simulators know `count` users and some bystanders, and writes a CSV file of the users; answers its name. */
+  /**
+   * Makes both simulators know `count` users and some bystanders, and writes a CSV file of the users; returns its name.
+   */
   users(count: number, options?: SeededUsers): Promise<string>;
   /** Starts a sweep. */
   start(input: Partial<OffboardUsersInput>): Promise<SweepHandle>;
@@ -97,7 +99,7 @@ export async function untilProgress(
   return progress as SweepProgress;
 }
 
-/** Awaits the end of a cancelled sweep and answers how it then stood. */
+/** Awaits the end of a cancelled sweep and returns its state. */
 export async function cancelledSweep(handle: SweepHandle): Promise<SweepProgress> {
   const error: unknown = await handle.result().then(
     (result) => new Error(`it ended well: ${JSON.stringify(result)}`),

@@ -8,7 +8,9 @@ function editor(within: Page | Locator): Locator {
   return within.getByRole('textbox', { name: /Data/ });
 }
 
-/** What stands in the Start Workflow page's editor, once it is there: the UI copies it from a run, a moment after the page. */
+/**
+ * The text of the Start Workflow page's editor, once it is there: the UI copies it from a run, a moment after the page.
+ */
 export async function inputInForm(page: Page): Promise<unknown> {
   await page.locator('.cm-line').nth(1).waitFor();
   return JSON.parse(await editor(page).innerText());
@@ -59,7 +61,7 @@ export function details(page: Page): Locator {
   return page.frameLocator('iframe[src*="/render"]').last().locator('body');
 }
 
-/** Waits until the details say this. They are not live: a person loads the page anew. */
+/** Waits until the details say this. They are not live: a person reloads the page. */
 export async function untilDetails(page: Page, text: string): Promise<void> {
   for (let looks = 1; ; looks += 1) {
     const seen = await details(page)
@@ -75,7 +77,7 @@ export async function untilDetails(page: Page, text: string): Promise<void> {
   }
 }
 
-/** Sends an update by the UI's dialog, which stays open; answers the dialog. */
+/** Sends an update by the UI's dialog, which stays open; returns the dialog. */
 export async function sendUpdate(page: Page, name: string, value?: object): Promise<Locator> {
   await page.getByRole('button', { name: 'More Actions' }).filter({ visible: true }).click();
   await page.getByRole('menuitem', { name: /Update/ }).click();

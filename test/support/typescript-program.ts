@@ -7,7 +7,7 @@ const ROOT = join(__dirname, '..', '..');
 const parsed = new Map<string, ts.SourceFile | undefined>();
 
 /**
- * Compiles sources as if they were files of this package, so that they import it by its name; answers what is wrong.
+ * Compiles sources as if they were files of this package, so that they import it by its name; returns what is wrong.
  *
  * @param sources Code, or a name for it and the code.
  */

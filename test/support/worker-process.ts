@@ -12,7 +12,7 @@ export interface WorkerProcess {
   log(): string;
   /** Ends it as a crash does, without any warning. */
   kill(): Promise<void>;
-  /** Asks it to end and answers its exit code. */
+  /** Asks it to end and returns its exit code. */
   stop(): Promise<number | null>;
 }
 

@@ -11,7 +11,7 @@ import { quiet } from './quiet-runtime';
 const ROOT = join(__dirname, '../..');
 const KEPT = join(ROOT, '.test-state', 'bundles');
 
-/** A bundle that old belongs to no test run that still goes on. */
+/** A bundle that old belongs to no test run that is still in progress. */
 const KEPT_FOR_MS = 3_600_000;
 
 /** A bundle that another jest worker has not made within this time is made here. */
@@ -34,7 +34,7 @@ export function workflowBundle(): Promise<WorkflowBundlePath> {
   return bundleOnce('plain', { workflows: 'src/workflow.ts' });
 }
 
-/** A host's workflows beside the package's, bundled for encryption. The keys are no part of a bundle. */
+/** A host's workflows next to the package's, bundled for encryption. The keys are not part of a bundle. */
 export function encryptedWorkflowBundle(): Promise<WorkflowBundlePath> {
   const HTTP_TASKS_ENCRYPTION_KEY = randomBytes(32).toString('base64');
   return bundleOnce('encrypted', {

@@ -28,7 +28,7 @@ async function writeBinary(path: string, prints: string): Promise<string> {
   return path;
 }
 
-/** Stands in for a download: slow enough that two callers overlap, and counted. */
+/** Replaces a download: slow enough that two callers overlap, and counted. */
 function fakeDownload(prints = GOOD_LINE): TemporalFetcher & { count: number } {
   const fetcher = {
     name: 'a fake download',
@@ -133,7 +133,7 @@ describe('the cache', () => {
     ]);
   });
 
-  it('is not used when its copy is not the pinned release, although the checksum beside it fits', async () => {
+  it('is not used when its copy is not the pinned release, although the checksum next to it fits', async () => {
     const { path } = await findTemporalServer(options({ fetchers: [fakeDownload()] }));
     const marker = join(root, 'was-run');
     await writeFile(path, `#!/bin/sh\ntouch ${marker}\necho '${GOOD_LINE}'\n`);

@@ -40,7 +40,7 @@ async function untilGone(pid: number, limitMs: number): Promise<boolean> {
   return !isAlive(pid);
 }
 
-it('takes work as soon as it is said to be up, and is really gone after stop()', async () => {
+it('accepts work as soon as it reports to be up, and is really gone after stop()', async () => {
   const server = await startTemporalServer({ binary });
   const connection = await Connection.connect({ address: server.address });
   const client = new Client({ connection });
@@ -136,7 +136,7 @@ it('keeps workflows in a file when given one', async () => {
   }
 });
 
-it('says which port is taken instead of joining whoever has it', async () => {
+it('says which port is taken instead of joining the server that has it', async () => {
   const squatter = createServer((socket) => void socket.destroy()).listen(0, '127.0.0.1');
   await once(squatter, 'listening');
   const { port } = squatter.address() as AddressInfo;
@@ -147,7 +147,7 @@ it('says which port is taken instead of joining whoever has it', async () => {
   }
 });
 
-it('tells what the server printed when it ends at once', async () => {
+it('reports what the server printed when it ends immediately', async () => {
   const broken = join(root, 'temporal');
   await writeFile(broken, '#!/bin/sh\necho "no room on this device" >&2\nexit 3\n');
   await chmod(broken, 0o755);
@@ -197,7 +197,7 @@ it('does not outlive an owner that is killed without warning', async () => {
   expect(await untilGone(pid, 5_000)).toBe(true);
 });
 
-it('is forced to end when it does not listen, and its owner lives to tell', async () => {
+it('is forced to end when it does not listen, and its owner survives', async () => {
   const stubborn = `trap '' TERM; while :; do sleep 0.1; done`;
   const owner = await startOwner(
     stubborn,

@@ -54,9 +54,9 @@ export async function whatDoesNotCompile(): Promise<void> {
   await httpTask(batch.customDataBulkDelete)({ ids: 'alice' });
   // @ts-expect-error only removal requests are offered
   await httpTask(batch.gdprRequestCreate)({ request_type: 'access', id: { type: 'custom_id', value: 'alice' } });
-  // @ts-expect-error the answer's field is called request_id
+  // @ts-expect-error the response's field is called request_id
   void (await httpTask(plaid.userRemove)({ user_id: 'usr_1' })).requestId.length;
-  // @ts-expect-error which failures are final is the activity's word, so retries are no option here
+  // @ts-expect-error the activity decides which failures are final, so retries are not an option here
   httpTask(plaid.userItemsGet, { retry: { maximumAttempts: 1 } });
 }
 

@@ -48,7 +48,7 @@ expectTypeOf<TaskInput<Plaid['userItemsGet']>>().toExtend<UserItemsGetRequest>()
 expectTypeOf<TaskInput<Plaid['userItemsRemove']>>().toExtend<UserItemsRemoveRequest>();
 expectTypeOf<TaskInput<Plaid['userRemove']>>().toExtend<UserRemoveRequest>();
 
-/** What our tasks promise about an answer, Plaid promises too; fields that we do not name are kept, not checked. */
+/** What our tasks promise about a response, Plaid promises too; fields that we do not name are kept, not checked. */
 type Promised<Output> = { [Field in keyof Output as string extends Field ? never : Field]: Output[Field] };
 expectTypeOf<UserItemsGetResponse>().toExtend<{ request_id: string; items: { item_id: string }[] }>();
 expectTypeOf<UserItemsGetResponse>().toExtend<Omit<Promised<TaskOutput<Plaid['userItemsGet']>>, 'items'>>();

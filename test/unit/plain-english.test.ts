@@ -2,10 +2,10 @@ import { Linter } from 'eslint';
 import * as plainEnglish from '../../scripts/plain-english.cjs';
 
 /** Returns the words that the rule reports in a file, with their lines. */
-function reported(code: string, allow: string[] = []): string[] {
+function reported(code: string, options: { allow?: string[]; titlesOnly?: boolean } = {}): string[] {
   const messages = new Linter().verify(code, {
     plugins: { language: plainEnglish },
-    rules: { 'language/plain-english': ['error', { allow }] },
+    rules: { 'language/plain-english': ['error', options] },
   });
   return messages.map(({ line, message }) => `${line}: ${/^"([^"]*)"/.exec(message)?.[1] ?? message}`);
 }
@@ -42,6 +42,17 @@ describe('the lint rule for plain English', () => {
   });
 
   it('accepts the texts that are listed, and nothing around them', () => {
-    expect(reported("f('the fault of nobody', 'nobody else');", ['fault of nobody'])).toEqual(['1: nobody']);
+    expect(reported("f('the fault of nobody', 'nobody else');", { allow: ['fault of nobody'] })).toEqual(['1: nobody']);
+  });
+
+  it.each([
+    ["it('tells how many', () => undefined);", 'tells'],
+    ["it.only('tells how many', () => undefined);", 'tells'],
+    ["it.each([1])('tells %d', () => undefined);", 'tells'],
+    ['describe(`what ${1} tells`, () => undefined);', 'tells'],
+    ['test.each`a\n${1}`("tells $a", () => undefined);', 'tells'],
+    ["it('reports', () => f('tells it')); // Tells it.", 'Tells'],
+  ])('reports titles and comments of tests, but not their data: %s', (code, word) => {
+    expect(reported(code, { titlesOnly: true })).toEqual([`1: ${word}`]);
   });
 });

@@ -90,7 +90,7 @@ it('is not used when it is damaged, or when there is none', async () => {
   expect((await readPrebuiltWorkflows(PLAIN)).why).toContain('contains no workflow bundle');
 });
 
-it('is told from a bundle that a host made', async () => {
+it('is distinguished from a bundle that a host made', async () => {
   const { bundle } = await readPrebuiltWorkflows(PLAIN, BUILT);
   expect(isOwnBundle(bundle)).toBe(true);
   expect(isOwnBundle(bundle && { ...bundle })).toBe(false);

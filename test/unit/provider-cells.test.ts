@@ -41,7 +41,7 @@ describe('the cells of a check', () => {
   });
 });
 
-it('users get IDs that the tasks take, and of two that stand for each other the one that the step uses', async () => {
+it('users get IDs that the tasks take, and of two alternatives the one that the step uses', async () => {
   const { provider } = await readProviderFile(writeProvider(LIBRARY));
   const ids = new IdMaker(provider).make('cityLibrary.erasure');
   expect(Object.keys(ids)).toEqual(['memberId', 'cards', 'loanIds', 'personId']);
@@ -125,7 +125,7 @@ describe('the oracle knows kinds of steps', () => {
     expect(problems(changes).join('; ')).toMatch(problem);
   });
 
-  it('calls about several items are no repetitions of each other', () => {
+  it('calls about several items do not count as repetitions of each other', () => {
     const about = (item: string) => ({ ...call('deleteContact', null, true, 'dropAfter'), items: [item] });
     expect(problems({ calls: [about('i_1'), about('i_2')] }).join()).not.toContain('without a read in between');
     expect(problems({ calls: [about('i_1'), about('i_2'), about('i_1')] }).join()).toContain(

@@ -61,7 +61,7 @@ it('a sweep waits for two signed approvals although its input asks for none, and
     status: 'waitingForApproval',
     toSign: { signedBy: ['Alice'] },
   });
-  // Whoever may write the ledger can call the sweep approved, and the workers do not believe it.
+  // A process that can write the ledger can call the sweep approved, and the workers do not believe it.
   const { claimedBy = '' } = (await place.ledger.sweeps.read(handle.workflowId))!;
   await place.ledger.sweeps.approve({ sweepId: handle.workflowId, by: claimedBy, total: 3, approver: 'Mallory' });
   expect(goneAtPlaid(place).gone).toBe(0);

@@ -9,8 +9,8 @@ import { openSweepPlace, untilProgress } from '../support/sweep-runs';
 import type { SweepHandle, SweepPlace } from '../support/sweep-runs';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';
 
-// Whoever has access to the namespace can start any workflow and any activity by its name, and can run a worker of their
-// own. Nothing of that makes a worker delete, decrypt or claim anything that its own workflows did not decide.
+// Every client of the namespace can start any workflow and any activity by its name, and can run a worker of its own.
+// Nothing of that makes a worker delete, decrypt or claim anything that its own workflows did not decide.
 
 let place: SweepPlace;
 let foreign: { taskQueue: string; stop: () => Promise<void> };
@@ -28,7 +28,7 @@ afterAll(async () => {
   await place.close();
 });
 
-/** A worker of somebody else's, on a task queue of its own. */
+/** A foreign worker, on a task queue of its own. */
 async function startForeignWorker(): Promise<typeof foreign> {
   const connection = await NativeConnection.connect({ address: temporalAddress() });
   const taskQueue = freshTaskQueue('foreign');
@@ -197,7 +197,7 @@ it('another sweep cannot take up a snapshot that has its run', async () => {
   });
 });
 
-describe('an activity that somebody else completed by its ID', () => {
+describe('an activity that another caller completed by its ID', () => {
   it('is not believed: the step is unknown, in the ledger and in the result, and the run is not completed', async () => {
     const { user, plaidUserId } = seedUser(place);
     const { handle } = await asyncCompletionPending(place, user, {
@@ -240,7 +240,7 @@ it('the approval is what lets a sweep begin, and it is in its row', async () => 
 describe('while everything is stopped', () => {
   afterEach(() => place.ledger.start({ by: 'test' }));
 
-  it('a single run waits and changes nothing, and goes on when it is started again', async () => {
+  it('a single run waits and changes nothing, and continues when it is started again', async () => {
     const { user, plaidUserId } = seedUser(place);
     await place.ledger.stop({ reason: 'test', by: 'test' });
     const handle = await startOffboarding(place, { user });
@@ -256,7 +256,7 @@ describe('while everything is stopped', () => {
   });
 
   it.each(['chunk', 'user'] as const)(
-    'a sweep by %s pauses because of it, refuses to resume, and goes on afterwards',
+    'a sweep by %s pauses because of it, refuses to resume, and continues afterwards',
     async (granularity) => {
       await place.ledger.stop({ reason: 'test', by: 'test' });
       const handle = await place.start({ source: { file: await place.users(5) }, granularity });
@@ -271,7 +271,7 @@ describe('while everything is stopped', () => {
     },
   );
 
-  it('a sweep that nobody resumes sees for itself that it may go on', async () => {
+  it('a sweep that is not resumed finds out by itself that it may continue', async () => {
     await place.ledger.stop({ reason: 'test', by: 'test' });
     const handle = await place.start({ source: { file: await place.users(5) }, granularity: 'chunk' });
     await untilProgress(handle, 'it is paused', ({ pausedBecause }) => pausedBecause === 'stopped');

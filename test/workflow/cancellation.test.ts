@@ -45,7 +45,7 @@ function stall({ plaidUserId, batchUserId }: SeededUser, endpoint: Endpoint, sta
   faults.add({ endpoint, kind: 'stall', stallMs, times: 1, user: atPlaid ? plaidUserId : batchUserId });
 }
 
-/** Awaits the end as cancelled and answers what the run then says of itself. */
+/** Awaits the end as cancelled and returns what the run then reports about itself. */
 async function cancelled(handle: WorkflowHandle<typeof offboardUser>): Promise<OffboardResult> {
   const error = await handle.result().then(
     (result) => {
@@ -62,7 +62,7 @@ async function cancelled(handle: WorkflowHandle<typeof offboardUser>): Promise<O
   return progress as OffboardResult;
 }
 
-/** Runs until a call has arrived at its provider, cancels, and answers how the run ended. */
+/** Runs until a call has arrived at its provider, cancels, and returns how the run ended. */
 async function cancelDuring(
   seeded: SeededUser,
   endpoint: Endpoint,
@@ -79,7 +79,7 @@ async function cancelDuring(
   return cancelled(handle);
 }
 
-it('sends nothing when it is cancelled before its first task, and still tells what it did not do', async () => {
+it('sends nothing when it is cancelled before its first task, and still reports what it did not do', async () => {
   const idle = await openPlace();
   const seeded = seedUser(idle);
   const handle = await startOffboarding(idle, { user: seeded.user });
@@ -143,7 +143,7 @@ it('awaits an irreversible call that is in flight and records it as removed', as
   expect(place.simulators.plaid.state().items.left.filter(({ user }) => user === seeded.plaidUserId)).toEqual([]);
 });
 
-it('says that a removal is unknown when it is cancelled between the lost answer and the look that would settle it', async () => {
+it('says that a removal is unknown when it is cancelled between the lost response and the check that would settle it', async () => {
   const seeded = seedUser(place);
   place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropAfter', user: seeded.plaidUserId });
   // Its first look is the second one to arrive.
@@ -156,7 +156,7 @@ it('says that a removal is unknown when it is cancelled between the lost answer 
   expect(end.compensations[0]?.remedy).toMatch(/^It was sent and its result is unknown/);
 });
 
-it('ends a wait at once', async () => {
+it('ends a wait immediately', async () => {
   const seeded = seedUser(place);
   place.simulators.plaid.configure({ readLag: { ms: 30_000 } });
   const handle = await startOffboarding(place, { user: seeded.user });

@@ -8,7 +8,7 @@ import { startWorkerProcess } from '../support/worker-process';
 import { workflowBundle } from '../support/workflow-bundle';
 import { progressQuery } from 'temporal-http-tasks/internal/workflows/queries';
 
-// Somebody kills the worker to stop it and then cancels the run, so that no attempt after the lost one ever begins.
+// A user kills the worker to stop it and then cancels the run, so that no attempt after the lost one ever begins.
 
 let place: Place;
 

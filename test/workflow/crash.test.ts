@@ -160,7 +160,7 @@ describe('the next worker', () => {
     expect(callsFor(place, users.lone.plaidUserId)).toEqual(['userItemsRemove']);
   });
 
-  it('had no irreversible call carried out twice and touched nobody else', () => {
+  it('had no irreversible call carried out twice and touched no other user', () => {
     expect(place.simulators.plaid.state().repeats.irreversible).toEqual([]);
     expect(touchedBystanders(place)).toEqual([]);
   });

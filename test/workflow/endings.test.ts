@@ -53,7 +53,7 @@ it('throws Offboarding.Failed when something failed and nothing was good, with t
   for (const id of [plaidUserId, ...items, 'foreign-item']) expect(JSON.stringify(failure)).not.toContain(id);
 });
 
-it('returns a partial result with one log line for each step that was done, failed or is unknown, and none for what nobody asked', async () => {
+it('returns a partial result with one log line for each step that was done, failed or is unknown, and none for what was not asked for', async () => {
   const { plaidUserId } = seedPartial();
   const handle = await startOffboarding(place, { user: { plaidUserId } });
   const result = await handle.result();
@@ -77,7 +77,7 @@ it('returns a partial result with one log line for each step that was done, fail
 });
 
 describe('the compensation task', () => {
-  it('gets the log as a field of its body and its answer is recorded', async () => {
+  it('gets the log as a field of its body and its response is recorded', async () => {
     const { user, items } = seedPartial();
     const input = { uri: `${tickets.origin}/tickets`, method: 'POST', body: { title: 'Look at this off-boarding' } };
     const handle = await startOffboarding(place, { user, compensation: { task: 'http.request', input } });
@@ -98,7 +98,7 @@ describe('the compensation task', () => {
     expect(await place.ledger.readCompensations(handle)).toEqual(result.compensations);
   });
 
-  it('gets the log where the placeholder stands', async () => {
+  it('gets the log where the placeholder is', async () => {
     const { user } = seedPartial();
     const body = { case: { facts: ['{{offboarding}}'] } };
     await offboard(place, {
@@ -133,7 +133,7 @@ describe('the compensation task', () => {
     expect(await place.ledger.readCompensations(handle)).toEqual(result.compensations);
   });
 
-  it('to an origin that nobody allowed refuses the run before anything is deleted, and says which setting allows it', async () => {
+  it('to an origin that is not allowed refuses the run before anything is deleted, and says which setting allows it', async () => {
     const { user, plaidUserId } = seedPartial();
     const compensation = { task: 'http.request', input: { uri: 'http://127.0.0.1:9/', method: 'POST' } };
     const failure = await failureOfRun(offboard(place, { user, compensation }));
@@ -153,7 +153,7 @@ describe('the compensation task', () => {
 });
 
 describe('queries', () => {
-  it('show a run that goes on, and after its end the same as its result', async () => {
+  it('show a run in progress, and after its end the same as its result', async () => {
     const { user, plaidUserId } = seedPartial();
     place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropAfter', user: plaidUserId });
     const handle = await startOffboarding(place, { user });

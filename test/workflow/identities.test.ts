@@ -36,7 +36,7 @@ describe('a user token', () => {
     return { userId, token };
   }
 
-  it('is refused by name where histories are plain and nobody allowed it, and nothing is sent', async () => {
+  it('is refused by name where histories are plain and it is not allowed, and nothing is sent', async () => {
     const before = plain.simulators.plaid.calls().total;
     const failure = await failureOfRun(offboard(plain, { user: { plaidUserToken: freshId('user-sandbox') } }));
     expect(failure).toMatchObject({
@@ -48,7 +48,7 @@ describe('a user token', () => {
     expect(plain.simulators.plaid.calls().total).toBe(before);
   });
 
-  it('is recognised and refused where it stands in place of a user id', async () => {
+  it('is recognised and refused where it is given as a user id', async () => {
     const token = freshId('user-production');
     const failure = await failureOfRun(offboard(plain, { user: { plaidUserId: token } }));
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', detail: { field: 'user.plaidUserId' } });

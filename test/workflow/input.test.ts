@@ -53,7 +53,7 @@ afterAll(async () => {
   await target.close();
 });
 
-/** Starts a workflow with this input and answers how it was refused, and after how many workflow tasks. */
+/** Starts a workflow with this input and returns how it was refused, and after how many workflow tasks. */
 async function refused(workflowType: string, args: unknown[]): Promise<RunFailure & { workflowTasks: number }> {
   const handle = await place.client.workflow.start(workflowType, {
     taskQueue: place.taskQueue,
@@ -216,7 +216,7 @@ it.each(BAD)(
   },
 );
 
-it('names every wrong field at once and repeats no value', async () => {
+it('names all wrong fields together and repeats no value', async () => {
   const failure = await refused('offboardUser', [
     { user: { plaidUserId: '', batchUserId: 'x'.repeat(2_000) }, reason: { code: 'secret-value' }, extra: 1 },
   ]);
@@ -282,7 +282,7 @@ it.each(BAD_TASKS)('runHttpTask refuses %s and names the field', async (_what, i
   expect(failure.message).toMatch(says);
 });
 
-it("runHttpTask runs a task of the worker's own and answers status, output and attempt", async () => {
+it("runHttpTask runs a task of the worker's own and returns status, output and attempt", async () => {
   const response: unknown = await place.client.workflow.execute('runHttpTask', {
     taskQueue: place.taskQueue,
     workflowId: freshId('own'),

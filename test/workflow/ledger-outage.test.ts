@@ -69,7 +69,7 @@ describe('a Postgres ledger', () => {
     await link.close();
   });
 
-  it('that cannot be reached holds a run back before its first call, and the run goes on when it can', async () => {
+  it('that cannot be reached holds a run back before its first call, and the run continues when it can', async () => {
     const { user, plaidUserId } = seedUser(place);
     link.cut();
     const handle = await startOffboarding(place, { user });

@@ -68,7 +68,7 @@ it('labels the timer of a wait with what is waited for', async () => {
   expect(labels[0]).toBe('plaid.items: Wait before the next check or call');
 });
 
-it('tells in its details, while it runs, what it waits for and until when, what cannot be undone, and when it gives up', async () => {
+it('shows in its details, while it runs, what it waits for and until when, what cannot be undone, and when it gives up', async () => {
   const { user, plaidUserId } = seedUser(place);
   place.simulators.plaid.faults.add({
     endpoint: 'userProductsTerminate',

@@ -90,7 +90,7 @@ describe('onFailure', () => {
     place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', user });
   };
 
-  it('continue goes on with the steps after one that failed', async () => {
+  it('continue runs the steps after one that failed', async () => {
     const { user, plaidUserId } = seedUser(place);
     refuseTermination(plaidUserId);
     const result = await offboard(place, { user });
@@ -132,7 +132,7 @@ describe('onFailure', () => {
 });
 
 describe('a dry run', () => {
-  it('sends reads only, ends completed and tells what it would have removed', async () => {
+  it('sends reads only, ends completed and reports what it would have removed', async () => {
     const { user, plaidUserId, batchUserId } = seedUser(place, [freshId('item'), freshId('item')]);
     const result = await offboard(place, { user, dryRun: true, plaid: { removeUser: true } });
     expect(result.status).toBe('completed');
@@ -179,7 +179,7 @@ describe('a legal hold', () => {
     expect(await place.ledger.readCompensations(handle)).toEqual(result.compensations);
   });
 
-  it('that is set while the run goes on stops it at the next call that would change something', async () => {
+  it('that is set while the run is in progress stops it at the next call that would change something', async () => {
     const { user, plaidUserId, batchUserId } = seedUser(place);
     place.simulators.plaid.faults.add({
       endpoint: 'userProductsTerminate',
@@ -234,7 +234,7 @@ it('ends a wait at the deadline too, and says that the removal it had sent is un
   expect(callsFor(place, plaidUserId).filter((endpoint) => endpoint === 'userItemsRemove')).toHaveLength(1);
 });
 
-it('does not call a deletion undone whose answers were lost until the deadline', async () => {
+it('does not call a deletion undone whose responses were lost until the deadline', async () => {
   const { user, batchUserId } = seedUser(place);
   place.simulators.batch.faults.add({ endpoint: 'customDataDelete', kind: 'dropAfter', user: batchUserId });
   const result = await offboard(place, { user, deadline: '4 seconds' });
@@ -272,7 +272,7 @@ it('waits out a list that still shows removed Items and never sends their remova
   ]);
 });
 
-it('runs twice at once for one user: Plaid refuses the later removal, and both runs find the user gone', async () => {
+it('runs twice concurrently for one user: Plaid refuses the later removal, and both runs find the user gone', async () => {
   place.simulators.plaid.configure({ repeatedRemovals: 'refuse' });
   const users = Array.from({ length: 6 }, () => seedUser(place, [freshId('item'), freshId('item')]));
   const pairs = await Promise.all(

@@ -176,7 +176,7 @@ it('finds on a second run of one user that everything it had removed is already 
   expect([...irreversible, ...refused].filter(({ user: whose }) => whose === user.plaidUserId)).toEqual([]);
 });
 
-it('calls removed Items already gone on a second run, also for a user who stays', async () => {
+it('calls removed Items already gone in a second run, also for a user who stays', async () => {
   const { plaidUserId, items } = seedUser(place);
   await offboard(place, { user: { plaidUserId } });
   const all = await offboard(place, { user: { plaidUserId } });

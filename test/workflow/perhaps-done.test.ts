@@ -30,7 +30,7 @@ it('a call that was lost and then refused until the deadline is unknown, not fai
   expect(status).toBe('partial');
 });
 
-it('a call that was under way when the time was over is unknown, not failed', async () => {
+it('a call that was in flight at the deadline is unknown, not failed', async () => {
   const { user, batchUserId } = seedUser(place);
   place.simulators.batch.faults.add({ endpoint: 'customDataDelete', user: batchUserId, kind: 'stall', stallMs: 8_000 });
   const { steps, compensations } = await offboard(place, { user, deadline: '6s', onFailure: 'stop' });

@@ -82,7 +82,7 @@ it('single calls, runs and sweeps are refused by the rules for tasks, providers,
   expect(await refusalOf(durable('plaid.userRemove', { user_id: plaidUserId }))).toEqual(by('removeUser'));
   const terminate = { user_id: plaidUserId, reason_code: 'OTHER' };
   expect(await refusalOf(lone('plaid.userProductsTerminate', terminate))).toEqual(by('reasonCodes'));
-  // A context that nobody of ours sent changes nothing.
+  // A context that no workflow of ours sent changes nothing.
   expect(
     await refusalOf(
       place.client.activity.execute('plaid.userRemove', {

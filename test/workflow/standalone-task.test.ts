@@ -4,7 +4,7 @@ import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { callsFor, seedUser } from '../support/offboarding-runs';
 
-/** What the Temporal UI's page for standalone activities does: type, task queue, one input, and time-outs. */
+/** What the Temporal UI's page for standalone activities does: type, task queue, one input, and timeouts. */
 let place: Place;
 
 beforeAll(async () => {
@@ -33,7 +33,7 @@ async function failureOf(run: Promise<unknown>): Promise<{ type: string | null |
   return { type: cause.type, field: (cause.details?.[0] as { field?: string } | undefined)?.field };
 }
 
-it('answers the output of a task that only reads', async () => {
+it('returns the output of a task that only reads', async () => {
   const { plaidUserId, items } = seedUser(place);
   expect(await execute('plaid.userItemsGet', { user_id: plaidUserId })).toMatchObject({
     items: [{ item_id: items[0] }],
@@ -54,7 +54,7 @@ it('runs an irreversible task once, with its receipts under the id of the activi
   ]);
 });
 
-it('respects a legal hold, and refuses a wrong input at once, naming the field', async () => {
+it('respects a legal hold, and refuses a wrong input immediately, naming the field', async () => {
   const { plaidUserId, items } = seedUser(place);
   await place.ledger.addHold({
     holdId: randomUUID(),

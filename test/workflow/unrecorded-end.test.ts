@@ -10,7 +10,7 @@ import { silenceTemporal } from '../support/quiet-runtime';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';
 import { workflowBundle } from '../support/workflow-bundle';
 
-// Activities of the test's own stand in for a ledger that is away for longer than the day that its end is worth.
+// Activities of the test's own replace a ledger that is away for longer than the day that its end is worth.
 
 let client: Client;
 let compensated = 0;
@@ -58,7 +58,7 @@ beforeAll(async () => {
 
 afterAll(() => close());
 
-it('a run whose end cannot be recorded still answers its result and runs the compensation task', async () => {
+it('a run whose end cannot be recorded still returns its result and runs the compensation task', async () => {
   const result = await client.workflow.execute<typeof offboardUser>('offboardUser', {
     taskQueue,
     workflowId: freshId('offboard'),

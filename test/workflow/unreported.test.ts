@@ -2,7 +2,7 @@ import { openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { callsFor, offboard, seedUser, stepLines } from '../support/offboarding-runs';
 
-// A call that was answered and recorded, and whose worker was lost before Temporal learned of it, is attempted again.
+// A call that succeeded and was recorded, and whose worker was lost before Temporal learned of it, is attempted again.
 
 let place: Place;
 const reported = new Set<string>();

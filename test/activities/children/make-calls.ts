@@ -1,4 +1,4 @@
-// Makes calls as a sweep does, 64 at a time and each out of the budget, about one user, until it is told to stop.
+// Makes calls as a sweep does, 64 at a time and each out of the budget, about one user, until it is stopped.
 import { createInterface } from 'node:readline';
 import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
 import { LiveCall } from 'temporal-http-tasks/internal/activities/budget/live-call';

@@ -7,11 +7,11 @@ import { SUBJECT_KEY } from '../../ledger/databases';
 /** A process that makes as many calls as its budget allows. */
 export interface CallingProcess {
   go(): void;
-  /** Ends it, once its calls under way are answered. */
+  /** Ends it, once its calls in flight are done. */
   stop(): Promise<void>;
 }
 
-/** Starts one; resolves when it waits to be told to go. */
+/** Starts one; resolves when it waits for the signal to start. */
 export async function startCalling(given: {
   ledgerUrl: string;
   userId: string;

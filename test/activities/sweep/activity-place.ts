@@ -31,7 +31,7 @@ type ResultOf<N extends Name> = Awaited<ReturnType<SweepActivities[N]>>;
 export interface RunOptions {
   /** Cancels it. */
   signal?: AbortSignal;
-  /** The run whose activity it is. @default the run that works on the sweep, which claims one that is nobody's */
+  /** The run whose activity it is. @default the run that works on the sweep, which claims an unclaimed one */
   run?: Partial<CallingRun>;
   onHeartbeat?: (details: unknown) => void;
 }
@@ -40,7 +40,7 @@ export interface RunOptions {
 export interface ActivityPlace extends SweepDependencies {
   /** Runs an activity as a worker does. */
   run<N extends Name>(name: N, input: Input<N>, options?: RunOptions): Promise<ResultOf<N>>;
-  /** Everything that left activities: answers, heartbeats, failures. */
+  /** Everything that left activities: results, heartbeats, failures. */
   readonly told: string[];
   close(): Promise<void>;
 }
@@ -105,7 +105,9 @@ export const OWN_RUN: CallingRun = {
   firstRunId: 'run-1',
 };
 
-/** The first run that works on the sweep. One that is nobody's is claimed without terms, so that those of the input count. */
+/**
+ * The first run that works on the sweep. An unclaimed one is claimed without terms, so that those of the input count.
+ */
 async function ownerOf({ ledger }: SweepDependencies, sweepId: string): Promise<string> {
   const row = await ledger.sweeps.read(sweepId).catch(() => undefined);
   if (row === undefined) return OWN_RUN.firstRunId;

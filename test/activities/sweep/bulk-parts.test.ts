@@ -44,7 +44,7 @@ describe('the parts of a bulk call', () => {
     expect(partsOf(users, MOST_BULK_BYTES, 3).map((part) => part.length)).toEqual([3, 3, 1]);
   });
 
-  it('are halved so that nobody is lost, down to one', () => {
+  it('are halved so that no user is lost, down to one', () => {
     expect(halvesOf([1, 2, 3].map((seq) => user('x', seq))).map((half) => half.map(({ seq }) => seq))).toEqual([
       [1, 2],
       [3],

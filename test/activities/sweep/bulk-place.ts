@@ -7,7 +7,7 @@ import type { ActivityPlace, RunOptions } from './activity-place';
 
 const BULK = 'customDataBulkDelete';
 
-/** A fault of bulk calls: of each kind, what it takes beside the endpoint. */
+/** A fault of bulk calls: of each kind, what it takes besides the endpoint. */
 export type Fault = FaultRuleInput extends infer Rule
   ? Rule extends { endpoint: unknown }
     ? Omit<Rule, 'endpoint'>

@@ -43,7 +43,7 @@ describe.each(DATABASES)('users and children of a sweep over a ledger in $name',
     const plan = (sweepId: string, changes: Partial<PlanChunks> = {}) =>
       place.run('httpTasks.planChunks', { sweepId, chunkSize: 10, limit: 2, fromSeq: 0, ...changes });
 
-    it('tells page by page where users are left, and counts each user once', async () => {
+    it('reports page by page where users are left, and counts each user once', async () => {
       const { sweeps } = place.ledger;
       await sweepOf(sweeps, 'plan', canaries('plan', 60));
       const chunk = { sweepId: 'plan', chunkId: 'c' };
@@ -228,7 +228,7 @@ describe.each(DATABASES)('users and children of a sweep over a ledger in $name',
       expect(await sweeps.count('recorded')).toMatchObject({ failed: 1, unknown: 1, pending: 0, open: 0 });
     });
 
-    it('are not borne out by a run that somebody else started under the same ID for another user', async () => {
+    it('are not borne out by a run that was started under the same ID for another user', async () => {
       const { sweeps } = place.ledger;
       await sweepOf(sweeps, 'foreign', canaries('foreign', 1));
       const { fence, users } = await open('foreign', 1, 9);

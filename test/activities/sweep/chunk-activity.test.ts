@@ -28,14 +28,14 @@ describe('the activity of a chunk', () => {
   afterAll(cleanUp);
 
   const run = async (input: ChunkInput, environment = quietEnvironment()): Promise<ChunkResult> => {
-    // A sweep of nobody's is given its plan here, as its run would have.
+    // An unclaimed sweep is given its plan here, as its run would have.
     const row = await place.ledger.sweeps.read(input.sweepId).catch(() => undefined);
     const sweep = { ...(row ?? NO_ROW), sweepId: input.sweepId, plan: JSON.stringify(input.plan) };
     return environment.run<[ChunkInput, SweepRow], ChunkResult, typeof activity>(activity, input, sweep);
   };
 
   it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)(
-    'answers how far it came when it is stopped (%s), and does not fail',
+    'returns how far it came when it is stopped (%s), and does not fail',
     async (reason) => {
       await seedSweep(simulators, place, 'stopped', 400);
       simulators.plaid.configure({ latencyMs: 30 });
@@ -88,7 +88,7 @@ describe('the activity of a chunk', () => {
     ['does not know', { plaid: 'sandbox', courier: 'live' }],
     ['has no keys for', { plaid: 'sandbox', 'plaid/acme': 'sandbox' }],
   ])(
-    'ends as with a refused key, and begins nobody, for a provider that this worker %s',
+    'ends as with a refused key, and begins no user, for a provider that this worker %s',
     async (what, environments) => {
       const { sweeps } = place.ledger;
       await sweeps.create({ sweepId: what });

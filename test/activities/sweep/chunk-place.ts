@@ -21,7 +21,7 @@ import { environmentOf } from '../../support/offboarding';
 
 export const hasher = createSubjectHasher(SUBJECT_KEY);
 
-/** Users whom the providers know beside those of a sweep, and whom nobody may touch. */
+/** Users whom the providers know besides those of a sweep, and who must not be touched. */
 export const BYSTANDERS = 50;
 
 /** A rate without any limit. */
@@ -91,7 +91,7 @@ export async function seedSweep(
   await sweepOf(ledger.sweeps, sweepId, targets(sweepId, count));
 }
 
-/** Everybody of the sweep is off-boarded, nothing irreversible was done twice, and no bystander was touched. */
+/** All users of the sweep are offboarded, nothing irreversible was done twice, and no bystander was touched. */
 export function expectAllGone({ plaid }: Simulators, count: number): void {
   const { repeats, counts, touched } = plaid.state();
   expect(repeats.irreversible).toEqual([]);
@@ -99,7 +99,7 @@ export function expectAllGone({ plaid }: Simulators, count: number): void {
   expect(touched.filter((id) => Number(id.slice(id.lastIndexOf('-') + 1)) >= count)).toEqual([]);
 }
 
-/** Chunk after chunk, as the rounds of a sweep, until nobody is left to be tried. */
+/** Chunk after chunk, as the rounds of a sweep, until no user is left to be tried. */
 export async function converge(input: ChunkInput, at: ChunkPlace): Promise<ChunkResult[]> {
   const results: ChunkResult[] = [];
   for (;;) {

@@ -6,12 +6,12 @@ import { chunkOf, converge, expectAllGone, planOf, seedSweep, targetOf, targets 
 import { overEachDatabase } from './over-each-database';
 import { sweepOf } from '../../ledger/sweeps/users';
 
-/** Calls that one key may have under way at a time. */
+/** Calls that one key may have in flight at a time. */
 const MOST_IN_FLIGHT = 64;
 
 afterAll(cleanUp);
 
-it('brings every user to the end, with a receipt for each step and Batch left for the bulk calls', () =>
+it('finishes every user, with a receipt for each step and Batch left for the bulk calls', () =>
   overEachDatabase(async ({ simulators, place }) => {
     await seedSweep(simulators, place, 'plain', 300);
     const result = await runChunk(chunkOf('plain', 300), place);
@@ -113,7 +113,7 @@ it('stops when it is cancelled, says how far it came, and a later attempt does t
     expectAllGone(simulators, 400);
   }));
 
-it('leaves out whoever a hold is set on before the next wave, and whoever waits', () =>
+it('leaves out users on whom a hold is set before the next wave, and those who wait', () =>
   overEachDatabase(async ({ simulators, place }) => {
     await seedSweep(simulators, place, 'held', 300);
     simulators.plaid.configure({ latencyMs: 30 });
@@ -152,7 +152,7 @@ it('ends with a hold that is set while a slow provider keeps a whole wave waitin
     expect(simulators.plaid.state().touched).not.toContain('slow-119');
   }));
 
-it('stops at the first refused key, and goes on when a later chunk finds the key good', () =>
+it('stops at the first refused key, and continues when a later chunk finds the key good', () =>
   overEachDatabase(async ({ simulators, place }) => {
     await seedSweep(simulators, place, 'refused', 400);
     simulators.plaid.configure({ latencyMs: 20 });
@@ -167,7 +167,7 @@ it('stops at the first refused key, and goes on when a later chunk finds the key
     expect(result.deferred).toBe(result.opened);
     expect(simulators.plaid.figures().calls.total).toBeLessThanOrEqual(64);
     await expect(runChunk(chunkOf('refused', 400), place)).resolves.toMatchObject({ end: 'unauthorized' });
-    // Reads that were cut off may reach the simulator late: those in flight, and the one trial of the second chunk.
+    // Aborted reads may reach the simulator late: those in flight, and the one trial of the second chunk.
     expect(simulators.plaid.figures().calls.total).toBeLessThanOrEqual(65);
     simulators.plaid.faults.remove();
     simulators.plaid.configure({ latencyMs: 0 });
@@ -218,8 +218,8 @@ it('beats with numbers only, and ends when its time is over', () =>
   }));
 
 /**
- * What cannot be undone has reached the provider before the chunk answered. Reads that were cut off may still be on their
- * way to it, no more than were in flight; once they have arrived it is quiet.
+ * What cannot be undone has reached the provider before the chunk returned. Aborted reads may still be on their way to
+ * it, no more than were in flight; once they have arrived it is quiet.
  */
 async function sendsNoMore({ plaid }: Parameters<typeof expectAllGone>[0]): Promise<void> {
   const { userItemsGet: readsBefore = 0, ...others } = received();

@@ -38,7 +38,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
   const { fenceOf, close, end, receiptsOf, done } = endingAt(() => place);
 
   describe('closing', () => {
-    /** One user of each state in which a sweep can leave somebody. */
+    /** One user of each state in which a sweep can leave users. */
     async function mixed(sweepId: string): Promise<ChunkFence> {
       const { sweeps } = place.ledger;
       await sweepOf(sweeps, sweepId, canaries(sweepId, 10));
@@ -77,7 +77,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       ['deadline', 'failed'],
       ['cancelled', 'skipped'],
     ])(
-      'for the %s gives everybody a last word: %s, failed when something was done, or unknown when a call may have gone out',
+      'for the %s gives every user a final outcome: %s, failed when something was done, or unknown when a call may have gone out',
       async (reason, outcome) => {
         const sweepId = `closed for ${reason}`;
         await mixed(sweepId);
@@ -133,7 +133,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       },
     );
 
-    it('for a cancellation leaves those who are done in part to a redrive, and nobody else', async () => {
+    it('for a cancellation leaves only those who are done in part to a redrive', async () => {
       await mixed('cancelled amidst');
       await close('cancelled amidst', 'cancelled');
       await end('cancelled amidst', { cancelled: true });
@@ -147,7 +147,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       expect(taken.map((row) => row?.user)).toEqual([2, 3, 4, 5, 6, 7].map((seq) => canary(`cancelled amidst-${seq}`)));
     });
 
-    it('takes the sweep away from whoever still works on it', async () => {
+    it('takes the sweep away from the run that still works on it', async () => {
       const dead = await mixed('taken away');
       await close('taken away', 'cancelled');
       const { sweeps } = place.ledger;
@@ -157,7 +157,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       ).rejects.toThrow(SweepFencedError);
     });
 
-    it('reaches everybody of a large sweep, also behind waves of users on hold', async () => {
+    it('reaches all users of a large sweep, also behind waves of users on hold', async () => {
       const { sweeps } = place.ledger;
       const rows = canaries('large', 2_700);
       await sweepOf(sweeps, 'large', rows);
@@ -169,7 +169,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       expect(await sweeps.count('large')).toMatchObject({ held: 600, failed: 2_100, pending: 0, open: 0 });
     });
 
-    it('closes users on hold among those who wait for Batch, and whoever stands behind them', async () => {
+    it('closes users on hold among those who wait for Batch, and those behind them', async () => {
       const { sweeps } = place.ledger;
       const rows = canaries('held bulk', 4);
       await sweepOf(sweeps, 'held bulk', rows);
@@ -203,7 +203,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       await expect(close('sealed', 'cancelled')).resolves.toBeUndefined();
     });
 
-    it('is refused for good when the ids were released, since nobody can be opened', async () => {
+    it('is refused for good when the ids were released, since no user can be opened', async () => {
       await sweepOf(place.ledger.sweeps, 'unreadable', canaries('unreadable', 2));
       await place.ledger.sweeps.release('unreadable');
       expect(await failureOf(close('unreadable', 'cancelled'))).toMatchObject({

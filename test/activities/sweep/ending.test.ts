@@ -40,7 +40,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       ['not found is fine', ['notFound', 'removed'], { notFoundIsFine: true }, 'completed'],
       ['it was cancelled', ['removed', 'skipped'], { cancelled: true }, 'cancelled'],
     ])(
-      'when %s says so in the ledger and in its answer, under a root that proves the receipts',
+      'when %s says so in the ledger and in its result, under a root that proves the receipts',
       async (name, outcomes, changes, status) => {
         await done(name, outcomes);
         const ended = await end(name, changes);
@@ -192,7 +192,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       },
     );
 
-    it('comes to its end when the sweep is released meanwhile', async () => {
+    it('completes when the sweep is released meanwhile', async () => {
       await done('released meanwhile', ['removed', 'failed']);
       const purge = place.ledger.sweeps.purge.bind(place.ledger.sweeps);
       const releasing = jest.spyOn(place.ledger.sweeps, 'purge').mockImplementationOnce(async (given) => {
@@ -219,7 +219,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
   });
 
   describe('the status', () => {
-    it('is written as it is told, with the reason of a pause', async () => {
+    it('is recorded as given, with the reason of a pause', async () => {
       await place.ledger.sweeps.create({ sweepId: 'status' });
       await place.run('httpTasks.setSweepStatus', {
         sweepId: 'status',

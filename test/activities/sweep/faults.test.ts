@@ -6,7 +6,7 @@ import { overEachDatabase } from './over-each-database';
 
 afterAll(cleanUp);
 
-it('accounts for everybody under faults, repeats nothing irreversible and touches no bystander', () =>
+it('accounts for every user under faults, repeats nothing irreversible and touches no bystander', () =>
   overEachDatabase(async ({ simulators, place }) => {
     await seedSweep(simulators, place, 'faults', 400);
     const often = { probability: 0.03 };
@@ -40,7 +40,7 @@ it('accounts for everybody under faults, repeats nothing irreversible and touche
     });
   }));
 
-it('never sends a removal again that Plaid answered, when the look after it is put off and the list still lags in the next round', () =>
+it('never sends a removal again that Plaid confirmed, when the check after it is deferred and the list still lags in the next round', () =>
   overEachDatabase(async ({ simulators, place }) => {
     await seedSweep(simulators, place, 'lag', 20);
     simulators.plaid.configure({ readLag: { ms: 9_000 } });
@@ -92,7 +92,7 @@ it('gives way to a newer attempt, after which the older one writes and sends not
     await older.close();
   }));
 
-it('answers that it was fenced when the sweep is sealed', () =>
+it('reports that it was fenced when the sweep is sealed', () =>
   overEachDatabase(async ({ url, simulators, place }) => {
     await seedSweep(simulators, place, 'sealed', 5);
     await converge(chunkOf('sealed', 5, { plan: planOf({ batchMode: 'skip' }) }), place);

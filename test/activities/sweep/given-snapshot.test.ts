@@ -27,7 +27,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
 
   const { usersOf, expectGivenUp } = snapshotsIn(() => ({ place, url }));
 
-  describe('of somebody else', () => {
+  describe('of another run', () => {
     it('is taken as it is', async () => {
       await sweepOf(place.ledger.sweeps, 'given', canaries('given', 3));
       expect(await place.run('httpTasks.takeSnapshot', inputOf('given'))).toEqual({

@@ -24,7 +24,7 @@ describe('the gate of a key', () => {
     slot = new KeySlot({ service: 'plaid' });
   });
 
-  it('lets 64 calls through at once, and the others in the order in which they came', async () => {
+  it('lets 64 calls through at a time, and the others in the order in which they came', async () => {
     for (let call = 0; call < 64; call += 1) expect(slot.enter(0)).toBe('call');
     const order: number[] = [];
     for (let call = 0; call < 3; call += 1) void Promise.resolve(slot.enter(0)).then(() => order.push(call));
@@ -36,7 +36,7 @@ describe('the gate of a key', () => {
     expect(order).toEqual([0, 1]);
   });
 
-  it('lets nobody overtake those who wait', async () => {
+  it('lets no call overtake those who wait', async () => {
     for (let call = 0; call < 64; call += 1) void slot.enter(0);
     const first = listen(slot, 0);
     slot.leave('call', true);
@@ -45,7 +45,7 @@ describe('the gate of a key', () => {
     expect(first.said).toBe('call');
   });
 
-  it('turns everybody away once the provider refuses the key, also those who wait', async () => {
+  it('rejects every call once the provider refuses the key, also those who wait', async () => {
     const calls = await Promise.all(Array.from({ length: 64 }, () => entered(slot)));
     const waiting = listen(slot, 0);
     for (const call of calls.slice(1)) slot.leave(call, true);
@@ -86,7 +86,7 @@ describe('the gate of a key', () => {
     expect(other.said).toBe('refused');
   });
 
-  it('tries again when a trial told nothing about the key', async () => {
+  it('tries again when a trial said nothing about the key', async () => {
     slot.leave(await entered(slot), false);
     const later = performance.now() + 1;
     expect(slot.enter(later)).toBe('trial');
@@ -96,7 +96,7 @@ describe('the gate of a key', () => {
     expect(other.said).toBe('trial');
   });
 
-  it('is not opened by calls that were under way when the key was refused', async () => {
+  it('is not opened by calls that were in flight when the key was refused', async () => {
     const before = await entered(slot);
     slot.leave(await entered(slot), false);
     slot.leave(before, true);
@@ -114,7 +114,7 @@ describe('the calls that wait for the rate of a key', () => {
   });
   afterEach(() => jest.useRealTimers());
 
-  /** So many calls wait until `release`. */
+  /** Makes this many calls wait until `release`. */
   function wait(calls: number): Promise<boolean[]> {
     const gate = new Promise<boolean>((resolve) => (release = resolve));
     return Promise.all(Array.from({ length: calls }, () => backlog.wait(() => gate)));

@@ -20,7 +20,7 @@ const AWAY_MS = 9_000;
 const LAST_CALLS_MS = 6_000;
 const USERS = 150;
 
-/** Runs a chunk whose calls would go on for longer than the ledger is away, and takes the ledger away amidst it. */
+/** Runs a chunk whose calls would last longer than the ledger is away, and takes the ledger away amidst it. */
 async function runWhileAway(simulators: Simulators, place: ChunkPlace, away: () => () => void): Promise<void> {
   await seedSweep(simulators, place, 'away', USERS);
   simulators.plaid.configure({ latencyMs: 1_200 });
@@ -40,7 +40,7 @@ async function runWhileAway(simulators: Simulators, place: ChunkPlace, away: () 
   expect(await place.ledger.sweeps.count('away')).toMatchObject({ waitingForBulk: USERS, open: 0, pending: 0 });
 }
 
-describe('a chunk whose ledger is away for longer than a fence holds sends nothing meanwhile, waits, and goes on', () => {
+describe('a chunk whose ledger is away for longer than a fence holds sends nothing meanwhile, waits, and continues', () => {
   let simulators: Simulators;
 
   beforeEach(async () => {
@@ -98,14 +98,14 @@ describe('a chunk whose ledger is away for longer than a fence holds sends nothi
   });
 });
 
-it('a chunk that is cancelled while its ledger is away answers within some seconds, and later attempts settle what it sent', async () => {
+it('a chunk that is cancelled while its ledger is away returns within some seconds, and later attempts settle what it sent', async () => {
   const simulators = await startSimulators({ plaid: { repeatedRemovals: 'process' } });
   const file = `${temporaryFolder()}/ledger.db`;
   const place = await openChunkPlace(simulators, `file:${file}`);
   await seedSweep(simulators, place, 'cut off', 60);
   const other = new Database(file);
   const control = new AbortController();
-  // So long that no user is done before the ledger is away, however late this test sees the calls.
+  // Long enough that no user is done before the ledger is away, however late this test sees the calls.
   simulators.plaid.configure({ latencyMs: 600 });
   const running = runChunk(chunkOf('cut off', 60), place, { signal: control.signal });
   await until('removals are under way', () => simulators.plaid.figures().calls.total >= 90);
@@ -116,7 +116,8 @@ it('a chunk that is cancelled while its ledger is away answers within some secon
   other.close();
   expect(await place.ledger.sweeps.count('cut off')).toMatchObject({ open: 60 });
   simulators.plaid.configure({ latencyMs: 0 });
-  // A removal that was cut off before it arrived is looked at several times before it is sent again: perhaps in a later attempt.
+  // A removal that was aborted before it arrived is checked several times before it is sent again: perhaps in a later
+  // attempt.
   await converge(chunkOf('cut off', 60), place);
   expectAllGone(simulators, 60);
   await place.close();

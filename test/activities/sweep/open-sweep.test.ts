@@ -89,14 +89,14 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
       expect(await openSweep({ workflowId: 'retried' }, 'third-run')).toMatchObject({ sweepId: 'retried.third-run' });
     });
 
-    it('takes no snapshot that somebody has read for another purpose', async () => {
+    it('takes no snapshot that was read for another purpose', async () => {
       await sweepOf(place.ledger.sweeps, 'of the command line', canaries('command', 2));
       expect(await openSweep({ workflowId: 'of the command line' })).toMatchObject({
         sweepId: 'of the command line.aaaaaaaa',
       });
     });
 
-    it('by many at once lets exactly one have the name', async () => {
+    it('by many processes together lets exactly one have the name', async () => {
       const runs = ['11111111-a', '22222222-b', '33333333-c', '44444444-d'];
       const opened = await Promise.all(runs.map((firstRunId) => openSweep({ workflowId: 'race', firstRunId })));
       const ids = opened.map(({ sweepId }) => sweepId);

@@ -54,7 +54,7 @@ it('places are given in the order of asking, half a wave at least, or what there
   ]);
 });
 
-it('places that are asked for are not given to one who was told to stop', async () => {
+it('places that are asked for are not given to a chunk that was stopped', async () => {
   const budget = new OpenUserBudget(10);
   await budget.take(WAVE, signal);
   const stop = new AbortController();
@@ -67,7 +67,7 @@ it('places that are asked for are not given to one who was told to stop', async 
   expect(await budget.take(WAVE, stop.signal)).toBe(0);
 });
 
-it('whoever keeps places only to write more outcomes together is asked to write them', async () => {
+it('a chunk that keeps places only to write more outcomes together is asked to write them', async () => {
   const budget = new OpenUserBudget(1);
   await budget.take(WAVE, signal);
   budget.whenShort(() => budget.giveBack(1));
@@ -91,7 +91,7 @@ describe('outcomes', () => {
       () => false,
     );
     for (let seq = 0; seq < 125; seq += 1) buffer.add(settled(seq));
-    // These come while the first are written, and are too few to be written at once.
+    // These come while the first are written, and are too few to be written immediately.
     for (let seq = 125; seq < 140; seq += 1) buffer.add(settled(seq));
     await until('the rest is written too', () => written.length === 2);
     expect(written).toEqual([125, 15]);
@@ -99,7 +99,7 @@ describe('outcomes', () => {
     expect(buffer.tally).toMatchObject({ waitingForBulk: 140 });
   });
 
-  it('are written as soon as they come while somebody waits for their places, also those that come after the asking', async () => {
+  it('are written as soon as they come while a chunk waits for their places, also those that come after the asking', async () => {
     const budget = new OpenUserBudget(3);
     await budget.take({ most: 3, least: 3 }, signal);
     const written: number[] = [];

@@ -11,7 +11,7 @@ export interface DatabasePlace {
   place: ChunkPlace;
 }
 
-/** Does the same over a ledger in each database, in both at once: it is waiting that takes the time here. */
+/** Does the same over a ledger in each database, in both concurrently: it is waiting that takes the time here. */
 export async function overEachDatabase(work: (given: DatabasePlace) => Promise<void>): Promise<void> {
   const ends = await Promise.allSettled(
     DATABASES.map(async ({ name, freshUrl }) => {

@@ -12,7 +12,7 @@ function responseOf(type: TaskFailureType) {
   return { ok: false, failure: { type, service: 'plaid', message: '' } } as const;
 }
 
-it('a repeat-safe call whose answer nobody could read keeps its user unsettled until it is answered', () => {
+it('a repeat-safe call whose response could not be read keeps its user unsettled until a readable one comes', () => {
   const calls = new PossiblySent({ interrupted: false }, builtInRun(planFor({})));
   calls.answered(call, task, responseOf('Task.UnexpectedResponse'));
   expect(calls.any).toBe(true);

@@ -101,7 +101,7 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
     expect(last.said).toContainEqual({ did: 'finished' });
   }
 
-  it('and are killed at any moment, over and over, lose nobody, count everybody once and repeat nothing irreversible', async () => {
+  it('and are killed at any moment, over and over, lose no user, count every user once and repeat nothing irreversible', async () => {
     const users = 3 * PARTS * PART;
     await seedSweep(simulators, place, 'killed', users);
     simulators.plaid.configure({ latencyMs: 50 });

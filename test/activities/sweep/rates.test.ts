@@ -30,7 +30,7 @@ describe('the calls of a chunk', () => {
   });
   afterAll(cleanUp);
 
-  it('are each taken out of the shared rate before they are sent, as a sweep, and their answers are told', async () => {
+  it('are each taken out of the shared rate before they are sent, as a sweep, and their outcomes are reported', async () => {
     await seedSweep(simulators, place, 'told', 30);
     simulators.plaid.faults.add({
       endpoint: 'userItemsGet',
@@ -176,7 +176,7 @@ describe('the calls of a chunk', () => {
     expect(told).toEqual([[{ service: 'batch', keySlot: 'ios' }, { refused: false }]]);
   });
 
-  it('end at once when the chunk is told to stop while they wait for their turn', async () => {
+  it('end immediately when the chunk is stopped while they wait for their turn', async () => {
     await seedSweep(simulators, place, 'stopped', 30);
     const control = new AbortController();
     let waiting = 0;

@@ -125,7 +125,7 @@ it('nothing irreversible goes out twice under losses, kills and freezes in any m
   );
 });
 
-it('an Item that was answered as removed never goes out again, in whatever round and however long it stays listed', () => {
+it('an Item whose removal was confirmed never goes out again, in whatever round and however long it stays listed', () => {
   fc.assert(
     fc.property(
       anyPlan,
@@ -144,7 +144,7 @@ it('an Item that was answered as removed never goes out again, in whatever round
   );
 });
 
-it('what was removed in an earlier round is reported removed, and its answer is kept', () => {
+it('what was removed in an earlier round is reported removed, and its response is kept', () => {
   for (const atCall of [2, 3]) {
     const run = sweep(chunkPlan(), { items: ITEMS }, [
       { atCall, by: 'deferred' },
@@ -162,7 +162,7 @@ it('what was removed in an earlier round is reported removed, and its answer is 
   }
 });
 
-it('a step of which an earlier attempt may have sent a call is never called failed or held: nobody knows that nothing was changed', () => {
+it('a step of which an earlier attempt may have sent a call is never called failed or held: something may have changed', () => {
   const faults: readonly Fault[] = ['none', 'none', 'held', 'refused', 'lostAfterProcessing'];
   fc.assert(
     fc.property(

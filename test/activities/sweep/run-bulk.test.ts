@@ -33,7 +33,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
 
   const { waiting, some, runBulk, fault, calls, touched, receipts } = bulkCallsAt(() => ({ place, simulators }));
 
-  it('have everybody deleted under one key, with the token in every receipt, and leave the other app to its own', async () => {
+  it('have every user deleted under one key, with the token in every receipt, and leave the other app to its own', async () => {
     await waiting('plain', some('plain', 300), ['ios', 'android']);
     expect(await runBulk('plain')).toEqual({ end: 'done', calls: 1, outcomes: { accepted: 300 } });
     expect(calls()).toEqual([{ users: 300, status: 200 }]);
@@ -66,7 +66,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     expect(simulators.batch.state().repeats.repeatSafe).toEqual([]);
   });
 
-  it('are halved for malformed ids until these stand alone: they have failed with the code, and nobody else is sent twice', async () => {
+  it('are halved for malformed ids until these are alone: they have failed with the code, and no other user is sent twice', async () => {
     // Batch counts code units, and so refuses what our own schema lets through.
     const bad = [0, 123, 124, 499].map((index) => `${CANARY}-${index}-${'🧨'.repeat(700)}`);
     const users = some('halved', 500).map((user, index) => ({
@@ -139,7 +139,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     ['maintenance', { kind: 'maintenance', times: 1 }],
     ['of a shape that nobody knows', { kind: 'wrongShape', times: 1 }],
     ['cut off', { kind: 'truncatedJson', times: 1 }],
-  ])('are repeated when the answer was %s', async (name, rule) => {
+  ])('are repeated when the response was %s', async (name, rule) => {
     await waiting(name, some(name, 10));
     fault(rule);
     expect(await runBulk(name)).toMatchObject({ end: 'done', outcomes: { accepted: 10 } });
@@ -147,7 +147,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     expect(await place.ledger.sweeps.count(name)).toMatchObject({ accepted: 10 });
   });
 
-  it('whose answers stay lost end later, and their users are unknown when the sweep is closed', async () => {
+  it('whose responses stay lost end later, and their users are unknown when the sweep is closed', async () => {
     await waiting('lost', some('lost', 10));
     fault({ kind: 'dropAfter' });
     expect(await runBulk('lost', { beginForMs: 2_500 })).toMatchObject({
@@ -176,7 +176,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     expect(await runBulk('key')).toMatchObject({ end: 'done', outcomes: { accepted: 10 } });
   });
 
-  it('refused for another reason have failed for everybody in them; unknown is who may have been sent to before', async () => {
+  it('refused for another reason have failed for all their users; unknown is who may have been sent to before', async () => {
     await waiting('rejected', some('rejected', 10));
     fault({ kind: 'unknownErrorCode', errorCode: '12', status: 403 });
     expect(await runBulk('rejected')).toEqual({ end: 'done', calls: 1, outcomes: { failed: 10 } });
@@ -209,7 +209,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     expect(await place.ledger.sweeps.count('held')).toMatchObject({ held: 2, accepted: 8, waitingForBulk: 0 });
   });
 
-  it('leave a user unknown who is held after a call whose answer was lost', async () => {
+  it('leave a user unknown who is held after a call whose response was lost', async () => {
     await waiting('held late', some('held late', 3));
     fault({ kind: 'dropAfter', times: 2 });
     const running = runBulk('held late');
@@ -219,7 +219,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     expect(await place.ledger.sweeps.count('held late')).toMatchObject({ unknown: 1, held: 0, accepted: 2 });
   });
 
-  it('stop when told, once the call in flight is answered and recorded', async () => {
+  it('stop when asked, once the call in flight is done and recorded', async () => {
     await waiting('cancelled', some('cancelled', 10));
     simulators.batch.configure({ latencyMs: 600 });
     const cancel = new AbortController();
@@ -229,7 +229,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     expect(await running).toEqual({ end: 'cancelled', calls: 1, outcomes: { accepted: 10 } });
   });
 
-  it('stop at once while they wait, and who was not sent waits on', async () => {
+  it('stop immediately while they wait, and who was not sent waits on', async () => {
     await waiting('cancelled later', some('cancelled later', 10));
     fault({ kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 50 } });
     const cancel = new AbortController();
@@ -306,7 +306,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     await other.close();
   });
 
-  it('take their calls out of the rate of their key, and tell how they were answered', async () => {
+  it('take their calls out of the rate of their key, and report their outcomes', async () => {
     await waiting('rate', some('rate', 10));
     const told: unknown[] = [];
     const budgets: CallBudgets = {
@@ -327,7 +327,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     await counted.close();
   });
 
-  it('stay below a limit that somebody has set, in all processes together', async () => {
+  it('stay below a limit that a person has set, in all processes together', async () => {
     const budgets = createCallBudgets({ rates: place.ledger.rates, documentedLimit: () => undefined });
     const limited = await openActivityPlace(simulators, url, { dependencies: { budgets } });
     await place.ledger.rates.setLimit({ service: 'batch', keySlot: 'ios', limitPerMinute: 60 });
@@ -345,7 +345,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     await limited.close();
   });
 
-  it('tell how far they are every two seconds, with numbers only', async () => {
+  it('report how far they are every two seconds, with numbers only', async () => {
     await waiting('beats', some('beats', 10));
     fault({ kind: 'rateLimit', times: 1, retryAfter: { form: 'seconds', seconds: 3 } });
     const beats: unknown[] = [];

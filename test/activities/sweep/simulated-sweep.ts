@@ -28,7 +28,10 @@ export type Interruption = 'killed' | 'killedAfter' | 'frozen' | 'deferred';
 export interface Interrupted {
   atCall: number;
   by: Interruption;
-  /** How long after the take-over the call of a frozen process is carried out: sent within five seconds, and then under way. */
+  /**
+   * How long after the take-over the call of a frozen process is carried out: sent within five seconds, and then in
+   * flight.
+   */
   lateMs?: number;
 }
 
@@ -62,7 +65,7 @@ export function chunkPlan(changes: Partial<ChunkPlan> = {}): ChunkPlan {
   };
 }
 
-/** Off-boards one user as chunks do, attempt after attempt, with a simulated clock and ledger. */
+/** Offboards one user as chunks do, attempt after attempt, with a simulated clock and ledger. */
 export class SimulatedSweep {
   readonly #receipts: StepReceipt[] = [];
   readonly #steps: SweepSteps;
@@ -161,7 +164,7 @@ export class SimulatedSweep {
     return response;
   }
 
-  /** Time goes on, and calls of frozen processes may arrive meanwhile. */
+  /** Time passes, and calls of frozen processes may arrive meanwhile. */
   #pass(delayMs: number): void {
     const untilMs = this.#nowMs + delayMs;
     const arrived = this.#late.filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs);
@@ -179,7 +182,7 @@ export class SimulatedSweep {
     this.#round += 1;
   }
 
-  /** What the ledger tells of the receipts so far, see `readHistories` and `readRemovals`. */
+  /** What the ledger reports of the receipts so far, see `readHistories` and `readRemovals`. */
   #history() {
     const good = this.#receipts.filter(
       ({ outcome, items }) => ['removed', 'alreadyGone', 'accepted'].includes(outcome) || items !== undefined,

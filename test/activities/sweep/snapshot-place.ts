@@ -42,7 +42,7 @@ export function inputOf(sweepId: string, changes: Partial<TakeSnapshot> = {}): T
 
 /** What tests of snapshots look at, in a ledger that is opened later. */
 export function snapshotsIn(at: () => { place: ActivityPlace; url: string }) {
-  /** Everybody of a sweep, in order. */
+  /** All users of a sweep, in order. */
   async function usersOf(sweepId: string): Promise<TargetUser[]> {
     const { sweeps } = at().place.ledger;
     const { total } = await sweeps.readSnapshot(sweepId);

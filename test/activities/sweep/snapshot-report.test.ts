@@ -80,7 +80,7 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
     return name;
   }
 
-  it('keeps what is known of the source with the rows, and goes on with it after a break', async () => {
+  it('keeps what is known of the source with the rows, and continues with it after a break', async () => {
     const lines = Array.from({ length: 5_000 }, (_, index) =>
       index === 100 || index === 4_700
         ? `canary-${index},`

@@ -103,7 +103,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     expect(await take('plain', { source })).toEqual(snapshot);
   });
 
-  it('goes on where an attempt was when it broke off, with nobody twice and nobody left out', async () => {
+  it('continues where an attempt was when it broke off, with no user twice and none left out', async () => {
     const begun: (string | undefined)[] = [];
     let breaksAt = 4_500;
     rows = (options) => {
@@ -126,7 +126,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     expect(await usersOf('resumed')).toEqual(canaries('resumed', 7_000).map(({ user }) => user));
   });
 
-  it('is whole when two attempts take it at once, as after a worker that was given up goes on', async () => {
+  it('is whole when two attempts take it concurrently, as after a lost worker that is still running', async () => {
     const source = {
       file: file('twice.csv', [
         'batch_user_id',
@@ -152,10 +152,10 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       }
     };
     await failureOf(take('bad', { source: CUSTOM }));
-    // The twentieth stands behind the two thousandth user, with whom the block ended.
+    // The twentieth comes after the two thousandth user, with whom the block ended.
     expect(await place.ledger.sweeps.readSnapshot('bad')).toMatchObject({ total: 2_000, rejected: 19 });
     breaksAt = -1;
-    // A source of one's own that goes on behind a row gives the bad ones behind it no second time.
+    // A source of one's own that continues behind a row gives the bad ones behind it no second time.
     expect(await take('bad', { source: CUSTOM })).toEqual({ total: 2_200, duplicates: 0, rejected: 21 });
   });
 
@@ -177,7 +177,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     expect(await take('cancelled', { source: CUSTOM })).toMatchObject({ total: 3_000 });
   });
 
-  it('tells how far it is every few seconds, with numbers only', async () => {
+  it('reports how far it is every few seconds, with numbers only', async () => {
     const beats: object[] = [];
     rows = (options) => numbered('beats', 2_010, options, async (index) => index >= 2_000 && delay(300));
     await take('beats', { source: CUSTOM }, { onHeartbeat: (details) => beats.push(details as object) });
@@ -246,7 +246,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       expect(again.message).toContain('was refused by an earlier attempt');
     });
 
-    it('for a bearer token in a list, which stands in the history, unless the operator accepts that', async () => {
+    it('for a bearer token in a list, which is in the history, unless the operator accepts that', async () => {
       const source = { inline: [canary('a'), { plaidUserToken: 'user-sandbox-canary' }] };
       const failure = await failureOf(take('token', { source }));
       expect(failure).toMatchObject({
@@ -302,7 +302,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
   });
 
   describe("of a source of the host's own", () => {
-    it('refuses a row that is no user by its line and rule, without its value', async () => {
+    it('refuses a row without a user by its line and rule, without its value', async () => {
       rows = async function* () {
         yield { position: '0', line: 1, user: canary(1) };
         yield { position: '1', line: 2, user: { plaidUserId: 'canary-x', batchUserId: 4_711 as unknown as string } };
@@ -325,7 +325,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       expect(await place.ledger.sweeps.read('its error')).toMatchObject({ status: 'running', readable: true });
     });
 
-    it('takes its word for a refusal', async () => {
+    it('treats its refusal as final', async () => {
       rows = () => {
         throw new SourceError('custom.options.since', 'must be a date.');
       };

@@ -1,4 +1,4 @@
-// Opens the ledger, says so, and once the other side holds the lock (a line on stdin) writes and closes at once.
+// Opens the ledger, says so, and once the other side holds the lock (a line on stdin) writes and closes immediately.
 import { once } from 'node:events';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';

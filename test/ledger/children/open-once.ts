@@ -1,4 +1,4 @@
-// Opens a ledger when told to, and says which migrations this process ran.
+// Opens a ledger on request, and prints which migrations this process ran.
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { given } from './arguments';
 

@@ -1,4 +1,4 @@
-/** Sets this process's clock, and nothing else of its time: drivers and deadlines go on as usual. */
+/** Sets this process's clock, and nothing else of its time: drivers and deadlines run as usual. */
 export function setClock(iso: string): void {
   jest.useFakeTimers({
     now: new Date(iso),

@@ -55,7 +55,7 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     };
   }
 
-  it('are recorded for several apps at the same moment, and no user waits for ever or loses the worst outcome', async () => {
+  it('are recorded for several apps at the same moment, and no user waits forever or loses the worst outcome', async () => {
     const apps = ['ios', 'android', 'web'];
     for (const sweepId of ['at once 1', 'at once 2', 'at once 3']) {
       await waiting(
@@ -75,7 +75,7 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     }
   });
 
-  it('take users whose other steps are done, and a user is done when all apps have answered', async () => {
+  it('take users whose other steps are done, and a user is done when all apps have responded', async () => {
     await waiting('two apps', ['removed', 'skipped', 'failed'], ['ios', 'android', 'ios']);
     expect(await sweeps.readyForBulk('two apps')).toEqual({ android: 3, ios: 3 });
     expect(await sweeps.count('two apps')).toMatchObject({ waitingForBulk: 3, total: 3 });
@@ -102,7 +102,7 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     ]);
   });
 
-  it('come by seq, up to their limit, and not again while they are under way', async () => {
+  it('come by seq, up to their limit, and not again while they are in progress', async () => {
     await waiting('by seq', Array<Outcome>(20).fill('removed'), ['ios']);
     const chunk = await fenceOf('by seq', 'bulk.ios');
     const first = await openOf(chunk, 'ios', 1, 8);
@@ -153,7 +153,7 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     expect(await sweeps.count('bulk fence')).toMatchObject({ accepted: 2 });
   });
 
-  it('that never left are handed back, and their users wait as if nothing had been; others stay unsettled', async () => {
+  it('that never left are returned, and their users wait as if nothing had happened; others stay unsettled', async () => {
     await waiting('handed back', ['removed', 'removed', 'removed'], ['ios']);
     const dead = await fenceOf('handed back', 'bulk.ios');
     await openOf(dead, 'ios', 1, 1);

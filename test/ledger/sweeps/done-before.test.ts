@@ -25,7 +25,7 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     return sweeps.appendTargets({ sweepId, version, rows, position: 'p' });
   }
 
-  /** Everybody of a sweep who can be opened, in order. */
+  /** All users of a sweep who can be opened, in order. */
   async function everybody(sweepId: string): Promise<TargetUser[]> {
     const chunk = { sweepId, chunkId: 'all' };
     const fence = await sweeps.takeFence(chunk);
@@ -72,7 +72,7 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     return counts.skipped;
   }
 
-  it('skips whom an earlier run brought to a good end, for all ids and all Items', async () => {
+  it('skips users for whom an earlier run succeeded, for all ids and all Items', async () => {
     await runOf('good', { plaidUserId: 'done', batchUserId: 'done-b' }, 'removed');
     await runOf('bad', { plaidUserId: 'failed' }, 'failed');
     await runOf('some items', { plaidUserId: 'some' }, 'removed', ['left']);
@@ -94,7 +94,7 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     const both: TargetUser = { plaidUserId: 'mixed', batchUserId: 'mixed-b' };
     const [atPlaid = '', atBatch = ''] = rowOf(both).subjects;
     const run = { workflowId: 'only batch', runId: 'r' };
-    // The user had no Items; what Batch accepted stands as the last word under the id at Plaid.
+    // The user had no Items; what Batch accepted is the final outcome under the id at Plaid.
     await ledger.recordOutcome({
       ...intentOf({ ...run, ...AT_BATCH, activityId: '1', subjects: [atBatch] }),
       outcome: 'accepted',
@@ -112,7 +112,7 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     expect(await skipped('proof by plaid', [{ batchUserId: 'mixed-b' }])).toBe(0);
   });
 
-  it('skips whom an earlier sweep brought to a good end, and nobody else', async () => {
+  it('skips users for whom an earlier sweep succeeded, and no others', async () => {
     const users: TargetUser[] = ['ok', 'bad', 'open', 'held', 'unknown'].map((id) => ({ plaidUserId: `s-${id}` }));
     const some: TargetUser = { plaidUserId: 's-some', itemIds: ['i'] };
     await sweepOf(sweeps, 'earlier', [...users, some].map(rowOf));

@@ -153,7 +153,7 @@ describe.each(DATABASES)('the IDs that a sweep in $name keeps at its end', ({ na
     expect(await rowOfSweep('kept')).toEqual(after);
   });
 
-  it('are readable while it goes on, and are all under the new key when another process finishes it', async () => {
+  it('are readable while it is in progress, and are all under the new key when another process finishes it', async () => {
     await ended('killed', MANY, () => 'failed');
     const before = await rowOfSweep('killed');
     await killedAfterOneSlice('killed');

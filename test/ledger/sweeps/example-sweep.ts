@@ -14,11 +14,11 @@ export interface ExampleSweep {
   sweepId: string;
   /** A multiple of 100. */
   users: number;
-  /** Stands in the refusals of some users. */
+  /** Is in the refusals of some users. */
   code?: string;
   /** @default true */
   ends?: boolean;
-  /** What the run was told. */
+  /** What the run was started with. */
   terms?: SweepTerms;
 }
 

@@ -236,7 +236,7 @@ describe.each(DATABASES)('what is decided about a sweep, in $name', ({ freshUrl 
     await expect(openWave('race')).rejects.toMatchObject({ obstacle: 'stopped' });
   });
 
-  it('is adopted by a sweep in progress that 0.1.0 opened, whose run alone goes on with it', async () => {
+  it('is adopted by a sweep in progress that 0.1.0 opened, whose run alone continues it', async () => {
     const old = await freshUrl();
     await leaveAsOf010(old);
     const upgraded = await open(old);

@@ -53,7 +53,7 @@ describe.each(DATABASES)('processes at one chunk in $name', ({ freshUrl }) => {
     expect(await sweeps.count('frozen')).toMatchObject({ alreadyGone: 40, removed: 0 });
   });
 
-  it('that are killed at any moment, over and over, lose nobody, record nobody twice and keep what was acknowledged', async () => {
+  it('that are killed at any moment, over and over, lose no user, record none twice and keep what was acknowledged', async () => {
     const users = 1_200;
     await sweepOf(sweeps, 'over and over', rowsOf(0, users));
     const acknowledged: number[] = [];

@@ -14,7 +14,7 @@ import { LEASE_MS } from 'temporal-http-tasks/internal/policy/rate';
 import { postgresTarget } from '../../support/postgres';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
 
-/** The same database as from far away: each statement takes a while to be answered. */
+/** The same database as from far away: each statement takes a while. */
 function slowly(url: string): LedgerDatabase {
   const delaying: KyselyPlugin = {
     transformQuery: ({ node }) => node,
@@ -61,7 +61,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
   });
   afterAll(cleanUp);
 
-  it('give no more calls than the limit to all who ask at once, and almost as many', async () => {
+  it('give no more calls than the limit to concurrent processes, and almost as many', async () => {
     const key = { service: 'plaid', keySlot: '' };
     const started = performance.now();
     let tokens = 0;
@@ -79,7 +79,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     expect(tokens).toBeGreaterThan(0.9 * seconds * 1_000);
   });
 
-  it('answer everybody in time, however many ask all the time and whatever else they do', async () => {
+  it('respond to every process in time, however many ask all the time and whatever else they do', async () => {
     const key = { service: 'crowded', keySlot: '' };
     const crowd = [
       rates,
@@ -105,7 +105,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     expect(tokens).toBeLessThanOrEqual(1_000 + seconds * 1_000);
   }, 30_000);
 
-  it('answer a process with a slow way to the database too, however fast the others ask', async () => {
+  it('respond to a process with a slow connection to the database too, however fast the others ask', async () => {
     const key = { service: 'far', keySlot: '', want: 1, caller: 'live', documentedLimit: 60_000 } as const;
     const far = slowly(url);
     const slow = createSqlRateLedger(far, { deadlineMs: 5_000, isClosed: () => false });
@@ -122,7 +122,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     }
   }, 60_000);
 
-  it('are not held up for ever by a process that freezes in its turn, or by a turn from before the clock was set back', async () => {
+  it('are not blocked forever by a process that freezes in its turn, or by a turn from before the clock was set back', async () => {
     const key = { service: 'turns', keySlot: '', want: 1, caller: 'live', documentedLimit: 60_000 } as const;
     await rates.leaseTokens(key);
     for (const untilMs of [Date.now() + 400, Date.now() + 3_600_000]) {
@@ -179,7 +179,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     expect((await rates.leaseTokens({ ...key, want: 1, caller: 'live' })).tokens).toBe(1);
   });
 
-  it('tell everybody when refusals void what was leased', async () => {
+  it('report to every process that refusals void what was leased', async () => {
     const key = { service: 'refused', keySlot: '', documentedLimit: 6_000 };
     const before = await rates.leaseTokens({ ...key, want: 10, caller: 'live' });
     const { generation } = await rates.reportAnswers({
@@ -199,7 +199,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     expect(along.retryInMs).toBeGreaterThan(50_000);
   });
 
-  it('change for everybody when a person sets one, which goes before what is documented', async () => {
+  it('change for every process when a person sets one, which goes before what is documented', async () => {
     const key = { service: 'set', keySlot: 'ios' };
     await rates.leaseTokens({ ...key, want: 1, caller: 'live', documentedLimit: 6_000 });
     await rates.setLimit({ ...key, limitPerMinute: 120 });

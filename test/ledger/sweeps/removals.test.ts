@@ -35,7 +35,7 @@ describe.each(DATABASES)('what earlier rounds of a sweep removed, read from a le
     }
   }
 
-  it('is told for each user, over all rounds and in their order', async () => {
+  it('is reported for each user, over all rounds and in their order', async () => {
     await rounds(
       'over rounds',
       (user) => (user.seq < 5 ? [receiptOf(user, { items: [item('a')] })] : []),

@@ -38,7 +38,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     return (await sweeps.seal({ sweepId })).merkleRoot;
   }
 
-  /** Changes rows as somebody with the database's password could, who takes the triggers away first. */
+  /** Changes rows as a user with the database's password could, after dropping the triggers. */
   async function tamper(statement: string, table: 'receipts' | 'sealed_leaves' = 'receipts'): Promise<void> {
     if (name === 'Postgres') await runRaw(url, `alter table ${table} disable trigger user`);
     else for (const change of ['update', 'delete']) await runRaw(url, `drop trigger if exists ${table}_no_${change}`);
@@ -58,7 +58,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     return Number(row?.['id']);
   };
 
-  it('stands in the sweep, stays when it is sealed again, and is confirmed by verify', async () => {
+  it('is in the sweep, stays when it is sealed again, and is confirmed by verify', async () => {
     const { merkleRoot, leaves } = await sweeps.seal({ sweepId: 's' });
     expect(merkleRoot).toMatch(/^[0-9a-f]{64}$/);
     expect(rootOfHead((await sweeps.read('s'))?.head ?? '')).toBe(merkleRoot);
@@ -117,7 +117,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     expect(verification.differences).toEqual([{ kind: 'changed', seq: 600, step: 'batch.ios', receipt }]);
   });
 
-  it('names receipts that were removed, wherever they stood', async () => {
+  it('names receipts that were removed, wherever they were', async () => {
     const ids = [await idOf(0, 'plaid.items'), await idOf(USERS - 1, 'batch.ios')];
     await tamper(`delete from receipts where id in (${ids.join()})`);
     const { ok, differences } = await sweeps.verify({ sweepId: 's' });
@@ -201,7 +201,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     await expect(sweeps.prove({ sweepId: 's', seqs: [0] })).rejects.toThrow(SweepConflictError);
   });
 
-  it('is the same whatever characters a receipt has, and for a user with more receipts than are read at once', async () => {
+  it('is the same whatever characters a receipt has, and for a user with more receipts than one read returns', async () => {
     await sweepOf(sweeps, 'odd', rowsOf(0, 3));
     const chunk = { sweepId: 'odd', chunkId: 'c', fence: 0 };
     chunk.fence = await sweeps.takeFence(chunk);
@@ -250,7 +250,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     expect(all).toHaveLength(leaves);
   });
 
-  it('goes on after a process died in the middle of sealing', async () => {
+  it('continues after a process died in the middle of sealing', async () => {
     await finished('half', 750);
     const stopped = new Error('died');
     const dying = sweeps.seal({

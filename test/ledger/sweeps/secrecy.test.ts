@@ -171,7 +171,7 @@ describe.each(DATABASES)('the ids of a sweep in $name', ({ name, freshUrl }) => 
     ]);
   });
 
-  it('are released when nobody has worked at the sweep for long enough, also when it never ended, and only then', async () => {
+  it('are released when no run has worked at the sweep for long enough, also when it never ended, and only then', async () => {
     const [long, lately] = ['2020-01-01T00:00:00.000Z', new Date().toISOString()];
     /** A sweep with a user who was opened and one who waits for Batch, made and last worked at when it is said. */
     const sweepAt = async (sweepId: string, { made = long, opened = long, bulk = long, end = '' }): Promise<void> => {

@@ -29,7 +29,7 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     return sweeps.appendTargets({ sweepId, version, rows, position, complete });
   }
 
-  /** Everybody of a sweep, in order. */
+  /** All users of a sweep, in order. */
   async function everybody(sweepId: string): Promise<TargetUser[]> {
     const chunk = { sweepId, chunkId: 'all' };
     const fence = await sweeps.takeFence(chunk);
@@ -62,7 +62,7 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     await expect(sweeps.claim({ sweepId: 'never', by: 'run-1' })).rejects.toThrow(UnknownSweepError);
   });
 
-  it('keeps how its sweep stands, and when it ended for the first time', async () => {
+  it('keeps the state of its sweep, and when it ended for the first time', async () => {
     await sweeps.create({ sweepId: 'standing' });
     await sweeps.setStatus({ sweepId: 'standing', status: 'paused', pausedBecause: 'batch.android' });
     expect(await sweeps.read('standing')).toMatchObject({ status: 'paused', pausedBecause: 'batch.android' });
@@ -149,7 +149,7 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     expect(await append('shared', [rowOf({ plaidUserId: 'all' })])).toMatchObject({ total: 10_000, duplicates: 1 });
   });
 
-  it('goes on where it was, with nothing twice and nothing left out, whoever appends how often', async () => {
+  it('continues where it was, with nothing twice and nothing left out, whichever process appends, however often', async () => {
     await sweeps.create({ sweepId: 'resumed' });
     const others = await Promise.all([open(url), open(url)]);
     const everyone = rowsOf(0, 400);
@@ -185,7 +185,7 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     expect(seen).toEqual(everyone.map(({ user }) => user));
   });
 
-  it('refuses the same append a second time, as after an answer that was lost', async () => {
+  it('refuses the same append a second time, as after a response that was lost', async () => {
     await sweeps.create({ sweepId: 'lost answer' });
     const next = { sweepId: 'lost answer', version: 0, rows: rowsOf(0, 3), position: 'after 3' };
     const responded = await sweeps.appendTargets(next);

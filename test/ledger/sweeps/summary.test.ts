@@ -81,7 +81,7 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
     expect(overTime?.buckets.reduce((sum, { users }) => sum + users, 0)).toBe(3);
   });
 
-  it('tells when users came to their end, in stretches that fit the whole time, by the last receipt of each', async () => {
+  it('counts users by the time of their last receipt, in intervals that fit the whole time', async () => {
     const chunk = await begin('over time', 7);
     const hours = ['10:00:00.250', '10:59:59.999', '11:00:00.000', '11:00:00.001'];
     for (const [index, hour] of hours.entries()) {
@@ -186,7 +186,7 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
     );
   });
 
-  it('comes with the users of some outcomes: how many, and all last words on the first of them', async () => {
+  it('comes with the users of some outcomes: how many, and all final outcomes of the first of them', async () => {
     const chunk = await begin('of outcome', 1_300);
     for (let wave = 0; wave < 6; wave++) {
       const users = await openAll(chunk, wave, { from: wave * 250, to: wave * 250 + 249 });

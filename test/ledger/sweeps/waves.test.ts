@@ -25,7 +25,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
 
   const { fenceOf, begin } = chunksOf(() => sweeps);
 
-  it('take the next users of a range, each once, and answer their ids and hashes', async () => {
+  it('take the next users of a range, each once, and return their ids and hashes', async () => {
     const chunk = await begin('plain', 30);
     const range = { from: 5, to: 19 };
     const first = await sweeps.openWave({ ...chunk, range, wave: 1, limit: 10 });
@@ -36,7 +36,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     expect(await sweeps.count('plain')).toMatchObject({ total: 30, pending: 15, open: 15 });
   });
 
-  it('answer a wave that is asked for again, as after an answer that was lost, with the same users', async () => {
+  it('return the same users for a wave that is asked for again, as after a response that was lost', async () => {
     const chunk = await begin('asked again', 20);
     const wave = { ...chunk, range: ALL, wave: 1, limit: 5 };
     const first = await sweeps.openWave(wave);
@@ -46,7 +46,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     expect(await sweeps.count('asked again')).toMatchObject({ pending: 15, open: 3, removed: 2 });
   });
 
-  it('write receipts with every field, which are read by user and tell later runs what is known', async () => {
+  it('write receipts with every field, which are read by user and report to later runs what is known', async () => {
     const chunk = await begin('receipts', 3);
     const [user, other] = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 250 });
     if (user === undefined || other === undefined) throw new Error('Nobody was opened.');
@@ -169,7 +169,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     expect(await sweeps.count('nothing said')).toMatchObject({ open: 2 });
   });
 
-  it('bring a deferred user again when its time has come, in the next round, with what was unsettled still so', async () => {
+  it('return a deferred user again when its time has come, in the next round, with what was unsettled still so', async () => {
     const chunk = await begin('deferred', 3);
     const [a, b, c] = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 3 });
     if (!a || !b || !c) throw new Error('Nobody was opened.');
@@ -210,7 +210,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     expect(await sweeps.count('deferred')).toMatchObject({ pending: 1, removed: 2 });
   });
 
-  it('tell where users are unfinished, so that a later round need not look everywhere', async () => {
+  it('report where users are unfinished, so that a later round need not look everywhere', async () => {
     const chunk = await begin('unfinished', 100);
     const most = await sweeps.openWave({ ...chunk, range: { from: 0, to: 79 }, wave: 1, limit: 250 });
     await sweeps.flushWave({ ...chunk, users: most.filter(({ seq }) => seq !== 33).map((user) => settled(user)) });
@@ -230,7 +230,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     await expect(sweeps.readUnfinished({ ...asked, limit: 0 })).rejects.toThrow(RangeError);
   });
 
-  it('open deferred users at once when they are made due', async () => {
+  it('open deferred users immediately when they are made due', async () => {
     const chunk = await begin('due', 3);
     const users = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 3 });
     const notBefore = new Date(Date.now() + 3_600_000).toISOString();
@@ -246,7 +246,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     ]);
   });
 
-  it('first bring those whom a dead process left open, flagged, and then go on', async () => {
+  it('first return those whom a dead process left open, flagged, and then continue', async () => {
     const dead = await begin('taken over', 10);
     const left = await sweeps.openWave({ ...dead, range: ALL, wave: 1, limit: 4 });
     await sweeps.flushWave({ ...dead, users: left.slice(0, 1).map((user) => settled(user)) });
@@ -292,7 +292,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     await ledger.removeHolds({ holdId: 'late' });
   });
 
-  it('open a held user whom recorded progress tells how to follow, and say so to callers who know of it', async () => {
+  it('open a held user whose recorded progress says how to follow, and report it to callers that support it', async () => {
     const sweepId = 'held and followed';
     const chunk = await begin(sweepId, 4);
     const defer = (
@@ -316,7 +316,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     expect(opened[1]).not.toHaveProperty('held');
     expect(await sweeps.openWave(wave)).toEqual(opened);
     expect(await sweeps.count(sweepId)).toMatchObject({ open: 2, unknown: 1, held: 1 });
-    // After a crash they are told apart as any others.
+    // After a crash they are distinguished as any others.
     const next = await fenceOf(sweepId);
     const taken = await sweeps.openWave({ ...next, range: ALL, wave: 1, limit: 4 });
     expect(taken.map(({ seq, unsettled, held }) => [seq, unsettled, held])).toEqual([
@@ -338,7 +338,7 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ name, freshUrl }) =
     await ledger.removeHolds({ holdId: sweepId });
   });
 
-  it('open nobody whose hold was set before, however many waves are being opened', async () => {
+  it('open no user whose hold was set before, however many waves are being opened', async () => {
     const setter = await open(url);
     await sweepOf(sweeps, 'hold race', rowsOf(1_000, 1_200));
     const openedAfter: number[] = [];

@@ -183,7 +183,7 @@ describe('a bundle with the root that was kept', () => {
     expect(await check(withHeader(bundle, { users: 5, counts: { removed: 5 } }))).toMatchObject({ ok: false });
   });
 
-  it('reports every field that its receipts do not prove, also one that nobody knows', async () => {
+  it('reports every field that its receipts do not prove, unknown fields too', async () => {
     const { ok, notProven } = await check(withHeader(bundleOf(removed(3)), { approvedBy: 'A. Person' }));
     expect({ ok, notProven }).toEqual({
       ok: true,

@@ -12,7 +12,7 @@ import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
 import { readMultipart, boundaryIn } from 'temporal-http-tasks/internal/http/write-body';
 
-/** What of a request has to be the same, whoever sends it. */
+/** What of a request has to be the same, whichever program sends it. */
 interface Sent {
   method: string;
   path: string;

@@ -80,7 +80,7 @@ describe('a cURL command to an API of an OpenAPI document', () => {
 
   it('is read again from the snippets of its tasks', () => {
     const place = { taskQueue: 'http-tasks', address: 'localhost:7233', namespace: 'default' };
-    // A file is no text, and the base64 of a user and a password is a command within the command.
+    // A file is not text, and the base64 of a user and a password is a command within the command.
     const readable = shop.filter(
       ({ service, operation }) => service.name === 'shop' && !['fileUpload', 'delete'].includes(operation),
     );

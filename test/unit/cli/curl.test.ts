@@ -184,7 +184,7 @@ describe('a cURL command', () => {
     expect(http.request.input.safeParse(input).success).toBe(true);
   });
 
-  it('of another address loses what signs somebody in', () => {
+  it('of another address loses its credentials', () => {
     const command = `curl https://desk.example/a -H 'Authorization: Bearer canary' -H 'X-Api-Key: canary' -H 'Cookie: canary'`;
     expect(call(command)).toEqual({
       task: 'http.request',

@@ -15,7 +15,7 @@ describe('an error of a source', () => {
     expect(reportOf(bad)).toMatchObject({ exitCode: 2, report: { type: 'Task.InvalidInput', field: 'source' } });
   });
 
-  it('that cannot be read right now is no mistake of the command line', () => {
+  it('that cannot be read right now is not a usage error', () => {
     const away = new SourceUnavailableError('The file cannot be read right now (EIO).');
     expect(reportOf(away)).toEqual({ exitCode: 1, report: { type: 'SourceUnavailable', message: away.message } });
   });

@@ -20,7 +20,7 @@ async function* thenFails(...chunks: string[]): AsyncGenerator<string> {
 }
 
 describe('a text that comes in pieces', () => {
-  it('stays unfinished when the ledger goes away in the middle, and the error is no second document', async () => {
+  it('stays unfinished when the ledger goes away in the middle, and the error is not a second document', async () => {
     const { io, read } = streams();
     expect(await writeChunksToStdout(io, thenFails('[', '{}'))).toBe(1);
     expect(read()).toEqual({ stdout: '[{}', stderr: 'The ledger did not answer. The output above is incomplete.\n' });
@@ -33,7 +33,7 @@ describe('a text that comes in pieces', () => {
   });
 });
 
-describe('the last words', () => {
+describe('the final outcomes', () => {
   let id = 0;
   const of = (changes: Partial<Receipt>): Receipt => ({
     id: id++,
@@ -67,7 +67,7 @@ describe('the last words', () => {
     expect(finalOutcomes(receipts)).toEqual([receipts[1], receipts[2], receipts[4], receipts[5], receipts[6]]);
   });
 
-  it('of runs are settled, else outcomes, else unknown for a call that nobody knows the end of', () => {
+  it('of runs are settled, else outcomes, else unknown for a call whose outcome was never recorded', () => {
     const ended = { workflowId: 'offboard-1', runId: 'run-1' };
     const going = { workflowId: 'offboard-2', runId: 'run-2', activityId: '1' };
     const receipts = [

@@ -14,7 +14,7 @@ it('takes the room from the widest columns, and none from ids', () => {
   expect(widths).toEqual([7, 32, 37]);
 });
 
-it('never cuts a word, and fits whenever that is possible', () => {
+it('never breaks a word, and fits whenever that is possible', () => {
   const cell = fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { maxLength: 8 }).map((words) => words.join(' '));
   fc.assert(
     fc.property(

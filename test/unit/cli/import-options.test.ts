@@ -74,14 +74,14 @@ it.each([
   ['secretFields.a: no name.', 'secret-field'],
   ['credentials.a: no scheme.', 'key'],
   ['The imported service "a" would read B.', 'service'],
-])('what is wrong with an option in code is said of that of the command: %s', (message, field) => {
+])('what is wrong with an option in code is reported for the option of the command: %s', (message, field) => {
   const read = (): never => {
     throw new TypeError(message);
   };
   expect(refusalOf(() => refusingOptions(read)).field).toBe(field);
 });
 
-it('any other mistake is none of the command line', () => {
+it('any other mistake is not a usage error', () => {
   const error = new TypeError('Cannot read properties of undefined');
   const read = (): never => {
     throw error;

@@ -47,7 +47,7 @@ describe('the limit that counts', () => {
       { standingPerMinute: 600, sweepCallsPerSecond: 5 },
       'Plaid is limited to 600 calls/min by the standing limit (http-tasks rate clear plaid); now 300 calls/min, after refusals',
     ],
-  ])('is said: %s', (_, changes, sentence) => expect(rateSentence(row(changes))).toBe(sentence));
+  ])('is worded: %s', (_, changes, sentence) => expect(rateSentence(row(changes))).toBe(sentence));
 
   it('is data too, and short for a line of progress', () => {
     const limited = row({ sweeps: [s300], standingPerMinute: 600, limitPerMinute: 600, sweepCallsPerSecond: 4.8 });

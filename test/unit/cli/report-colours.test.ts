@@ -27,7 +27,7 @@ const EYES: Readonly<Record<string, readonly [Colour, Colour, Colour]>> = {
   ],
 };
 
-/** Distances in Oklab below this are hard to tell apart in small areas. */
+/** Distances in Oklab below this are hard to distinguish in small areas. */
 const FAR_ENOUGH = 0.12;
 
 const product = (matrix: readonly Colour[], [x, y, z]: Colour) =>
@@ -63,7 +63,7 @@ function oklab(rgb: Colour): Colour {
 const clamp = (colour: Colour) => colour.map((part) => Math.min(1, Math.max(0, part))) as unknown as Colour;
 
 describe.each(['light', 'dark'] as const)('the colours of outcomes on a %s page', (theme) => {
-  it.each(Object.entries(EYES))('can be told apart with %s', (_, eyes) => {
+  it.each(Object.entries(EYES))('can be distinguished with %s', (_, eyes) => {
     const seen = STANDINGS.map((standing) => ({
       standing,
       lab: oklab(clamp(product(eyes, linear(LOOKS[standing][theme])))),
@@ -77,7 +77,7 @@ describe.each(['light', 'dark'] as const)('the colours of outcomes on a %s page'
     expect(tooClose).toEqual([]);
   });
 
-  it('let words be read that stand on them', () => {
+  it('let words on them be read', () => {
     for (const standing of STANDINGS) {
       const [one, other] = [LOOKS[standing][theme], inkOn(LOOKS[standing][theme])].map(luminanceOf) as [number, number];
       expect((Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)).toBeGreaterThanOrEqual(4.5);

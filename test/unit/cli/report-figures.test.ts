@@ -33,7 +33,7 @@ const settledAt = (bucketMs: number, buckets: readonly (readonly [at: number, us
 };
 
 describe('the figures of a report', () => {
-  it('put together what says the same of a step, in the order of the steps, and only last words', () => {
+  it('combine equal outcomes of a step, in the order of the steps, and count final outcomes only', () => {
     const steps = stepFigures(
       [
         group({ step: 'batch.ios', service: 'batch', outcome: 'accepted', receipts: 5 }),

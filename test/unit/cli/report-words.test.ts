@@ -15,7 +15,7 @@ describe('the words of reports', () => {
     [12_000_000, '3 h 20 min'],
     [86_400_000, '1 d'],
     [2.5 * 86_400_000, '2 d 12 h'],
-  ])('tell %d ms as %s', (ms, words) => expect(duration(ms)).toBe(words));
+  ])('write %d ms as %s', (ms, words) => expect(duration(ms)).toBe(words));
 
   it.each([
     [0, 10, '0%'],
@@ -24,7 +24,7 @@ describe('the words of reports', () => {
     [1, 1_000_000, '<0.1%'],
     [1, 3, '33.3%'],
     [999_999, 1_000_000, '99.9%'],
-  ])('never tell %d of %d as nothing or as all when it is neither', (part, whole, words) =>
+  ])('never report %d of %d as nothing or as all when it is neither', (part, whole, words) =>
     expect(percent(part, whole)).toBe(words),
   );
 
@@ -44,7 +44,7 @@ describe('the words of reports', () => {
     expect(moment('2030-01-31T23:59:58.999Z')).toBe('2030-01-31 23:59:58 UTC');
   });
 
-  it('quote an id for a shell only where it has to be', () => {
+  it('quote an id for a shell only where that is needed', () => {
     expect([quoted('sweep-20300131-a1'), quoted(`it's "here" $(now)`), quoted('')]).toEqual([
       'sweep-20300131-a1',
       `'it'\\''s "here" $(now)'`,

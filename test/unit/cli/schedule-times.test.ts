@@ -17,7 +17,7 @@ function calendar(more: Partial<CalendarSpecDescription> = {}): CalendarSpecDesc
 }
 
 describe('the times of a schedule', () => {
-  it('are told as the expression that they were made of, and else as one that means the same', () => {
+  it('are shown as the expression that they were made of, or else as an equivalent one', () => {
     const workdays = calendar({
       dayOfWeek: [{ start: 'MONDAY', end: 'FRIDAY', step: 1 }],
       minute: [{ start: 0, end: 59, step: 15 }],
@@ -36,7 +36,7 @@ describe('the times of a schedule', () => {
     ]);
   });
 
-  it('are told in the largest whole unit for intervals', () => {
+  it('are shown in the largest whole unit for intervals', () => {
     expect(
       timesText({
         intervals: [

@@ -35,7 +35,7 @@ function chunk(outcomes: ChunkProgress['outcomes'], more: Partial<ChunkProgress>
 }
 
 describe('the live counts of a sweep', () => {
-  it('are those of the workflow together with those of the chunks under way', () => {
+  it('are those of the workflow together with those of the chunks in progress', () => {
     const told = progress({ total: 100, pending: 60, removed: 40 });
     const live = withRunningChunks(told, [
       chunk({ removed: 10, failed: 1 }),
@@ -46,7 +46,7 @@ describe('the live counts of a sweep', () => {
     expect(told.counts.removed).toBe(40);
   });
 
-  it('add up to the total also when a chunk tells of more users than are pending', () => {
+  it('add up to the total also when a chunk reports more users than are pending', () => {
     const { counts } = withRunningChunks(progress({ total: 10, pending: 3, removed: 7 }), [
       chunk({ removed: 5, failed: 2 }),
     ]);
@@ -56,7 +56,7 @@ describe('the live counts of a sweep', () => {
 });
 
 describe('the line of progress', () => {
-  it('tells how many, how fast, how long still and what came of them', () => {
+  it('shows how many, how fast, the time left and the outcomes', () => {
     const text = progressText(progress({ total: 12_000, pending: 9_000, removed: 2_990, failed: 10 }), 250);
     expect(text).toBe('3,000/12,000 users · 250/s · 36 s left · failed 10, removed 2,990');
   });
@@ -83,7 +83,7 @@ describe('the line of progress', () => {
 });
 
 describe('users whose last calls are missing', () => {
-  it('are told apart from those who are done: by Batch, of whom many are waiting, and by a later try', () => {
+  it('are kept apart from those who are done: waiting for Batch, or for a later try', () => {
     const atBatch = progress({ total: 5_003, pending: 5_003 }, { waitingForBulk: 1_558 });
     expect(progressText(atBatch, undefined)).toBe('1,558/5,003 users done at Plaid · 1,558 waiting for Batch');
     const tail = progress(
@@ -147,7 +147,7 @@ describe('the rate', () => {
 });
 
 describe('the document of a sweep', () => {
-  it('has exactly the fields of the contract, and pending only when somebody is', () => {
+  it('has exactly the fields of the contract, and pending only when users are', () => {
     const { pending: _, ...outcomes } = noCounts();
     const ended = progress({ total: 2, removed: 2 }, { status: 'completed', merkleRoot: 'ab', redriveOf: 'other' });
     expect(toDocument(ended)).toEqual({

@@ -48,7 +48,7 @@ describe('The codec server', () => {
     url = await serve();
   });
 
-  it('encrypts and decrypts, whatever stands before the path and in the query', async () => {
+  it('encrypts and decrypts, whatever is before the path and in the query', async () => {
     const given = [plain({ user: 'canary' }), plain('two')];
     for (const base of [url, `${url}/codec/default`]) {
       const encoded = await payloadsOf(await post(`${base}/encode`, { payloads: given }));
@@ -58,7 +58,7 @@ describe('The codec server', () => {
     }
   });
 
-  it('hands back what it has not encrypted, with references to storage elsewhere', async () => {
+  it('returns unchanged what it has not encrypted, with references to storage elsewhere', async () => {
     const reference = { ...plain('x'), externalPayloads: [{ sizeBytes: '12' }] };
     expect(await payloadsOf(await post(`${url}/decode`, { payloads: [plain('plain'), reference] }))).toEqual([
       plain('plain'),
@@ -67,7 +67,7 @@ describe('The codec server', () => {
     expect(await payloadsOf(await post(`${url}/decode`, { payloads: [] }))).toEqual([]);
   });
 
-  it('answers the preflight of the UI, and lets no cache give its answer to another origin', async () => {
+  it('accepts the preflight of the UI, and lets no cache serve its response to another origin', async () => {
     const asked = {
       origin: UI,
       'access-control-request-method': 'POST',
@@ -110,7 +110,7 @@ describe('The codec server', () => {
     },
   );
 
-  it('answers the command line, which names no origin', async () => {
+  it('serves the command line, which names no origin', async () => {
     const { status, headers } = await fetch(`${url}/encode`, {
       method: 'POST',
       body: JSON.stringify({ payloads: [] }),
@@ -156,7 +156,7 @@ describe('The codec server', () => {
     expect(((await response.json()) as { message: string }).message).toContain('"elsewhere"');
   });
 
-  it('goes on after a caller who breaks off', async () => {
+  it('keeps serving after a caller disconnects', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     await new Promise<void>((resolve) =>
       socket.write('POST /encode HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n{"pay', () => resolve()),
@@ -178,7 +178,7 @@ describe('The codec server', () => {
     ['localhost', 'http://evil.example/decode', 400],
     ['localhost', '*', 400],
   ])(
-    'called as %s, for %s, answers %d: a name that was pointed at this machine is not taken',
+    'called as %s, for %s, responds %d: a name that was pointed at this machine is not accepted',
     async (host, target, status) => {
       const body = '{"payloads":[]}';
       const response = await rawly(
@@ -204,7 +204,7 @@ describe('Mounted in another server', () => {
   const called = (url: string, init: RequestInit = {}): Promise<Response> =>
     handler(new Request(url, { method: 'POST', body: '{"payloads":[]}', ...init }));
 
-  it('answers to the names that it is given, by the URL where there is no Host', async () => {
+  it('accepts the names that it is given, by the URL where there is no Host', async () => {
     const statuses = [
       'http://codec.example.com/encode',
       'https://codec.example.com:444/a/encode',
@@ -214,7 +214,7 @@ describe('Mounted in another server', () => {
     expect((await called('http://codec.example.com/encode', { headers: { host: 'evil.example' } })).status).toBe(403);
   });
 
-  it('tells which requests are its own, by the path', () => {
+  it('recognizes its own requests by the path', () => {
     const own = ['/encode', '/codec/decode?preserveStorageRefs=true', '/x?/encode', '/tasks'].map((path) =>
       isCodecRequest(new Request(`http://localhost${path}`)),
     );
@@ -226,7 +226,7 @@ describe('Mounted in another server', () => {
   });
 });
 
-it('fails closed: when encoding fails, no payload is answered', async () => {
+it('fails closed: when encoding fails, no payload is returned', async () => {
   const broken = await serve({
     codec: { encode: () => Promise.reject(new Error('canary')), decode: (payloads) => Promise.resolve(payloads) },
   });
@@ -285,7 +285,7 @@ describe('With a check of who calls', () => {
     expect([status, asked, request.bodyUsed]).toEqual([401, ['prod'], false]);
   });
 
-  it('a check that fails lets nobody in', async () => {
+  it('a check that fails rejects every caller', async () => {
     const url = await serve({ authorize: () => Promise.reject(new Error('the login is away')) });
     expect((await post(`${url}/decode`, { payloads: [plain('x')] })).status).toBe(500);
   });

@@ -102,7 +102,7 @@ describe('An encrypted payload', () => {
       await expect(
         both.decode([withMetadata(sealed, name, name === 'encryption-key-id' ? 'same-key' : 'changed')]),
       ).rejects.toThrow(UndecryptableError);
-      // Without a format it is none of ours, and whoever reads it next does not know its encoding.
+      // Without a format it is not one of ours, and its next reader does not know its encoding.
       if (name !== 'encryption-format')
         await expect(codec.decode([withMetadata(sealed, name, undefined)])).rejects.toThrow(UndecryptableError);
     },
@@ -147,7 +147,7 @@ describe('The keys of a codec', () => {
     );
   });
 
-  it('are not named when the id in a payload is none of ours: it may be anything', async () => {
+  it('are not named when the id in a payload is not one of ours: it may be anything', async () => {
     const sealed = withMetadata(await encodeOne(new EncryptionCodec([old]), 'x'), 'encryption-key-id', 'two\nlines');
     await expect(new EncryptionCodec([old]).decode([sealed])).rejects.toThrow(
       /^A payload needs an encryption key with an invalid ID, which/,

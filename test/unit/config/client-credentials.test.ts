@@ -109,7 +109,7 @@ describe('Client credentials', () => {
     expect(value.tokenEndpoint.origin + value.tokenEndpoint.path).toBe(expected);
   });
 
-  it('are both asked for by the console, and neither is told', () => {
+  it('are both asked for by the console, and neither is shown', () => {
     const secrets = new GatewaySecrets({ DESK_CLIENT_ID: 'canary-id' }, [deskWith({})]);
     const settings = () => secrets.overview(() => true).flatMap((service) => service.settings);
     expect(settings()).toEqual([

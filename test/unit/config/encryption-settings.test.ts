@@ -28,7 +28,7 @@ function keysOf(env: Record<string, string>): [id: string, key: string][] {
 }
 
 describe('HTTP_TASKS_ENCRYPTION_KEY', () => {
-  it('may be missing, unless somebody asks for encryption', () => {
+  it('may be missing, unless encryption is requested', () => {
     expect(readEncryptionSettings({})).toBeUndefined();
     expect(problemsOf(() => requireEncryptionSettings({})).HTTP_TASKS_ENCRYPTION_KEY).toContain('is missing');
   });
@@ -94,7 +94,7 @@ describe('HTTP_TASKS_ENCRYPTION_PLAINTEXT', () => {
     expect([policyOf(), policyOf('accept'), policyOf('refuse')]).toEqual(['accept', 'accept', 'refuse']);
   });
 
-  it('refuses anything else, and to stand there without a key', () => {
+  it('refuses anything else, and refuses to be set without a key', () => {
     const wrong = problemsOf(() =>
       readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_KEY: KEY, HTTP_TASKS_ENCRYPTION_PLAINTEXT: 'no' }),
     );

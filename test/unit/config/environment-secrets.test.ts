@@ -28,7 +28,7 @@ describe('The secrets of an environment', () => {
     expect(environmentSecrets({ [name]: value })).toContain(word);
   });
 
-  it('contain no setting that is no credential', () => {
+  it('contain only settings that are credentials', () => {
     const env = {
       HTTP_TASKS_SECRET_DESK_ORIGIN: 'https://desk.example.com',
       HTTP_TASKS_SECRET_DESK_METHODS: 'GET,HEAD,POST',

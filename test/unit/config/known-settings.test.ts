@@ -98,7 +98,7 @@ describe('an unknown setting', () => {
     ).toEqual([]);
   });
 
-  it('is told with everything else that is wrong', () => {
+  it('is reported with everything else that is wrong', () => {
     const read = (): unknown => readWorkerSettings({ HTTP_TASKS_ENCRYPION_KEY: 'x' });
     expect(read).toThrow(SettingsError);
     expect(read).toThrow(/HTTP_TASKS_ENCRYPION_KEY: is not a setting[^]*HTTP_TASKS_SUBJECT_KEY: is missing/);
@@ -115,11 +115,11 @@ describe('a near miss of a setting of Plaid or Batch', () => {
     ['BATCH_REST_API_KEY_FIL', 'BATCH_REST_API_KEY_FILE'],
     ['HTTP_TASK_LEDGER_URL', 'HTTP_TASKS_LEDGER_URL'],
     ['HTTPTASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY'],
-  ])('is told: %s', (setting, meant) =>
+  ])('is reported: %s', (setting, meant) =>
     expect(warned({ [setting]: 'x' })).toEqual([`${setting} is not read; did you mean ${meant}?`]),
   );
 
-  it('is no other variable of theirs, and none that is read', () => {
+  it('is not reported for other variables of theirs or for one that is read', () => {
     const others = {
       PLAID_WEBHOOK_URL: 'x',
       PLAID_PRODUCTS: 'x',

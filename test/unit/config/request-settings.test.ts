@@ -2,7 +2,7 @@ import { readRequestSettings } from 'temporal-http-tasks/internal/config/request
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { GOOD, problemsOf } from './good-settings';
 
-it('are no holidays and 24 months without settings, and nobody is told', () => {
+it('default to no holidays and 24 months, and no address is notified', () => {
   expect(readRequestSettings({})).toEqual({ holidays: new Set(), keepMonths: 24 });
   expect(readSettings(GOOD).requests).toEqual({ holidays: new Set(), keepMonths: 24 });
 });

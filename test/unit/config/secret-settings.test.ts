@@ -75,7 +75,7 @@ describe('A secret from a file', () => {
     expect(problemsOf(read).PLAID_SECRET_FILE).toMatch(message);
   });
 
-  it('is refused beside the same secret in the environment', () => {
+  it('is refused next to the same secret in the environment', () => {
     writeFileSync(file, 'canary');
     expect(problemsOf(() => read({ PLAID_SECRET: 'canary-2' })).PLAID_SECRET).toContain('set only one of them');
   });
@@ -97,7 +97,7 @@ describe('A secret from a file', () => {
     expect(settings.secretValues()).not.toContain('canary-old');
   });
 
-  it('may hold app keys too, and brings new slots', () => {
+  it('may hold app keys too, and adds new slots', () => {
     const { BATCH_API_KEYS: _keys, ...batchRest } = GOOD;
     writeFileSync(file, 'ios=canary-1');
     const settings = readSenderSettings({ ...batchRest, BATCH_API_KEYS_FILE: file }, [batchService]);

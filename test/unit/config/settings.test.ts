@@ -68,7 +68,7 @@ describe('Settings', () => {
     expect(Object.keys(problems).sort()).toEqual(['HTTP_TASKS_SOURCE_CLOSED_QUERY', 'PLAID_ENV']);
   });
 
-  it('have defaults for everything that is no credential', () => {
+  it('have defaults, except for credentials', () => {
     const settings = readSettings(GOOD);
     expect(settings.taskQueue).toBe('http-tasks');
     expect(settings.ledger.url).toBe('file:./http-tasks-ledger.db');
@@ -121,7 +121,7 @@ describe('Settings', () => {
     expect(settings.ledger.secretValues()).toEqual([GOOD.HTTP_TASKS_SUBJECT_KEY, 'canary-password']);
   });
 
-  it('that are missing are all named at once, with the file as the other way', () => {
+  it('that are missing are all named together, with the file as the other way', () => {
     const problems = problemsOf(() => readSettings({}));
     expect(Object.keys(problems)).toEqual([
       'PLAID_CLIENT_ID',
@@ -133,7 +133,7 @@ describe('Settings', () => {
     expect(problems.PLAID_SECRET).toContain('PLAID_SECRET_FILE');
   });
 
-  it('that are wrong are all named at once', () => {
+  it('that are wrong are all named together', () => {
     const problems = problemsOf(() =>
       readSettings({
         ...GOOD,
@@ -229,11 +229,11 @@ describe('Settings', () => {
     ]);
   });
 
-  it.each(['99', '240001', '-1', '1.5', '1e3', 'soon', '0x100'])('refuse a total time-out of %s', (ms) => {
+  it.each(['99', '240001', '-1', '1.5', '1e3', 'soon', '0x100'])('refuse a total timeout of %s', (ms) => {
     expect(Object.keys(problemsOf(() => readQueueAndSender(ms)))).toEqual(['HTTP_TASKS_TOTAL_TIMEOUT_MS']);
   });
 
-  it.each(['100', '240000'])('take a total time-out of %s', (ms) => {
+  it.each(['100', '240000'])('accept a total timeout of %s', (ms) => {
     expect(readQueueAndSender(ms).totalTimeoutMs).toBe(Number(ms));
   });
 

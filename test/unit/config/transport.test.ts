@@ -4,7 +4,7 @@ import { readProcess } from 'temporal-http-tasks/internal/config/process-setting
 import { readSettings, setupLine, setupText } from 'temporal-http-tasks/internal/config/settings';
 import { readTemporalConnection } from '@temporal-http-tasks/cli/internal/temporal/config';
 
-/** Without the profile of whoever runs the tests. */
+/** Without the profile of the user who runs the tests. */
 const NO_FILE = { TEMPORAL_CONFIG_FILE: '/nowhere/at/all.toml' };
 
 function problemOf(read: () => unknown): string {
@@ -65,7 +65,7 @@ describe('a connection to Temporal', () => {
     '127.0.0.1:7233,canary:7233',
     'canary example:1',
     '::1:7233',
-  ])('is refused, and not repeated, by an address that is none: %s', (address) => {
+  ])('is refused, and not repeated, if it is not an address: %s', (address) => {
     const problem = problemOf(() =>
       readTemporalConnection({ ...NO_FILE, TEMPORAL_ADDRESS: address, TEMPORAL_TLS: 'true' }),
     );

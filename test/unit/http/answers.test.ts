@@ -60,7 +60,7 @@ it('the code and request ID of an error are found at dotted paths, and in the fi
   expect(failure).toMatchObject({ code: 'no_member', requestId: 'req-2' });
 });
 
-describe('An answer that is what the task promises', () => {
+describe('A response as the task describes it', () => {
   it('may lack optional fields named as members of every object', async () => {
     const task = { ...READ.task, output: z.strictObject({ constructor: z.string().optional() }) };
     const { output } = await sendTo({ ...READ, task }, (response) => json(response, 200, {}));
@@ -147,7 +147,7 @@ describe('An answer that is what the task promises', () => {
     expect(provider.last).toMatchObject({ method: 'POST', url: '/x', body: '{"a":1}' });
   });
 
-  it('to HEAD may tell of a body larger than any answer may be, since it does not come', async () => {
+  it('to HEAD may announce a body larger than any response may be, since the body is not sent', async () => {
     const call = { task: http.request, input: { uri: `${provider.origin}/large`, method: 'HEAD' } };
     const good = await sendTo(call, (response) => response.writeHead(200, { 'content-length': '10000000000' }).end());
     expect(good.output).toMatchObject({
@@ -333,7 +333,7 @@ describe('A delay that the provider asks for', () => {
   });
 });
 
-describe('A successful answer of the wrong kind', () => {
+describe('A successful response of the wrong kind', () => {
   it.each<[string, (response: ServerResponse) => void, RegExp]>([
     [
       'a wrong shape, with the field at fault',
@@ -394,7 +394,7 @@ describe('A successful answer of the wrong kind', () => {
     expect(failure).toMatchObject({ type: 'Task.Rejected', status: 400 });
   });
 
-  it('the sender goes on working after all of this', async () => {
+  it('the sender still works after all of this', async () => {
     expect((await sendTo(BATCH, (r) => json(r, 200, { token: 't' }))).status).toBe(200);
   });
 });

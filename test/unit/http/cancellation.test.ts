@@ -61,7 +61,7 @@ describe('A cancelled call', () => {
     },
   );
 
-  it('is cut off at once when it is a read', async () => {
+  it('aborts immediately when it is a read', async () => {
     const onWire = new Promise<void>((resolve) => (arrived = resolve));
     const controller = new AbortController();
     const promise = sender.send(callOf('read'), { user_id: 'u' }, { signal: controller.signal });
@@ -72,14 +72,14 @@ describe('A cancelled call', () => {
   });
 
   it.each(['repeatSafe', 'irreversible'] as const)(
-    'of effect %s that was sent is awaited and answered',
+    'of effect %s that was sent waits for its response',
     async (effect) => {
       const onWire = new Promise<void>((resolve) => (arrived = resolve));
       const controller = new AbortController();
       const promise = sender.send(callOf(effect), { user_id: 'u' }, { signal: controller.signal });
       await onWire;
       controller.abort();
-      // Were it cut off, it would have settled by the time another call on another connection was answered.
+      // Had it been aborted, it would have settled by the time another call on another connection got its response.
       const other = createTaskSender(settingsFor(provider.origin));
       const responseFirst = respond!;
       const secondOnWire = new Promise<void>((resolve) => (arrived = resolve));
@@ -93,7 +93,7 @@ describe('A cancelled call', () => {
     },
   );
 
-  it('of effect irreversible whose answer never comes ends with its time-out, as unknown', async () => {
+  it('of effect irreversible that never gets a response ends with its timeout, as unknown', async () => {
     const onWire = new Promise<void>((resolve) => (arrived = resolve));
     const controller = new AbortController();
     const promise = failureOf(

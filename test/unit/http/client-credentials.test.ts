@@ -72,7 +72,7 @@ describe('A service whose credential is an access token', () => {
     login.nowMs += HOUR_MS - 61_000;
     await openOn(sender);
     expect(tokenRequests()).toHaveLength(1);
-    // In its last minute; the answer is held back until twenty calls have been made with the old token.
+    // In its last minute; the response is held back until twenty calls have been made with the old token.
     login.nowMs += 2_000;
     const asked = new Promise<ServerResponse>((resolve) => (login.answerToken = resolve));
     await Promise.all(Array.from({ length: 20 }, () => openOn(sender)));
@@ -82,7 +82,7 @@ describe('A service whose credential is an access token', () => {
     expect(tokenRequests()).toHaveLength(2);
   });
 
-  it('goes on with the old token while the endpoint is down, and waits for a new one when it has ended', async () => {
+  it('keeps using the old token while the endpoint is down, and waits for a new one once it has expired', async () => {
     const sender = senderFor(envWith());
     await openOn(sender);
     login.nowMs += HOUR_MS - 30_000;
@@ -105,7 +105,7 @@ describe('A service whose credential is an access token', () => {
     ['nothing', { expires_in: undefined }, 300_000],
     ['nonsense', { expires_in: 'soon' }, 300_000],
     ['no time at all', { expires_in: 0 }, 0],
-  ])('takes a token for as long as it is told: %s', async (_what, more, livesMs) => {
+  ])('uses a token for as long as expires_in says: %s', async (_what, more, livesMs) => {
     const sender = senderFor(envWith());
     login.answerToken = (response, count) => issue(response, count, more);
     await openOn(sender);
@@ -237,7 +237,7 @@ describe('http.request with a token', () => {
 });
 
 describe('An access token', () => {
-  it('stands in no answer, no log line and nothing that is shown', async () => {
+  it('appears in no response, no log line and nothing that is shown', async () => {
     const settings = readSenderSettings(envWith(), [desk]);
     const sender = createTaskSender(settings, { tokens: new AccessTokens() });
     senders.push(sender);

@@ -68,7 +68,7 @@ describe('A compressed response', () => {
     expect(failure.message).toContain('compressed');
   });
 
-  it('that unpacks to more than a response may have is cut off there', async () => {
+  it('that decompresses to more than a response may have stops being read there', async () => {
     for (const bomb of [
       gzipSync(Buffer.alloc(300_000_000)),
       brotliCompressSync(Buffer.alloc(300_000_000), { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
@@ -196,7 +196,7 @@ describe('A number that JavaScript would change, in a response', () => {
     expect(await outputOf(z.number(), '{"id":9007199254740993}')).toEqual({ id: 9_007_199_254_740_992 });
   });
 
-  it('is no text where the task takes texts only', async () => {
+  it('is not text where the task takes text only', async () => {
     answer = (response) => response.writeHead(200, JSON_TYPE).end('{"id":9007199254740993}');
     expect(await failureOf(sender.send(taskWith(z.string()), {}))).toMatchObject({ type: 'Task.UnexpectedResponse' });
   });

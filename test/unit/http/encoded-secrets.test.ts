@@ -118,7 +118,7 @@ function windowsOf(secret: string): string[] {
   );
 }
 
-describe('A secret in an answer', () => {
+describe('A secret in a response', () => {
   it('cannot be read from it, whatever it was encoded with, how often, and what is around it', () => {
     fc.assert(
       fc.property(fc.oneof(opaque, odd), chain, around, around, around, (secret, encodings, before, after, outside) => {

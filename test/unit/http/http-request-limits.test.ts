@@ -106,11 +106,11 @@ describe('The effect of http.request', () => {
     '/reports/%ef%bc%8e%ef%bc%8e/delete',
     '/reports/%c0%ae/x',
     '/',
-  ])('is no read for a POST to %s', async (path) => {
+  ])('does not treat a POST to %s as a read', async (path) => {
     expect((await refusalOf(path, { method: 'POST', effect: 'read' })).field).toBe('effect');
   });
 
-  it('is no read for another method or origin than the listed ones', async () => {
+  it('does not treat another method or origin than the listed ones as a read', async () => {
     expect((await refusalOf('/search', { method: 'DELETE', effect: 'read' })).field).toBe('effect');
     const elsewhere = {
       uri: `${provider.origin.replace('127.0.0.1', 'localhost')}/search`,
@@ -156,7 +156,7 @@ describe('The effect of http.request', () => {
       },
     ],
     ['a header for another path', { headers: { 'X-Original-URL': '/delete' } }],
-  ])('is no read for a listed POST with %s', async (_what, more) => {
+  ])('does not treat a listed POST with %s as a read', async (_what, more) => {
     expect((await refusalOf('/search', { method: 'POST', effect: 'read', ...more })).field).toBe('effect');
   });
 
@@ -275,7 +275,10 @@ describe('A secret that is limited to methods and paths', () => {
   });
 });
 
-/** Every way in which a server may read a path: decoded once or twice, with path parameters cut off, and dots resolved then. */
+/**
+ * Every way in which a server may read a path: decoded once or twice, with path parameters removed, and dots resolved
+ * then.
+ */
 function readings(url: string): string[] {
   const once = decodeURIComponent(url);
   const forms = [url, once, /%[0-9a-f]{2}/i.test(once) ? decodeURIComponent(once) : once];

@@ -13,7 +13,7 @@ let desk: string;
 let looked: string[];
 let address: string | undefined;
 
-/** Leads every name to `address`; without one it never answers. */
+/** Resolves every name to `address`; without one it never calls back. */
 const lookup: LookupFunction = (name, options, callback) => {
   looked.push(name);
   if (address === undefined) return;
@@ -65,12 +65,12 @@ describe('http.request', () => {
     });
   });
 
-  it.each([404, 409, 429, 500])('takes an expected %d for an answer', async (status) => {
+  it.each([404, 409, 429, 500])('returns an expected %d as a response', async (status) => {
     const { output } = await send(`/${status}`, { method: 'DELETE', expectedStatuses: [204, status] });
     expect(output.response).toMatchObject({ statusCode: status, body: { method: 'DELETE' } });
   });
 
-  it('answers an expected redirect and does not follow it', async () => {
+  it('returns an expected redirect and does not follow it', async () => {
     const { output } = await send('/moved', { expectedStatuses: [302] });
     expect(output.response).toMatchObject({ statusCode: 302, headers: { location: '/elsewhere' } });
     expect(provider.received).toHaveLength(1);
@@ -90,7 +90,7 @@ describe('http.request', () => {
     });
   });
 
-  it('waits for an answer as long as readTimeoutMs says', async () => {
+  it('waits for a response as long as readTimeoutMs says', async () => {
     const failure = await failureOf(send('/silent', { readTimeoutMs: 100 }));
     expect(failure).toMatchObject({
       type: 'Task.Unavailable',

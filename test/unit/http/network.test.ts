@@ -20,7 +20,7 @@ const PASSWORD = 'canary/proxy+pass';
 interface Proxy {
   port: number;
   tunnels: { to: string; authorization: string | undefined }[];
-  /** What it answers instead of opening a tunnel; nothing at all when empty. */
+  /** What it responds instead of opening a tunnel; nothing at all when empty. */
   refusal: string | undefined;
   close(): Promise<void>;
 }
@@ -181,7 +181,7 @@ describe('A client certificate', () => {
     const sender = senderFor({ HTTP_TASKS_HTTP_ALLOW: origin, ...tlsEnv(origin, first) });
     await get(sender, `${origin}/a`, { connectTimeoutMs: 1_000 });
     file('cert.pem', second.cert);
-    // Other time-outs of connecting have connections of their own.
+    // Other connect timeouts have connections of their own.
     await get(sender, `${origin}/b`, { connectTimeoutMs: 2_000 });
     file('key.pem', second.key);
     await get(sender, `${origin}/c`, { connectTimeoutMs: 3_000 });
@@ -261,7 +261,7 @@ describe('A proxy', () => {
     expect({ sendings, reached }).toEqual({ sendings: 0, reached: [] });
   });
 
-  it('where nobody listens has sent nothing, and the call is tried again', async () => {
+  it('where no server listens has sent nothing, and the call is retried', async () => {
     const gone = await startProxy();
     await gone.close();
     const origin = `http://desk.example:${plain.port}`;

@@ -108,7 +108,7 @@ describe('http.request', () => {
     });
     const prepare = () => prepareRequest(http.request, { uri }, settings);
     if (!allowed) return void expect(fieldOfRefusal(prepare).field).toBe('uri');
-    // Whoever owns a name below the domain decides where it leads.
+    // The owner of a name below the domain decides where it leads.
     expect(prepare().publicOnly).toBe(true);
   });
 

@@ -15,7 +15,7 @@ export interface Received {
   body: string;
 }
 
-/** A real HTTP server that answers as told and remembers what it was asked. */
+/** A real HTTP server that sends the given responses and records the requests. */
 export class Provider {
   readonly received: Received[] = [];
   readonly origin: string;

@@ -46,7 +46,7 @@ describe('a look-up for public addresses', () => {
         addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
       );
 
-  it('hands on the very addresses that it checked, as one or as all', async () => {
+  it('returns the very addresses that it checked, as one or as all', async () => {
     expect(await ask(publicLookup(responses('1.1.1.1', '2606:4700::1')), true)).toEqual({
       error: null,
       answer: [
@@ -63,7 +63,7 @@ describe('a look-up for public addresses', () => {
     }
   });
 
-  it('checks each answer anew, so that a name which was public before is refused', async () => {
+  it('checks each lookup again, so that a name which was public before is refused', async () => {
     const turns = ['1.1.1.1', '127.0.0.1'];
     const lookup = publicLookup((_name, _options, callback) => callback(null, turns.shift() ?? '', 4));
     expect((await ask(lookup, true)).answer).toEqual([{ address: '1.1.1.1', family: 4 }]);

@@ -29,14 +29,14 @@ describe('A scrubber', () => {
     expect(scrubber.value(value)).toEqual({ [`a ${SCRUBBED}`]: [{ b: SCRUBBED, c: 1, d: null }], e: true });
   });
 
-  it('finds a secret whose letters the answer escaped one by one', () => {
+  it('finds a secret whose letters the response escaped one by one', () => {
     const escaped = [...SECRET].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
     const text = `{"echo":"${escaped}"}`;
     expect(text).not.toContain('word');
     expect(scrubber.parsed(text, JSON.parse(text))).toEqual({ echo: SCRUBBED });
   });
 
-  it('removes a short key only where it stands alone, so that ids which contain it survive', () => {
+  it('removes a short key only where it is alone, so that ids which contain it survive', () => {
     expect(scrubber.text('k1 "k1" /k1/ ok12 sk1')).toBe(`${SCRUBBED} "${SCRUBBED}" /${SCRUBBED}/ ok12 sk1`);
   });
 
@@ -52,7 +52,7 @@ describe('A scrubber', () => {
     expect(new Scrubber(['']).text('anything')).toBe('anything');
   });
 
-  it('leaves no secret of eight or more characters in any text, whatever stands around it', () => {
+  it('leaves no secret of eight or more characters in any text, whatever is around it', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 8 }), fc.string(), fc.string(), (secret, before, after) => {
         const cleaned = new Scrubber([secret]).text(before + secret + after);
@@ -62,7 +62,7 @@ describe('A scrubber', () => {
   });
 });
 
-describe('A provider’s word in a failure', () => {
+describe('A provider’s text in a failure', () => {
   it.each<[unknown, string | undefined]>([
     ['ITEM_NOT_FOUND', 'ITEM_NOT_FOUND'],
     [31, '31'],

@@ -96,7 +96,7 @@ describe('A token endpoint that gives no token', () => {
     expect(tokenRequests()).toHaveLength(2);
   });
 
-  it('since nobody listens there fails the call for now', async () => {
+  it('since no server listens there fails the call for now', async () => {
     const gone = await Provider.start(() => undefined);
     await gone.close();
     const sender = senderFor(namedEnv({ HTTP_TASKS_OAUTH_DESK_TOKEN_URL: gone.origin }));

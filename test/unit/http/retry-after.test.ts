@@ -33,7 +33,7 @@ describe('Retry-After', () => {
     expect(parseRetryAfter(header, NOW)).toBe(expected);
   });
 
-  it('answers a whole delay within its bounds, or none, for any text', () => {
+  it('returns a whole delay within its bounds, or none, for any text', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string(), fc.double().map(String), fc.integer().map(String), fc.date().map(String)),

@@ -71,7 +71,7 @@ describe('A secret', () => {
   });
 
   it.each(CALLS)(
-    'that the provider echoes in an answer is scrubbed, in keys and in values: %p',
+    'that the provider echoes in a response is scrubbed, in keys and in values: %p',
     async (task, input) => {
       const secrets = secretsOf(task);
       const echoes = secrets.flatMap(echoesOf);

@@ -20,7 +20,7 @@ export const HOUR_MS = 3_600_000;
 interface Login {
   /** One server for both: an API, and the token endpoint that its tokens come from. */
   provider: Provider;
-  /** What the token endpoint answers; by default a token for an hour. */
+  /** What the token endpoint returns; by default a token for an hour. */
   answerToken: ((response: ServerResponse, count: number) => void) | undefined;
   /** The time of the senders, in milliseconds. */
   nowMs: number;

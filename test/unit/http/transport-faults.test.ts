@@ -109,7 +109,7 @@ describe('After the request was sent', () => {
     );
   }
 
-  it('an operator’s shorter total time-out ends the call', async () => {
+  it('a shorter total timeout of the operator ends the call', async () => {
     const provider = await RawProvider.start(() => undefined);
     const { failure, tookMs } = await sendTo(provider.origin, callOf('read'), { HTTP_TASKS_TOTAL_TIMEOUT_MS: '200' });
     expect(failure.message).toContain('total timeout');
@@ -150,7 +150,7 @@ describe('Before the request was sent', () => {
     await provider.close();
   });
 
-  it('a handshake that hangs ends with the time-out of the connection', async () => {
+  it('a handshake that hangs ends with the timeout of the connection', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const sockets: Socket[] = [];

@@ -214,7 +214,7 @@ describe('A credential', () => {
     for (const request of [first, second]) expect(everythingIn(request.masked())).not.toMatch(/canary|Y2FuYXJ5/);
   });
 
-  it('goes into a cookie, beside cookies that are input', () => {
+  it('goes into a cookie, next to cookies that are input', () => {
     const request = prepared(taskOf({ service: shop([cookie]), places: { theme: 'cookie' } }), { theme: 'dark' });
     expect(request.headers['cookie']).toBe('theme=dark; session=canary-session-3');
     expect(everythingIn(request.masked())).not.toContain('canary');
@@ -238,7 +238,7 @@ describe('A credential', () => {
   });
 });
 
-describe('An answer', () => {
+describe('A response', () => {
   let provider: Provider;
   beforeAll(async () => {
     provider = await Provider.start((response, { url, headers }) => {
@@ -266,7 +266,7 @@ describe('An answer', () => {
     }
   }
 
-  it('that is no text is kept as base64, and its refusals are still read', async () => {
+  it('that is not text is kept as base64, and its refusals are still read', async () => {
     const pdf = { answerForm: { as: 'base64', accept: 'application/pdf' }, output: z.string() } as const;
     expect(await responded('/pdf', pdf)).toBe('JVD/AA==');
     expect(provider.last.headers.accept).toBe('application/pdf');

@@ -52,7 +52,7 @@ it('two signatures are of two approvers', () => {
   expect(approvalProblem(rules, SWEEP, [one, by('Bob', bob.pem)])).toBeUndefined();
 });
 
-it('who asked for the sweep is none of its signers', () => {
+it('who asked for the sweep does not count as a signer', () => {
   const both = [by('Alice', alice.pem), by('Bob', bob.pem)];
   expect(signersOf(rules, { ...SWEEP, requestedBy: ' alice' }, both)).toEqual(['Bob']);
   expect(approvalProblem(rules, { ...SWEEP, requestedBy: 'Alice' }, both)?.rule).toBe('approval');
@@ -60,7 +60,7 @@ it('who asked for the sweep is none of its signers', () => {
 });
 
 it.each(['', 'no key', `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`])(
-  'a key that is none is refused without being repeated: %j',
+  'an invalid key is refused without being repeated: %j',
   (pem) => {
     expect(() => signApproval(SWEEP, pem)).toThrow(/is not an Ed25519 private key/);
   },

@@ -200,7 +200,7 @@ it('judges a combination of faults by what must always hold', () => {
   expect(judgeAlways(steps, SEEN, APPS, ['completed'])).toMatchObject({ ok: false });
 });
 
-it('a sweep has the last word of the sweep for what is left, and needs a receipt of each step that was called for', () => {
+it('a sweep has a final outcome for what is left, and needs a receipt of each step that was called for', () => {
   const cell: Cell = { ...CELL, flow: 'sweep', fault: 'maintenance', when: 'always' };
   const settled = (step: string, outcome: string): Recorded => ({
     phase: 'settled',
@@ -226,7 +226,7 @@ it('a sweep has the last word of the sweep for what is left, and needs a receipt
   expect(judged({ report, receipts: [] }, truth, cell).got).toContain('the ledger has no receipt');
 });
 
-it('expects a fault that passes to leave nothing behind, and one that stays to be told', () => {
+it('expects a fault that passes to leave nothing behind, and one that stays to be reported', () => {
   const statuses = (changes: Partial<Cell>): readonly string[] => expectedOf({ ...CELL, ...changes }, APPS).statuses;
   expect(statuses({ fault: 'reset after it was done', when: 'twice' })).toEqual(['completed']);
   expect(statuses({ fault: 'reset after it was done', when: 'always' })).toEqual(['partial', 'failed']);

@@ -9,7 +9,7 @@ import type { Fault, ProviderScript } from './simulated-providers';
 
 const ITEM: ProviderScript = { items: ['a'] };
 
-/** The calls before the first one of the named task, answered well. */
+/** The calls before the first one of the named task, with good responses. */
 function well(count: number, ...then: Fault[]): Fault[] {
   return [...Array.from({ length: count }, () => 'none' as const), ...then];
 }
@@ -45,7 +45,7 @@ describe('the order of the steps', () => {
     expect(status).toBe('completed');
   });
 
-  it('goes on after a failed step, or stops there if asked', () => {
+  it('continues after a failed step, or stops there if asked', () => {
     const failing = { ...ITEM, refusesRemovals: true };
     expect(stepsOf(failing).steps).toEqual(['plaid.items failed x1', 'plaid.products removed', 'batch.ios accepted']);
     expect(stepsOf(failing, { onFailure: 'stop' })).toMatchObject({
@@ -172,7 +172,7 @@ describe('products and user', () => {
     return { steps: shortly(steps), calls: calls.map(({ task }) => task), gapMs };
   }
 
-  it('does not call a refusal after a lost answer failed: the lost call may have been carried out', () => {
+  it('does not report a refusal after a lost response as failed: the lost call may have been carried out', () => {
     const { steps } = stepsOf(
       { ...ITEM, faults: well(4, 'lostBeforeProcessing', 'none', 'refused') },
       { removeUser: true },
@@ -181,7 +181,7 @@ describe('products and user', () => {
   });
 });
 
-it('a step that an earlier round of a sweep has done is told as it was and not done again, whatever ends this round', () => {
+it('a step that an earlier round of a sweep has done is reported unchanged and not done again, whatever ends this round', () => {
   const products = {
     step: 'plaid.products',
     task: 'plaid.userProductsTerminate',
@@ -262,7 +262,7 @@ describe('Batch', () => {
     expect(steps).toContain(expected);
   });
 
-  it('looks at a GDPR request at most once an hour in the end', () => {
+  it('checks a GDPR request at most once an hour in the end', () => {
     const providers = new SimulatedProviders({ gdprMs: 3 * 86_400_000 });
     drive(planFor({ plaidUser: undefined, batchMode: 'gdpr' }), providers);
     const looks = providers.calls.filter(({ task }) => task === 'batch.gdprRequestGet');
@@ -292,7 +292,7 @@ describe('an end before the work is done', () => {
   const states = (faults: Fault[] = []): ReturnType<typeof statesOf> =>
     statesOf(plan, new SimulatedProviders({ ...ITEM, faults }));
 
-  it('accounts for every step at every point, and claims nothing that was not answered', () => {
+  it('accounts for every step at every point, and claims nothing that no response said', () => {
     const after = states().map((state) =>
       shortly(endEarly(state, 'cancelled')).map((line) => line.replace(/^plaid\.|^batch\./, '')),
     );
@@ -317,7 +317,7 @@ describe('an end before the work is done', () => {
     ]);
   });
 
-  it.each(['cancelled', 'deadline'] as const)('is unknown where an answer was lost: %s', (reason) => {
+  it.each(['cancelled', 'deadline'] as const)('is unknown where a response was lost: %s', (reason) => {
     const [, , lostItems] = states(well(1, 'lostAfterProcessing'));
     expect(shortly(endEarly(lostItems!, reason))).toContain(`plaid.items unknown/${reason} x1`);
     const lostUser = states(well(4, 'lostAfterProcessing'))[5];
@@ -359,7 +359,7 @@ describe('the machine is pure', () => {
     expect(next(state, START_MS)).toEqual(next(state, START_MS));
   });
 
-  it('a state answers the same way again after another state was made from it', () => {
+  it('a state gives the same result again after another state was made from it', () => {
     const state = beginConverging(builtInRun(planFor()));
     const look = next(state, START_MS) as CallMove;
     const before = JSON.stringify(next(state, START_MS));
@@ -367,7 +367,7 @@ describe('the machine is pure', () => {
     expect(JSON.stringify(next(state, START_MS))).toBe(before);
   });
 
-  it('an answer after the last step is refused', () => {
+  it('a response after the last step is refused', () => {
     const plan = planFor({ plaidUser: undefined, batchMode: 'skip' });
     const done = beginConverging(builtInRun(plan));
     expect(next(done, START_MS).kind).toBe('done');

@@ -7,7 +7,7 @@ import type { BuiltInRun } from 'temporal-http-tasks/internal/providers/built-in
 import type { RunStatus } from 'temporal-http-tasks/internal/policy/outcome';
 import type { SimulatedProviders } from './simulated-providers';
 
-/** No run that ends by itself needs more; one that does would go on for ever. */
+/** No run that ends by itself needs more; one that does would continue forever. */
 export const MOST_MOVES = 2_000;
 
 /** When the simulated clock starts. */

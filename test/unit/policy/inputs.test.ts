@@ -197,7 +197,7 @@ describe('the input of a compensation task', () => {
     ['in a field', { body: '{{offboarding}}' }, { body: LOG }],
     ['deep inside', { body: { fields: [{ value: '{{offboarding}}' }] } }, { body: { fields: [{ value: LOG }] } }],
     ['more than once', { a: '{{offboarding}}', b: ['{{offboarding}}'] }, { a: LOG, b: [LOG] }],
-  ])('gets the log where the placeholder stands: %s', (_where, input, filled) => {
+  ])('gets the log where the placeholder is: %s', (_where, input, filled) => {
     expect(fillCompensationInput({ task: 'desk.ticketCreate', input }, LOG)).toEqual(filled);
   });
 

@@ -110,7 +110,7 @@ describe('once', () => {
     expect(calls).toEqual(expected);
   });
 
-  it('a lost call is looked at after its lag, and made at most five times', () => {
+  it('a lost call is checked after its lag, and made at most five times', () => {
     const lag = { ...CONTACT, after: [], look: { ...CONTACT.look!, lag: '20 s' } };
     const { courier } = run({ ...ALL, faults: ['lostAfterProcessing'] }, [lag]);
     expect(courier.calls[1]!.atMs - courier.calls[0]!.atMs).toBeGreaterThanOrEqual(20_000);
@@ -153,7 +153,7 @@ describe('once', () => {
     });
   });
 
-  it('reads a good answer that says that the call failed, or that nothing is there', () => {
+  it('reads a good response that says that the call failed, or that nothing is there', () => {
     const told = (act: object): string[] =>
       run(ALL, [{ ...CONTACT, after: [], act: { ...CONTACT.act, ...act } }]).steps;
     expect(told({ failed: [{ ok: { exists: false } }] })).toEqual(['courier.contact failed/refused']);
@@ -205,13 +205,13 @@ describe('once', () => {
 });
 
 describe('list', () => {
-  it('goes on after a refused item, and calls one failed that is still listed after a minute', () => {
+  it('continues after a refused item, and calls one failed that is still listed after a minute', () => {
     const { steps, calls } = run({ ...ALL, refusedTopics: [1] }, [TOPICS]);
     expect(steps).toEqual(['courier.topics removed x2', 'courier.topics failed x1']);
     expect(calls.filter((task) => task === 'leaveTopic')).toHaveLength(3);
   });
 
-  it('says what was answered well and is still listed after a minute', () => {
+  it('reports items that were removed successfully and are still listed after a minute', () => {
     expect(run({ ...ALL, lagMs: 45_000 }, [TOPICS]).steps).toEqual(['courier.topics removed x3']);
     expect(run({ ...ALL, lagMs: 600_000 }, [TOPICS])).toMatchObject({
       steps: ['courier.topics unknown/stillListed x3'],
@@ -232,7 +232,7 @@ describe('list', () => {
     ['a page that repeats', { topics: [], paging: { next: 'same' } }, 'failed/unreadableList'],
     ['an empty list', { topics: [] }, 'skipped/noItems'],
     ['an end that is empty', { topics: [], paging: { next: '' } }, 'skipped/noItems'],
-  ])('takes an answer with %s for what it is', (_what, output, expected) => {
+  ])('takes a response with %s for what it is', (_what, output, expected) => {
     const courier = { answer: () => ({ ok: true, output, attempt: 1 }), callMs: 1 } as unknown as SimulatedCourier;
     expect(shortly(driveCourier(courierRun([TOPICS]), courier).steps)).toEqual([`courier.topics ${expected}`]);
   });
@@ -253,7 +253,7 @@ describe('list', () => {
     expect(cursors).toEqual([undefined, expected]);
   });
 
-  it('goes on after an item that no call can take, and sends numbers beyond 2^53 as they are', () => {
+  it('continues after an item that no call can take, and sends numbers beyond 2^53 as they are', () => {
     const list = (ids: unknown[]) => {
       const [left, sent]: [Set<unknown>, unknown[]] = [new Set(ids), []];
       const answer = ({ task, input }: { task: string; input: { topic?: unknown } }) => {

@@ -139,7 +139,7 @@ it('a row without a receipt has no request of its own, and one without a law has
   expect(requestOfUser({ receivedAt: '2026-08-31', law: 'none' }, { law: 'gdpr' })).not.toHaveProperty('dueAt');
 });
 
-it('who asked is no request with a clock', () => {
+it('does not count who asked as a request with a clock', () => {
   expect(claimsOf({})).toBeUndefined();
   expect(isRequest({ requestedBy: 'Alice' })).toBe(false);
   expect(isRequest({ receivedAt: '2026-03-05' })).toBe(true);

@@ -3,7 +3,7 @@ import { LEASE_MS, lease, report, startRate, underLimits } from 'temporal-http-t
 import { Provider, T0, mostInAMinute, run } from './rated-provider';
 
 describe('a rate with a limit', () => {
-  it('never lets more calls start in any minute than the limit, whoever asks when, and however late a lease is used', () => {
+  it('never lets more calls start in any minute than the limit, whatever asks when, and however late a lease is used', () => {
     const asks = fc.array(
       fc.record({
         waitMs: fc.oneof(fc.nat(50), fc.nat(3_000), fc.nat(70_000)),
@@ -126,7 +126,7 @@ describe('a rate with a limit', () => {
     );
   });
 
-  it('goes on when the clock of the database is set back by an hour, without a burst', () => {
+  it('continues when the clock of the database is set back by an hour, without a burst', () => {
     const provider = new Provider(10);
     const before = run(startRate({ all: 600 }, T0), provider, 10);
     const earlier = lease(before, { want: 100, caller: 'live', nowMs: T0 - 3_600_000 });
@@ -160,7 +160,7 @@ describe('a rate without a limit', () => {
     expect(fourth / third).toBeLessThan(2.2);
   });
 
-  it('does not grow while nobody asks for more', () => {
+  it('does not grow while no process asks for more', () => {
     let state = startRate({}, T0);
     for (let second = 1; second <= 60; second++) {
       state = lease(state, { want: 5, caller: 'live', nowMs: T0 + second * 1_000 }).state;
@@ -168,7 +168,7 @@ describe('a rate without a limit', () => {
     expect(state.rate).toBe(200);
   });
 
-  it('is not slowed by one refusal among twenty answers, and is by two', () => {
+  it('is not slowed by one refusal among twenty responses, and is by two', () => {
     const flowing = report(startRate({}, T0), { accepted: 300, refused: 0, nowMs: T0 + 2_000 });
     const one = report(flowing, { accepted: 10, refused: 1, nowMs: T0 + 2_100 });
     expect(one.generation).toBe(0);
@@ -187,7 +187,7 @@ describe('a rate without a limit', () => {
     [3_000, 1_000],
     [3_000, undefined],
   ])(
-    'finds a limit of %d a second nobody told (Retry-After %s ms): most of it used, few calls refused',
+    'finds a limit of %d a second by itself (Retry-After %s ms): most of it used, few calls refused',
     (limit, retryAfterMs) => {
       const provider = new Provider(limit);
       const found = run(startRate({}, T0), provider, 120, retryAfterMs);

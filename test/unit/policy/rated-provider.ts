@@ -40,7 +40,7 @@ export class Provider {
   }
 }
 
-/** The answers of a provider, all of them for one caller. */
+/** The responses of a provider, all of them for one caller. */
 export function responsesFor(caller: Caller, { accepted, refused }: { accepted: number; refused: number }) {
   return { accepted, refused, refusedSweeps: caller === 'sweep' ? refused : 0 };
 }

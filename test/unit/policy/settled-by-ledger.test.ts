@@ -79,7 +79,7 @@ describe('a step counts only as what the calls in the ledger bear out', () => {
   });
 });
 
-it('keeps a request ID and a token only if a call of the step was answered with it', () => {
+it('keeps a request ID and a token only if a call of the step returned it', () => {
   const rows = [outcome('accepted', { requestId: 'req-1', token: 'token-1' })];
   const genuine = step('accepted', { requestId: 'req-1', token: 'token-1' });
   expect(withOwnEvidence(genuine, rows)).toEqual(genuine);
@@ -87,23 +87,23 @@ it('keeps a request ID and a token only if a call of the step was answered with 
   expect(withOwnEvidence({ ...genuine, step: 'plaid.user' }, rows)).toEqual(step('accepted', { step: 'plaid.user' }));
 });
 
-describe('what a run was told must be in the ledger', () => {
+describe('what a run reported must be in the ledger', () => {
   const claims = (responses: number) => ({ wholeLists: [], answers: { 'plaid.items': responses } });
   const done = [listed('a'), intent(), removed('a'), outcome('read', { activityId: 'look-2', items: [] })];
 
-  it('counts the calls that were answered well, so that one that came from elsewhere shows', () => {
+  it('counts the calls that succeeded, so that one from elsewhere shows', () => {
     expect(notBorneOut([step('removed')], done, claims(3))).toEqual([]);
     expect(notBorneOut([step('removed')], done, claims(4))).toEqual([0]);
     expect(notBorneOut([step('failed')], [], claims(4))).toEqual([]);
   });
 
-  it('counts a good answer that said that nothing changed', () => {
+  it('counts a successful response that reported no change', () => {
     const refusedWell = outcome('failed', { activityId: '3', status: 200 });
     expect(notBorneOut([step('removed')], [...done, refusedWell], claims(4))).toEqual([]);
     expect(notBorneOut([step('notFound')], [outcome('notFound', { status: 200 })], claims(1))).toEqual([]);
   });
 
-  it('takes the word of the person for what people do', () => {
+  it('trusts the person for what people do', () => {
     const archived = step('removed', { step: 'courier.archive', task: 'manual', token: 'ticket 7' });
     expect(notBorneOut([archived], [], claims(0))).toEqual([]);
     expect(withOwnEvidence(archived, [])).toEqual(archived);

@@ -3,8 +3,8 @@ import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 
 /**
- * What happens to one call. `lost` is an answer that never came, `unreadable` one that was no answer of the provider;
- * `held`: a legal hold is put on the user, and stays.
+ * What happens to one call. `lost`: the response never came. `unreadable`: what came was not a response of the
+ * provider. `held`: a legal hold is put on the user, and stays.
  */
 export type Fault =
   | 'none'
@@ -17,7 +17,7 @@ export type Fault =
   | 'unavailable'
   | 'held';
 
-/** One thing that somebody else does to the user, at a simulated time. */
+/** One thing that another party does to the user, at a simulated time. */
 export interface OtherActor {
   atMs: number;
   removes: { item: string } | 'user';
@@ -33,13 +33,13 @@ export interface ProviderScript {
   lagsMs?: readonly number[];
   /** Looks reach copies of the list that are so far behind, in turn and from the first again. */
   copiesBehindMs?: readonly number[];
-  /** What happens to the calls, in their order; the calls after these are answered well. */
+  /** What happens to the calls, in their order; the calls after these get good responses. */
   faults?: readonly Fault[];
-  /** The last fault goes on for ever. */
+  /** The last fault repeats forever. */
   lastFaultStays?: boolean;
   /** Plaid refuses every removal of Items. */
   refusesRemovals?: boolean;
-  /** A call whose answer was lost may be processed so much later. */
+  /** How much later a call whose response was lost may be processed. */
   lateMs?: number;
   /** How long a call takes. */
   callMs?: number;
@@ -92,7 +92,7 @@ export class SimulatedProviders {
     return this.#userGoneAtMs > atMs;
   }
 
-  /** Carries out a call, or does not, and answers what its caller would learn. */
+  /** Carries out a call, or does not, and returns what its caller would learn. */
   answer(call: CallMove, atMs: number): CallResponse {
     const answer = this.#answer(call, atMs);
     this.calls.push({ atMs, task: call.task, input: call.input, answer });

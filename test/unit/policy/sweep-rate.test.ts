@@ -178,7 +178,7 @@ describe('the lowest rate of the running sweeps', () => {
     sweeps: fc.integer({ min: 1, max: 6_000 }),
   });
 
-  it('is not exceeded by sweeps in any minute, nor the limit on all calls by both, whoever asks when', () => {
+  it('is not exceeded by sweeps in any minute, nor the limit on all calls by both, whatever asks when', () => {
     fc.assert(
       fc.property(limits, asks, ({ all, sweeps }, every) => {
         let nowMs = T0;
@@ -243,7 +243,10 @@ describe('the lowest rate of the running sweeps', () => {
   });
 
   describe('without any other limit', () => {
-    /** So many seconds of a hungry sweep beside live runs that want so many calls a second; some calls of the sweep are refused. */
+    /**
+     * Seconds of a sweep that takes what it gets, next to live runs that want this many calls a second; some calls of
+     * the sweep are refused.
+     */
     function beside(
       given: RateState,
       {

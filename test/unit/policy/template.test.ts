@@ -112,7 +112,7 @@ describe('a template', () => {
 describe('a dotted path', () => {
   const response = { data: [{ id: 'a', n: 1 }, { id: 'b' }], paging: { next: null }, one: { deep: { id: 7 } } };
 
-  it('finds a value; a list stands for its first entry, or the one that is numbered', () => {
+  it('finds a value; a list means its first entry, or the one that is numbered', () => {
     expect(valueAt(response, 'data.id')).toBe('a');
     expect(valueAt(response, 'data.1.id')).toBe('b');
     expect(valueAt(response, 'one.deep.id')).toBe(7);
@@ -121,7 +121,7 @@ describe('a dotted path', () => {
     expect(idAt(response, 'paging.next')).toBeUndefined();
   });
 
-  it('finds items, each once, and nothing in an answer that has no list of IDs', () => {
+  it('finds items, each once, and nothing in a response that has no list of IDs', () => {
     expect(itemsAt({ items: [{ id: 'a' }, { id: 7 }, { id: 'a' }] }, 'items.id')).toEqual(['a', '7']);
     expect(itemsAt({ items: [] }, 'items.id')).toEqual([]);
     expect(itemsAt(['a'], 'x')).toBeUndefined();

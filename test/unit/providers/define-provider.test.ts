@@ -67,7 +67,7 @@ it('treats fields with a sensitive ID as secrets', () => {
   expect(task!.sensitive).toEqual([{ field: 'contact_id' }]);
 });
 
-it('takes what belongs to the look at a request, and the most items of a call, in either place', () => {
+it("takes the settings of a request's check, and the most items of a call, in either place", () => {
   const { state, done, failed, absent, handle, ...request } = COURIER_STEPS[3] as unknown as Record<string, object>;
   expect(
     problemsOf({
@@ -179,7 +179,7 @@ it.each<[string, object, string]>([
   expect(problemsOf(step).join('\n')).toContain(message);
 });
 
-it('reports all problems at once, and refuses a second step of a name and one after a bulk call', () => {
+it('reports all problems together, and refuses a second step of a name and one after a bulk call', () => {
   const bulk = { task: 'bulkDelete', input: { contacts: { each: '${ids}', as: { id: '${id}' } } }, most: 500 };
   const first = { step: 'a', kind: 'once', act, bulk };
   expect(problemsOf(first, first, { step: 'b', kind: 'once', act: { task: 'no' }, lookFirst: true })).toEqual([

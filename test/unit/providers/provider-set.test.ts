@@ -61,7 +61,7 @@ describe('the providers of a worker', () => {
     expect(problems.map(({ field, message }) => `${field}: ${message}`)).toEqual(expected);
   });
 
-  it('want exactly one of two IDs that stand for each other, and whole numbers as texts of digits', () => {
+  it('want exactly one of two alternative IDs, and whole numbers as texts of digits', () => {
     const picky = new ProviderSet([pickyCourier()]);
     const problems = (courier: Record<string, string>) =>
       picky.problemsOf({ ids: { courier } }, { courier }).map(({ field, message }) => `${field}: ${message}`);
@@ -75,7 +75,7 @@ describe('the providers of a worker', () => {
     ]);
   });
 
-  it('tell IDs of things from those of users', () => {
+  it('distinguish IDs of things from those of users', () => {
     const picky = new ProviderSet([pickyCourier()]);
     expect(['topicIds', 'deviceIds', 'contactId'].map((id) => picky.isThing('courier', id))).toEqual([
       true,
@@ -131,7 +131,7 @@ describe('the plan of a choice', () => {
     ]);
   });
 
-  it('tells which providers would be called', () => {
+  it('report which providers would be called', () => {
     const names = (choice: object, ids: object) => set.calledFor(choice, ids as never).map(({ name }) => name);
     const ids = { plaid: { userId: 'u' }, batch: { userId: 'b' }, courier: { contactId: 'c' } };
     expect(names({}, ids)).toEqual(['plaid', 'batch', 'courier']);

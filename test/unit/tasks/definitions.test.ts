@@ -196,7 +196,7 @@ describe('the inputs of Plaid tasks', () => {
     expect(plaid.userProductsTerminate.input.safeParse(input).success).toBe(allowed);
   });
 
-  it('marks tokens as sensitive, also where one stands in user_id', () => {
+  it('marks tokens as sensitive, also one in user_id', () => {
     const token = 'user-sandbox-b0e2c4ee-a763-4df5-bfe9-46a46bce993d';
     expect(sensitiveFieldsIn(plaid.userRemove, { user_id: 'usr_1' })).toEqual([]);
     expect(sensitiveFieldsIn(plaid.userRemove, { user_token: 'anything' })).toEqual(['user_token']);

@@ -16,7 +16,7 @@ function refusal(input: unknown): InvalidInputError {
   throw new Error('The input was taken.');
 }
 
-it('answers a good input', () => {
+it('returns a good input', () => {
   expect(parseInput('someTask', schema, { user: { id: 'a' } })).toEqual({ user: { id: 'a' } });
 });
 
@@ -33,7 +33,7 @@ it.each([
   expect(error.message).toContain('someTask');
 });
 
-it('names every wrong field at once', () => {
+it('names every wrong field together', () => {
   expect(refusal({ user: { id: '' }, count: 'x', more: 1 }).message).toMatch(
     /user\.id.*count.*more|user\.id.*more.*count/,
   );

@@ -25,7 +25,10 @@ export async function unapprovedSweep(
   return { handle, sweepId: handle.workflowId, users: [`${prefix}-0`, `${prefix}-1`] };
 }
 
-/** Starts an off-boarding whose first read is silent, and completes that activity in its place, as anybody in the namespace can. */
+/**
+ * Starts an offboarding whose first read is silent, and completes that activity in its place, as any client of the
+ * namespace can.
+ */
 export async function asyncCompletionPending(
   place: Place,
   user: OffboardUserInput['user'],

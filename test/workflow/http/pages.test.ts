@@ -75,7 +75,7 @@ describe('httpPages', () => {
 });
 
 describe('pollHttpTask', () => {
-  it('asks until the answer is the one that is waited for', async () => {
+  it('asks until the response is the expected one', async () => {
     expect(await run('awaitJob', `${api.origin}/job`, 10)).toEqual({ state: 'done', asked: 3 });
     expect(api.received).toHaveLength(3);
   });

@@ -141,7 +141,7 @@ describe('a provider from a file', () => {
     expect(house.contacts.has(other)).toBe(true);
   });
 
-  it('waits for a person, who is told what to do, and takes one report', async () => {
+  it('waits for a person, who is shown what to do, and takes one report', async () => {
     const contactId = contact();
     const handle = await startOffboarding(place, {
       user: { ids: { courier: { contactId } } },

@@ -79,7 +79,7 @@ it('continues as new between chunks without losing or repeating anybody, and wit
   });
   expect(goneAtPlaid(place)).toEqual({ gone: USERS, left: BYSTANDERS, irreversibleRepeats: 0 });
   expect(await runsOf(handle)).toBeGreaterThan(2);
-  // The run that goes on for another is no end: nothing says meanwhile that the sweep has failed.
+  // The run that continues for another is not an end: nothing says meanwhile that the sweep has failed.
   const { events } = await place.client.workflow
     .getHandle(handle.workflowId, handle.firstExecutionRunId)
     .fetchHistory();
@@ -108,7 +108,7 @@ it('loses no update at any of those borders', async () => {
         await until('it has made calls again', () => ended || callsMade(place) > before);
       }
     } catch (error) {
-      // Too late: the sweep has come to its end meanwhile.
+      // Too late: the sweep has ended meanwhile.
       await result;
       const { message, cause } = error as Error;
       expect(`${message} ${String(cause)}`).toMatch(/completed|ended|not found|is sealing its receipts/i);
@@ -129,7 +129,7 @@ it('continues as new between children too', async () => {
   expect(await runsOf(handle)).toBeGreaterThan(1);
 });
 
-it('waits for its approval over several runs, no longer than was said at first', async () => {
+it('waits for its approval over several runs, no longer than the first said', async () => {
   const handle = await place.start({
     source: { file: await place.users(20) },
     approval: true,

@@ -49,7 +49,7 @@ async function noCallsFor(ms: number): Promise<void> {
   expect(callsMade(place)).toBe(before);
 }
 
-it('pauses within seconds, holds still, and goes on where it was', async () => {
+it('pauses within seconds, holds still, and continues where it was', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(600) } });
   await until('it is running', () => callsMade(place) > 200);
@@ -110,7 +110,7 @@ it('stops within seconds when it is cancelled; who was left out is counted as sk
   ).resolves.toMatchObject({ ok: true });
 });
 
-it('pauses when more users failed than is tolerated, and goes on until as many more have', async () => {
+it('pauses when more users failed than is tolerated, and continues until as many more have', async () => {
   const file = await place.users(1_000);
   place.simulators.plaid.configure({ latencyMs: 40 });
   place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', probability: 0.2 });
@@ -134,7 +134,7 @@ it('pauses when more users failed than is tolerated, and goes on until as many m
   await cancelledSweep(handle);
 });
 
-it('pauses at a refused key, names it, and goes on once the key is good', async () => {
+it('pauses at a refused key, names it, and continues once the key is good', async () => {
   const file = await place.users(400);
   place.simulators.plaid.faults.add({ endpoint: '*', kind: 'unauthorized' });
   const handle = await place.start({ source: { file } });
@@ -254,7 +254,7 @@ it('writes only the newest of many limits, and takes a pause and a resumption wh
     await untilProgress(handle, 'nothing is in progress', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
     expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
     suggesting.simulators.plaid.configure({ latencyMs: 0 });
-    // A run that makes room for more updates answers this one too; its next run carries it out.
+    // A run that makes room for more updates accepts this one too; its next run carries it out.
     await handle.executeUpdate(resumeUpdate);
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: SLOW_USERS } });
     const { events } = await suggesting.client.workflow
@@ -273,7 +273,7 @@ it('writes only the newest of many limits, and takes a pause and a resumption wh
   }
 });
 
-it('pauses and goes on while a bulk call waits for a free place in a worker', async () => {
+it('pauses and continues while a bulk call waits for a free place in a worker', async () => {
   const appKeys = { ios: 'KEY-IOS', android: 'KEY-ANDROID', web: 'KEY-WEB', desktop: 'KEY-DESKTOP' };
   const many = await openSweepPlace({ batch: { appKeys, latencyMs: 1_500 } });
   try {

@@ -69,7 +69,7 @@ describe.each(['user', 'chunk'] as const)('a second sweep with skipDone and a gr
     ];
     await expect(sweep(first, { granularity })).resolves.toMatchObject({ status: 'completed', counts: { skipped: 0 } });
 
-    // Everybody but one registers again under the same IDs.
+    // All but one register again under the same IDs.
     const returned = { newer: ['newer-second'], unsaid: ['unsaid-second'], idle: [], older: [] };
     providersKnow(returned, ['newer', 'unsaid', 'batch-newer', 'batch-unsaid']);
     const second: InlineUser[] = [

@@ -8,7 +8,7 @@ import type { SweepPlace } from '../../support/sweep-runs';
 import { replaceStoppedWorker, sweepHangingIn } from '../../support/stopped-workers';
 import { startWorkerProcess } from '../../support/worker-process';
 
-// A worker that was told to stop dies before it can say that it did: the server then times its activity out for good.
+// A worker that is asked to stop dies before it can confirm: the server then times its activity out for good.
 
 let place: SweepPlace;
 let slowPages: Server;

@@ -21,7 +21,7 @@ function decodedPayloads(history: string): string {
 }
 
 describe('a sweep in chunks', () => {
-  it('off-boards every user of a file at both providers and nobody else, sealed, with counts that add up', async () => {
+  it('offboards every user of a file at both providers and no other user, sealed, with counts that add up', async () => {
     const file = await place.users(150);
     const handle = await place.start({ source: { file } });
     const result = await handle.result();
@@ -140,7 +140,7 @@ describe('a sweep with a child workflow for each user', () => {
     const child = place.client.workflow.getHandle(`${handle.workflowId}/3-0.1`);
     const payloads = decodedPayloads(historyToJSON(await child.fetchHistory()));
     expect(payloads).toContain('{{target.plaidUserId}}');
-    // An Item's id tells its user's in these simulators, and Items are named in a run's own history.
+    // An Item's id reveals its user's in these simulators, and Items are named in a run's own history.
     expect(payloads.replaceAll(/"item_ids?":[^}\]]*/g, '')).not.toContain(prefix);
     await expect(
       place.ledger.sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot }),
@@ -180,7 +180,7 @@ describe('a wrong sweep', () => {
     ['redriveOf', { redriveOf: 'never-ran' }],
     ['tolerance', { source: { inline: [{ plaidUserId: 'a' }] }, tolerance: '101%' }],
     ['maxUsers', { source: { inline: [{ plaidUserId: 'a' }, { plaidUserId: 'b' }] }, maxUsers: 1 }],
-  ])('is refused at once, naming %s', async (field, input) => {
+  ])('is refused immediately, naming %s', async (field, input) => {
     const handle = await place.start(input);
     const failure = await failureOfRun(handle.result());
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false });
@@ -188,7 +188,7 @@ describe('a wrong sweep', () => {
     expect(place.simulators.plaid.figures().calls.total).toBe(0);
   });
 
-  it('is refused when a file holds nobody', async () => {
+  it('is refused when a file contains no user', async () => {
     const handle = await place.start({ source: { file: await place.users(0) } });
     await expect(failureOfRun(handle.result())).resolves.toMatchObject({ type: 'Task.InvalidInput' });
     await until(
@@ -197,7 +197,7 @@ describe('a wrong sweep', () => {
     );
   });
 
-  it('fails as a whole when nobody could be off-boarded, so that a Schedule sees it', async () => {
+  it('fails as a whole when no user could be offboarded, so that a Schedule sees it', async () => {
     const file = await place.users(4, { prefix: 'no' });
     place.simulators.plaid.faults.add({ endpoint: '*', kind: 'unknownErrorCode' });
     const handle = await place.start({

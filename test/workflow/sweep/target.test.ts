@@ -9,14 +9,14 @@ import { callsFor, failureOfRun, REASON, startOffboarding, stepLines } from '../
 let place: Place;
 
 beforeAll(async () => {
-  // A token stands in the plain input of the sweep only.
+  // A token is in the plain input of the sweep only.
   place = await openPlace({ env: { HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' } });
   await place.startWorker();
 });
 
 afterAll(() => place.close());
 
-/** A sweep with a child for each of these users; answers the child of the first. */
+/** A sweep with a child for each of these users; returns the child of the first. */
 async function childOf(users: readonly TargetUser[]): Promise<{ handle: WorkflowHandle; result: OffboardResult }> {
   const args: [OffboardUsersInput] = [
     {
@@ -44,7 +44,7 @@ async function childOf(users: readonly TargetUser[]): Promise<{ handle: Workflow
   return { handle, result: (await handle.result()) as OffboardResult };
 }
 
-it('off-boards a user of a sweep whose ids stand in no history, not even as a token', async () => {
+it('offboards a user of a sweep whose ids are in no history, not even as a token', async () => {
   const [userId, userToken, batchUserId] = [freshId('canary-id'), freshId('user-sandbox'), freshId('canary-batch')];
   place.simulators.plaid.seed({ users: [{ userId, userToken, items: ['item-1', 'item-2'] }] });
   place.simulators.batch.seed({ users: [batchUserId] });

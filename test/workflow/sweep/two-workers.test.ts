@@ -37,7 +37,7 @@ async function startWorker(identity: string): Promise<WorkerProcess> {
   return worker;
 }
 
-/** How many users the chunks under way have opened, by the worker that has them: as each last told in a heartbeat. */
+/** How many users the chunks in progress have opened, by the worker that has them, as of their last heartbeats. */
 async function openedBy(handle: SweepHandle): Promise<Record<string, number>> {
   const { raw } = await handle.describe();
   const opened: Record<string, number> = {};
@@ -50,14 +50,14 @@ async function openedBy(handle: SweepHandle): Promise<Record<string, number>> {
   return opened;
 }
 
-/** The steps on which each user has a last word, by seq. */
+/** The steps on which each user has a final outcome, by seq. */
 function finalOutcomes(receipts: readonly Receipt[]): string[][] {
   const words = Array.from({ length: USERS }, (): string[] => []);
   for (const { seq, phase, step } of receipts) if (phase === 'settled') words[seq]?.push(step);
   return words.map((steps) => steps.sort());
 }
 
-it('two workers over one Postgres ledger share a sweep; one is killed amidst it, and everybody is counted once and nothing repeated blindly', async () => {
+it('two workers over one Postgres ledger share a sweep; one is killed amidst it, and every user is counted once and nothing repeated blindly', async () => {
   place.simulators.plaid.configure({ latencyMs: LATENCY_MS });
   const [first] = await Promise.all([startWorker('first'), startWorker('second')]);
   const handle = await place.start({ source: { file: await place.users(USERS) } });

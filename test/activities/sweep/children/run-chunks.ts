@@ -1,4 +1,5 @@
-// Works through a part of a sweep as a worker does, chunk after chunk and several at once, until nobody of it is left.
+// Works through a part of a sweep as a worker does, chunk after chunk and several concurrently, until no user of it is
+// left.
 import { setTimeout as delay } from 'node:timers/promises';
 import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';

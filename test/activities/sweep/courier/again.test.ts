@@ -84,7 +84,7 @@ it('skipDone leaves out who was offboarded by every step, with each ID of their 
     const rows = [courierUser(0), more, { ...courierUser(3), closedAt: new Date().toISOString() }];
     const given = rows.map((user) => ({ closedAt, ...user }));
     await seedCourierSweep(place, 'second', [...given, courierUser(2)], { skipDone: true });
-    // Left out: nobody but the first. Of the others one has a new device, one was closed since, and one was not closed.
+    // Left out: only the first. Of the others one has a new device, one was closed since, and one was not closed.
     expect(await place.ledger.sweeps.count('second')).toMatchObject({ total: 4, skipped: 1, pending: 3 });
     await settle(place, 'second');
     const words = await finalOutcomes(place, 'second');
@@ -99,7 +99,7 @@ it('skipDone leaves out who was offboarded by every step, with each ID of their 
     expect(server.repeats.filter((call) => !call.includes('Erasure'))).toEqual([]);
   }));
 
-it('a step that was not done before leaves nobody out', () =>
+it('a step that was not done before leaves no user out', () =>
   atEachCourier([TOPICS, CONTACT], async ({ server, place }) => {
     server.seed(1);
     const row = { ids: { courier: { contactId: 'c-0' } }, closedAt: new Date(Date.now() - 3_600_000).toISOString() };

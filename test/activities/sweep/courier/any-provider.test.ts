@@ -50,7 +50,7 @@ const PROFILE: StepDefinition = {
 const users = (count: number) => Array.from({ length: count }, (_, index) => courierUser(index));
 const everyone = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
-/** The process dies when it comes to this call: before it is sent, or when it was answered and before it is recorded. */
+/** The process dies when it comes to this call: before it is sent, or after its response and before it is recorded. */
 async function dyingAt(
   place: CourierPlace,
   task: string,
@@ -75,7 +75,7 @@ async function dyingAt(
   }
 }
 
-it('offboards users by steps of each kind, those who wait in later rounds, and nobody twice', () =>
+it('offboards users by steps of each kind, those who wait in later rounds, and none twice', () =>
   atEachCourier([TOPICS, CONTACT, DEVICES, ERASURE, ARCHIVE], async ({ server, place }) => {
     server.seed(12);
     server.holdsErasures = true;

@@ -146,7 +146,7 @@ export async function attempt(
   );
 }
 
-/** Attempts until nobody is left who could be tried before a person does something. */
+/** Attempts until no user is left who could be tried before a person does something. */
 export async function settle(place: CourierPlace, sweepId: string, changes: Partial<ChunkInput> = {}): Promise<void> {
   for (;;) {
     await attempt(place, sweepId, changes);
@@ -168,7 +168,7 @@ export async function bulk(place: CourierPlace, sweepId: string, app: string): P
   await inActivity(() => runBulk(place, { sweepId, app, beginForMs: 60_000 }, row));
 }
 
-/** Writes the last word for everybody who is left. */
+/** Records a final outcome for all users who are left. */
 export async function close(place: CourierPlace, sweepId: string, reason: CloseTargets['reason']): Promise<void> {
   const row = (await place.ledger.sweeps.read(sweepId))!;
   await inActivity(() => closeTargets(place, { sweepId, reason }, row));

@@ -11,7 +11,7 @@ export interface CourierCall {
   about: string;
 }
 
-/** What becomes of a call: it is lost before or after it was carried out, or answered with a status. */
+/** What becomes of a call: it is lost before or after it was carried out, or gets a status. */
 export type CourierFault = 'lostBefore' | 'lostAfter' | 429 | 503;
 
 interface Rule {
