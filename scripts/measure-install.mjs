@@ -1,5 +1,6 @@
 // `npm run measure:install`: what a production install of the plugin brings into an empty project, beside one of Temporal's own
-// packages, and whether every entry can be imported there. Writes docs/installed-size.json. Needs a package registry.
+// packages, and whether every entry can be imported there. It fails for a peer dependency that is missing or of another version.
+// Writes docs/installed-size.json. Needs a package registry.
 // With --pnpm also whether pnpm installs all packages so that every entry works; pnpm itself comes from the registry.
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -53,7 +54,8 @@ function pack(folder) {
 /** Installs into an empty project, imports every entry in both ways, and counts. */
 function install(name, what, entries) {
   const folder = emptyProject(name);
-  execute(npmCommand(['install', '--omit=dev', '--no-audit', '--no-fund', '--loglevel=error', ...what]), folder);
+  const strictly = ['--omit=dev', '--strict-peer-deps', '--no-audit', '--no-fund', '--loglevel=error'];
+  execute(npmCommand(['install', ...strictly, ...what]), folder);
   importAll(folder, entries);
   const { packages } = JSON.parse(readFileSync(join(folder, 'node_modules', '.package-lock.json'), 'utf8'));
   return { packages: Object.keys(packages).length, megabytes: megabytesOf(join(folder, 'node_modules')) };
@@ -72,7 +74,8 @@ function installByPnpm(tarballs, peers, entries) {
       .join('')}`,
   );
   const pnpm = join(tools, 'node_modules', '.bin', 'pnpm');
-  execute([pnpm, 'add', '--prod', '--ignore-scripts', '-w', ...Object.values(tarballs), ...peers], folder);
+  const strictly = ['add', '--prod', '--ignore-scripts', '--strict-peer-dependencies', '-w'];
+  execute([pnpm, ...strictly, ...Object.values(tarballs), ...peers], folder);
   importAll(folder, entries);
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { minVersion, satisfies } from 'semver';
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -9,6 +10,7 @@ interface Manifest {
   dependencies?: Record<string, string>;
   peerDependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
+  engines?: { node: string };
 }
 
 const FOLDERS = ['.', ...readdirSync(join(ROOT, 'packages')).map((name) => join('packages', name)), 'lab'];
@@ -46,4 +48,15 @@ it('the command is a file that can be run as it was committed', () => {
   const file = join(ROOT, 'packages', 'cli', 'bin', 'http-tasks.js');
   expect(statSync(file).mode & 0o111).toBe(0o111);
   expect(readFileSync(file, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+});
+
+it('every package that a clone installs supports the oldest Node.js that we support', () => {
+  const oldest = minVersion(MANIFESTS[0]?.engines?.node ?? '')?.version ?? 'none';
+  expect(oldest).toMatch(/^20\./);
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { engines?: { node?: string } }>;
+  };
+  const ranges = Object.entries(lock.packages).map(([path, { engines }]) => ({ path, node: engines?.node ?? '*' }));
+  expect(ranges.length).toBeGreaterThan(100);
+  expect(ranges.filter(({ node }) => !satisfies(oldest, node))).toEqual([]);
 });
