@@ -136,7 +136,7 @@ export interface SqlForms {
 export type WriteValues = Readonly<Record<string, unknown>>;
 
 /** A stored write that returns nothing. */
-export type StoredWrite = 'sweep_rows' | 'sweep_close' | 'sweep_outcomes' | 'sweep_progress' | 'bulk_outcomes';
+export type StoredWrite = 'sweep_close' | 'sweep_outcomes' | 'sweep_progress' | 'bulk_outcomes';
 
 /** A wave of a sweep to open. */
 export type WaveValues = WriteValues & {
@@ -162,6 +162,36 @@ export interface OpenedRow {
   subjects: string;
 }
 
+/** A block of a source to append to the users of a sweep. */
+export interface SweepBlock {
+  sweep: number;
+  /** The version of the snapshot to which it is appended; another one is refused. */
+  version: number;
+  rows: readonly BlockRow[];
+  /** The keys by which duplicates of these rows are found, without separators. */
+  keys: string;
+  /** The encrypted references of some users that follow each other, each as [seq of the first, references]. */
+  names: readonly (readonly [number, string])[];
+  position: string;
+  complete: 0 | 1;
+  duplicates: number;
+  rejected: number;
+  /** Null leaves it as it is. */
+  report: string | null;
+}
+
+/** A user of a block. */
+export interface BlockRow {
+  /** Encrypted: base64url. */
+  ids: string;
+  /** Keyed hashes: base64url. */
+  subjects: readonly string[];
+  /** The rank of the outcome of a user who is left out; null for others. */
+  worst: number | null;
+  someItems: 0 | 1;
+  line: number | null;
+}
+
 /**
  * Writes that touch several tables and are still one short statement that commits by itself: a process frozen between the
  * statements of a transaction would keep its locks. Postgres has functions for them, libSQL views with a trigger; the
@@ -172,6 +202,8 @@ export interface StoredWrites {
   recordIntent(db: Kysely<Tables>, intent: Intent): Promise<IntentResult['kind']>;
   /** Runs a stored write. Rejects with a refusal (`StoreFailures.isRefusal`) if it refuses. */
   run(db: Kysely<Tables>, write: StoredWrite, values: WriteValues): Promise<void>;
+  /** Appends a block of a source. Rejects with a refusal (`StoreFailures.isRefusal`) for another version. */
+  appendBlock(db: Kysely<Tables>, block: SweepBlock): Promise<void>;
   /** Opens users of a sweep, and returns all that the wave has opened. */
   openWave(db: Kysely<Tables>, values: WaveValues): Promise<OpenedRow[]>;
   /** The same for the users of a bulk call. */

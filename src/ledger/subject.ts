@@ -1,10 +1,10 @@
-import { createHmac } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
-import { derivedKey } from './derived-key';
+import { derivedKey, KeyedHash } from './derived-key';
 import { LedgerSettingError } from './setting-error';
 
 const MIN_KEY_LENGTH = 16;
 const HASH_BYTES = 18;
+/** Each three bytes are four characters of base64url. */
+const HASH_CHARACTERS = (HASH_BYTES / 3) * 4;
 const HASH_SHAPE = /^[A-Za-z0-9_-]{24}$/;
 
 /**
@@ -37,8 +37,8 @@ export function createSubjectHasher(subjectKey: string): SubjectHasher {
         'Use a long random text, for example from `openssl rand -base64 32`, and keep it: the ledger depends on it.',
     );
   }
-  const subjects = derivedKey(subjectKey, 'subject');
-  const items = derivedKey(subjectKey, 'item');
+  const subjects = new KeyedHash(derivedKey(subjectKey, 'subject'));
+  const items = new KeyedHash(derivedKey(subjectKey, 'item'));
   return {
     subject: (service, environment, id) => hash(subjects, service, environment, id),
     item: (service, environment, id) => hash(items, service, environment, id),
@@ -51,9 +51,8 @@ export function isKeyedHash(text: string): boolean {
   return HASH_SHAPE.test(text);
 }
 
-function hash(key: KeyObject, service: string, environment: string, id: string): string {
+function hash(key: KeyedHash, service: string, environment: string, id: string): string {
   // JSON quotes every separator and escapes lone surrogates, which UTF-8 would replace by the same character, so
   // different tuples never give the same bytes.
-  const tuple = JSON.stringify([service, environment, id]);
-  return createHmac('sha256', key).update(tuple).digest().subarray(0, HASH_BYTES).toString('base64url');
+  return key.of(JSON.stringify([service, environment, id]), HASH_CHARACTERS);
 }

@@ -283,7 +283,7 @@ interface TargetsTable {
   some_items: number;
   /** The line of the source; null for rows of earlier versions and of sources without lines. */
   source_line: number | null;
-  /** The user's own name for the case, encrypted (see `SweepKeys`); null if the row has none. */
+  /** The reference, encrypted (see `SweepKeys`),, of rows of earlier versions. */
   reference: string | null;
   intent_at: LaterInstant;
   not_before: LaterInstant;
@@ -363,6 +363,10 @@ export interface Tables {
   target_ids: TargetIdsTable;
   target_progress: TargetProgressTable;
   target_keys: TargetKeysTable;
+  /** See `KnownKeys`. */
+  target_key_blocks: { sweep: number; version: number; keys: string };
+  /** See `encryptedReferences`. */
+  target_references: { sweep: number; first: number; names: string };
   bulk_queue: BulkQueueTable;
   sealed_leaves: SealedLeavesTable;
   rates: RatesTable;

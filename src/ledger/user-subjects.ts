@@ -26,7 +26,8 @@ export const isNamedThing: IsThing = (provider, id) =>
  * always be paired with its ID.
  */
 export function identitiesOf(ids: ProviderIds, isThing: IsThing = isNamedThing): Identity[] {
-  return inOrder(Object.keys(ids)).flatMap((provider) => {
+  const providers = Object.keys(ids);
+  return (providers.length === 1 ? providers : inOrder(providers)).flatMap((provider) => {
     const given = Object.entries(ids[provider] ?? {}).filter(([id]) => !isThing(provider, id));
     given.sort(([one, a], [other, b]) => Number(Array.isArray(a)) - Number(Array.isArray(b)) || (one < other ? -1 : 1));
     return given.flatMap(([id, value]) => {

@@ -1,6 +1,6 @@
 import { joinColumns, MANY_ROWS, MOST_REJECTED_TOLD } from '../policy/snapshot-report';
 import type { RejectedRow, SnapshotReport } from '../policy/snapshot-report';
-import { SourceError } from './source';
+import { rowGroupsOf, SourceError } from './source';
 import { idsOf, NAMED_FIELDS } from '../policy/user-ids';
 import type { TargetUser } from '../policy/target-user';
 import type { BadRow, GoodRow, Source, SourcePosition, SourceRow } from './source';
@@ -60,12 +60,12 @@ export class CheckedRows {
   readonly #options: CheckOptions;
   readonly #first: RejectedRow[];
   readonly #frequent = new FrequentIds();
-  #counts: RowCounts;
+  readonly #counts: RowCounts;
 
   constructor(source: Source, options: CheckOptions = {}) {
     this.#source = source;
     this.#options = options;
-    this.#counts = options.after?.counts ?? { good: 0, bad: 0 };
+    this.#counts = { good: 0, bad: 0, ...options.after?.counts };
     this.#first = [...(options.after?.report?.rejectedRows ?? [])];
   }
 
@@ -90,21 +90,51 @@ export class CheckedRows {
    * known only at the end, and for a source with only bad rows; and with SourceError for an empty file or list.
    */
   async *rows(): AsyncGenerator<GoodRow, void, undefined> {
-    const { after, signal, onBadRow } = this.#options;
-    for await (const read of this.#source.rows({ after: after?.position, signal })) {
-      const row = this.#checked(read);
-      if (row.user !== undefined) {
-        this.#counts = { ...this.#counts, good: this.#counts.good + 1 };
-        this.#frequent.add(row);
-        if (!this.#isBeyondCount) yield row;
-        continue;
+    const { onBadRow } = this.#options;
+    for await (const group of this.#read()) {
+      for (const read of group) {
+        const row = this.#counted(read);
+        if (row.user === undefined) await onBadRow?.(row);
+        else if (!this.#isBeyondCount) yield row;
+        if (this.#isOver) break;
       }
-      this.#counts = { ...this.#counts, bad: this.#counts.bad + 1 };
-      if (this.#first.length < MOST_REJECTED_TOLD) this.#first.push({ line: row.line, problem: row.problem });
-      await onBadRow?.(row);
-      if (this.#isBeyondCount && this.#counts.bad >= (this.#options.lookFor ?? MOST_REJECTED_TOLD)) break;
+      if (this.#isOver) break;
     }
     this.#refuse();
+  }
+
+  /** The same in groups, without `onBadRow`. A row is counted when the iterator of its group returns it. */
+  async *groups(): AsyncGenerator<Iterable<GoodRow>, void, undefined> {
+    for await (const group of this.#read()) {
+      yield this.#goodOf(group);
+      if (this.#isOver) break;
+    }
+    this.#refuse();
+  }
+
+  #read(): AsyncIterable<Iterable<SourceRow>> {
+    const { after, signal } = this.#options;
+    return rowGroupsOf(this.#source, { after: after?.position, signal });
+  }
+
+  *#goodOf(group: Iterable<SourceRow>): Generator<GoodRow, void, undefined> {
+    for (const read of group) {
+      const row = this.#counted(read);
+      if (row.user !== undefined && !this.#isBeyondCount) yield row;
+      if (this.#isOver) return;
+    }
+  }
+
+  #counted(read: SourceRow): SourceRow {
+    const row = this.#checked(read);
+    if (row.user !== undefined) {
+      this.#counts.good += 1;
+      this.#frequent.add(row);
+    } else {
+      this.#counts.bad += 1;
+      if (this.#first.length < MOST_REJECTED_TOLD) this.#first.push({ line: row.line, problem: row.problem });
+    }
+    return row;
   }
 
   #checked(row: SourceRow): SourceRow {
@@ -117,6 +147,11 @@ export class CheckedRows {
   get #isBeyondCount(): boolean {
     const tolerance = this.#options.tolerance ?? { count: 0 };
     return 'count' in tolerance && this.#counts.bad > tolerance.count;
+  }
+
+  /** Whether enough bad rows were found to refuse the source. */
+  get #isOver(): boolean {
+    return this.#isBeyondCount && this.#counts.bad >= (this.#options.lookFor ?? MOST_REJECTED_TOLD);
   }
 
   #refuse(): void {
@@ -165,11 +200,18 @@ class FrequentIds {
   }
 
   add({ user }: GoodRow): void {
+    const account = user.account ?? '';
+    if (user.ids === undefined) {
+      for (const { field, provider } of NAMED_FIELDS) {
+        const value = user[field];
+        if (typeof value === 'string') this.#addId(`${provider} ${value} ${account}`);
+      }
+      return;
+    }
     for (const [provider, given] of Object.entries(idsOf(user))) {
       for (const [id, value] of Object.entries(given)) {
         if (NAMED_FIELDS.some((own) => own.provider === provider && own.id === id && 'thing' in own)) continue;
-        for (const one of typeof value === 'string' ? [value] : value)
-          this.#addId(`${provider} ${one} ${user.account ?? ''}`);
+        for (const one of typeof value === 'string' ? [value] : value) this.#addId(`${provider} ${one} ${account}`);
       }
     }
   }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { parse } from 'csv-parse/sync';
 import type { SourceColumns } from '../policy/snapshot-report';
 import { Header } from './header';
-import type { ColumnRules } from './header';
+import type { Cells, ColumnRules } from './header';
 import type { FileRecord, RawRecord, RecordReader } from './record-splitter';
 import { SourceError } from './source';
 
@@ -71,9 +71,18 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
     return new Header(names, this.#columns, hintOf(text ?? ''));
   }
 
+  /** Returns the cells of a row that only has to be split; undefined for a row in which a rule applies. */
+  #readPlain(text: string, header: Header<Column>): Cells<Column> | undefined {
+    if (this.#delimiter === '\t' || NOT_PLAIN.test(text)) return undefined;
+    const cells = text.split(this.#delimiter);
+    return cells.length === header.length && !isNamed(cells[0], header) ? header.cells(cells) : undefined;
+  }
+
   #readRow(record: RawRecord, header: Header<Column>): FileRecord<Column> {
     if (!isUtf8(record.bytes)) return { problem: whereNotUtf8(record.bytes, this.#delimiter) };
     const text = record.bytes.toString('utf8');
+    const plain = this.#readPlain(text, header);
+    if (plain !== undefined) return { cells: plain };
     const marked = text.startsWith(MARK);
     const cells = cellsOf(marked ? text.slice(1) : text, this.#delimiter);
     if (cells === undefined)
@@ -93,6 +102,9 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
   }
 }
 
+/** Matches texts in which a rule of their own applies: quotes, control characters, byte order marks. */
+const NOT_PLAIN = /["\0-\x1f\x7f-\x9f\ufeff]/;
+
 function requireDelimiter(found: string, line: number): Delimiter {
   const delimiter = DELIMITERS.find((one) => one === found);
   if (delimiter !== undefined) return delimiter;
@@ -100,6 +112,11 @@ function requireDelimiter(found: string, line: number): Delimiter {
     'file',
     `line ${line} (sep=) names an unsupported separator; separate the cells by commas, semicolons or tabs.`,
   );
+}
+
+/** Whether the first cell is the name of its column. */
+function isNamed(first: string | undefined, { names }: Header<string>): boolean {
+  return first?.trim().toLowerCase() === names[0]?.trim().toLowerCase();
 }
 
 function repeats(cells: readonly Cell[], header: Header<string>): boolean {

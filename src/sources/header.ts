@@ -258,7 +258,8 @@ export class Header<Column extends string> {
 
   cells(row: readonly unknown[]): Cells<Column> {
     const cells: Cells<Column> = {};
-    for (const [index, column] of this.#columns.entries()) {
+    for (let index = 0; index < this.#columns.length; index++) {
+      const column = this.#columns[index];
       if (column !== undefined) cells[column] = row[index];
     }
     return cells;

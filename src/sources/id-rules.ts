@@ -15,6 +15,12 @@ export function allowedPlaceholders(names: readonly string[] = []): AllowedPlace
 }
 
 /**
+ * Matches most IDs: letters, digits, `-` and `_`, with a digit other than 0. No such text is a placeholder except `-1` and
+ * numbers that a spreadsheet shortened, and of the other rules only that of the names of columns can apply.
+ */
+const ORDINARY = /^(?!-1$|-?\d+e-\d+$)(?=[a-z\d_-]*[1-9])[a-z\d_-]+$/i;
+
+/**
  * Returns why a source's text is not an ID, or undefined. It rejects what errors in exports leave behind: the provider
  * would accept such an ID, and the data of the person it belonged to would be kept.
  *
@@ -25,6 +31,15 @@ export function idProblem(
   allowed: AllowedPlaceholders,
   columns: readonly string[] = USER_COLUMNS,
 ): string | undefined {
+  if (!ORDINARY.test(id)) {
+    const problem = oddProblem(id, allowed);
+    if (problem !== undefined) return problem;
+  }
+  const lowerCase = id.toLowerCase();
+  return columns.some((column) => column === lowerCase) ? 'is the name of a column and not an ID' : undefined;
+}
+
+function oddProblem(id: string, allowed: AllowedPlaceholders): string | undefined {
   if (/[\p{Cc}\u2028\u2029]/u.test(id)) return 'contains a control character or a line break';
   if (id.includes('\ufeff')) return 'contains a byte order mark';
   if (id.includes('\ufffd')) return 'contains U+FFFD, which replaces characters that could not be decoded';
@@ -35,9 +50,7 @@ export function idProblem(
   if (/^"[^]*"$|^'[^]*'$/u.test(id)) return 'is in quotes, which would be part of the ID';
   if (/^\[[^]*\]$/u.test(id) || (/^\{[^]*\}$/u.test(id) && /[",:]/.test(id)))
     return 'is a list or an object and not one ID';
-  if (/^="[^]*"$/u.test(id)) return 'is a formula and not an ID';
-  if (columns.some((column) => column === id.toLowerCase())) return 'is the name of a column and not an ID';
-  return undefined;
+  return /^="[^]*"$/u.test(id) ? 'is a formula and not an ID' : undefined;
 }
 
 /** Returns the first ID of a user that breaks {@link idProblem}, by its field, or undefined. */

@@ -10,6 +10,7 @@ import type { Catalogue } from '../providers/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { fileRecords, readerFor } from './file-records';
 import type { FileFormat, UserFile } from './file-records';
+import type { FileRecord } from './record-splitter';
 import { findAnywhere, findInFolder, formatOf } from './find-file';
 import { idsInside, resemblesId } from './header';
 import { allowedPlaceholders, userProblem } from './id-rules';
@@ -18,8 +19,9 @@ import { PageSource } from './page-source';
 import { Progress } from './progress';
 import { QuerySource } from './query-source';
 import { SourceError } from './source';
-import type { RowsOptions, Source, SourceRow } from './source';
+import type { GroupedSource, RowsOptions, Source, SourceRow } from './source';
 import { toUser } from './to-user';
+import type { UserCells } from './to-user';
 import { UserColumns } from './user-columns';
 
 /** A source supplied by the host. Its rows may be anything and are checked like those of other sources. */
@@ -128,7 +130,7 @@ export class InlineSource implements Source {
 }
 
 /** Users from a CSV or JSONL file, optionally gzipped. Each reading starts at its beginning. */
-export class FileSource implements Source {
+export class FileSource implements GroupedSource {
   readonly kind: string;
   readonly refusesEmpty = true;
   readonly #shown: string;
@@ -161,27 +163,33 @@ export class FileSource implements Source {
     return `the ${this.kind.toUpperCase()} file ${this.#shown}`;
   }
 
-  async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
+  async *rows(options?: RowsOptions): AsyncGenerator<SourceRow, void, undefined> {
+    for await (const group of this.rowGroups(options)) yield* group;
+  }
+
+  async *rowGroups({ after, signal }: RowsOptions = {}): AsyncGenerator<Iterable<SourceRow>, void, undefined> {
     const file = await this.#resolve();
     const reader = readerFor(file);
     const progress = new Progress('file', after);
+    const rules = { ...reader.rules, allowed: this.#allowed, ...(file.known && { columns: file.known }) };
     for await (const records of fileRecords(file, reader, signal)) {
       this.#columns = reader.report;
-      for (const { line, bytes, cells, problem } of records) {
-        const position = progress.pass(bytes);
-        if (position === undefined) continue;
-        const row =
-          cells === undefined
-            ? { problem }
-            : toUser(
-                cells,
-                { ...reader.rules, allowed: this.#allowed, ...(file.known && { columns: file.known }) },
-                file.columns,
-              );
-        yield 'user' in row ? { position, line, user: row.user } : { position, line, problem: row.problem, raw: bytes };
-      }
+      yield rowsOf(records, progress, (cells) => toUser(cells, rules, file.columns));
     }
     progress.end();
+  }
+}
+
+function* rowsOf(
+  records: Iterable<FileRecord & { line: number; bytes: Buffer }>,
+  progress: Progress,
+  userOf: (cells: UserCells) => ReturnType<typeof toUser>,
+): Generator<SourceRow, void, undefined> {
+  for (const { line, bytes, cells, problem } of records) {
+    const position = progress.pass(bytes);
+    if (position === undefined) continue;
+    const row = cells === undefined ? { problem } : userOf(cells);
+    yield 'user' in row ? { position, line, user: row.user } : { position, line, problem: row.problem, raw: bytes };
   }
 }
 

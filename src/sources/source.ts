@@ -63,6 +63,18 @@ export interface Source {
   rows(options?: RowsOptions): AsyncIterable<SourceRow>;
 }
 
+/** A source of this package that has several rows at a time, which is faster than one by one. */
+export interface GroupedSource extends Source {
+  /** The rows of {@link Source.rows} in groups, each of which is read while it is iterated. */
+  rowGroups(options?: RowsOptions): AsyncIterable<Iterable<SourceRow>>;
+}
+
+/** Returns the rows of any source in groups; one row at a time if the source has no groups. */
+export async function* rowGroupsOf(source: Source, options: RowsOptions): AsyncGenerator<Iterable<SourceRow>> {
+  if ('rowGroups' in source) yield* (source as GroupedSource).rowGroups(options);
+  else for await (const row of source.rows(options)) yield [row];
+}
+
 /** The source is wrong; not retryable. The message says what to change, and contains no ID or secret. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';

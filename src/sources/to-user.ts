@@ -29,6 +29,12 @@ const COLUMN_OF: ReadonlyMap<string, string> = new Map(USER_COLUMNS.map((column)
 /** Fields whose columns may exist for another purpose. */
 const MAY_MEAN_ELSE: ReadonlySet<PropertyKey | undefined> = new Set(['closedAt', 'receivedAt', 'law']);
 
+/** Columns whose texts the schema takes as they are, unless they are long. */
+const SIMPLE: ReadonlySet<string> = new Set(['plaid_user_id', 'batch_user_id', 'reference']);
+
+/** Maximum number of characters of a text that every one of these columns may have. */
+const SIMPLE_CHARACTERS = 200;
+
 /** Rules for the cells of a kind of source. */
 export interface CellRules {
   /** The form of a list of IDs in a column: a string joined by `;`, or a list. */
@@ -54,12 +60,14 @@ export function toUser(
 ): { user: TargetUser } | { problem: string } {
   const { columns = UserColumns.BASIC } = rules;
   const given: Partial<Record<keyof TargetUser, unknown>> = {};
+  let isSimple = true;
   for (const column of USER_COLUMNS) {
     const cell = cells[column];
     if (cell === undefined || cell === null || cell === '') continue;
     const value = valueOf(cell, kindOf(column), rules);
     if ('wrong' in value) return { problem: `${names[column] ?? column}: ${value.wrong}` };
     given[FIELDS[column]] = value.value;
+    isSimple &&= SIMPLE.has(column) && (value.value as string).length <= SIMPLE_CHARACTERS;
   }
   const ids: Record<string, Record<string, unknown>> = {};
   for (const { column, provider, id: name, list } of columns.ids) {
@@ -70,9 +78,13 @@ export function toUser(
     if (Array.isArray(value.value) && value.value.length > MOST_LISTED_IDS)
       return { problem: `${names[column] ?? column}: must have at most ${MOST_LISTED_IDS} IDs` };
     ids[provider] = { ...ids[provider], [name]: value.value };
+    isSimple = false;
   }
   if (Object.keys(ids).length > 0) given.ids = ids;
-  if (!columns.hasId(given as NamedIds)) {
+  // What is left to check takes as long as everything before.
+  const hasId = columns.hasId(given as NamedIds);
+  if (isSimple && hasId) return { user: given as TargetUser };
+  if (!hasId) {
     const known = columns.names.filter((column) => column !== 'item_ids' && /^ids?$/.test(columns.kindOf(column)));
     const shown = known.map((column) => names[column] ?? column);
     return { problem: `has no user ID; give ${shown.slice(0, -1).join(', ')} or ${shown.at(-1) ?? ''}` };

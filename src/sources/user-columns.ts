@@ -52,6 +52,7 @@ export class UserColumns {
   readonly ids: readonly ColumnOfId[];
   /** Returns what is wrong with the IDs of a user, by column; undefined for IDs that fit their providers. */
   readonly problemOf: (user: NamedIds & { account?: string | undefined }) => string | undefined;
+  readonly #kinds: ReadonlyMap<string, ColumnKind>;
   readonly #resembling: readonly string[];
   readonly #elsewhere: readonly string[];
 
@@ -66,6 +67,11 @@ export class UserColumns {
       ),
     );
     this.names = [...USER_COLUMNS, ...this.ids.map(({ column }) => column)];
+    const kinds = this.ids.map(({ column, list }) => [column, list ? 'ids' : 'id'] as const);
+    this.#kinds = new Map<string, ColumnKind>([
+      ...USER_COLUMNS.map((column) => [column, KINDS[column]] as const),
+      ...kinds,
+    ]);
     this.#resembling = this.ids.flatMap(({ provider, id }) =>
       [provider, id].map(bare).filter((name) => name !== '' && !ANY_ID.has(name)),
     );
@@ -81,10 +87,7 @@ export class UserColumns {
   }
 
   kindOf(column: string): ColumnKind {
-    const own = this.ids.find((one) => one.column === column);
-    if (own) return own.list ? 'ids' : 'id';
-    const basic = USER_COLUMNS.find((one) => one === column);
-    return basic === undefined ? 'label' : KINDS[basic];
+    return this.#kinds.get(column) ?? 'label';
   }
 
   /** Whether a column of this name is likely to have IDs of one of the providers. */
@@ -106,6 +109,7 @@ export class UserColumns {
 
   /** Whether a user has any ID. */
   hasId(user: NamedIds): boolean {
+    if (user.plaidUserId !== undefined || user.batchUserId !== undefined) return true;
     const ids = idsOf(user);
     return Object.keys(ids).some((provider) =>
       Object.keys(ids[provider] ?? {}).some((id) => !isThing(provider, id) && idAt(ids, provider, id) !== undefined),

@@ -1,4 +1,6 @@
+import { createHmac, createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
+import { KeyedHash } from 'temporal-http-tasks/internal/ledger/derived-key';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 
@@ -71,5 +73,20 @@ describe('the subject key', () => {
   it('has a fingerprint that differs for another key and does not contain it', () => {
     expect(createSubjectHasher('sixteen letters?').fingerprint).not.toBe(hasher.fingerprint);
     expect(isKeyedHash(hasher.fingerprint)).toBe(true);
+  });
+});
+
+describe('a keyed hash', () => {
+  it('is HMAC-SHA-256, for texts and keys of any length', () => {
+    const texts = fc.oneof(trickyText, fc.string({ unit: 'grapheme', minLength: 300, maxLength: 1_200 }));
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.array(texts), (bytes, several) => {
+        const key = createSecretKey(bytes);
+        const hash = new KeyedHash(key);
+        for (const text of several)
+          expect(hash.of(text, 43)).toBe(createHmac('sha256', key).update(text).digest('base64url'));
+      }),
+    );
+    expect(() => new KeyedHash(createSecretKey(Buffer.alloc(65)))).toThrow(RangeError);
   });
 });

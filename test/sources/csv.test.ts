@@ -242,6 +242,37 @@ describe('ids in CSV', () => {
     );
   });
 
+  it('are read alike with and without a quoted cell, which takes another way', async () => {
+    const cell = fc.oneof(
+      fc.constantFrom(
+        '',
+        'usr_1',
+        'NULL',
+        ' usr_2',
+        'batch_user_id',
+        'note',
+        '\ufeff',
+        'a\u0001',
+        'a\u0085',
+        'ü',
+        '\ud83d\ude00',
+      ),
+      fc.string({ unit: fc.constantFrom('a', '1', ' ', '_', '\t', '\u007f', 'é', "'", '=') }),
+    );
+    const rows = fc.array(fc.array(cell, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(rows, fc.constantFrom(',', ';', '\t'), async (several, delimiter) => {
+        const content = (note: string): string =>
+          [['note', 'batch_user_id', 'reference'], ...several.map((cells) => [note, ...cells])]
+            .map((cells) => cells.join(delimiter))
+            .join('\n');
+        const plain = await rowsIn(content('note')).catch((error: unknown) => String(error));
+        expect(await rowsIn(content('"note"')).catch((error: unknown) => String(error))).toEqual(plain);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('never make the reader fail other than by a refusal, whatever the bytes are', async () => {
     const bytes = fc.uint8Array({ maxLength: 200 });
     await fc.assert(

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { isPlaceholder } from 'temporal-http-tasks/internal/policy/placeholders';
 import { sourceSpec } from 'temporal-http-tasks/internal/policy/source-spec';
 import {
@@ -207,4 +208,25 @@ describe('placeholders that are allowed', () => {
     expect(check(['null', 'N/A', '0'])).toBe(true);
     expect(check(['nul'])).toBe(false);
   });
+});
+
+/** Texts that resemble placeholders and are made of the characters that most IDs consist of. */
+const nearPlaceholder = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom('null', 'none', 'nan', 'nil', 'undefined', 'NULL', '1', '0', '00000000', 'e', 'E', '-', '_', 'f'),
+      fc.constantFrom('-1', '1e-7', '12E-34', 'user_id', 'uuid', 'id', 'x', 'ffffffff', '000', '\u017f', '\u212a', 'é'),
+      fc.stringMatching(/^[a-zA-Z\d_-]{0,3}$/),
+    ),
+    { minLength: 1, maxLength: 5 },
+  )
+  .map((parts) => parts.join(''));
+
+it('no text without a problem is a placeholder', () => {
+  fc.assert(
+    fc.property(nearPlaceholder, (text) => {
+      if (idProblem(text, NO_PLACEHOLDERS) === undefined) expect(isPlaceholder(text)).toBe(false);
+    }),
+    { numRuns: 20_000 },
+  );
 });

@@ -36,26 +36,33 @@ const BLOCK_MS = 10_000;
 /** What to read, and for which plan. */
 export type ReadSource = TakeSnapshot & SeriesRun & { law?: Law | undefined; needed: NeededProviders };
 
+/** How reading is stopped and observed. */
+export interface Control {
+  signal: AbortSignal;
+  /** @throws For a sweep that has too many users. */
+  onProgress: (state: SnapshotState) => void;
+  /** Whether a sweep may have that many users. */
+  allows: (total: number) => boolean;
+}
+
 /** Reads a source into a sweep's targets, block by block. */
 export class SourceReading {
   readonly #dependencies: SweepDependencies;
   readonly #input: ReadSource;
   readonly #signal: AbortSignal;
   readonly #onProgress: (state: SnapshotState) => void;
+  readonly #allows: (total: number) => boolean;
   /** Of the providers of all rows so far. */
   readonly #environments: Record<string, string> = {};
   #columns: UserColumns;
 
-  constructor(
-    dependencies: SweepDependencies,
-    input: ReadSource,
-    control: { signal: AbortSignal; onProgress: (state: SnapshotState) => void },
-  ) {
+  constructor(dependencies: SweepDependencies, input: ReadSource, control: Control) {
     this.#dependencies = dependencies;
     this.#columns = new UserColumns(dependencies.providers);
     this.#input = input;
     this.#signal = control.signal;
     this.#onProgress = control.onProgress;
+    this.#allows = control.allows;
   }
 
   /**
@@ -83,27 +90,43 @@ export class SourceReading {
     return state;
   }
 
+  /** While a block is written, the next one is read, unless the sweep might have too many users with this one. */
   async #readBehind(begun: SnapshotState): Promise<SnapshotState> {
     const checked = await this.#open(begun);
     let state = begun;
+    let writing: Promise<void> | undefined;
     let bad = begun.rejected;
     let block = new Block(begun.position ?? '');
+    const written = async (): Promise<void> => {
+      const last = writing;
+      writing = undefined;
+      await last;
+    };
     const write = async (complete: boolean): Promise<void> => {
+      const { append } = block;
       const rejected = checked.counts.bad - bad;
       bad = checked.counts.bad;
-      state = await this.#append({
-        ...block.append,
-        version: state.version,
-        rejected,
-        report: checked.report,
-        complete,
+      const { report } = checked;
+      block = new Block(append.position);
+      await written();
+      writing = this.#append({ ...append, version: state.version, rejected, report, complete }).then((next) => {
+        state = next;
       });
-      block = new Block(block.append.position);
+      if (complete || !this.#allows(state.total + append.rows.length)) return written();
+      // A failure is reported when the next block is full, or the source ends or fails.
+      writing.catch(() => undefined);
     };
-    for await (const row of checked.rows()) {
-      this.#signal.throwIfAborted();
-      block.add(this.#targetOf(row), row.position);
-      if (block.isFull) await write(false);
+    try {
+      for await (const group of checked.groups()) {
+        for (const row of group) {
+          this.#signal.throwIfAborted();
+          block.add(this.#targetOf(row), row.position);
+          if (block.isFull) await write(false);
+        }
+      }
+    } catch (error) {
+      await written();
+      throw error;
     }
     await write(true);
     return state;
@@ -193,7 +216,7 @@ class Block {
   add(row: TargetRow, position: string): void {
     this.#rows.push(row);
     this.#position = position;
-    this.#characters += JSON.stringify(row.user).length;
+    this.#characters += charactersOf(row.user);
   }
 
   get isFull(): boolean {
@@ -205,6 +228,13 @@ class Block {
   get append(): Pick<AppendTargets, 'rows' | 'position'> {
     return { rows: this.#rows, position: this.#position };
   }
+}
+
+/** Returns about how long a user is in a statement. */
+function charactersOf(user: TargetRow['user']): number {
+  if (user.ids !== undefined || user.itemIds !== undefined) return JSON.stringify(user).length;
+  const texts = [user.plaidUserId, user.plaidUserToken, user.batchUserId, user.reference, user.account];
+  return texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
 }
 
 /** The parts of a run that its series depends on. */

@@ -20,7 +20,7 @@ import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
 import { NeededProviders, refuseMissingProviders } from './missing-providers';
 import { refuseOtherEnvironment } from './other-environment';
 import { SourceReading } from './source-reading';
-import type { ReadSource } from './source-reading';
+import type { Control, ReadSource } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
 import { isDryRun } from './sweep-plan';
 import { beating, withSweep } from './sweep-work';
@@ -62,9 +62,11 @@ export async function takeSnapshot(
     refuseTooMany(told, input);
     if (policy) refuseViolation(sizeProblem(policy.rules, told.total));
   };
+  const allows = (total: number): boolean =>
+    total <= input.maxUsers && (!policy || sizeProblem(policy.rules, total) === undefined);
   return beating(
     () => told,
-    (signal) => withSweep(() => take(dependencies, input, { signal, onProgress })),
+    (signal) => withSweep(() => take(dependencies, input, { signal, onProgress, allows })),
   );
 }
 
@@ -79,12 +81,6 @@ function refuseForbiddenSource(
   if (!task) return;
   const environment = services.get(task.service.name)?.environment ?? ONLY_ENVIRONMENT;
   refuseForbiddenCall(policy, task, source.pages?.input ?? {}, { environment });
-}
-
-/** How reading is stopped and observed. */
-interface Control {
-  signal: AbortSignal;
-  onProgress: (state: SnapshotState) => void;
 }
 
 async function take(dependencies: SweepDependencies, input: TakeSnapshot, control: Control): Promise<Snapshot> {

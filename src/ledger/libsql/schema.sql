@@ -267,6 +267,13 @@ CREATE TABLE "target_ids" (
   constraint "target_ids_key" primary key ("sweep", "seq")
 ) without rowid;
 
+CREATE TABLE "target_key_blocks" (
+  "sweep" integer not null,
+  "version" integer not null,
+  "keys" text not null,
+  constraint "target_key_blocks_key" primary key ("sweep", "version")
+);
+
 CREATE TABLE "target_keys" (
   "sweep" integer not null,
   "key" text not null,
@@ -280,6 +287,13 @@ CREATE TABLE "target_progress" (
   "waits_for" text,
   "report" text,
   constraint "target_progress_key" primary key ("sweep", "seq")
+) without rowid;
+
+CREATE TABLE "target_references" (
+  "sweep" integer not null,
+  "first" integer not null,
+  "names" text not null,
+  constraint "target_references_key" primary key ("sweep", "first")
 ) without rowid;
 
 CREATE TABLE "targets" (
@@ -367,6 +381,11 @@ CREATE VIEW write_policy_wave as select
   null as "sweep", null as "sweep_id", null as "chunk_id", null as "fence", null as "wave", null as "first",
   null as "last", null as "most", null as "at", null as "claimed_by", null as "sends", null as "day",
   null as "most_users"
+where false;
+
+CREATE VIEW write_sweep_block as select
+  null as "sweep", null as "version", null as "rows", null as "keys", null as "names", null as "position",
+  null as "complete", null as "duplicates", null as "rejected", null as "report"
 where false;
 
 CREATE VIEW write_sweep_close as select
@@ -582,6 +601,27 @@ CREATE TRIGGER write_policy_wave_run instead of insert on write_policy_wave begi
       select count(*) from targets as t where t.sweep = new.sweep and t.seq between new.first and new.last and t.fence = new.fence and t.wave = new.wave and t.state = 'open' and t.round = 0 and t.unsettled = 0)
     where day = new.day and adds = 1;
   end;
+
+CREATE TRIGGER write_sweep_block_run instead of insert on write_sweep_block begin
+  select raise(abort, 'moved') where not exists (
+    select 1 from sweeps
+    where number = new.sweep and snapshot_version = new.version and snapshot_complete = 0 and closed_at is null);
+  insert into targets (sweep, seq, state, round, unsettled, worst, bulk_left, some_items, source_line)
+  select new.sweep, s.total + r.key, case when r.value->>2 is null then 'pending' else 'done' end, 0, 0, r.value->>2, 0,
+    r.value->>3, r.value->>4
+  from json_each(new.rows) as r cross join sweeps as s on s.number = new.sweep;
+  insert into target_ids (sweep, seq, ids, subjects)
+  select new.sweep, s.total + r.key, r.value->>0, r.value->>1
+  from json_each(new.rows) as r cross join sweeps as s on s.number = new.sweep;
+  insert into target_key_blocks (sweep, version, keys) select new.sweep, new.version, new.keys where new.keys <> '';
+  insert into target_references (sweep, first, names)
+  select new.sweep, n.value->>0, n.value->>1 from json_each(new.names) as n;
+  update sweeps set snapshot_version = snapshot_version + 1, snapshot_position = new.position,
+    snapshot_complete = new.complete, total = total + json_array_length(new.rows),
+    duplicates = duplicates + new.duplicates, rejected = rejected + new.rejected,
+    snapshot_report = coalesce(new.report, snapshot_report)
+  where number = new.sweep;
+end;
 
 CREATE TRIGGER write_sweep_close_run instead of insert on write_sweep_close begin
     update sweeps set closed_at = coalesce(closed_at, new.at), last_fence = last_fence + 1 where number = new.sweep;

@@ -24,6 +24,20 @@ const LOG_RETRY_MS = 50;
 export const libsqlWrites: StoredWrites = {
   recordIntent,
   run: (db, write, values) => insert(db, `write_${write}`, values),
+  appendBlock: (db, { rows, names, ...values }) =>
+    insert(db, 'write_sweep_block', {
+      ...values,
+      rows: JSON.stringify(
+        rows.map(({ ids, subjects, worst, someItems, line }) => [
+          ids,
+          JSON.stringify(subjects),
+          worst,
+          someItems,
+          line,
+        ]),
+      ),
+      names: JSON.stringify(names),
+    }),
   async openWave(db, values) {
     const { sweep, fence, wave, first, last, day } = values;
     await insert(db, day === undefined ? 'write_sweep_wave' : 'write_policy_wave', values);

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Kysely, RawBuilder } from 'kysely';
 import type { Intent, IntentResult } from '../ledger';
-import type { OpenedRow, StoredWrites, WriteValues } from '../store';
+import type { BlockRow, OpenedRow, StoredWrites, WriteValues } from '../store';
 import type { Tables } from '../tables';
 import { postgresFailures } from './failures';
 
@@ -28,6 +28,20 @@ export const postgresWrites: StoredWrites = {
   },
   async run(db, write, values) {
     await sql`select ${call(`ledger_${write}`, values)}`.execute(db);
+  },
+  async appendBlock(db, { rows, names, ...values }) {
+    // Lists as texts: none of the values has a space, and Postgres splits a text faster than it reads JSON.
+    const listed = (value: (row: BlockRow) => string | number | null): string =>
+      rows.map((row) => value(row) ?? '-').join(' ');
+    const lists = {
+      ids: listed(({ ids }) => ids),
+      subjects: listed(({ subjects }) => JSON.stringify(subjects)),
+      worst: listed(({ worst }) => worst),
+      some_items: listed(({ someItems }) => someItems),
+      lines: listed(({ line }) => line),
+      names: names.map((name) => name.join(' ')).join(' '),
+    };
+    await sql`select ${call('ledger_sweep_block', { ...values, ...lists })}`.execute(db);
   },
   async openWave(db, values) {
     const name = values.day === undefined ? 'ledger_sweep_wave' : 'ledger_policy_wave';

@@ -23,6 +23,7 @@ const MAX_SUBSET_IDS = 4;
  * equal things; null for a row that concerns everything of the user.
  */
 export function thingsOf(user: NamedIds, isThing: IsThing = isNamedThing): readonly unknown[] | null {
+  if (user.ids === undefined && user.itemIds === undefined) return null;
   const things: (readonly unknown[])[] = [];
   for (const [provider, given] of Object.entries(idsOf(user))) {
     for (const [id, value] of Object.entries(given)) {
@@ -48,10 +49,11 @@ export function duplicateKeys(
   { user, subjects }: TargetRow,
   { isDone = false, isThing }: { isDone?: boolean; isThing?: IsThing | undefined } = {},
 ): DuplicateKeys {
-  const ids = [...new Set(subjects)].sort();
+  const ids = subjects.length === 1 ? subjects : [...new Set(subjects)].sort();
   if (ids.length === 0) throw new TypeError('subjects must contain at least one keyed hash.');
   const items = thingsOf(user, isThing);
   const all = key.duplicateKey([ids, null]);
+  if (ids.length === 1 && items === null && !isDone) return { askedFor: [all], left: [all], shared: [] };
   const single = (id: string): string => key.duplicateKey([[id], items]);
   const shared = ids.length > 1 ? ids.map(single) : [];
   // A row for only some Items is never done, so this row concerns all Items.

@@ -10,6 +10,9 @@ import { dropAllProgress } from './target-progress';
 /** Maximum number of rows deleted per statement. */
 const SLICE = 5_000;
 
+/** Blocks of keys deleted per statement. */
+const BLOCKS = 20;
+
 /** See `SweepLedger.purge`. */
 export async function purge(
   context: SweepContext,
@@ -108,6 +111,10 @@ async function destroyKey(context: SweepContext, sweep: number): Promise<void> {
 
 /** Deletes the keys that were needed to find duplicates while the snapshot was taken. */
 async function deleteKeys(context: SweepContext, sweep: number): Promise<void> {
+  context.knownKeys.delete(sweep);
+  for (let more = true; more;) {
+    more = await context.inTime(() => deleteBlocks(context, sweep));
+  }
   let next: string | undefined;
   do {
     next = await context.inTime(() => keyAhead(context, sweep));
@@ -115,6 +122,21 @@ async function deleteKeys(context: SweepContext, sweep: number): Promise<void> {
     const slice = next === undefined ? all : all.where('key', '<', next);
     await context.inTime(() => slice.execute());
   } while (next !== undefined);
+}
+
+/** Deletes some blocks of keys, and returns whether there were any. */
+async function deleteBlocks({ db }: SweepContext, sweep: number): Promise<boolean> {
+  const blocks = db.selectFrom('target_key_blocks').select('version').where('sweep', '=', sweep);
+  const [last] = await blocks
+    .orderBy('version')
+    .offset(BLOCKS - 1)
+    .limit(1)
+    .execute();
+  const all = db.deleteFrom('target_key_blocks').where('sweep', '=', sweep);
+  const { numDeletedRows } = await (
+    last === undefined ? all : all.where('version', '<=', last.version)
+  ).executeTakeFirstOrThrow();
+  return numDeletedRows > 0n;
 }
 
 /** Returns the first key after a slice, or undefined if at most one slice is left. */

@@ -3,12 +3,15 @@ import type { TargetUser } from '../../policy/target-user';
 import { rankOf } from '../../policy/worst-outcome';
 import { idsOf, NAMED_FIELDS } from '../../policy/user-ids';
 import type { IsThing } from '../user-subjects';
+import type { SweepBlock } from '../store';
 import { requireHashes, storable } from '../values';
 import { findDone } from './done-before';
 import { duplicateKeys, thingsOf } from './duplicate-keys';
 import { environmentsOf, noteEnvironments } from './environments';
 import { moveRedriven, recordUsers } from '../requests/sweep-requests';
 import type { MovedRequests, RequestingUser } from '../requests/sweep-requests';
+import { encryptedReferences } from './references';
+import { KnownKeys } from './known-keys';
 import { keyOf, numberOf, orRefused, withKey } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SnapshotMovedError, SweepConflictError, UnknownSweepError } from './sweep-errors';
@@ -67,22 +70,26 @@ async function appendRows(
   if (Object.keys(unknown).length > 0) await noteEnvironments(context, sweepId, unknown);
   const done =
     state.skip_done === 1 ? await findDone(context, rows, append.doneSteps, append.isThing) : new Set<TargetRow>();
-  const { fresh, keys, shared } = await withoutDuplicates(context, { sweep, key, rows, done, isThing: append.isThing });
-  const written = fresh.map((row, index) => [
-    key.encryptUser(state.total + index, literal(row.user)),
-    JSON.stringify(row.subjects),
-    done.has(row) ? rankOf('skipped') : null,
-    thingsOf(row.user, append.isThing) === null ? 0 : 1,
-    row.line ?? null,
-    row.user.reference === undefined
-      ? null
-      : context.keys.encryptReference(storable(sweepId), state.total + index, row.user.reference),
-  ]);
+  const known = await KnownKeys.of(context, sweep, state.snapshot_version);
+  const { fresh, keys, shared } = await withoutDuplicates(context, { known, key, rows, done, isThing: append.isThing });
+  const ids = await key.encryptUsers(
+    state.total,
+    fresh.map(({ user }) => literal(user)),
+  );
+  const references = fresh.map(({ user }) => user.reference);
   const report = reportOf(append, state.snapshot_report, shared);
-  const values = {
+  const block: SweepBlock = {
+    sweep,
     version: append.version,
-    rows: JSON.stringify(written),
-    keys: JSON.stringify(keys),
+    rows: fresh.map((row, index) => ({
+      ids: ids[index] ?? '',
+      subjects: row.subjects,
+      worst: done.has(row) ? rankOf('skipped') : null,
+      someItems: thingsOf(row.user, append.isThing) === null ? 0 : 1,
+      line: row.line ?? null,
+    })),
+    keys: keys.join(''),
+    names: encryptedReferences(context.keys, { sweepId, first: state.total, references }),
     position: key.encryptPosition(append.position),
     complete: complete ? 1 : 0,
     duplicates: rows.length - fresh.length,
@@ -97,15 +104,14 @@ async function appendRows(
     to: sweepId,
     seqs: fresh.map((row, index) => ({ before: redriven.seqOf.get(row) ?? -1, now: state.total + index })),
   };
-  await orRefused(
-    writeWithRequests(context, sweep, values, { append, requesting, moved }),
-    () => new SnapshotMovedError(),
-  );
+  await orRefused(writeWithRequests(context, block, { append, requesting, moved }), () => new SnapshotMovedError());
+  if (complete) context.knownKeys.delete(sweep);
+  else await known.follow(context, keys);
   return {
     version: append.version + 1,
     position: append.position,
     total: state.total + fresh.length,
-    duplicates: state.duplicates + values.duplicates,
+    duplicates: state.duplicates + block.duplicates,
     rejected: state.rejected + rejected,
     complete,
     ...(report !== undefined && { report }),
@@ -238,15 +244,15 @@ function unknownEnvironments(
  * duplicates, because a later row of the same user may state a later closure.
  */
 async function withoutDuplicates(
-  { db, store }: SweepContext,
+  context: SweepContext,
   {
-    sweep,
+    known,
     key,
     rows,
     done,
     isThing,
   }: {
-    sweep: number;
+    known: KnownKeys;
     key: SweepKey;
     rows: readonly TargetRow[];
     done: ReadonlySet<TargetRow>;
@@ -254,18 +260,10 @@ async function withoutDuplicates(
   },
 ): Promise<{ fresh: TargetRow[]; keys: string[]; shared: number }> {
   const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row, { isDone: done.has(row), isThing }) }));
-  const known = await db
-    .selectFrom('target_keys')
-    .select('key')
-    .where('sweep', '=', sweep)
-    .where(
-      store.isOneOf(
-        'key',
-        keyed.flatMap(({ askedFor, shared }) => [...askedFor, ...shared]),
-      ),
-    )
-    .execute();
-  const seen = new Set(known.map((row) => row.key));
+  const seen = await known.among(
+    context,
+    keyed.flatMap(({ askedFor, shared }) => [...askedFor, ...shared]),
+  );
   const keys: string[] = [];
   const fresh: TargetRow[] = [];
   let sharing = 0;
@@ -294,8 +292,7 @@ const STORED_FIELDS = [...NAMED_FIELDS.map(({ field }) => field), 'reference', '
 /** Users with requests of their own are written together with these. */
 async function writeWithRequests(
   context: SweepContext,
-  sweep: number,
-  values: Record<string, string | number | null>,
+  block: SweepBlock,
   {
     append,
     requesting,
@@ -304,10 +301,10 @@ async function writeWithRequests(
 ): Promise<void> {
   const { sweepId, environments: given = {} } = append;
   const areMoved = moved !== undefined && moved.seqs.length > 0;
-  if (requesting.length === 0 && !areMoved) return context.store.run(context.db, 'sweep_rows', { sweep, ...values });
+  if (requesting.length === 0 && !areMoved) return context.store.appendBlock(context.db, block);
   const environments = Object.fromEntries(Object.entries(given).map(([service, name]) => [service, [name]]));
   await context.db.transaction().execute(async (transaction) => {
-    await context.store.run(transaction, 'sweep_rows', { sweep, ...values });
+    await context.store.appendBlock(transaction, block);
     await recordUsers(context, transaction, { sweepId, users: requesting, environments });
     if (areMoved) await moveRedriven(transaction, moved);
   });

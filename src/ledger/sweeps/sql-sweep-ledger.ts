@@ -20,7 +20,8 @@ import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
 import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
-import { readLabels, readReceipts } from './sweep-receipts';
+import { readLabels } from './references';
+import { readReceipts } from './sweep-receipts';
 import { adoptPlan, approve, claim, create, list, noteRequests, read, readClaimedBy, setStatus } from './sweep-rows';
 import { summarise } from './summary';
 import { readUsersWithOutcome } from './users-with-outcome';
@@ -47,9 +48,15 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     keys: new SweepKeys(options.subjectKey),
     sealKeys: options.sealKeys,
     numbers: new Map(),
-    inTime: (work) => {
-      if (options.isClosed()) return Promise.reject(new LedgerUnavailableError('The ledger is closed.'));
-      return withinDeadline(work, options.deadlineMs);
+    knownKeys: new Map(),
+    inTime: async (work) => {
+      if (options.isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
+      try {
+        return await withinDeadline(work, options.deadlineMs);
+      } catch (error) {
+        // Closed between two statements: the second one fails in whatever way.
+        throw options.isClosed() ? new LedgerUnavailableError('The ledger is closed.') : error;
+      }
     },
   };
   /** For calls of one or two statements. The others limit the duration of each statement themselves. */

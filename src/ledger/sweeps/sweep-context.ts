@@ -11,6 +11,7 @@ import {
   UnknownSweepError,
 } from './sweep-errors';
 import type { SealKeys } from '../log/seal-key';
+import type { KnownKeys } from './known-keys';
 import type { SweepKey, SweepKeys } from './sweep-key';
 import type { ChunkFence, Opener } from './sweep-types';
 
@@ -21,6 +22,8 @@ export interface SweepContext extends LedgerDatabase {
   sealKeys: SealKeys;
   /** Cache of the numbers of sweeps, which never change. */
   numbers: Map<string, number>;
+  /** Cache of the keys by which duplicates are found, by number, of sweeps whose sources are read. */
+  knownKeys: Map<number, KnownKeys>;
   /** Resolves or rejects within the deadline of one call, and converts database errors to errors of the ledger. */
   inTime<T>(work: () => Promise<T>): Promise<T>;
 }

@@ -1,23 +1,16 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  randomBytes,
-  randomFillSync,
-} from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { TargetUser } from '../../policy/target-user';
-import { derivedKey } from '../derived-key';
+import { derivedKey, KeyedHash } from '../derived-key';
+import * as cipher from './row-cipher';
+import { RowEncryption } from './row-encryption';
 
-const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-/** Number of nonces that are made together: each request for random bytes costs as much as half a row. */
-const NONCES_TOGETHER = 1_024;
-/** Length of a duplicate key in bytes. A collision is expected once in many billion sweeps of a million users. */
-const DUPLICATE_KEY_BYTES = 12;
+/**
+ * Length of a duplicate key in characters of base64url, which are twelve bytes. A collision is expected once in many
+ * billion sweeps of a million users.
+ */
+export const DUPLICATE_KEY_CHARACTERS = 16;
 /** Maximum number of cached keys; a process works on few sweeps at a time. */
 const MAX_OPEN_KEYS = 100;
 
@@ -55,19 +48,9 @@ export class SweepKeys {
     return opened;
   }
 
-  /** Encrypts a user's reference, bound to the sweep and seq. */
-  encryptReference(sweepId: string, seq: number, reference: string): string {
-    return this.encryptLabel(['reference', sweepId, seq], reference);
-  }
-
-  /** @throws When the text was changed, or belongs to another row, sweep or subject key. */
-  decryptReference(sweepId: string, seq: number, text: string): string {
-    return this.decryptLabel(['reference', sweepId, seq], text);
-  }
-
   /** Encrypts a text for people, bound to what it is about. */
   encryptLabel(boundTo: readonly unknown[], text: string): string {
-    return encrypt(this.#labelKey, boundTo, Buffer.from(text));
+    return encrypt(this.#labelKey, boundTo, text);
   }
 
   /** @throws When the text was changed, or is about something else, or belongs to another subject key. */
@@ -81,11 +64,13 @@ export class SweepKeys {
   }
 }
 
+const rowEncryption = new RowEncryption();
+
 /** The key that encrypts one sweep's IDs. */
 export class SweepKey {
   readonly #sweepId: string;
   readonly #key: KeyObject;
-  readonly #duplicates: KeyObject;
+  readonly #duplicates: KeyedHash;
   readonly #next: SweepKey | undefined;
 
   /** @param next A key to try where this one does not match. */
@@ -93,12 +78,18 @@ export class SweepKey {
     this.#sweepId = sweepId;
     this.#key = key;
     this.#next = next;
-    this.#duplicates = derivedKey(key, 'duplicates');
+    this.#duplicates = new KeyedHash(derivedKey(key, 'duplicates'));
   }
 
   /** Encrypts a user's IDs, bound to the sweep and seq: moved to another row, the text cannot be decrypted. */
   encryptUser(seq: number, user: TargetUser): string {
-    return encrypt(this.#key, ['user', this.#sweepId, seq], Buffer.from(JSON.stringify(user)));
+    return cipher.encrypt(this.#key, cipher.userOf(this.#sweepId, seq), JSON.stringify(user));
+  }
+
+  /** The same for users that follow each other, in another thread if there are many. */
+  encryptUsers(first: number, users: readonly TargetUser[]): Promise<string[]> {
+    const texts = users.map((user) => JSON.stringify(user));
+    return rowEncryption.encrypt({ key: this.#key, sweepId: this.#sweepId, first, texts });
   }
 
   /** @throws When the text was changed, or belongs to another row or sweep. */
@@ -108,7 +99,7 @@ export class SweepKey {
 
   /** Encrypts how far a user has come, bound like the user's IDs. */
   encryptProgress(seq: number, progress: unknown): string {
-    return encrypt(this.#key, ['progress', this.#sweepId, seq], Buffer.from(JSON.stringify(progress)));
+    return encrypt(this.#key, ['progress', this.#sweepId, seq], JSON.stringify(progress));
   }
 
   /** @throws When the text was changed, or belongs to another row or sweep. */
@@ -117,7 +108,7 @@ export class SweepKey {
   }
 
   encryptPosition(position: string): string {
-    return encrypt(this.#key, ['position', this.#sweepId], Buffer.from(position));
+    return encrypt(this.#key, ['position', this.#sweepId], position);
   }
 
   decryptPosition(text: string): string {
@@ -135,37 +126,14 @@ export class SweepKey {
 
   /** Returns a keyed hash that is specific to this sweep. */
   duplicateKey(parts: readonly unknown[]): string {
-    const mac = createHmac('sha256', this.#duplicates).update(JSON.stringify(parts)).digest();
-    return mac.subarray(0, DUPLICATE_KEY_BYTES).toString('base64url');
+    return this.#duplicates.of(JSON.stringify(parts), DUPLICATE_KEY_CHARACTERS);
   }
 }
 
-const nonces = Buffer.alloc(NONCES_TOGETHER * NONCE_BYTES);
-let nextNonce = nonces.length;
-
-/** Returns random bytes that were never returned before; a copy, since the buffer is filled again. */
-function freshNonce(): Buffer {
-  if (nextNonce === nonces.length) {
-    randomFillSync(nonces);
-    nextNonce = 0;
-  }
-  nextNonce += NONCE_BYTES;
-  return Buffer.from(nonces.subarray(nextNonce - NONCE_BYTES, nextNonce));
-}
-
-function encrypt(key: KeyObject, boundTo: readonly unknown[], plain: Buffer): string {
-  const nonce = freshNonce();
-  const cipher = createCipheriv(CIPHER, key, nonce);
-  cipher.setAAD(Buffer.from(JSON.stringify(boundTo)));
-  const first = cipher.update(plain);
-  const last = cipher.final();
-  return Buffer.concat([nonce, cipher.getAuthTag(), first, last]).toString('base64url');
+function encrypt(key: KeyObject, boundTo: readonly unknown[], plain: Buffer | string): string {
+  return cipher.encrypt(key, JSON.stringify(boundTo), plain);
 }
 
 function decrypt(key: KeyObject, boundTo: readonly unknown[], text: string): Buffer {
-  const bytes = Buffer.from(text, 'base64url');
-  const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(JSON.stringify(boundTo)));
-  decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
-  return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
+  return cipher.decrypt(key, JSON.stringify(boundTo), text);
 }

@@ -4,9 +4,7 @@ import type { Receipt } from '../ledger';
 import { toReceipt } from '../receipts';
 import type { ReceiptRow } from '../receipts';
 import { storable } from '../values';
-import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
-import type { RowLabel } from './sweep-types';
 
 /**
  * Returns the condition for all receipts of a sweep, which have its ID and neither run nor activity. The index
@@ -19,29 +17,6 @@ export function ofSweep(sweepId: string): RawBuilder<SqlBool> {
 /** Sorts receipts by user, and per user in the order in which they were written. */
 export function inReadingOrder(rows: readonly ReceiptRow[]): ReceiptRow[] {
   return [...rows].sort((a, b) => a.seq - b.seq || Number(a.id) - Number(b.id));
-}
-
-/** See `SweepLedger.readLabels`. */
-export async function readLabels(
-  context: SweepContext,
-  { sweepId, seqs }: { sweepId: string; seqs: readonly number[] },
-): Promise<ReadonlyMap<number, RowLabel>> {
-  const { db, store } = context;
-  const rows = await db
-    .selectFrom('targets')
-    .select(['seq', 'source_line', 'reference'])
-    .where('sweep', '=', await numberOf(context, sweepId))
-    .where(sql<SqlBool>`seq in ${store.integersOf(seqs)}`)
-    .execute();
-  return new Map(
-    rows.map(({ seq, source_line: line, reference }) => [
-      seq,
-      {
-        ...(line !== null && { line }),
-        ...(reference !== null && { reference: context.keys.decryptReference(storable(sweepId), seq, reference) }),
-      },
-    ]),
-  );
 }
 
 /** See `SweepLedger.readReceipts`. */
