@@ -31,12 +31,7 @@ export async function openSweep(
   if (input.usesBatch && !steps) requireService(services, name, `${name}.mode`);
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
   const { snapshot, rate } = input;
-  const { accounts } = dependencies.providers;
-  if (
-    rate !== undefined &&
-    !accounts.of(RATED_PROVIDER).some((account) => services.has(`${RATED_PROVIDER}/${account}`))
-  )
-    requireService(services, RATED_PROVIDER, 'rate');
+  if (rate !== undefined) refuseNeedlessRate(dependencies, steps);
   const terms = termsOf(input, steps, policy, dependencies.holidays);
   const sweepId = await withSweep(async () => {
     const opened =
@@ -65,6 +60,19 @@ function refuseForbidden(
   refuseForbiddenPlan(policy, { reason: reason.code, steps, services, dryRun, compensation: compensation?.task });
   const source = snapshot !== undefined ? 'snapshot' : redriveOf !== undefined ? 'redrive' : undefined;
   if (source !== undefined) refuseViolation(sourceProblem(policy.rules, source));
+}
+
+/** Refuses a rate that would limit nothing. @throws ApplicationFailure `Task.InvalidInput` */
+function refuseNeedlessRate({ services, providers }: SweepDependencies, plan: StepPlan | undefined): void {
+  const hasAccount = providers.accounts
+    .of(RATED_PROVIDER)
+    .some((account) => services.has(`${RATED_PROVIDER}/${account}`));
+  if (!hasAccount) requireService(services, RATED_PROVIDER, 'rate');
+  if (plan === undefined || plan.steps.some((step) => step.provider === RATED_PROVIDER && hasCalls(step))) return;
+  throw refusal(
+    'rate',
+    `limits calls to ${RATED_PROVIDER}, and this sweep makes none; leave it out, or limit another service with http-tasks rate set`,
+  );
 }
 
 /** Sets the rate before any call can be made; for each account, since its keys have limits of their own. */

@@ -81,6 +81,15 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
       });
     });
 
+    it('refuses a rate, which limits calls to Plaid, when the sweep leaves Plaid out', async () => {
+      const terms = { ...TERMS, plan: planOf({ providers: ['batch'] }) };
+      const failure = await failureOf(openSweep({ workflowId: 'no Plaid', terms, rate: 600 }));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'rate', retryable: false });
+      expect(failure.message).toContain('limits calls to plaid, and this sweep makes none');
+      expect(await place.ledger.sweeps.read('no Plaid')).toBeUndefined();
+      await openSweep({ workflowId: 'no Plaid', terms });
+    });
+
     it('leaves a sweep of this very run that has ended, as after a retry of the workflow', async () => {
       await openSweep({ workflowId: 'retried' });
       await place.ledger.sweeps.setStatus({ sweepId: 'retried', status: 'failed' });
