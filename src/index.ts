@@ -32,7 +32,7 @@ export type {
   TaskOutput,
 } from './tasks/define';
 export type { AbsentSign, GivenSettle, Settle, SettleByLook, SettleInSteps } from './tasks/settle';
-export type { AuthMethod, ClientCredentials } from './tasks/client-credentials';
+export type { AuthMethod, ClientCredentials } from './tasks/service';
 export type {
   CredentialRule,
   ErrorRule,
@@ -57,7 +57,7 @@ export type {
   StepDefinition,
 } from './providers/definition';
 export type { ProviderProblem } from './providers/problems';
-export type { Condition, StatePattern } from './policy/providers/state-pattern';
+export type { Condition, StatePattern } from './policy/providers/path';
 export type { Template } from './policy/providers/template';
 export type { TaskFailure, TaskFailureType } from './tasks/failure';
 export type { OffboardingFailure } from './workflows/offboarding-failure';
@@ -66,7 +66,7 @@ export type { OffboardUsersInput } from './policy/sweep-input';
 export type { OutcomeCounts, SweepProgress, SweepResult, SweepStatus } from './policy/sweep-result';
 export type { CompensationLine, OffboardResult, StepResult } from './policy/offboard-result';
 export type { Outcome, RunStatus } from './policy/outcome';
-export type { TargetUser } from './policy/target-user';
+export type { TargetUser } from './policy/target-reference';
 export type { TaskEnvelope } from './activities/contract';
 export type { OffboardProgress } from './workflows/queries';
 export type { RunHttpTaskInput } from './workflows/run-http-task';

@@ -4,7 +4,7 @@
  */
 export { offboardingService } from './workflows/nexus-service';
 export { offboardingFailureOf } from './workflows/offboarding-failure';
-export { OFFBOARDING_CONFLICT, OFFBOARDING_FAILED } from './policy/failure-types';
+export { OFFBOARDING_CONFLICT, OFFBOARDING_FAILED } from './policy/offboard-result';
 export type { OffboardingFailure } from './workflows/offboarding-failure';
 export type { TaskEnvelope } from './activities/contract';
 export type { OffboardUserInput } from './policy/offboard-input';

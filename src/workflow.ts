@@ -5,9 +5,9 @@
 export { offboardUser } from './workflows/offboard-user';
 export { offboardUsers } from './workflows/offboard-users';
 export { runHttpTask } from './workflows/run-http-task';
-export { httpPages } from './workflows/http-pages';
+export { httpPages } from './workflows/http-task';
 export { httpTask } from './workflows/http-task';
-export { pollHttpTask } from './workflows/poll-http-task';
+export { pollHttpTask } from './workflows/http-task';
 export { httpTasksWorkflows } from './workflows/package-workflows';
 export { completeStepUpdate } from './workflows/manual-steps';
 export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/queries';
@@ -17,7 +17,7 @@ export {
   resumeUpdate,
   setRateUpdate,
   sweepProgressQuery,
-} from './workflows/sweep/handlers';
+} from './workflows/sweep/sweep-control';
 export { taskFailureOf } from './workflows/failure-of';
 export { offboardingFailureOf } from './workflows/offboarding-failure';
 export { batch, http, plaid } from './providers/catalogue';
@@ -25,9 +25,9 @@ export { defineHttpTask } from './tasks/define';
 export { exactNumber } from './tasks/exact-number';
 export { defineService } from './tasks/service';
 export type { OffboardingFailure } from './workflows/offboarding-failure';
-export type { HttpPagesOptions } from './workflows/http-pages';
+export type { HttpPagesOptions } from './workflows/http-task';
 export type { HttpTaskOptions } from './workflows/http-task';
-export type { PollHttpTaskOptions } from './workflows/poll-http-task';
+export type { PollHttpTaskOptions } from './workflows/http-task';
 export type { Paging } from './policy/next-page';
 export type { RunHttpTaskInput, TaskEnvelope } from './workflows/run-http-task';
 export type { OffboardProgress } from './workflows/queries';

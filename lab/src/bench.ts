@@ -42,7 +42,7 @@ const MOST_CHILDREN = 300;
 const DEFAULT_LARGE_USERS = '1000000';
 const MAX_LARGE_USERS = 10_000_000;
 /** Maximum numbers of users of the runs with which a large sweep is compared. */
-const BESIDE_LARGE = { small: 20_000, bare: 50_000 };
+const COMPARED_WITH_LARGE = { small: 20_000, bare: 50_000 };
 
 const describeBench = defineCommand<BenchCommandOptions>({
   description: [
@@ -134,7 +134,7 @@ async function benchLarge(
   const large = wholeNumber('--users', users, { min: 1, max: MAX_LARGE_USERS });
   const { runLargeSweepBench } = await import('./bench/sweep/run-large-sweep-bench.js');
   return runLargeSweepBench(io, {
-    size: { small: Math.min(large, BESIDE_LARGE.small), large, bare: Math.min(large, BESIDE_LARGE.bare) },
+    size: { small: Math.min(large, COMPARED_WITH_LARGE.small), large, bare: Math.min(large, COMPARED_WITH_LARGE.bare) },
     json,
   });
 }

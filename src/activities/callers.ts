@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../ledger/sweeps/sweep-types';
 import { baseQueueOf } from '../policy/internal-queue';
-import { retryable } from './ledger-away';
+import { retryable } from './refusals';
 
 /** The package's own workflows. */
 export type OwnWorkflow = 'offboardUser' | 'offboardUsers' | 'runHttpTask';

@@ -1,4 +1,4 @@
-import type { WantedRequests } from '../policy/providers/found-requests';
+import type { WantedRequests } from '../policy/providers/path';
 import type { RequestClaims } from '../policy/request-claims';
 import type { RunStatus } from '../policy/outcome';
 import type { StepResult, CompensationLine } from '../policy/offboard-result';

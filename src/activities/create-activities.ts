@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import type { MetricMeter } from '@temporalio/common';
 import { DEFAULT_REQUEST_SETTINGS } from '../config/request-settings';
 import type { Settings } from '../config/settings';
@@ -7,29 +8,35 @@ import type { TaskSender } from '../http/send-task';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import { openLedger } from '../ledger/open-ledger';
 import type { LedgerEvent, OpenedLedger } from '../ledger/open-ledger';
+import { createSubjectHasher } from '../ledger/subject';
 import type { RateLedger } from '../ledger/sweeps/rate-ledger';
 import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import type { RecordedWorker } from '../ledger/worker-environments';
-import { createSubjectHasher } from '../ledger/subject';
 import { Metrics } from '../observability/metrics';
 import type { OperatorPolicy } from '../operator-policy/read-policy';
+import type { Catalogue } from '../providers/catalogue';
 import { ProviderSet } from '../providers/provider-set';
 import type { SourceFactory } from '../sources/open-source';
-import type { Catalogue } from '../providers/catalogue';
-import { createCallBudgets } from './budget/create-call-budgets';
-import { documentedLimits } from './budget/documented-limit';
+import { createCallBudgets, documentedLimits } from './budget/call-budgets';
+import { ServerCallers, requireOwnSweep, requireRunOf } from './callers';
 import { LogSealer } from './log-sealer';
-import { LedgerWatch } from './observed/ledger-watch';
-import { observeBudgets } from './observed/observed-budgets';
-import { RetryCounts } from './observed/observed-retries';
-import { observeSender } from './observed/observed-sender';
-import { observeSnapshots, observeSweeps } from './observed/observed-sweeps';
-import { ServerCallers } from './callers';
+import { LedgerWatch, observeBudgets, RetryCounts, observeSender, observeSnapshots, observeSweeps } from './observed';
 import { createOffboardingActivities } from './offboarding-activities';
-import { createSweepActivities } from './sweep/create-sweep-activities';
-import { createTaskActivities } from './task-activities';
 import { RequestWatch } from './request-watch';
 import type { WaitingRun } from './request-watch';
+import { runBulk } from './sweep/bulk-run';
+import { openChildren, recordChildren } from './sweep/children';
+import { closeTargets } from './sweep/close-targets';
+import type { SweepActivities } from './sweep/contract';
+import type { SweepDependencies } from './sweep/sweep-dependencies';
+import { endSweep } from './sweep/end-sweep';
+import { openSweep } from './sweep/open-sweep';
+import { refuseUnknownKey, setOwnRate, recordUpdate } from './sweep/record-update';
+import { planChunks } from './sweep/plan-chunks';
+import { createChunkActivity } from './sweep/run-chunk';
+import { withSweep } from './sweep/sweep-work';
+import { takeSnapshot } from './sweep/take-snapshot';
+import { createTaskActivities } from './task-activities';
 import { WorkerRecord } from './worker-record';
 
 /**
@@ -235,7 +242,10 @@ class RenewedSender implements TaskSender {
   }
 }
 
-/** The ledger for activities, which are created before it is open. */
+/**
+ * The ledger for activities, which are created before it is open. They keep `rates` and `view`, each use of which takes the
+ * ledger that is open then.
+ */
 class LazyLedger {
   readonly #connect: () => Promise<OpenedLedger>;
   #ledger: OpenedLedger | undefined;
@@ -254,68 +264,20 @@ class LazyLedger {
     await ledger?.close();
   }
 
-  /** For users that keep a reference from before the ledger is open. */
-  get rates(): RateLedger {
-    return {
-      leaseTokens: async (asked) => this.#opened.rates.leaseTokens(asked),
-      reportAnswers: async (report) => this.#opened.rates.reportAnswers(report),
-      setLimit: async (limit) => this.#opened.rates.setLimit(limit),
-      setSweepRate: async (rate) => this.#opened.rates.setSweepRate(rate),
-      keepSweepRates: async (sweepId) => this.#opened.rates.keepSweepRates(sweepId),
-      readSweepRates: async (sweepId) => this.#opened.rates.readSweepRates(sweepId),
-      readRates: async () => this.#opened.rates.readRates(),
-    };
-  }
-
   get #opened(): OpenedLedger {
     if (!this.#ledger) throw new Error('The ledger is not open. Run the worker with the plugin, which opens it.');
     return this.#ledger;
   }
 
+  get rates(): RateLedger {
+    return new Proxy({} as RateLedger, { get: (_, name) => Reflect.get(this.#opened.rates, name) as unknown });
+  }
+
   get view(): OpenedLedger {
-    const opened = (): OpenedLedger => this.#opened;
-    return {
-      // Resolved on each use, so that a reference works only while the ledger is open.
-      get holds() {
-        return opened().holds;
-      },
-      get sweeps() {
-        return opened().sweeps;
-      },
-      get rates() {
-        return opened().rates;
-      },
-      get workers() {
-        return opened().workers;
-      },
-      get log() {
-        return opened().log;
-      },
-      get requests() {
-        return opened().requests;
-      },
-      get notices() {
-        return opened().notices;
-      },
-      recordIntent: async (intent) => opened().recordIntent(intent),
-      recordOutcome: async (outcome) => opened().recordOutcome(outcome),
-      recordEnd: async (end) => opened().recordEnd(end),
-      readReceipts: async (filter) => opened().readReceipts(filter),
-      readCompensations: async (filter) => opened().readCompensations(filter),
-      readHistory: async (subjects) => opened().readHistory(subjects),
-      addHold: async (hold) => opened().addHold(hold),
-      isHeld: async (subjects) => opened().isHeld(subjects),
-      listHolds: async () => opened().listHolds(),
-      countUsersOfDay: async (day) => opened().countUsersOfDay(day),
-      recordPolicy: async (policy) => opened().recordPolicy(policy),
-      listPolicies: async (filter) => opened().listPolicies(filter),
-      removeHolds: async (which) => opened().removeHolds(which),
-      forbids: async (subjects) => opened().forbids(subjects),
-      stop: async (given) => opened().stop(given),
-      start: async (given) => opened().start(given),
-      listStops: async () => opened().listStops(),
-      close: () => this.close(),
-    };
+    const close = (): Promise<void> => this.close();
+    return new Proxy({} as OpenedLedger, {
+      get: (_, name) => (name === 'close' ? close : (Reflect.get(this.#opened, name) as unknown)),
+    });
   }
 }
 
@@ -331,4 +293,49 @@ async function recordPolicyOf(
   } catch (error) {
     if (!(error instanceof LedgerUnavailableError)) throw error;
   }
+}
+
+/** Creates the activities of `offboardUsers`, by their permanent names. Each first verifies the caller. */
+export function createSweepActivities(dependencies: SweepDependencies): SweepActivities {
+  const { ledger, callers } = dependencies;
+  const own = (sweepId: string) => requireOwnSweep(callers, (id) => ledger.sweeps.read(id), sweepId);
+  const runChunk = createChunkActivity(dependencies);
+  return {
+    'httpTasks.openSweep': async (input) =>
+      openSweep(dependencies, input, await requireRunOf(callers, 'offboardUsers')),
+    'httpTasks.takeSnapshot': async (input) => takeSnapshot(dependencies, input, await own(input.sweepId)),
+    'httpTasks.planChunks': async (input) => planChunks(dependencies, input, await own(input.sweepId)),
+    'httpTasks.runChunk': async (input) => runChunk(input, await own(input.sweepId)),
+    'httpTasks.runBulk': async (input) => runBulk(dependencies, input, await own(input.sweepId)),
+    'httpTasks.closeTargets': async (input) => closeTargets(dependencies, input, await own(input.sweepId)),
+    'httpTasks.endSweep': async (input) => endSweep(dependencies, input, await own(input.sweepId)),
+    'httpTasks.setSweepStatus': async (change) => {
+      await own(change.sweepId);
+      await withSweep(() => ledger.sweeps.setStatus(change));
+    },
+    'httpTasks.setRate': async (wish) => {
+      const { firstRunId } = await requireRunOf(callers, 'offboardUsers');
+      refuseUnknownKey(dependencies.services, wish);
+      await withSweep(async () => {
+        const sweep = await ledger.sweeps.readClaimedBy(firstRunId);
+        if (!sweep) throw notOpened();
+        await setOwnRate(ledger, sweep, wish);
+      });
+    },
+    'httpTasks.recordUpdate': async (input) => recordUpdate(dependencies, await own(input.sweepId), input),
+    'httpTasks.openChildren': async (input) => openChildren(dependencies, input, await own(input.sweepId)),
+    'httpTasks.recordChildren': async (input) => (await own(input.sweepId), recordChildren(dependencies, input)),
+  };
+}
+
+/**
+ * A rate in the input is set concurrently with the activity that opens the sweep, and may arrive first; it is retried.
+ */
+function notOpened(): ApplicationFailure {
+  const message = 'The sweep of this run is not open yet, so its rate cannot be set. It is retried.';
+  return ApplicationFailure.create({
+    type: 'Task.Unavailable',
+    message,
+    details: [{ type: 'Task.Unavailable', service: 'http-tasks', message }],
+  });
 }

@@ -3,7 +3,7 @@ import type { OpenedLedger } from '../ledger/open-ledger';
 import { purgeEvidence } from '../ledger/purge-evidence';
 import { LedgerStatementError } from '../ledger/sql-failure';
 
-/** How often the queue of the log is looked at, in milliseconds. */
+/** Interval at which the queue of the log is checked, in milliseconds. */
 const LOOK_MS = 5_000;
 
 /** How often receipts that have been kept long enough are looked for, in milliseconds. */

@@ -6,9 +6,8 @@ import type { SubjectHasher } from '../ledger/subject';
 import type { CallResponse } from '../policy/converge';
 import { isSettledByLook, settleLostCall } from '../policy/settle-lost-call';
 import type { HttpTask } from '../tasks/define';
-import { taskFailureIn } from './sweep/failure-of';
-import { createCallBudgets } from './budget/create-call-budgets';
-import { documentedLimits } from './budget/documented-limit';
+import { taskFailureIn } from './refusals';
+import { createCallBudgets, documentedLimits } from './budget/call-budgets';
 import type { Governing } from './governed';
 import { runTask } from './run-task';
 
@@ -109,7 +108,7 @@ async function settled(
       throw signal?.aborted ? error : stopped;
     });
     if (end.kind === 'unknown') throw error;
-    if (end.kind === 'answered') return end.answer.response as TaskResponse;
+    if (end.kind === 'responded') return end.result.response as TaskResponse;
     return { ...factsOf(end.shownBy), output: settle.output, settledBy: settle.with };
   }
 }

@@ -5,11 +5,11 @@ import type { SweepRow, TargetRow } from '../ledger/sweeps/sweep-types';
 import { identitiesOf, subjectsOf } from '../ledger/user-subjects';
 import type { Identity } from '../ledger/user-subjects';
 import type { StepResult } from '../policy/offboard-result';
-import { asRecorded } from '../policy/perhaps-sent';
+import { asRecorded } from '../policy/compensation-log';
 import { notBorneOut, withOwnEvidence } from '../policy/settled-by-ledger';
 import type { RunClaims } from '../policy/settled-by-ledger';
 import { otherIds, targetIdsOf } from '../policy/target-reference';
-import type { TargetUser } from '../policy/target-user';
+import type { TargetUser } from '../policy/target-reference';
 import { idAt, idsOf, namedField, ONLY_ENVIRONMENT, placeOf } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
 import { fitsInRoute } from '../providers/batch/fields';
@@ -27,13 +27,20 @@ import type {
   RecordEnd,
   TaskSettling,
 } from './contract';
-import { findTarget } from './find-target';
+import { findTarget } from './task-activities';
 import { dailyLimit, dayIsFull, notAllowed, refuseForbiddenCall, refuseForbiddenPlan } from './governed';
-import { retryable } from './ledger-away';
-import { OTHER_ACCOUNTS, refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
+import {
+  retryable,
+  OTHER_ACCOUNTS,
+  refusal,
+  refuseTokens,
+  refuseUnsendable,
+  requireService,
+  unknownTask,
+} from './refusals';
 import { environmentsBy, readDueDate, recordRequest } from './run-request';
 import type { TaskDependencies } from './run-task';
-import { recordedSteps } from './sweep/sweep-plan';
+import { recordedSteps } from './sweep/sweep-steps';
 
 /** What the activities of the offboarding workflows need. */
 export interface OffboardingDependencies extends Pick<

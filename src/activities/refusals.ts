@@ -1,11 +1,15 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskSender } from '../http/send-task';
-import type { Catalogue } from '../providers/catalogue';
-import { accountOf, accountSuffix } from '../tasks/accounts';
-import type { TaskFailure } from '../tasks/failure';
+import { LedgerUnavailableError } from '../ledger/ledger';
 import type { NamedIds } from '../policy/user-ids';
+import type { Catalogue } from '../providers/catalogue';
 import type { ProviderSet } from '../providers/provider-set';
+import { accountOf, accountSuffix } from '../tasks/accounts';
+import type { HttpTask } from '../tasks/define';
+import { effectOf } from '../tasks/effect';
+import { isTaskFailureType } from '../tasks/failure';
+import type { TaskFailure } from '../tasks/failure';
 
 /**
  * Creates the non-retryable failure for an invalid input. The message repeats no value, which could be an ID or a
@@ -55,7 +59,7 @@ export function refuseUnsendable(
   try {
     sender.prepare(task, input ?? {});
   } catch (error) {
-    const failure = taskFailureIn(error);
+    const failure = taskFailureIn(error, task);
     if (!failure) throw error;
     throw refusal(['compensation', 'input', failure.field].filter(Boolean).join('.'), failure.message);
   }
@@ -91,6 +95,47 @@ export function unknownTask(catalogue: Catalogue, name: string): string {
   return `this worker has no task "${name}"; it has ${catalogue.tasks.map((task) => task.name).join(', ')}`;
 }
 
-function taskFailureIn(error: unknown): TaskFailure | undefined {
-  return error instanceof ApplicationFailure ? (error.details?.[0] as TaskFailure | undefined) : undefined;
+/**
+ * Runs work that needs the ledger. If the ledger is unavailable nothing was sent, so Temporal may retry for as long as
+ * the run has time.
+ *
+ * @throws ApplicationFailure `Task.LedgerUnavailable`, retryable, instead of LedgerUnavailableError.
+ */
+export async function retryable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof LedgerUnavailableError)) throw error;
+    const message = 'The ledger cannot be reached; the run continues when it can.';
+    throw ApplicationFailure.create({
+      type: 'Task.LedgerUnavailable',
+      message,
+      details: [{ type: 'Task.LedgerUnavailable', service: 'ledger', message }],
+    });
+  }
+}
+
+/** Returns the failure of a task's call; undefined for any other error. */
+export function taskFailureIn(error: unknown, task: HttpTask): TaskFailure | undefined {
+  if (!(error instanceof ApplicationFailure) || !isTaskFailureType(error.type)) return undefined;
+  const detail = error.details?.[0] as Partial<TaskFailure> | undefined;
+  return { service: task.service.name, ...detail, type: error.type, message: detail?.message ?? error.message };
+}
+
+/** Returns the task's own failure; after an unexpected error the call may have been sent. */
+export function failureOf(error: unknown, task: HttpTask, input: unknown): TaskFailure {
+  const failure = taskFailureIn(error, task);
+  if (failure) return failure;
+  return {
+    type: effectOf(task, input) === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.UnexpectedResponse',
+    service: task.service.name,
+    task: task.name,
+    message: `${task.name} failed outside its contract.`,
+  };
+}
+
+/** Returns how long the provider asked to wait, in milliseconds. */
+export function delayIn(error: unknown): number | undefined {
+  const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
+  return typeof delayMs === 'number' ? delayMs : undefined;
 }

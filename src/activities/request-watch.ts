@@ -5,7 +5,7 @@ import type { Notice, NoticeLedger, WaitingWork } from '../ledger/requests/notic
 import type { RegisterState, RequestLedger } from '../ledger/requests/request-ledger';
 import type { Metrics } from '../observability/metrics';
 import { monthsBefore } from '../policy/legal-clock';
-import { httpRequest } from '../tasks/http/tasks';
+import { httpRequest } from '../tasks/http-request';
 
 /** How often the register and what waits for people are read, in milliseconds. */
 const LOOK_MS = 60_000;

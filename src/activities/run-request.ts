@@ -5,7 +5,7 @@ import { isRequest, requestFacts } from '../policy/legal-clock';
 import { requireOwnSweep, requireRunOf } from './callers';
 import type { CallingRun, Callers } from './callers';
 import type { PrepareOffboarding } from './contract';
-import { retryable } from './ledger-away';
+import { retryable } from './refusals';
 
 /** What the request of a run is recorded and read with. */
 interface RequestDependencies {

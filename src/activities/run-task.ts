@@ -2,7 +2,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskResponse } from '../http/read-response';
 import type { TaskSender } from '../http/send-task';
-import type { PreparedRequest } from '../http/prepared-request';
+import type { PreparedRequest } from '../http/exchange';
 import {
   held,
   invalidInput,
@@ -19,13 +19,12 @@ import type { SubjectHasher } from '../ledger/subject';
 import { sensitiveFieldsIn, stringsAt } from '../tasks/define';
 import type { HttpTask, Effect } from '../tasks/define';
 import { InvalidInputError } from '../tasks/parse-input';
-import { LiveCall } from './budget/live-call';
-import type { CallingSweep } from './budget/live-call';
-import type { CallBudgets } from './call-budget';
+import { LiveCall } from './budget/call-budgets';
+import type { CallingSweep, CallBudgets } from './budget/call-budgets';
 import { dailyLimit, dayIsFull, refuseForbiddenCall } from './governed';
 import type { Governing } from './governed';
-import { showsState } from '../policy/providers/state-pattern';
-import type { StatePattern } from '../policy/providers/state-pattern';
+import { showsState } from '../policy/providers/path';
+import type { StatePattern } from '../policy/providers/path';
 import { isTaskFailureType } from '../tasks/failure';
 import type { TaskFailure } from '../tasks/failure';
 

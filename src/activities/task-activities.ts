@@ -1,22 +1,23 @@
 import { Context } from '@temporalio/activity';
+import { SweepReleasedError, UnknownSweepError } from '../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
-import { onlyWanted } from '../policy/providers/found-requests';
+import type { TargetRow } from '../ledger/sweeps/sweep-types';
+import { onlyWanted } from '../policy/providers/path';
 import { fillPlaceholders, withoutPlaceholders } from '../policy/target-reference';
 import type { TargetReference } from '../policy/target-reference';
-import type { Accounts } from '../tasks/worker-accounts';
 import type { HttpTask } from '../tasks/define';
+import type { Accounts } from '../tasks/worker-accounts';
+import type { CallingSweep } from './budget/call-budgets';
 import { ownRun, requireChildOfSweep } from './callers';
 import type { Callers } from './callers';
-import type { CallingSweep } from './budget/live-call';
 import type { StepContext, TaskEnvelope } from './contract';
-import { findTarget } from './find-target';
-import { OTHER_ACCOUNTS, refusal } from './refusals';
-import type { ChunkPlan } from './sweep/contract';
+import { OTHER_ACCOUNTS, refusal, retryable } from './refusals';
 import { runTask } from './run-task';
 import type { TaskDependencies } from './run-task';
+import type { ChunkPlan } from './sweep/contract';
 
 /** What it takes to run tasks from workflows. */
-export interface TaskActivityDependencies extends TaskDependencies {
+interface TaskActivityDependencies extends TaskDependencies {
   /** The sweeps whose user IDs are needed. */
   sweeps: Pick<SweepLedger, 'read' | 'readUser' | 'isOpen'>;
   /** Looks up which run calls. */
@@ -106,4 +107,28 @@ async function filledIn(
   const { dryRunRate } = plan === undefined ? {} : (JSON.parse(plan) as Partial<ChunkPlan>);
   const fill = (value: unknown): unknown => fillPlaceholders(value, user);
   return { input: fill(input), sweep: { sweepId, ...(dryRunRate !== undefined && { dryRunRate }) }, fill };
+}
+
+/**
+ * Reads a sweep's user from the ledger.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput`, non-retryable, if there is no such user or its IDs were purged or
+ * released; `Task.LedgerUnavailable`, retryable.
+ */
+export async function findTarget(sweeps: Pick<SweepLedger, 'readUser'>, target: TargetReference): Promise<TargetRow> {
+  const found = await retryable(() => readTarget(sweeps, target));
+  if (found) return found;
+  throw refusal('user.seq', `the sweep has no user ${target.seq} whose IDs are still in the ledger`);
+}
+
+async function readTarget(
+  sweeps: Pick<SweepLedger, 'readUser'>,
+  target: TargetReference,
+): Promise<TargetRow | undefined> {
+  try {
+    return await sweeps.readUser(target);
+  } catch (error) {
+    if (!(error instanceof UnknownSweepError || error instanceof SweepReleasedError)) throw error;
+    throw refusal('user.sweepId', error.message.replace(/\.$/, ''));
+  }
 }

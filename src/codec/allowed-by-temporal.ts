@@ -4,8 +4,8 @@ import type { Connection } from '@temporalio/client';
 import type { Authorize } from './codec-handler';
 
 /** The Temporal server lets any login read the namespace, so it cannot authorize callers. */
-export class EverybodyAllowedError extends Error {
-  override readonly name = 'EverybodyAllowedError';
+export class AllCallersAllowedError extends Error {
+  override readonly name = 'AllCallersAllowedError';
 }
 
 /** Headers in which the UI sends the user's login to the Temporal server and to a codec server. */
@@ -24,12 +24,12 @@ const REFUSALS: readonly number[] = [7, 16];
  * theirs.
  *
  * @param connection A connection without its own credentials, which would replace the caller's.
- * @throws EverybodyAllowedError when the server accepts an invented login.
+ * @throws AllCallersAllowedError when the server accepts an invented login.
  */
 export async function allowedByTemporal(connection: Connection, namespace: string): Promise<Authorize> {
   const invented = { authorization: `Bearer ${randomBytes(32).toString('base64url')}` };
   if (await mayRead(connection, namespace, invented)) {
-    throw new EverybodyAllowedError(
+    throw new AllCallersAllowedError(
       `The Temporal server lets any login read the namespace ${namespace}: it accepted an invented one.`,
     );
   }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { AuthMethod, ClientCredentials } from '../tasks/client-credentials';
+import type { AuthMethod, ClientCredentials, CredentialRule } from '../tasks/service';
 import { settingsOf } from '../tasks/service';
-import type { CredentialRule } from '../tasks/service';
 import { parseTokenUrl } from './origins';
 import type { BaseUrl } from './origins';
 import { readText, Secret } from './env';

@@ -1,5 +1,5 @@
-import { AUTH_METHODS } from '../tasks/client-credentials';
-import type { AuthMethod } from '../tasks/client-credentials';
+import { AUTH_METHODS } from '../tasks/service';
+import type { AuthMethod } from '../tasks/service';
 import { OAuthClient, secretFormsOf } from './credential';
 import { readList, readText, Secret } from './env';
 import type { Env, ProblemList } from './env';

@@ -2,9 +2,8 @@ import { formEncoded } from '../config/credential';
 import type { OAuthClient } from '../config/credential';
 import { describeTransport, parseRetryAfter } from './classify';
 import { PROXY_REFUSED, PROXY_UNAUTHORIZED } from './connections';
-import type { ExchangeResult } from './exchange';
-import { USER_AGENT } from './prepared-request';
-import type { RequestParts } from './prepared-request';
+import type { ExchangeResult, RequestParts } from './exchange';
+import { USER_AGENT } from './exchange';
 import { safeCode, Scrubber } from './redact';
 
 /** An access token as issued by a token endpoint. */
@@ -182,7 +181,7 @@ export function tokenRequest(client: OAuthClient): RequestParts {
  * @throws TokenError if it contains no usable token. Of the request and the response, only OAuth's error code is in it.
  */
 export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: number): IssuedToken {
-  if (result.kind !== 'answer') throw new TokenError(requestProblem(result.kind === 'lost' ? result.code : ''));
+  if (result.kind !== 'response') throw new TokenError(requestProblem(result.kind === 'lost' ? result.code : ''));
   const fields = fieldsOf(result);
   if (result.status < 200 || result.status >= 300) throw new TokenError(refusalOf(result, fields, client, nowMs));
   const { access_token: value, token_type: type, expires_in: expiresIn } = fields;
@@ -206,7 +205,7 @@ function requestProblem(code: string): TokenProblem {
   };
 }
 
-function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'answer' }>): Record<string, unknown> {
+function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'response' }>): Record<string, unknown> {
   if (tooLarge) return {};
   try {
     const value: unknown = JSON.parse(body);
@@ -217,7 +216,7 @@ function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'answer' }
 }
 
 function refusalOf(
-  response: Extract<ExchangeResult, { kind: 'answer' }>,
+  response: Extract<ExchangeResult, { kind: 'response' }>,
   { error }: Record<string, unknown>,
   { id, secret }: OAuthClient,
   nowMs: number,

@@ -6,8 +6,7 @@ import type { TlsIdentity } from '../config/network-settings';
 import type { SenderSettings } from '../config/sender-settings';
 import type { CallTimeouts } from '../tasks/define';
 import { Exchange } from './exchange';
-import type { ExchangeLimits, ExchangeResult } from './exchange';
-import type { RequestParts } from './prepared-request';
+import type { ExchangeLimits, ExchangeResult, RequestParts } from './exchange';
 import { publicLookup } from './public-address';
 
 /** The context key with which OpenTelemetry packages suppress tracing. Keys with the same name are the same key. */

@@ -1,10 +1,68 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 import type { Dispatcher } from 'undici';
-import type { CallTimeouts } from '../tasks/define';
+import type { OAuthClient } from '../config/credential';
+import { packageVersion } from '../package-version';
+import type { CallTimeouts, Effect, HttpMethod } from '../tasks/define';
+
+/** The `user-agent` header of every request. */
+export const USER_AGENT = `temporal-http-tasks/${packageVersion()}`;
+
+/** The parts of a request that go over the wire. */
+export interface RequestParts {
+  method: HttpMethod;
+  /** Scheme, host and port. */
+  origin: string;
+  /** Path and query, sent exactly as given: nothing on this side resolves dot segments. */
+  path: string;
+  headers: Record<string, string>;
+  /** A Buffer if the task sends files. */
+  body?: string | Buffer;
+  /** Timeouts that override the task's for this call. */
+  timeouts?: Partial<CallTimeouts>;
+  /** Statuses that count as success, including error statuses; all others fail. @default every 2xx */
+  expectedStatuses?: readonly number[];
+  /** What the result keeps of the response body. @default all of it */
+  keepBody?: KeepBody;
+  /** Only public addresses may be connected to, whatever the host name resolves to at that moment. */
+  publicOnly?: boolean;
+  /** OAuth clients whose access tokens are in the headers. A client without a token yet has a mask there instead. */
+  tokenClients?: readonly OAuthClient[];
+}
+
+/** Access tokens by their OAuth client. */
+export type TokenValues = ReadonlyMap<OAuthClient, string>;
+
+/** A request as it may be shown: keys and user tokens are masked. */
+export interface MaskedRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
+/** A request that is ready to be sent. It contains secrets: show and log only what `masked()` returns. */
+export interface PreparedRequest extends RequestParts {
+  /** Whether the call reads, is safe to repeat, or is irreversible. */
+  effect: Effect;
+  /** Name of the key it uses, for example `ios`; absent if the service has only one key. */
+  keySlot?: string;
+  /** For example `sandbox`. */
+  environment: string;
+  /** Whether that environment contains real people's data. */
+  production: boolean;
+  masked(): MaskedRequest;
+  /** Returns the same request with these access tokens. */
+  withTokens(tokens: TokenValues): RequestParts;
+}
+
+/**
+ * What a result keeps of a body: everything, nothing, or these dotted paths. Paths go through the entries of arrays.
+ */
+export type KeepBody = boolean | readonly string[];
 
 /** An operation that has to end by a point in time. */
-export interface Deadline {
+interface Deadline {
   /** A reading of `performance.now()`. */
   atMs: number;
   expire(): void;
@@ -17,7 +75,7 @@ const RESOLUTION_MS = 50;
  * Watches the deadlines of all calls with one timer. A timer or an abort signal per call halves the throughput, and a
  * call's total timeout does not have to be exact.
  */
-export class CallClock {
+class CallClock {
   readonly #deadlines = new Set<Deadline>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -45,10 +103,10 @@ export class CallClock {
 }
 
 /** The clock shared by all calls of this process. */
-export const callClock = new CallClock();
+const callClock = new CallClock();
 
 /** A body as text, or why it cannot be decoded. */
-export type DecodedBody = { text: string } | { what: 'tooLarge' | 'unknownEncoding' | 'corrupt' };
+type DecodedBody = { text: string } | { what: 'tooLarge' | 'unknownEncoding' | 'corrupt' };
 
 const ZLIB_METHOD = 8;
 
@@ -62,7 +120,7 @@ const MOST_ENCODINGS = 3;
  * @param maxBytes Maximum size of the decompressed body.
  * @param asBase64 Returns the bytes as base64.
  */
-export function decodeBody(
+function decodeBody(
   bytes: Buffer,
   headers: IncomingHttpHeaders,
   { maxBytes, asBase64 }: { maxBytes: number; asBase64: boolean },
@@ -153,7 +211,7 @@ function decoderFor(charset: string): InstanceType<typeof TextDecoder> | undefin
 /** The outcome of one request on the wire. */
 export type ExchangeResult =
   | {
-      kind: 'answer';
+      kind: 'response';
       status: number;
       reason: string;
       headers: IncomingHttpHeaders;
@@ -260,9 +318,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
       maxBytes: maxResponseBytes,
       asBase64: asBase64 && this.#status < 300,
     });
-    if ('text' in decoded) this.#finish(this.#answer(decoded.text, false));
-    else if (decoded.what === 'tooLarge') this.#finish(this.#answer('', true));
-    else this.#finish({ ...this.#answer('', false), undecodable: decoded.what });
+    if ('text' in decoded) this.#finish(this.#response(decoded.text, false));
+    else if (decoded.what === 'tooLarge') this.#finish(this.#response('', true));
+    else this.#finish({ ...this.#response('', false), undecodable: decoded.what });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -283,14 +341,14 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
   }
 
   #cutOff(controller: Dispatcher.DispatchController): void {
-    this.#finish(this.#answer('', true));
+    this.#finish(this.#response('', true));
     controller.abort(new Error('The response is too large'));
   }
 
-  #answer(body: string, tooLarge: boolean): Extract<ExchangeResult, { kind: 'answer' }> {
+  #response(body: string, tooLarge: boolean): Extract<ExchangeResult, { kind: 'response' }> {
     const headers = this.#headers;
     const framed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-    return { kind: 'answer', status: this.#status, reason: this.#reason, headers, body, tooLarge, framed };
+    return { kind: 'response', status: this.#status, reason: this.#reason, headers, body, tooLarge, framed };
   }
 
   #finish(result: ExchangeResult): void {

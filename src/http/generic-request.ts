@@ -5,13 +5,13 @@ import type { OAuthClient } from '../config/credential';
 import type { SecretUse } from '../config/named-secrets';
 import type { SenderSettings } from '../config/sender-settings';
 import { DEFAULT_TIMEOUTS } from '../tasks/define';
-import { isSafeMethod, overridesOf, pathOverrideOf } from '../tasks/http/effect';
-import type { MethodOverride } from '../tasks/http/effect';
-import type { httpRequest } from '../tasks/http/tasks';
+import { isSafeMethod, overridesOf, pathOverrideOf } from '../tasks/effect';
+import type { MethodOverride } from '../tasks/effect';
+import type { httpRequest } from '../tasks/http-request';
 import { InvalidInputError } from '../tasks/parse-input';
-import type { RequestParts, TokenValues } from './prepared-request';
+import type { RequestParts, TokenValues } from './exchange';
 import { MASK } from './redact';
-import { USER_AGENT } from './prepared-request';
+import { USER_AGENT } from './exchange';
 import { writePairs } from './write-body';
 
 type GenericInput = z.output<(typeof httpRequest)['input']>;

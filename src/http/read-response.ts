@@ -1,13 +1,10 @@
 import type { z } from 'zod';
 import { valueAt } from '../policy/providers/path';
 import type { HttpTask } from '../tasks/define';
-import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
-import { parseOwnFields } from '../tasks/parse-input';
+import { isDeeperThan, MAX_DEPTH, parseOwnFields } from '../tasks/parse-input';
 import { parseRetryAfter } from './classify';
 import { parseBothWays } from './exact-json';
-import type { ExchangeResult } from './exchange';
-import { keptOf } from './prepared-request';
-import type { RequestParts } from './prepared-request';
+import type { ExchangeResult, KeepBody, RequestParts } from './exchange';
 import { MASK, safeCode, safeId, SECRET_HEADER } from './redact';
 import type { Scrubber } from './redact';
 import type { CallProblem } from './to-failure';
@@ -26,7 +23,7 @@ export interface TaskResponse<Output = unknown> {
   environment: string;
 }
 
-type HttpResponse = Extract<ExchangeResult, { kind: 'answer' }>;
+type HttpResponse = Extract<ExchangeResult, { kind: 'response' }>;
 type Good = Pick<TaskResponse, 'output' | 'status' | 'requestId' | 'token'>;
 
 /** JSON content types by the WHATWG rule (`application/json`, `text/json`, `…+json`), and older names for it. */
@@ -137,7 +134,7 @@ function readError(task: HttpTask, response: HttpResponse, scrubber: Scrubber, n
   const requestId = fields.requestId === undefined ? undefined : safeId(fieldOf(value, fields.requestId), scrubber);
   const retryAfterMs = parseRetryAfter(response.headers['retry-after'], nowMs);
   return {
-    kind: 'answer',
+    kind: 'response',
     status: response.status,
     ...(type !== undefined && { type }),
     ...(code !== undefined && { code }),
@@ -234,7 +231,7 @@ export interface SeenResponse {
 }
 
 /** Redacts a response so that it can be shown. */
-export function seeResponse(response: Extract<ExchangeResult, { kind: 'answer' }>, scrubber: Scrubber): SeenResponse {
+export function seeResponse(response: Extract<ExchangeResult, { kind: 'response' }>, scrubber: Scrubber): SeenResponse {
   const headers = Object.entries(response.headers).flatMap(([name, value]) => {
     if (value === undefined) return [];
     const text = Array.isArray(value) ? value.join(', ') : value;
@@ -246,4 +243,44 @@ export function seeResponse(response: Extract<ExchangeResult, { kind: 'answer' }
     headers: Object.fromEntries(headers),
     body: scrubber.text(response.body),
   };
+}
+
+/**
+ * Returns the kept part of a parsed body: a copy with only the given paths, or undefined if none of them is present. A
+ * string has no paths, so a list keeps nothing of a body that is not JSON.
+ */
+function keptOf(body: unknown, keep: KeepBody): unknown {
+  if (typeof keep === 'boolean') return keep ? body : undefined;
+  return pick(body, treeOf(keep));
+}
+
+/** The wanted fields by name; `whole` keeps the value as it is. */
+interface Tree {
+  fields: Map<string, Tree>;
+  whole: boolean;
+}
+
+function treeOf(paths: readonly string[]): Tree {
+  const root: Tree = { fields: new Map(), whole: false };
+  for (const path of paths) {
+    let place = root;
+    for (const name of path.split('.')) {
+      const next = place.fields.get(name) ?? { fields: new Map(), whole: false };
+      place.fields.set(name, next);
+      place = next;
+    }
+    place.whole = true;
+  }
+  return root;
+}
+
+function pick(value: unknown, tree: Tree): unknown {
+  if (tree.whole) return value;
+  if (Array.isArray(value)) return value.map((entry) => pick(entry, tree) ?? null);
+  if (typeof value !== 'object' || value === null) return undefined;
+  const kept = [...tree.fields].flatMap(([name, inner]) => {
+    const picked = Object.hasOwn(value, name) ? pick((value as Record<string, unknown>)[name], inner) : undefined;
+    return picked === undefined ? [] : [[name, picked] as const];
+  });
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
 }

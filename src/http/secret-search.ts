@@ -1,6 +1,5 @@
-import { piecesOf } from './blobs';
-import { decodeOnce, formsOfSecret, MIN_SYMBOLS, MOST_LAYERS } from './secret-forms';
-import type { SecretForm } from './secret-forms';
+import { piecesOf, decodeOnce, formsOfSecret, MIN_SYMBOLS, MOST_LAYERS } from './encoded-text';
+import type { SecretForm } from './encoded-text';
 
 /** A range of a text; the end is exclusive. */
 export type Span = readonly [start: number, end: number];

@@ -10,9 +10,8 @@ import { InvalidInputError } from '../tasks/parse-input';
 import { accessTokens, MOST_TOKEN_BYTES, readToken, TOKEN_TIMEOUTS, TokenError, tokenRequest } from './access-tokens';
 import type { AccessTokens, IssuedToken } from './access-tokens';
 import { cancelOn, Connections } from './connections';
-import type { ExchangeResult } from './exchange';
+import type { ExchangeResult, PreparedRequest, RequestParts } from './exchange';
 import { prepareRequest } from './prepare-request';
-import type { PreparedRequest, RequestParts } from './prepared-request';
 import { readResponse, seeResponse } from './read-response';
 import type { SeenResponse, TaskResponse } from './read-response';
 import { Scrubber } from './redact';
@@ -43,7 +42,7 @@ export interface SendOptions {
    */
   prepared?: PreparedRequest;
   /** Called with every response, success or error, without secrets, so that it can be shown to a person. */
-  onAnswer?: (response: SeenResponse) => void;
+  onResponse?: (response: SeenResponse) => void;
 }
 
 /** Sends HTTP tasks over keep-alive connections. Does not retry: Temporal does. */
@@ -154,7 +153,7 @@ class PoolingSender implements TaskSender {
     const request = prepared.tokenClients ? await this.#signed(task, prepared, options, cached) : prepared;
     const result = await this.#exchange(task, prepared, request, options);
     if (result.kind === 'cancelled') throw cancelled(task);
-    if (result.kind === 'answer') options.onAnswer?.(seeResponse(result, this.#scrubberFor(task, input)));
+    if (result.kind === 'response') options.onResponse?.(seeResponse(result, this.#scrubberFor(task, input)));
     const read = result.kind === 'lost' ? result : this.#read(task, input, result, prepared);
     const { keySlot, environment, effect } = prepared;
     const slot = keySlot === undefined ? {} : { keySlot };
@@ -170,7 +169,7 @@ class PoolingSender implements TaskSender {
   #read(
     task: HttpTask,
     input: unknown,
-    response: Extract<ExchangeResult, { kind: 'answer' }>,
+    response: Extract<ExchangeResult, { kind: 'response' }>,
     { expectedStatuses, keepBody }: PreparedRequest,
   ): ReturnType<typeof readResponse> {
     try {

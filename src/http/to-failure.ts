@@ -21,7 +21,7 @@ export interface FailedCall {
 /** What went wrong with a prepared call; contains no secrets. */
 export type CallProblem =
   /** The provider returned an error status. */
-  | { kind: 'answer'; status: number; type?: string; code?: string; requestId?: string; retryAfterMs?: number }
+  | { kind: 'response'; status: number; type?: string; code?: string; requestId?: string; retryAfterMs?: number }
   /** The provider returned success or a redirect, but the response is not what the task expects. */
   | { kind: 'unexpected'; status: number; what: Unexpected; where?: string; requestId?: string }
   /** No complete response; `code` is the transport's. */
@@ -47,7 +47,7 @@ const FINAL_CODES: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ER
  */
 export function toFailure(call: FailedCall, problem: CallProblem): ApplicationFailure {
   switch (problem.kind) {
-    case 'answer':
+    case 'response':
       return responseFailure(call, problem);
     case 'unexpected':
       return failure(call.task, 'Task.UnexpectedResponse', describeUnexpected(problem.what, problem.where), {
@@ -72,7 +72,7 @@ function unsentType(code: string): TaskFailureType {
   return FINAL_CODES.has(code) ? 'Task.InvalidInput' : 'Task.Unavailable';
 }
 
-function responseFailure(call: FailedCall, response: Extract<CallProblem, { kind: 'answer' }>): ApplicationFailure {
+function responseFailure(call: FailedCall, response: Extract<CallProblem, { kind: 'response' }>): ApplicationFailure {
   const { type, advice } = classifyResponse(response, call.effect, call.task.service.errors);
   const words = [
     sentenceFor(type, call, response),

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { ownEntry } from '../tasks/own-entry';
-import { InvalidInputError } from '../tasks/parse-input';
+import { ownEntry, InvalidInputError } from '../tasks/parse-input';
 import type { BodyForm, FormFieldWriting, ValueWriting } from '../tasks/wire';
 import { ExactNumber, jsonText } from './exact-json';
 

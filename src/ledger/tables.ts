@@ -1,9 +1,8 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { Outcome } from '../policy/outcome';
 import type { TaskFailureType } from '../tasks/failure';
-import type { Instant, LaterInstant } from './instant-columns';
+import type { Instant, LaterInstant, NoticesTable, RequestsTable } from './requests/request-tables';
 import type { LeafKind } from './log/leaf-kind';
-import type { NoticesTable, RequestsTable } from './requests/request-tables';
 
 interface ReceiptsTable {
   id: GeneratedAlways<number>;

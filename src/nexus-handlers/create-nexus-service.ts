@@ -6,7 +6,7 @@ import type { ServiceHandler, StartOperationContext } from 'nexus-rpc';
 import { z } from 'zod';
 import type { TaskEnvelope } from '../activities/contract';
 import type { SubjectHasher } from '../ledger/subject';
-import { OFFBOARDING_CONFLICT } from '../policy/failure-types';
+import { OFFBOARDING_CONFLICT } from '../policy/offboard-result';
 import { offboardUserInput } from '../policy/offboard-input';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import type { OffboardResult } from '../policy/offboard-result';

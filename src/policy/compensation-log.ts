@@ -1,3 +1,4 @@
+import { httpRequest } from '../tasks/http-request';
 import type { CompensationLine, StepResult } from './offboard-result';
 
 /**
@@ -56,4 +57,71 @@ function evidenceOf({ requestId, token, failure, items }: StepResult): string {
     code === undefined ? '' : `failure=${code}`,
   ];
   return facts.filter(Boolean).join(' ');
+}
+
+/** A string in a compensation task's input that equals this is replaced by the offboarding's log. */
+const LOG_PLACEHOLDER = '{{offboarding}}';
+
+/**
+ * Returns the input of a compensation task with the log in it: in place of each placeholder or, for `http.request`
+ * without one, as the field `offboarding` of an object body.
+ */
+export function fillCompensationInput(compensation: { task: string; input?: unknown }, log: unknown): unknown {
+  let filled = false;
+  const fill = (value: unknown): unknown => {
+    if (value === LOG_PLACEHOLDER) {
+      filled = true;
+      return log;
+    }
+    if (Array.isArray(value)) return value.map(fill);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fill(inner)]));
+  };
+  const input = fill(compensation.input ?? {});
+  if (filled || compensation.task !== httpRequest.name) return input;
+  const request = input as Record<string, unknown>;
+  const body = request.body ?? {};
+  return typeof body === 'object' && body !== null && !Array.isArray(body)
+    ? { ...request, body: { ...body, offboarding: log } }
+    : request;
+}
+
+/** The steps of a run and its compensation log. */
+interface EndOfRun {
+  steps: readonly StepResult[];
+  compensations: readonly CompensationLine[];
+}
+
+/** Facts in the ledger that correct the end of a run. */
+interface LedgerCorrections {
+  /** Steps with a call that has an intent and no outcome: it may have been sent. */
+  perhapsSent: readonly string[];
+  /** Positions of steps that no call in the ledger confirms, see `notBorneOut`. @default none */
+  notBorneOut?: readonly number[];
+}
+
+/**
+ * Returns the end of a run, corrected by the ledger: these steps become `unknown`.
+ *
+ * - Steps of a cancelled run with a call that has an intent and no outcome. Its worker died and the cancellation came
+ *   before another worker could report it, so the run took it for never sent.
+ * - Steps with a reported result that no call confirms.
+ */
+export function asRecorded<E extends EndOfRun>(
+  end: E,
+  { perhapsSent, notBorneOut = [] }: LedgerCorrections,
+  remedyOf: RemedyOf,
+): E {
+  const wasSent = ({ step, outcome, reason }: StepResult): boolean =>
+    perhapsSent.includes(step) && outcome === 'skipped' && reason === 'cancelled';
+  const steps = end.steps.map((step, index): StepResult => {
+    if (wasSent(step)) return { ...step, outcome: 'unknown' };
+    return notBorneOut.includes(index)
+      ? { step: step.step, task: step.task, outcome: 'unknown', reason: 'notInLedger' }
+      : step;
+  });
+  if (steps.every((step, index) => step === end.steps[index])) return end;
+  // The lines after those of the steps are not about steps.
+  const more = end.compensations.slice(compensationLog(end.steps, remedyOf).length);
+  return { ...end, steps, compensations: [...compensationLog(steps, remedyOf), ...more] };
 }

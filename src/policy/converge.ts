@@ -63,17 +63,17 @@ export function next(state: ConvergeState, nowMs: number): Move {
 /** Returns the state after the result of a call. */
 export function responded(state: ConvergeState, call: CallMove, response: CallResponse, nowMs: number): ConvergeState {
   if (!state.current) throw new Error(`A result of ${call.task} arrived after the last step.`);
-  return goOn(state, state.current.answered(call, response, nowMs), nowMs);
+  return advanced(state, state.current.responded(call, response, nowMs), nowMs);
 }
 
 /** Returns the state after a manual step was reported; the same state if that step does not wait. */
 export function reported(state: ConvergeState, step: string, report: ManualReport, nowMs: number): ConvergeState {
   const { current } = state;
   if (current?.name !== step || !current.reported) return state;
-  return goOn(state, current.reported(report), nowMs);
+  return advanced(state, current.reported(report), nowMs);
 }
 
-function goOn(state: ConvergeState, current: Step, nowMs: number): ConvergeState {
+function advanced(state: ConvergeState, current: Step, nowMs: number): ConvergeState {
   const seeing = current.sight ? noteSight(state, current.name, current.sight) : state;
   const move = current.next(nowMs);
   if (move.kind !== 'done') return { ...seeing, current };

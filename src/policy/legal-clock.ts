@@ -109,7 +109,7 @@ export function requestOfUser(
   return requestFacts({ receivedAt, law: law ?? sweep.law ?? 'none' }, sweep.holidays);
 }
 
-/** Returns whether something is said about a request that has a clock, so that it belongs into the register. */
+/** Returns whether the input has something about a request that has a clock, so that it belongs into the register. */
 export function isRequest({ receivedAt, law = 'none', dueAt }: RequestClaims): boolean {
   return receivedAt !== undefined || dueAt !== undefined || law !== 'none';
 }

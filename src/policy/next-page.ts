@@ -1,5 +1,5 @@
 import type { TaskInput } from '../tasks/define';
-import type { httpRequest } from '../tasks/http/tasks';
+import type { httpRequest } from '../tasks/http-request';
 
 type Request = TaskInput<typeof httpRequest>;
 

@@ -61,3 +61,9 @@ export function statusOf(steps: readonly StepResult[], notFoundIsFine: boolean):
   const failed = steps.some(({ outcome }) => outcome === 'failed');
   return failed && !steps.some(({ outcome }) => isGood(outcome)) ? 'failed' : 'partial';
 }
+
+/** The `type` of the failure that ends a run in which a step failed and none succeeded. */
+export const OFFBOARDING_FAILED = 'Offboarding.Failed';
+
+/** The `type` of the failure of a Nexus caller whose request differs from what the run in progress does. */
+export const OFFBOARDING_CONFLICT = 'Offboarding.Conflict';

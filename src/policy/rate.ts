@@ -8,7 +8,7 @@ import {
   RAMP_DOUBLES_AFTER_MS,
   refusalsOf,
   risenFrom,
-} from './rate-lessons';
+} from './rate-state';
 import type { Caller, Limits, Ramp, RateState, SweepPace } from './rate-state';
 
 export type { Caller, Limits, RateState } from './rate-state';
@@ -29,7 +29,7 @@ const RISE_OF_LIMIT = 0.1;
 const SECOND_UP_TO = 10;
 /** More than twice a reserve of one call: a sweep that takes all but the reserve leaves it less than half full. */
 const SMALLEST_LEARNING_BUCKET = 4;
-const RECENT_ANSWERS = 20;
+const RECENT_RESPONSES = 20;
 const REFUSALS_THAT_TEACH = 2;
 /** Below this share of the rate of all calls, 429s prove nothing about it if only a sweep's own rate was used up. */
 const NEAR_THE_RATE = 0.75;
@@ -325,13 +325,13 @@ function remember(state: RateState, { accepted, refused, refusedSweeps = 0 }: Re
     ['s', held],
     ['x', refused - held],
   ] as const;
-  const written = responses.map(([letter, times]) => letter.repeat(Math.min(times, RECENT_ANSWERS))).join('');
+  const written = responses.map(([letter, times]) => letter.repeat(Math.min(times, RECENT_RESPONSES))).join('');
   const kept = learning.accepted.filter(([whenMs]) => whenMs > atMs - LEARN_FROM_MS);
   return {
     ...state,
     learning: {
       ...learning,
-      recent: (learning.recent + written).slice(-RECENT_ANSWERS),
+      recent: (learning.recent + written).slice(-RECENT_RESPONSES),
       accepted: accepted > 0 ? merged(kept, atMs, accepted) : kept,
     },
   };

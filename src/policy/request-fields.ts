@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000;
 /** The earliest day that a request may have been received: laws and calendars before are not meant. */
 const FIRST_DAY_MS = Date.UTC(2000, 0, 1);
 
-/** How far a date of receipt may lie ahead: a day that has begun elsewhere. In milliseconds. */
+/** How far in the future a date of receipt may be, in milliseconds: a day that has begun elsewhere. */
 const AHEAD_MS = DAY_MS;
 
 /** The latest date that may be due, in milliseconds from now: ten years. */

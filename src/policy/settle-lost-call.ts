@@ -4,7 +4,7 @@ import { LOOK_AFTER_MS } from '../tasks/settle';
 import type { AbsentSign, SettleByLook } from '../tasks/settle';
 import type { CompiledCall } from './providers/compiled-plan';
 import { valueAt } from './providers/path';
-import type { StatePattern } from './providers/state-pattern';
+import type { StatePattern } from './providers/path';
 import { compileTemplate, placeholdersIn } from './providers/template';
 import type { IdValue } from './providers/template';
 import { OnceCallStep } from './steps/once';
@@ -22,12 +22,12 @@ export interface LostCall {
 }
 
 /** Makes the calls: as activities and timers of a workflow, or from this process. */
-export interface CallMaker<Answer extends CallResponse> {
+export interface CallMaker<Given extends CallResponse> {
   /**
    * @param number Number of the call after the lost one, from 1.
    * @returns The response, or a final failure. Throws if it was cancelled.
    */
-  call(move: { task: string; input: unknown; isLook: boolean }, number: number): Promise<Answer>;
+  call(move: { task: string; input: unknown; isLook: boolean }, number: number): Promise<Given>;
   wait(delayMs: number): Promise<void>;
   nowMs(): number;
 }
@@ -36,8 +36,8 @@ export interface CallMaker<Answer extends CallResponse> {
  * How a lost call was resolved: a later call got a good response, a read showed that the lost one was carried out, or
  * it stays unknown.
  */
-export type Settlement<Answer> =
-  { kind: 'answered'; answer: Extract<Answer, { ok: true }> } | { kind: 'done'; shownBy: Answer } | { kind: 'unknown' };
+export type Settlement<Given> =
+  { kind: 'responded'; result: Extract<Given, { ok: true }> } | { kind: 'done'; shownBy: Given } | { kind: 'unknown' };
 
 /** Returns whether a failed call may have been carried out and its task names a read that shows it. */
 export function isSettledByLook<S extends { by: string }>(
@@ -51,33 +51,33 @@ export function isSettledByLook<S extends { by: string }>(
  * Resolves a lost call as a step of the kind `once` does: waits, reads, and sends the call again while the read shows that
  * it was not carried out, at most four times.
  */
-export async function settleLostCall<Answer extends CallResponse>(
+export async function settleLostCall<Given extends CallResponse>(
   lost: LostCall,
-  calls: CallMaker<Answer>,
-): Promise<Settlement<Answer>> {
+  calls: CallMaker<Given>,
+): Promise<Settlement<Given>> {
   const { settle } = lost;
   const act = { ...called(lost.task.name, 'irreversible', signsOf(lost.task)), input: lost.input as never };
   const look = { ...called(settle.with, 'read', settle.absent), input: lookInput(settle, lost.input) };
   const first: CallMove = { kind: 'call', step: act.name, task: act.name, input: act.input };
   const begun = new OnceCallStep({ step: stepOf(act, look, settle), act, look, dryRun: false, knownBefore: false });
-  let step = begun.answered(first, { ok: false, failure: lost.failure }, calls.nowMs());
-  let last: { answer: Answer; isLook: boolean } | undefined;
+  let step = begun.responded(first, { ok: false, failure: lost.failure }, calls.nowMs());
+  let last: { result: Given; isLook: boolean } | undefined;
   for (let number = 0; ;) {
     const move = step.next(calls.nowMs());
     if (move.kind === 'done') {
       const { outcome } = move.results[0] ?? {};
       if (!last || (outcome !== 'removed' && outcome !== 'accepted')) return { kind: 'unknown' };
-      const { answer, isLook } = last;
-      return answer.ok && !isLook
-        ? { kind: 'answered', answer: answer as Extract<Answer, { ok: true }> }
-        : { kind: 'done', shownBy: answer };
+      const { result, isLook } = last;
+      return result.ok && !isLook
+        ? { kind: 'responded', result: result as Extract<Given, { ok: true }> }
+        : { kind: 'done', shownBy: result };
     }
     if (move.kind === 'wait') await calls.wait(Math.max(0, move.untilMs - calls.nowMs()));
     else if (move.kind === 'call') {
       number += 1;
       const isLook = move.task === look.name;
-      last = { answer: await calls.call({ task: move.task, input: move.input, isLook }, number), isLook };
-      step = step.answered(move, last.answer, calls.nowMs());
+      last = { result: await calls.call({ task: move.task, input: move.input, isLook }, number), isLook };
+      step = step.responded(move, last.result, calls.nowMs());
     } else throw new Error(`A call cannot be settled by a move of the kind ${move.kind}.`);
   }
 }

@@ -16,7 +16,7 @@ export interface RejectedRow {
 export interface SnapshotReport {
   /** Absent for a list in the input and for a source that does not report them. */
   columns?: SourceColumns;
-  /** The first {@link MOST_REJECTED_TOLD} rows that cannot be users. */
+  /** The first {@link MOST_REJECTED_SHOWN} rows that cannot be users. */
   rejectedRows: readonly RejectedRow[];
   /** Rows that share an ID with an earlier row and differ from it in another ID. */
   sharedIds: number;
@@ -25,7 +25,7 @@ export interface SnapshotReport {
 }
 
 /** Maximum number of rejected rows that are reported by line. */
-export const MOST_REJECTED_TOLD = 10;
+export const MOST_REJECTED_SHOWN = 10;
 
 /** An ID in more rows than this is reported. */
 export const MANY_ROWS = 10;

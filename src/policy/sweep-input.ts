@@ -1,10 +1,35 @@
 import { z } from 'zod';
 import { completeStepInput } from './complete-step';
-import { checkRequest, requestFields } from './request-fields';
-import { offboardUserInput } from './offboard-input';
-import { sourceSpec } from './source-spec';
 import { durationText } from './deadline';
-import { toleranceValue } from './tolerance';
+import { offboardUserInput } from './offboard-input';
+import { checkRequest, requestFields } from './request-fields';
+import { sourceSpec } from './source-spec';
+
+const SHARE = /^(\d{1,3}(?:\.\d{1,6})?)\s?%$/;
+const COUNT = /^\d{1,12}$/;
+
+/** How many cases may fail: a number, or a share of all in percent. */
+const toleranceValue = z
+  .union([z.number().int().min(0), z.string()])
+  .refine(
+    (value) => typeof value === 'number' || COUNT.test(value) || Number(SHARE.exec(value)?.[1] ?? Number.NaN) <= 100,
+    'must be a whole number from 0, or a share such as "5%", at most "100%"',
+  );
+
+/** A checked tolerance: a number of cases, or a share of all in percent. */
+export type Tolerance = { count: number } | { percent: number };
+
+/** Returns the meaning of a checked {@link toleranceValue}. */
+export function toTolerance(value: z.output<typeof toleranceValue>): Tolerance {
+  if (typeof value === 'number') return { count: value };
+  const percent = SHARE.exec(value)?.[1];
+  return percent === undefined ? { count: Number(value) } : { percent: Number(percent) };
+}
+
+/** Returns the number of cases of `total` that may fail. */
+export function mostTolerated(tolerance: Tolerance, total: number): number {
+  return 'count' in tolerance ? tolerance.count : Math.floor((total * tolerance.percent) / 100);
+}
 
 /** Default maximum number of users of a sweep. */
 export const DEFAULT_MAX_USERS = 100_000;
@@ -45,7 +70,7 @@ const {
 } = offboardUserInput.shape;
 
 /** A limit in calls a minute. */
-export const callsAMinute = z
+const callsAMinute = z
   .number()
   .min(1, 'must be at least 1 call a minute')
   .max(60_000_000, 'must be at most 60,000,000 calls a minute');

@@ -1,6 +1,18 @@
+import type { z } from 'zod';
+import type { userIds } from './offboard-input';
+import type { Law } from './request-claims';
 import { idAt, idsOf, inOrder, NAMED_FIELDS } from './user-ids';
 import type { ProviderIds } from './user-ids';
-import type { TargetUser } from './target-user';
+
+/** One user of a source: at least one ID, taken literally; `itemIds` only with an ID at Plaid. */
+export type TargetUser = z.output<typeof userIds> & {
+  itemIds?: readonly string[];
+  /** When the account was closed: a date and time with its offset from UTC, as `instantMs` reads it. */
+  closedAt?: string | undefined;
+  /** When the user's own request was received, as `readDay` reads it. */
+  receivedAt?: string | undefined;
+  law?: Law | undefined;
+};
 
 /** Names one user of a sweep, whose IDs are in the ledger only. */
 export interface TargetReference {
@@ -89,7 +101,7 @@ export function withoutPlaceholders(input: unknown): unknown {
 }
 
 /** Thrown for a placeholder that no ID of the user can replace; nothing may be sent then. */
-export class UnfilledPlaceholderError extends Error {
+class UnfilledPlaceholderError extends Error {
   override readonly name = 'UnfilledPlaceholderError';
 
   constructor(placeholder: string) {

@@ -1,7 +1,6 @@
 import { didYouMean } from '../tasks/nearest';
-import { whyNoPath } from '../policy/providers/path';
-import { whyNoPattern } from '../policy/providers/state-pattern';
-import type { StatePattern } from '../policy/providers/state-pattern';
+import { whyNoPath, whyNoPattern } from '../policy/providers/path';
+import type { StatePattern } from '../policy/providers/path';
 import type { PlannedCall } from '../policy/providers/step-plan';
 import { checkTemplate, markPlaces, placeholdersIn } from '../policy/providers/template';
 import type { HttpTask } from '../tasks/define';

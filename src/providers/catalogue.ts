@@ -6,7 +6,7 @@ import {
   gdprRequestsList,
 } from './batch/tasks';
 import type { HttpTask } from '../tasks/define';
-import { httpRequest } from '../tasks/http/tasks';
+import { httpRequest } from '../tasks/http-request';
 import { refuseForeignSettings } from '../tasks/imported-settings';
 import type { ServiceDefinition } from '../tasks/service';
 import {

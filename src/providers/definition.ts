@@ -1,5 +1,5 @@
 import type { Outcome } from '../policy/outcome';
-import type { StatePattern } from '../policy/providers/state-pattern';
+import type { StatePattern } from '../policy/providers/path';
 import type { PlannedStep } from '../policy/providers/step-plan';
 import type { Template } from '../policy/providers/template';
 import type { HttpTask } from '../tasks/define';

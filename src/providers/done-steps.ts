@@ -1,5 +1,4 @@
-import type { DoneStep } from '../policy/done-steps';
-import type { StepPlan } from '../policy/providers/step-plan';
+import type { DoneStep, StepPlan } from '../policy/providers/step-plan';
 import { batchProvider } from './batch/provider';
 import { builtInStepPlan } from './built-in';
 import type { BuiltInChoices } from './built-in';

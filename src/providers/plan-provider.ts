@@ -2,7 +2,7 @@ import { didYouMean } from '../tasks/nearest';
 import { toDurationMs } from '../policy/deadline';
 import { OUTCOMES } from '../policy/outcome';
 import { whyNoPath } from '../policy/providers/path';
-import type { StatePattern } from '../policy/providers/state-pattern';
+import type { StatePattern } from '../policy/providers/path';
 import type {
   AfterRule,
   ListStep,
@@ -28,7 +28,7 @@ import { placesIn } from './schema-places';
 const MOST_BULK_BYTES = 1_000_000;
 
 /**
- * How long a refused look at a request is repeated, in milliseconds: a new request may not be visible everywhere yet.
+ * How long a refused check of a request is repeated, in milliseconds: a new request may not be visible everywhere yet.
  */
 const FOLLOW_PATIENCE_MS = 60_000;
 

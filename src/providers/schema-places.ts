@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SpecialPlace } from '../policy/providers/template';
 import type { HttpTask } from '../tasks/define';
-import { ownEntry } from '../tasks/own-entry';
+import { ownEntry } from '../tasks/parse-input';
 
 type Raw = Record<string, unknown>;
 

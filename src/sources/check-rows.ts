@@ -1,8 +1,8 @@
-import { joinColumns, MANY_ROWS, MOST_REJECTED_TOLD } from '../policy/snapshot-report';
+import { joinColumns, MANY_ROWS, MOST_REJECTED_SHOWN } from '../policy/snapshot-report';
 import type { RejectedRow, SnapshotReport } from '../policy/snapshot-report';
 import { rowGroupsOf, SourceError } from './source';
 import { idsOf, NAMED_FIELDS } from '../policy/user-ids';
-import type { TargetUser } from '../policy/target-user';
+import type { TargetUser } from '../policy/target-reference';
 import type { BadRow, GoodRow, Source, SourcePosition, SourceRow } from './source';
 
 /** Maximum number of bad rows: a count, or a percentage of all rows. */
@@ -132,7 +132,7 @@ export class CheckedRows {
       this.#frequent.add(row);
     } else {
       this.#counts.bad += 1;
-      if (this.#first.length < MOST_REJECTED_TOLD) this.#first.push({ line: row.line, problem: row.problem });
+      if (this.#first.length < MOST_REJECTED_SHOWN) this.#first.push({ line: row.line, problem: row.problem });
     }
     return row;
   }
@@ -151,7 +151,7 @@ export class CheckedRows {
 
   /** Whether enough bad rows were found to refuse the source. */
   get #isOver(): boolean {
-    return this.#isBeyondCount && this.#counts.bad >= (this.#options.lookFor ?? MOST_REJECTED_TOLD);
+    return this.#isBeyondCount && this.#counts.bad >= (this.#options.lookFor ?? MOST_REJECTED_SHOWN);
   }
 
   #refuse(): void {

@@ -82,7 +82,7 @@ export interface UserFile {
   path: string;
   /** Flags of `open`. */
   flags: string | number;
-  /** What the path `-` stands for. @default the standard input of this process */
+  /** The input for the path `-`. @default the standard input of this process */
   input?: AsyncIterable<unknown> | undefined;
   format: FileFormat;
   columns: RenamedColumns;

@@ -1,6 +1,6 @@
 import { isPlaceholder, placeholderName } from '../policy/placeholders';
 import { USER_COLUMNS } from '../policy/source-spec';
-import type { TargetUser } from '../policy/target-user';
+import type { TargetUser } from '../policy/target-reference';
 import { idsOf, placeOf } from '../policy/user-ids';
 
 /** Placeholders that are valid IDs in a source, as {@link placeholderName} returns them. */

@@ -5,7 +5,7 @@ import { didYouMean } from '../tasks/nearest';
 import type { SourceColumns } from '../policy/snapshot-report';
 import { sourceSpec, targetUser } from '../policy/source-spec';
 import type { ColumnNames, SourceSpec } from '../policy/source-spec';
-import type { TargetUser } from '../policy/target-user';
+import type { TargetUser } from '../policy/target-reference';
 import type { Catalogue } from '../providers/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { fileRecords, readerFor } from './file-records';
@@ -210,7 +210,7 @@ interface FileOptions {
   allowPlaceholders?: readonly string[] | undefined;
   /** The columns of a user. @default those of the providers that come with the package */
   known?: UserColumns | undefined;
-  /** What the file `-` stands for. @default the standard input of this process */
+  /** The input for the file `-`. @default the standard input of this process */
   input?: AsyncIterable<unknown> | undefined;
 }
 

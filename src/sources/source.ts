@@ -1,5 +1,5 @@
 import type { SourceColumns } from '../policy/snapshot-report';
-import type { TargetUser } from '../policy/target-user';
+import type { TargetUser } from '../policy/target-reference';
 
 /**
  * Where reading continues. Opaque, and valid only for the same source. It may contain data of the source, because an

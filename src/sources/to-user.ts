@@ -1,6 +1,6 @@
 import { USER_COLUMNS, targetUser } from '../policy/source-spec';
 import type { ColumnNames } from '../policy/source-spec';
-import type { TargetUser } from '../policy/target-user';
+import type { TargetUser } from '../policy/target-reference';
 import { MOST_LISTED_IDS } from '../policy/user-ids';
 import type { NamedIds } from '../policy/user-ids';
 import { JsonNumber } from './exact-json';

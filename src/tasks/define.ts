@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { ownEntry } from './own-entry';
+import { ownEntry } from './parse-input';
 import { readSettle } from './settle';
 import type { GivenSettle, Settle } from './settle';
 import type { CredentialRule, ServiceDefinition } from './service';

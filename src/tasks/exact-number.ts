@@ -49,7 +49,7 @@ export function exactNumber(limits: NumberLimits = {}): z.ZodType<number | strin
       payload.issues.push({ code: 'custom', message: WRITE_AS_TEXT, input: value });
       return;
     }
-    // Said with the digits of the limit.
+    // Part of the message, with the digits of the limit.
     const beyond = typeof value === 'number' && hasTexts ? whyNotWithin(limits, String(value)) : undefined;
     if (beyond !== undefined) {
       payload.issues.push({ code: 'custom', message: beyond, input: value });

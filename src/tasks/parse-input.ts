@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import { didYouMean } from './nearest';
-import { isDeeperThan, MAX_DEPTH } from './nesting';
 
 /** A problem with one field of an input; the field is empty for the input as a whole. */
 export interface InputProblem {
@@ -213,4 +212,24 @@ function isObject(value: unknown): value is object {
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/**
+ * Maximum nesting: deeper values would overflow the stack of the next code that checks or serializes them, Temporal
+ * included.
+ */
+export const MAX_DEPTH = 100;
+
+/** Returns whether objects or lists are nested more deeply than this. Looks no deeper than that itself. */
+export function isDeeperThan(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((entry) => isDeeperThan(entry, depth - 1));
+}
+
+/**
+ * Returns a record's own entry under a name from outside. Plain indexing would also find what every object inherits,
+ * such as `constructor`.
+ */
+export function ownEntry<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }

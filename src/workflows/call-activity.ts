@@ -130,7 +130,7 @@ export async function callAndSettle<Good>(
       throw isCancellation(stopped) ? error : stopped;
     });
     if (end.kind === 'unknown') throw error;
-    if (end.kind === 'answered') return { response: end.answer.response as Good };
+    if (end.kind === 'responded') return { response: end.result.response as Good };
     return { output: settle.output, shownBy: end.shownBy, look: settle.with };
   }
 }

@@ -6,12 +6,14 @@ import type { offboardUserInput } from '../policy/offboard-input';
 import { compilePlan } from '../policy/providers/compiled-plan';
 import type { CompiledPlan } from '../policy/providers/compiled-plan';
 import { STEP_PLAN_VERSION } from '../policy/providers/step-plan';
-import type { StepPlan } from '../policy/providers/step-plan';
+import type { StepPlan, PlannedTask } from '../policy/providers/step-plan';
 import { placeholderIds } from '../policy/target-reference';
 import type { TargetReference } from '../policy/target-reference';
 import { idsOf, namedField } from '../policy/user-ids';
 import type { ProviderIds } from '../policy/user-ids';
 import { builtInPlan } from '../providers/built-in';
+import { Catalogue } from '../providers/catalogue';
+import type { HttpTask } from '../tasks/define';
 
 type Input = z.output<typeof offboardUserInput>;
 
@@ -91,4 +93,29 @@ function userIdsOf({ user, itemIds: asked }: Input, { target }: Preparation): Pr
 /** Returns the user of a sweep that the run offboards; undefined for a run of its own. */
 export function targetOf({ user: { sweepId, seq } }: Input): TargetReference | undefined {
   return sweepId === undefined || seq === undefined ? undefined : { sweepId, seq };
+}
+
+const catalogue = new Catalogue();
+
+/** The task as the plan knows it; of two effects the more careful counts. */
+export function taskOf(
+  name: string,
+  planned: PlannedTask | undefined,
+): Pick<HttpTask, 'name' | 'generic' | 'effect' | 'summary'> & { service: { name: string } } {
+  const known = catalogue.find(name);
+  if (!planned) throw new Error(`The plan has no task ${name}.`);
+  const effects = [planned.effect, known?.effect];
+  const effect =
+    (['irreversible', 'repeatSafe', 'read'] as const).find((one) => effects.includes(one)) ?? 'irreversible';
+  const [service = ''] = name.split('.', 1);
+  return { name, generic: known?.generic ?? false, effect, summary: planned.summary, service: { name: service } };
+}
+
+/** The lists of which everything is to be removed. */
+export function wholeListsOf({ plan, ids }: ConvergePlan): string[] {
+  return plan.steps.flatMap((step) => {
+    if (step.kind !== 'list') return [];
+    const { step: name, provider, only } = step.plan;
+    return only !== undefined && ids[provider]?.[only] !== undefined ? [] : [name];
+  });
 }

@@ -1,4 +1,4 @@
-import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo, CancellationScope, defineUpdate } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import type { OffboardingActivities } from '../activities/contract';
 import type { SweepActivities } from '../activities/sweep/contract';
@@ -31,4 +31,18 @@ export function internalActivity<N extends keyof InternalActivities>(
     if (!activity) throw new Error(`No proxy for ${name}.`);
     return activity(input) as ReturnType<InternalActivities[N]>;
   };
+}
+
+/** Reads the due date again after an extension, so that the run is found by the new one. Returns it. */
+export const refreshDueDateUpdate = defineUpdate<{ dueAt?: string }>('refreshDueDate');
+
+const readDue = internalActivity('httpTasks.readDueDate', {
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+  summary: 'Read the due date',
+});
+
+/** Reads the due date of the run's request, or the first of the sweep's. Not cancelled with the run, which waits for it. */
+export function readDueDate(sweepId?: string): Promise<{ dueAt?: string }> {
+  return CancellationScope.nonCancellable(() => readDue(sweepId === undefined ? {} : { sweepId }));
 }

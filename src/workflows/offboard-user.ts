@@ -27,17 +27,15 @@ import type { PlannedTask } from '../policy/providers/step-plan';
 import { idsOf } from '../policy/user-ids';
 import { Catalogue } from '../providers/catalogue';
 import { callTask } from './call-activity';
-import { convergePlan, targetOf } from './converge-plan';
-import { readDueDate, refreshDueDateUpdate } from './due-date';
-import { offboardingFailed } from './offboarding-failed';
+import { convergePlan, targetOf, taskOf, wholeListsOf } from './converge-plan';
+import { readDueDate, refreshDueDateUpdate } from './internal-activity';
+import { offboardingFailed, runSteps, writeEnd } from './saga';
 import { HoldCheck } from './hold-check';
 import { ManualSteps } from './manual-steps';
 import { describeProgress } from './progress-details';
-import { taskOf, wholeListsOf } from './planned-task';
 import { invalidInput, parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
 import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
 import type { OffboardProgress } from './queries';
-import { runSteps, writeEnd } from './saga';
 import { clearForeignDueDate, clearForeignSweep, makeSearchable } from './search-attributes';
 
 type Input = z.output<typeof offboardUserInput>;
@@ -106,7 +104,7 @@ class OffboardingRun {
   #state?: ConvergeState;
   #calls = 0;
   /** By step: number of calls with a good response. */
-  readonly #answers = new Map<string, number>();
+  readonly #goodResponses = new Map<string, number>();
   #progress: OffboardProgress;
 
   constructor(input: Input) {
@@ -151,7 +149,7 @@ class OffboardingRun {
       compensation,
       someItems: (plan.ids.plaid?.itemIds ?? preparation.target?.itemIds) !== undefined,
       wholeLists: wholeListsOf(plan),
-      answers: Object.fromEntries(this.#answers),
+      answers: Object.fromEntries(this.#goodResponses),
       tasks: plan.plan.plan.tasks,
       hasRequest: claimsOf(this.#input) !== undefined,
     });
@@ -256,7 +254,7 @@ class OffboardingRun {
       else {
         const planned = state.plan.plan.plan.tasks[move.task];
         const response = await this.#call(move, planned, preparation, leftMs);
-        if (response.ok) this.#answers.set(move.step, (this.#answers.get(move.step) ?? 0) + 1);
+        if (response.ok) this.#goodResponses.set(move.step, (this.#goodResponses.get(move.step) ?? 0) + 1);
         state = responded(state, move, response, Date.now());
       }
     }

@@ -16,16 +16,14 @@ import { toDurationMs } from '../policy/deadline';
 import type { SweepResult } from '../policy/sweep-result';
 import { parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
 import { makeSearchable } from './search-attributes';
-import { BulkCalls } from './sweep/bulk-calls';
+import { BulkCalls, UserChunks } from './sweep/user-chunks';
 import { ChildRuns } from './sweep/child-runs';
 import { closeTargets, endedByStop, planChunks, setSweepStatus } from './sweep/sweep-activities';
-import { beginSweep, chunkPlan } from './sweep/sweep-begin';
+import { beginSweep, chunkPlan, endOfSweep, sweepFailed } from './sweep/begin-and-end';
 import { SweepControl } from './sweep/sweep-control';
 import { describeSweep } from './sweep/sweep-details';
-import { endOfSweep, sweepFailed } from './sweep/sweep-end';
 import { SweepState } from './sweep/sweep-state';
 import type { CarriedSweep } from './sweep/sweep-state';
-import { UserChunks } from './sweep/user-chunks';
 import type { PassEnd } from './sweep/user-chunks';
 
 export type { CarriedSweep } from './sweep/sweep-state';
@@ -352,7 +350,7 @@ class Sweep {
 
   #onChange(): void {
     this.#show();
-    // Updates have made the history long: what is in progress is handed back, so that the next run can take more of them.
+    // Updates have made the history long: what is in progress is returned, so that the next run can take more of them.
     if (this.#historyIsLong && patched(UPDATES_MAKE_ROOM)) this.#state.mustMakeRoom = true;
     if (!this.#state.isPaused && !this.#state.mustMakeRoom) return;
     this.#chunks.stop();

@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { OFFBOARDING_CONFLICT, OFFBOARDING_FAILED } from '../policy/failure-types';
+import { OFFBOARDING_CONFLICT, OFFBOARDING_FAILED } from '../policy/offboard-result';
 import type { OffboardResult } from '../policy/offboard-result';
 import type { SweepResult } from '../policy/sweep-result';
 import { isTaskFailureType } from '../tasks/failure';

@@ -1,10 +1,9 @@
-import { ActivityFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, isCancellation, log, ApplicationFailure } from '@temporalio/workflow';
 import type { Preparation, RecordedEnd, RecordEnd } from '../activities/contract';
-import { compensationLog } from '../policy/compensation-log';
+import { fillCompensationInput, compensationLog, asRecorded } from '../policy/compensation-log';
 import type { RemedyOf } from '../policy/compensation-log';
-import { fillCompensationInput } from '../policy/compensation-input';
+import { OFFBOARDING_FAILED } from '../policy/offboard-result';
 import type { OffboardResult, StepResult } from '../policy/offboard-result';
-import { asRecorded } from '../policy/perhaps-sent';
 import type { RunStatus } from '../policy/outcome';
 import type { StepPlan } from '../policy/providers/step-plan';
 import { Catalogue, remedyInCatalogue } from '../providers/catalogue';
@@ -25,7 +24,7 @@ const recordEnd = internalActivity('httpTasks.recordEnd', {
 });
 
 /** How a run of steps ended. */
-export interface SagaEnd {
+interface SagaEnd {
   status: RunStatus;
   steps: StepResult[];
   /** The cancellation that ended it, to be rethrown. */
@@ -33,7 +32,7 @@ export interface SagaEnd {
 }
 
 /** The user's task that runs when the offboarding did not complete. */
-export interface Compensation {
+interface Compensation {
   task: string;
   input?: unknown;
 }
@@ -55,7 +54,7 @@ export async function runSteps(
 }
 
 /** Facts about the end of a run besides its steps. */
-export interface EndFacts extends Required<Pick<RecordEnd, 'someItems' | 'wholeLists' | 'answers'>> {
+interface EndFacts extends Required<Pick<RecordEnd, 'someItems' | 'wholeLists' | 'answers'>> {
   compensation?: Compensation | undefined;
   /** The tasks of the run's plan. */
   tasks: StepPlan['tasks'];
@@ -169,4 +168,21 @@ function compensationLine({
         remedy: `The compensation task ${task} failed: ${failure?.message ?? ''} Do manually what it was for.`,
         evidence: `failure=${failure?.type ?? ''}`,
       };
+}
+
+/**
+ * Returns the failure of a run in which a step failed and none succeeded. It is a failure and not a result, so that a
+ * Schedule's pause-on-failure applies; its details contain the result, without any ID.
+ */
+export function offboardingFailed(result: OffboardResult): ApplicationFailure {
+  const failed = result.steps.filter(({ outcome }) => outcome === 'failed');
+  const causes = failed.map(
+    ({ step, failure, reason }) => `${step} (${failure?.code ?? failure?.type ?? reason ?? 'failed'})`,
+  );
+  return ApplicationFailure.create({
+    type: OFFBOARDING_FAILED,
+    message: `Nothing was offboarded: ${causes.join(', ')}. The details list each step and what to do about it.`,
+    nonRetryable: true,
+    details: [{ ...result, steps: result.steps.map(withoutItemIds) }],
+  });
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
-import type { CallBudgets } from 'temporal-http-tasks/internal/activities/call-budget';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
+import type { CallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { RateKey, RateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
@@ -67,7 +67,7 @@ describe('the calls that a process may make', () => {
     expect(leased()).toBeGreaterThanOrEqual(20);
     expect(leased()).toBeLessThan(20 + 12 * 0.6 + 1);
     expect(watched.leases.length).toBeLessThan(5 + 20 * seconds);
-    expect(watched.mostAtOnce()).toBe(1);
+    expect(watched.mostConcurrent()).toBe(1);
   });
 
   it('go to live runs first, and then in the order of asking', async () => {
@@ -108,7 +108,7 @@ describe('the calls that a process may make', () => {
   });
 
   it('are void when the response that brought them came a second late', async () => {
-    const release = watched.holdAnswers();
+    const release = watched.holdResponses();
     const admitted = budgets.admit(key, 'live');
     await until('the ledger was asked', () => watched.leases.length === 1);
     frozenMs += 1_000;
@@ -119,17 +119,17 @@ describe('the calls that a process may make', () => {
 
   it('are void once others were refused, as soon as the ledger says so', async () => {
     await leaseMany();
-    await ledger.reportAnswers({ ...key, answers: { accepted: 0, refused: 1 }, documentedLimit: limit });
-    budgets.answered(key, { refused: true, caller: 'sweep' });
-    await until('it was told', () => watched.reports.length === 1);
+    await ledger.reportResponses({ ...key, responses: { accepted: 0, refused: 1 }, documentedLimit: limit });
+    budgets.responded(key, { refused: true, caller: 'sweep' });
+    await until('it was reported', () => watched.reports.length === 1);
     expect(takeLeft()).toBe(0);
   });
 
   it('stop immediately when a provider asks to wait, and in every process once the ledger knows', async () => {
     await leaseMany();
-    budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 60_000 });
+    budgets.responded(key, { refused: true, caller: 'sweep', retryAfterMs: 60_000 });
     expect(budgets.tryAdmit(key, 'live')).toBe(false);
-    await until('it was told', () => watched.reports.length === 1);
+    await until('it was reported', () => watched.reports.length === 1);
     expect(watched.reports[0]).toMatchObject({ refused: 1 });
     const other = await ledger.leaseTokens({ ...key, want: 1, caller: 'live', documentedLimit: limit });
     expect(other.tokens).toBe(0);
@@ -137,34 +137,34 @@ describe('the calls that a process may make', () => {
   });
 
   it('are void that were asked for before a provider asked to wait', async () => {
-    const release = watched.holdAnswers();
+    const release = watched.holdResponses();
     const admitted = budgets.admit(key, 'live');
     await until('the ledger was asked', () => watched.leases.length === 1);
-    budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 1_500 });
+    budgets.responded(key, { refused: true, caller: 'sweep', retryAfterMs: 1_500 });
     const started = performance.now();
     release();
     await admitted;
     expect(performance.now() - started).toBeGreaterThan(1_300);
-    expect(watched.leases[1]).toMatchObject({ tokens: 0, answers: { accepted: 0, refused: 1 } });
+    expect(watched.leases[1]).toMatchObject({ tokens: 0, responses: { accepted: 0, refused: 1 } });
   });
 
   it('cost the ledger few queries when hundreds are refused together, and each is reported', async () => {
     for (let call = 0; call < 300; call += 1)
-      budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 });
-    for (let call = 0; call < 50; call += 1) budgets.answered(key, { refused: false });
-    await until('all were told', () => watched.reports.reduce((sum, { refused }) => sum + refused, 0) === 300);
+      budgets.responded(key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 });
+    for (let call = 0; call < 50; call += 1) budgets.responded(key, { refused: false });
+    await until('all were reported', () => watched.reports.reduce((sum, { refused }) => sum + refused, 0) === 300);
     expect(watched.reports.length).toBeLessThan(4);
-    expect(watched.mostAtOnce()).toBe(1);
+    expect(watched.mostConcurrent()).toBe(1);
   });
 
   it('are not waited for any longer when the ledger is away, by any caller; what is to be reported is reported later', async () => {
     watched.away = true;
-    budgets.answered(key, { refused: false });
+    budgets.responded(key, { refused: false });
     const refused = [budgets.admit(key, 'sweep'), budgets.admit(key, 'live'), budgets.admit(key, 'sweep')];
     for (const admitted of refused) await expect(admitted).rejects.toThrow(LedgerUnavailableError);
     watched.away = false;
     await expect(budgets.admit(key, 'live')).resolves.toBe(true);
-    expect(watched.leases).toMatchObject([{ answers: { accepted: 1, refused: 0 } }]);
+    expect(watched.leases).toMatchObject([{ responses: { accepted: 1, refused: 0 } }]);
   });
 
   it('are not spent by callers who stop waiting', async () => {
@@ -196,14 +196,14 @@ describe('the calls that a process may make', () => {
 
   it('are waited for no longer at the end, when the ledger has every response, and are there for a worker that runs later', async () => {
     await budgets.admit(key, 'live');
-    budgets.answered(key, { refused: false });
+    budgets.responded(key, { refused: false });
     limit = 1;
     const waiting = budgets.admit(key, 'sweep');
     await Promise.all([expect(waiting).rejects.toThrow(LedgerUnavailableError), budgets.close()]);
     limit = 600;
     await expect(budgets.admit(key, 'sweep')).resolves.toBe(true);
-    const told = [...watched.reports, ...watched.leases.flatMap(({ answers }) => answers ?? [])];
-    expect(told).toEqual([{ accepted: 1, refused: 0 }]);
+    const reported = [...watched.reports, ...watched.leases.flatMap(({ responses }) => responses ?? [])];
+    expect(reported).toEqual([{ accepted: 1, refused: 0 }]);
   });
 
   describe("with a sweep's own rate of 600 a minute", () => {

@@ -1,4 +1,4 @@
-import { findTarget } from 'temporal-http-tasks/internal/activities/find-target';
+import { findTarget } from 'temporal-http-tasks/internal/activities/task-activities';
 import { DATABASES, cleanUp, open } from '../ledger/databases';
 import { rowsOf, sweepOf, userNumber } from '../ledger/sweeps/users';
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
-import type { CallBudgets } from 'temporal-http-tasks/internal/activities/call-budget';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
+import type { CallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
 import { runTask } from 'temporal-http-tasks/internal/activities/run-task';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';

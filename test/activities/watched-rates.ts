@@ -10,38 +10,38 @@ import type {
 export interface WatchedRates {
   rates: RateLedger;
   /** What was returned, in order. */
-  leases: (Pick<LeaseTokens, 'want' | 'caller' | 'answers'> & Pick<TokenLease, 'tokens'>)[];
+  leases: (Pick<LeaseTokens, 'want' | 'caller' | 'responses'> & Pick<TokenLease, 'tokens'>)[];
   reports: ResponseCounts[];
   /** The most queries that were ever in flight at the same time. */
-  mostAtOnce(): number;
+  mostConcurrent(): number;
   /** From now on the ledger responds, and its responses arrive only when the returned function is called. */
-  holdAnswers(): () => void;
+  holdResponses(): () => void;
   /** Whether the ledger cannot be reached. */
   away: boolean;
 }
 
 export function watch(real: RateLedger): WatchedRates {
-  let underWay = 0;
+  let inProgress = 0;
   let most = 0;
   let gate = Promise.resolve();
   const through = async <T>(ask: () => Promise<T>): Promise<T> => {
-    underWay += 1;
-    most = Math.max(most, underWay);
+    inProgress += 1;
+    most = Math.max(most, inProgress);
     try {
       if (watched.away) throw new LedgerUnavailableError('It is away.');
       const response = await ask();
       await gate;
       return response;
     } finally {
-      underWay -= 1;
+      inProgress -= 1;
     }
   };
   const watched: WatchedRates = {
     leases: [],
     reports: [],
     away: false,
-    mostAtOnce: () => most,
-    holdAnswers: () => {
+    mostConcurrent: () => most,
+    holdResponses: () => {
       let open = (): void => undefined;
       gate = new Promise((resolve) => (open = resolve));
       return () => open();
@@ -51,14 +51,14 @@ export function watch(real: RateLedger): WatchedRates {
       leaseTokens: (asked) =>
         through(async () => {
           const lease = await real.leaseTokens(asked);
-          const { want, caller, answers } = asked;
-          watched.leases.push({ want, caller, answers, tokens: lease.tokens });
+          const { want, caller, responses } = asked;
+          watched.leases.push({ want, caller, responses, tokens: lease.tokens });
           return lease;
         }),
-      reportAnswers: (report) =>
+      reportResponses: (report) =>
         through(async () => {
-          const response = await real.reportAnswers(report);
-          watched.reports.push(report.answers);
+          const response = await real.reportResponses(report);
+          watched.reports.push(report.responses);
           return response;
         }),
     },

@@ -71,7 +71,7 @@ afterEach(() => {
 
 /** A server that records whatever a browser sends it, and lets every page send it anything. */
 async function startListener(
-  answer: (request: IncomingMessage) => unknown,
+  respond: (request: IncomingMessage) => unknown,
   headers: Record<string, string> = {},
 ): Promise<{ url: string; heard: string[] }> {
   const heard: string[] = [];
@@ -86,8 +86,8 @@ async function startListener(
         'access-control-allow-methods': 'GET, POST, PUT',
         ...headers,
       });
-      const told = answer(request);
-      response.end(typeof told === 'string' ? told : JSON.stringify(told));
+      const sent = respond(request);
+      response.end(typeof sent === 'string' ? sent : JSON.stringify(sent));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -131,16 +131,16 @@ it('offboards a user, and shows a person in words what was done, with no id in a
   expect(await touchedAtPlaid()).toEqual([user.plaidUserId]);
 
   await openTab(page, 'user-metadata');
-  const told = details(page);
-  await told.getByRole('heading', { name: 'Offboarding completed' }).waitFor();
-  await told
+  const shown = details(page);
+  await shown.getByRole('heading', { name: 'Offboarding completed' }).waitFor();
+  await shown
     .getByRole('listitem')
     .filter({ hasText: 'plaid.items' })
     .locator('strong', { hasText: 'removed' })
     .waitFor();
   await shoot(page, 'temporal-ui-details');
   await picture(page, 'temporal-ui-details');
-  const words = await told.innerText();
+  const words = await shown.innerText();
   const labels = await timelineLabels(page);
   expect(labels).toContain('plaid.userItemsRemove • plaid.items: Remove Items of a user');
   expect(labels.join('\n')).toContain('batch.customDataDelete • batch.ios: ');

@@ -44,7 +44,7 @@ let collector: Collector;
 let metricsPort: number;
 const runs: string[] = [];
 /** What callers received: results and errors. */
-const told: string[] = [];
+const received: string[] = [];
 /** What Temporal showed of runs that were in progress. */
 const inProgress: string[] = [];
 let haystack: Haystack;
@@ -166,7 +166,7 @@ function tell(response: unknown): void {
   const parts: unknown[] = [];
   for (let error = response; error instanceof Error; error = error.cause)
     parts.push(error.message, error.stack, { ...error });
-  told.push(textIn(parts.length > 0 ? parts : response));
+  received.push(textIn(parts.length > 0 ? parts : response));
 }
 
 async function runToItsEnd(input: GivenInput): Promise<void> {
@@ -276,7 +276,7 @@ async function collect(): Promise<Haystack> {
     shown: traces.map(({ shown }) => shown).join('\n'),
     failures: traces.map(({ failures }) => failures).join('\n'),
     inProgress: inProgress.join('\n'),
-    told: told.join('\n'),
+    received: received.join('\n'),
     log: worker.log(),
     ledger: await bytesOfDatabase(place.ledgerFile),
     metrics: (await scrape(metricsPort)).text,
@@ -290,7 +290,7 @@ it('is a search that finds what was planted, in every form and in every place', 
   const wrapped = [0, 1, 2].map((offset) => Buffer.from(`${'x'.repeat(offset)}${PLANTED}tail`).toString('base64'));
   for (const text of wrapped) expect(findAll({ text }, { PLANTED })).toEqual(['text: PLANTED']);
   expect(findAll(haystack, { PLANTED })).toEqual(
-    ['histories', 'failures', 'told', 'log', 'ledger'].map((name) => `${name}: PLANTED`),
+    ['histories', 'failures', 'received', 'log', 'ledger'].map((name) => `${name}: PLANTED`),
   );
   // Where nothing can be planted, what has to be there is.
   expect(findAll(haystack, { queue: place.taskQueue })).toEqual(
@@ -301,7 +301,7 @@ it('is a search that finds what was planted, in every form and in every place', 
   expect(haystack.inProgress).toContain('plaid.userItemsGet');
   expect(haystack.metrics).toContain('task="plaid.userItemsRemove"');
   expect(haystack.spans).toContain('http_tasks.provider_code');
-  expect(findAll(haystack, { ID_MARK })).toEqual(expect.arrayContaining(['histories: ID_MARK', 'told: ID_MARK']));
+  expect(findAll(haystack, { ID_MARK })).toEqual(expect.arrayContaining(['histories: ID_MARK', 'received: ID_MARK']));
 });
 
 it('searched what a provider and a server had really echoed', () => {
@@ -321,9 +321,9 @@ it('searched what a provider and a server had really echoed', () => {
         headers['x-key'] === SECRETS.namedSecret && headers.authorization === `Bearer ${SECRETS.accessToken}`,
     ),
   ).toBe(true);
-  expect(haystack.told).toContain('the token endpoint rejected the client with 401 invalid_client');
+  expect(haystack.received).toContain('the token endpoint rejected the client with 401 invalid_client');
   expect(haystack.histories).toContain('[secret]');
-  expect(haystack.told).toContain('[secret]');
+  expect(haystack.received).toContain('[secret]');
 });
 
 it('finds no secret anywhere, in any form', () => {

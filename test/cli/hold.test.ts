@@ -238,11 +238,11 @@ describe('a hold of version 0.1.0', () => {
       held: false,
       environments: { sandbox: { held: true }, production: { held: false } },
     });
-    const beside = await runJson<HoldDocument>(['hold', 'add', '--plaid-user-id', 'usr_1'], env);
-    expect(beside.stderr).toContain('Hold old of version 0.1.0 also names this user');
+    const added = await runJson<HoldDocument>(['hold', 'add', '--plaid-user-id', 'usr_1'], env);
+    expect(added.stderr).toContain('Hold old of version 0.1.0 also names this user');
     expect(await runJson(['hold', 'add', '--id', 'old', '--plaid-user-id', 'usr_1'], env)).toMatchObject({ code: 2 });
     expect((await runJson<HoldDocument>(['hold', 'add', '--id', 'old', ...ids], env)).document.change).toBe('extended');
-    await runJson(['hold', 'remove', '--id', beside.document.holdId], env);
+    await runJson(['hold', 'remove', '--id', added.document.holdId], env);
     expect(await check(env, ...ids)).toMatchObject({
       held: true,
       holds: [

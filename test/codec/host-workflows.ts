@@ -80,10 +80,10 @@ export async function leaveTexts(turnedTexts: Texts, carried?: string): Promise<
       nonRetryable: true,
     });
   }
-  let told = false;
+  let signalled = false;
   let changed = false;
   setHandler(askQuery, () => texts.queryResult);
-  setHandler(tellSignal, () => void (told = true));
+  setHandler(tellSignal, () => void (signalled = true));
   setHandler(changeUpdate, () => {
     changed = true;
     return texts.updateResult;
@@ -107,7 +107,7 @@ export async function leaveTexts(turnedTexts: Texts, carried?: string): Promise<
     staticDetails: texts.childDetails,
     memo: { memo: texts.childMemo },
   });
-  await condition(() => told && changed);
+  await condition(() => signalled && changed);
   await continueAsNew<typeof leaveTexts>(turnedTexts, texts.carried);
 }
 
@@ -117,14 +117,14 @@ export async function returnNothing(_text: string): Promise<void> {
 
 /** Says a text, waits for the signal, says it again. */
 export async function sayTwice(text: string): Promise<string> {
-  let told = false;
-  setHandler(tellSignal, () => void (told = true));
+  let signalled = false;
+  setHandler(tellSignal, () => void (signalled = true));
   const { say } = proxyActivities<HostActivities>({
     startToCloseTimeout: '1 minute',
     retry: { initialInterval: '100ms' },
   });
   const first = await say('first', turned(text));
-  await condition(() => told);
+  await condition(() => signalled);
   return [first, await say('second', turned(text))].join();
 }
 

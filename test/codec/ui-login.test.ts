@@ -1,5 +1,5 @@
 import { Connection } from '@temporalio/client';
-import { allowedByTemporal, EverybodyAllowedError } from 'temporal-http-tasks/internal/codec/allowed-by-temporal';
+import { allowedByTemporal, AllCallersAllowedError } from 'temporal-http-tasks/internal/codec/allowed-by-temporal';
 import { createCodecHandler } from 'temporal-http-tasks/internal/codec/codec-handler';
 import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';
 import { temporalAddress } from '../support/temporal';
@@ -70,6 +70,6 @@ it('accepts no caller when the server does not respond to the question', async (
 
 it('refuses to rely on a server that lets every caller read', async () => {
   const open = Connection.lazy({ address: temporalAddress() });
-  await expect(allowedByTemporal(open, 'default')).rejects.toThrow(EverybodyAllowedError);
+  await expect(allowedByTemporal(open, 'default')).rejects.toThrow(AllCallersAllowedError);
   await open.close();
 });

@@ -16,7 +16,7 @@ const seen: { route: string; key: unknown; body?: unknown }[] = [];
 
 beforeAll(async () => {
   place = await openPlace();
-  desk = createServer((request, response) => void answer(request, response));
+  desk = createServer((request, response) => void respond(request, response));
   await new Promise<void>((resolve) => desk.listen(0, '127.0.0.1', resolve));
   const { port } = desk.address() as AddressInfo;
   const env = { ...place.env, DESK_BASE_URL: `http://127.0.0.1:${port}`, DESK_API_KEY: KEY };
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 /** A ticket desk with one ticket; the first time it is asked for it, it is out of order. */
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const route = `${request.method} ${request.url}`;
   const first = !seen.some((call) => call.route === route);
   seen.push({

@@ -35,10 +35,10 @@ class PassingServer {
     const { url: path = '', headers: given } = request;
     const keys = Object.entries(given).filter(([name]) => name.startsWith('plaid-'));
     const headers = { ...Object.fromEntries(keys), 'content-type': 'application/json' } as Record<string, string>;
-    const answer = await fetch(`${this.#origin()}${path}`, { method: 'POST', headers, body: Buffer.concat(chunks) });
-    const body = await answer.text();
+    const upstream = await fetch(`${this.#origin()}${path}`, { method: 'POST', headers, body: Buffer.concat(chunks) });
+    const body = await upstream.text();
     await this.onResponse(path);
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(body);
+    response.writeHead(upstream.status, { 'content-type': 'application/json' }).end(body);
   }
 }
 

@@ -1,7 +1,7 @@
 import { postgresTarget } from '../support/postgres';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client } from 'pg';
-import { HoldConflictError } from 'temporal-http-tasks/internal/ledger/hold-ledger';
+import { HoldConflictError } from 'temporal-http-tasks/internal/ledger/holds';
 import type { NewHold } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql/dialect';
 import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';

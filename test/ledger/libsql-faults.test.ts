@@ -104,11 +104,11 @@ describe('an embedded ledger', () => {
   it('rejects calls in flight when its thread dies, and the next call starts another thread', async () => {
     const { ledger, threads, lost } = await ledgerWithThreads();
     await ledger.recordIntent(intentOf({ workflowId: 'before' }));
-    const underWay = Promise.allSettled(
+    const inProgress = Promise.allSettled(
       Array.from({ length: 5 }, (_, number) => ledger.recordIntent(intentOf({ workflowId: `during-${number}` }))),
     );
     await threads[0]?.terminate();
-    const [first] = await underWay;
+    const [first] = await inProgress;
     expect(first).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
     expect(await ledger.recordIntent(intentOf({ workflowId: 'after' }))).toEqual({ kind: 'recorded' });
     expect(await ledger.readReceipts({ workflowId: 'before' })).toHaveLength(1);

@@ -88,7 +88,7 @@ function keepWaiting({ plaidUserId }: SeededUser): void {
   });
 }
 
-async function underWay(handle: WorkflowHandle): Promise<void> {
+async function untilInProgress(handle: WorkflowHandle): Promise<void> {
   await until(
     `${handle.workflowId} is under way`,
     async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING',
@@ -165,7 +165,7 @@ it('cancels the run when the calling workflow is cancelled, and the run reports 
   const user = seedUser(place);
   keepWaiting(user);
   const handle = await startCall('offboardUser', inputFor(user));
-  await underWay(offboardRunOf(user));
+  await untilInProgress(offboardRunOf(user));
   await handle.cancel();
   const error: unknown = await handle.result().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(WorkflowFailedError);
@@ -177,7 +177,7 @@ it('lets a second caller with the same wish join, whether it comes over Nexus or
   const user = seedUser(place);
   keepWaiting(user);
   const first = await startCall('offboardUser', inputFor(user));
-  await underWay(offboardRunOf(user));
+  await untilInProgress(offboardRunOf(user));
   // Written in another order, and with a default written out.
   const second = await startCall('offboardUser', {
     dryRun: false,
@@ -203,7 +203,7 @@ it('refuses a second caller with another wish, and a real job never joins a dry 
   const user = seedUser(place);
   keepWaiting(user);
   const first = await startCall('offboardUser', inputFor(user));
-  await underWay(offboardRunOf(user));
+  await untilInProgress(offboardRunOf(user));
   const other = await call('offboardUser', inputFor(user, { plaid: { removeUser: true } }));
   expect(other.failure).toMatchObject({
     type: 'Offboarding.Conflict',

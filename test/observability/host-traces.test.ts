@@ -2,7 +2,7 @@ import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { request } from 'undici';
-import { observeSender } from 'temporal-http-tasks/internal/activities/observed/observed-sender';
+import { observeSender } from 'temporal-http-tasks/internal/activities/observed';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';

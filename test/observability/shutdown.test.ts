@@ -94,9 +94,9 @@ it('returns a chunk when it is stopped: calls in flight are finished, and anothe
   expect(whileStopping.filter((status) => status === 503).length).toBeGreaterThan(0);
   expect(worker.log()).toContain('"msg":"stopping"');
 
-  const [handedBack] = await chunkResults(sweep);
-  expect(handedBack).toMatchObject({ end: 'cancelled' });
-  expect(Number(handedBack?.['waitingForBulk'])).toBeLessThan(USERS);
+  const [returned] = await chunkResults(sweep);
+  expect(returned).toMatchObject({ end: 'cancelled' });
+  expect(Number(returned?.['waitingForBulk'])).toBeLessThan(USERS);
 
   place.simulators.plaid.configure({ latencyMs: 0 });
   await place.startWorker();

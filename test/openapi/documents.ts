@@ -5,7 +5,7 @@ import type { OpenApiTasks } from '@temporal-http-tasks/openapi/internal/tasks-f
 import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
-import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/exchange';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 
 type Json = Record<string, unknown>;

@@ -61,7 +61,7 @@ let desk: Server;
 let worker: { stop(): Promise<void> };
 const seen: { route: string; signed: string | undefined; body: string }[] = [];
 
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await text(request);
   const route = `${request.method} ${request.url}`;
   const isFirst = !seen.some((call) => call.route === route);
@@ -78,7 +78,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 
 beforeAll(async () => {
   place = await openPlace();
-  desk = createServer((request, response) => void answer(request, response));
+  desk = createServer((request, response) => void respond(request, response));
   await new Promise<void>((resolve) => desk.listen(0, '127.0.0.1', resolve));
   const env = {
     ...place.env,

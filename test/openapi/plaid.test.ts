@@ -76,8 +76,8 @@ describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
       operations: ['userItemsRemove'],
     }).tasks[0]!;
     expect(requestOf(fixed, { item_ids: ['a'] }).headers).toMatchObject({ 'plaid-version': '2020-09-14' });
-    const beside = tasksOf(text, { service: plaid.userRemove.service, operations: ['assetReportPdfGet'] }).tasks[0]!;
-    expect(beside.service).toBe(plaid.userRemove.service);
+    const added = tasksOf(text, { service: plaid.userRemove.service, operations: ['assetReportPdfGet'] }).tasks[0]!;
+    expect(added.service).toBe(plaid.userRemove.service);
   });
 });
 

@@ -64,10 +64,10 @@ it('a list that is continued looks first, and never removes again what was confi
     fc.property(scripts, moves, (script, storedAt) => {
       const { courier } = drive([TOPICS], script, storedAt);
       const removed = new Set<unknown>();
-      for (const { task, input, answer } of courier.calls) {
+      for (const { task, input, response } of courier.calls) {
         if (task !== 'courier.leaveTopic') continue;
         expect(removed).not.toContain(input.topic);
-        if (answer.ok) removed.add(input.topic);
+        if (response.ok) removed.add(input.topic);
       }
     }),
     RUNS,

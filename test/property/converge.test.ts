@@ -124,7 +124,7 @@ it('an Item whose removal was confirmed is never sent again', () => {
     const responded = new Set<string>();
     for (const removal of removals) {
       for (const id of idsOf(removal)) expect(responded).not.toContain(id);
-      if (removal.answer.ok) for (const id of idsOf(removal)) responded.add(id);
+      if (removal.response.ok) for (const id of idsOf(removal)) responded.add(id);
     }
   });
 });
@@ -140,7 +140,7 @@ it('an Item whose response was lost is sent again only after a list that still h
         if (lostIndex < 0) continue;
         const look = calls
           .slice(lostIndex, index)
-          .findLast(({ task, answer }) => task === 'plaid.userItemsGet' && answer.ok);
+          .findLast(({ task, response }) => task === 'plaid.userItemsGet' && response.ok);
         expect(listedBy(look)).toContain(id);
         expect(look!.atMs - calls[lostIndex]!.atMs).toBeGreaterThanOrEqual(SETTLE_MS);
       }
@@ -148,16 +148,16 @@ it('an Item whose response was lost is sent again only after a list that still h
   });
 });
 
-function isLost({ task, answer }: SeenCall): boolean {
+function isLost({ task, response }: SeenCall): boolean {
   return (
     task === 'plaid.userItemsRemove' &&
-    !answer.ok &&
-    ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(answer.failure.type)
+    !response.ok &&
+    ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(response.failure.type)
   );
 }
 
 function listedBy(look: SeenCall | undefined): string[] {
-  const response = look?.answer;
+  const response = look?.response;
   return response?.ok ? (response.output as { items: { item_id: string }[] }).items.map(({ item_id }) => item_id) : [];
 }
 
@@ -245,12 +245,14 @@ it('each configured step is reported at least once, whatever happens', () => {
 
 it('a hold that is met is reported, and what was sent before it and got no response stays unknown', () => {
   holdsForEveryRun(({ calls, steps, status, plan }) => {
-    const met = calls.find(({ answer }) => !answer.ok && answer.failure.type === 'Task.Held');
+    const met = calls.find(({ response }) => !response.ok && response.failure.type === 'Task.Held');
     if (!met) return;
     const reported = steps.filter(({ step }) => step === stepOf(met)).map(({ outcome }) => outcome);
     expect(reported.some((outcome) => outcome === 'held' || outcome === 'unknown')).toBe(true);
     if (!reported.includes('unknown')) expect(status).toBe('held');
-    const removed = calls.filter(({ task, answer }) => task === 'plaid.userItemsRemove' && answer.ok).flatMap(idsOf);
+    const removed = calls
+      .filter(({ task, response }) => task === 'plaid.userItemsRemove' && response.ok)
+      .flatMap(idsOf);
     if (removed.length > 0 && plan.plaidUser)
       expect(
         steps.some(({ step, outcome }) => step === 'plaid.items' && (isGood(outcome) || outcome === 'unknown')),
@@ -271,7 +273,7 @@ function stepOf({ task, input }: SeenCall): string {
 it('a call that was lost once never ends as not done: only a response or a check could show that', () => {
   holdsForEveryRun(({ calls, steps, plan }) => {
     const lost = calls
-      .filter(({ task, answer }) => !READS.includes(task) && !answer.ok && mayBeDone(answer.failure.type))
+      .filter(({ task, response }) => !READS.includes(task) && !response.ok && mayBeDone(response.failure.type))
       .map(stepOf);
     // Items are distinguished one by one, and a GDPR request is followed to its own end.
     const single = lost.filter(

@@ -63,8 +63,8 @@ function of(steps: readonly StepResult[], name: string): StepResult[] {
   return steps.filter(({ step }) => step === `courier.${name}`);
 }
 
-function isLost({ answer }: SeenCall): boolean {
-  return !answer.ok && ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(answer.failure.type);
+function isLost({ response }: SeenCall): boolean {
+  return !response.ok && ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(response.failure.type);
 }
 
 it('every run ends and has a row for each step', () => {
@@ -85,7 +85,7 @@ it('an item whose removal was confirmed is never sent again, a lost one only aft
         (one, earlier) => earlier < index && one.task === call.task && one.input.topic === topic && isLost(one),
       );
       if (lost) expect(call.atMs - lost.atMs).toBeGreaterThanOrEqual(SETTLE_MS);
-      if (call.answer.ok) confirmed.add(topic);
+      if (call.response.ok) confirmed.add(topic);
     }
   });
 });
@@ -131,10 +131,10 @@ it('a dry run only reads', () => {
 
 it('a hold that is met is reported, and nothing is sent after it', () => {
   holdsForEveryRun(({ courier: { calls }, steps }) => {
-    const met = calls.findIndex(({ answer }) => !answer.ok && answer.failure.type === 'Task.Held');
+    const met = calls.findIndex(({ response }) => !response.ok && response.failure.type === 'Task.Held');
     if (met < 0) return;
     expect(steps.some(({ outcome }) => outcome === 'held' || outcome === 'unknown')).toBe(true);
-    for (const { task, answer } of calls.slice(met))
-      if (!READS.includes(task)) expect(answer).toMatchObject({ ok: false, failure: { type: 'Task.Held' } });
+    for (const { task, response } of calls.slice(met))
+      if (!READS.includes(task)) expect(response).toMatchObject({ ok: false, failure: { type: 'Task.Held' } });
   });
 });

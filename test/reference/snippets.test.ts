@@ -3,8 +3,11 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
 import { literal } from '@temporal-http-tasks/console/internal/reference/snippets/typescript';
-import { shellWord } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
-import { SNIPPET_LANGUAGES, snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
+import {
+  shellWord,
+  SNIPPET_LANGUAGES,
+  snippetsOf,
+} from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
 import type { SnippetLanguage } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
 import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';

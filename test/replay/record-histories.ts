@@ -18,7 +18,7 @@ import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { callsFor, seedUser, startOffboarding, until } from '../support/offboarding-runs';
 import type { GivenInput, SeededUser } from '../support/offboarding-runs';
-import { pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import { openSweepPlace, untilProgress } from '../support/sweep-runs';
 import { replaceStoppedWorker, sweepHangingIn } from '../support/stopped-workers';
 import { CourierHouse, writeCourierFile } from '../workflow/providers/courier-house';

@@ -5,7 +5,7 @@ import {
   pauseUpdate,
   resumeUpdate,
   setRateUpdate,
-} from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+} from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import { freshId } from '../support/offboarding';
 import { until } from '../support/offboarding-runs';
 import { untilProgress } from '../support/sweep-runs';

@@ -13,7 +13,7 @@ import type { Source } from 'temporal-http-tasks/internal/sources/source';
 import { CATALOGUE, Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
-import { httpService } from 'temporal-http-tasks/internal/tasks/http/service';
+import { httpService } from 'temporal-http-tasks/internal/tasks/http-request';
 import { allOf, failureOf, rowsOf } from './reading';
 
 type Responder = (url: URL, response: ServerResponse) => void;
@@ -21,7 +21,7 @@ type Responder = (url: URL, response: ServerResponse) => void;
 let server: Server;
 let origin: string;
 let sender: TaskSender;
-let answer: Responder;
+let respond: Responder;
 let asked: string[];
 let methods: string[];
 
@@ -50,7 +50,7 @@ beforeAll(async () => {
     asked.push(request.url ?? '');
     methods.push(request.method ?? '');
     response.setHeader('content-type', 'application/json');
-    answer(new URL(request.url ?? '', 'http://x'), response);
+    respond(new URL(request.url ?? '', 'http://x'), response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -98,7 +98,7 @@ function pagesOf(users: readonly unknown[]): Responder {
 
 describe('pages of an HTTP API', () => {
   it('are followed to the last one, in order, with the input on each', async () => {
-    answer = pagesOf(['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id })));
+    respond = pagesOf(['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id })));
     const source = await open(SPEC);
     expect(await rowsOf(source)).toEqual(
       [1, 2, 3, 4, 5].map((line) => ({ line, user: { batchUserId: String(line) } })),
@@ -108,7 +108,7 @@ describe('pages of an HTTP API', () => {
   });
 
   it('may hold the ids anywhere, as texts or as whole numbers; an entry without a user is reported', async () => {
-    answer = pagesOf([
+    respond = pagesOf([
       { user: { ids: { plaid: 'usr', batch: 7 } }, items: ['a', 'b'] },
       { user: { ids: { batch: 1.5 } } },
       { user: { ids: { batch: 2 ** 60 } } },
@@ -127,7 +127,7 @@ describe('pages of an HTTP API', () => {
   });
 
   it('report which fields are used and ignored; one that resembles an ID refuses them unless it is named', async () => {
-    answer = pagesOf([
+    respond = pagesOf([
       { user: {}, id: 'canary' },
       { user: { id: 'b_1' }, name: 'canary' },
       { user: { id: 'b_2' }, batch: 'canary' },
@@ -142,13 +142,13 @@ describe('pages of an HTTP API', () => {
   });
 
   it('are refused for an ID next to one that is used, however deep, and for a field that no entry has', async () => {
-    answer = pagesOf([{ attributes: { batch_user_id: 'b_1', plaid_user_id: 'canary' } }]);
+    respond = pagesOf([{ attributes: { batch_user_id: 'b_1', plaid_user_id: 'canary' } }]);
     const spec = { ...SPEC, fields: { batch_user_id: 'attributes.batch_user_id' } };
     const error = await failureOf(allOf(await open(spec)));
     expect(error.message).toContain('the column attributes.plaid_user_id would be ignored');
     expect(error.message).not.toContain('canary');
     expect(await rowsOf(await open(spec, { ignoreColumns: ['attributes.plaid_user_id'] }))).toHaveLength(1);
-    answer = pagesOf([{ attributes: { batch_user_id: 'b_1' }, attrs: { pid: 'canary' } }]);
+    respond = pagesOf([{ attributes: { batch_user_id: 'b_1' }, attrs: { pid: 'canary' } }]);
     const misspelt = await failureOf(
       allOf(await open({ ...SPEC, fields: { ...spec.fields, plaid_user_id: 'attributes.pid' } })),
     );
@@ -156,7 +156,7 @@ describe('pages of an HTTP API', () => {
   });
 
   it('take no placeholder for an ID unless it is allowed', async () => {
-    answer = pagesOf([{ batch_user_id: 'undefined' }, { batch_user_id: 0 }]);
+    respond = pagesOf([{ batch_user_id: 'undefined' }, { batch_user_id: 0 }]);
     expect((await rowsOf(await open(SPEC))).map(({ problem }) => problem)).toEqual(
       Array(2).fill('batch_user_id: is a placeholder and not an ID'),
     );
@@ -167,7 +167,7 @@ describe('pages of an HTTP API', () => {
 
   it('are continued behind any row, from its page on, and not when that page has changed', async () => {
     const users = ['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id }));
-    answer = pagesOf(users);
+    respond = pagesOf(users);
     const source = await open(SPEC);
     const rows = await allOf(source);
     for (const [index, { position }] of rows.entries()) {
@@ -176,11 +176,11 @@ describe('pages of an HTTP API', () => {
     asked = [];
     await allOf(source, { after: rows[2]?.position });
     expect(asked).toEqual(['/users?since=x&after=2', '/users?since=x&after=4']);
-    answer = pagesOf([...users.slice(0, 2), { batch_user_id: 'canary' }, ...users.slice(3)]);
+    respond = pagesOf([...users.slice(0, 2), { batch_user_id: 'canary' }, ...users.slice(3)]);
     const changed = await failureOf(allOf(source, { after: rows[3]?.position }));
     expect(changed).toBeInstanceOf(SourceError);
     expect(changed.message).toContain('has other entries than before');
-    answer = pagesOf(users.slice(0, 3));
+    respond = pagesOf(users.slice(0, 3));
     expect((await failureOf(allOf(source, { after: rows[3]?.position }))).message).toContain(
       'has other entries than before',
     );
@@ -225,7 +225,7 @@ describe('pages of an HTTP API', () => {
       'responded with status 206 instead of 200',
     ],
   ])('are refused when one %s', async (_, given, field, why) => {
-    answer = given;
+    respond = given;
     const error = await failureOf(allOf(await open(SPEC)));
     expect(error).toBeInstanceOf(SourceError);
     expect((error as SourceError).field).toBe(field);
@@ -245,7 +245,7 @@ describe('pages of an HTTP API', () => {
     ['a redirect', (_, response) => response.writeHead(302, { location: '/' }).end(), 'Task.UnexpectedResponse'],
   ])("fail with the task's own failure at %s, behind the rows before it", async (_, given, type) => {
     const first = pagesOf(['1', '2', '3'].map((id) => ({ batch_user_id: id })));
-    answer = (url, response) => (url.searchParams.has('after') ? given : first)(url, response);
+    respond = (url, response) => (url.searchParams.has('after') ? given : first)(url, response);
     const lines: number[] = [];
     const reading = (async () => {
       for await (const { line } of (await open(SPEC)).rows()) lines.push(line);
@@ -257,13 +257,13 @@ describe('pages of an HTTP API', () => {
   });
 
   it('pass on for how long the API asks to wait', async () => {
-    answer = (_, response) => response.writeHead(429, { 'retry-after': '7' }).end('{}');
+    respond = (_, response) => response.writeHead(429, { 'retry-after': '7' }).end('{}');
     const error = await failureOf(allOf(await open(SPEC)));
     expect(error).toMatchObject({ type: 'Task.RateLimited', nextRetryDelay: 7_000, nonRetryable: false });
   });
 
   it('end where the API leaves its cursor out, if it is said to do so; more pages than allowed are refused', async () => {
-    answer = (url, response) =>
+    respond = (url, response) =>
       response.end(
         JSON.stringify(
           url.searchParams.has('after') ? [{ batch_user_id: '2' }] : { users: [{ batch_user_id: '1' }], next: 'a' },
@@ -273,7 +273,7 @@ describe('pages of an HTTP API', () => {
       allOf(await open({ ...SPEC, itemsPath: 'users', nextCursorPath: 'next', maxPages: 1 })),
     );
     expect(error.message).toContain('more than 1 pages');
-    answer = (_, response) => response.end('{"users":[{"batch_user_id":"1"}]}');
+    respond = (_, response) => response.end('{"users":[{"batch_user_id":"1"}]}');
     expect(
       await rowsOf(await open({ ...SPEC, itemsPath: 'users', nextCursorPath: 'next', endsWithoutCursor: true })),
     ).toHaveLength(1);
@@ -281,7 +281,7 @@ describe('pages of an HTTP API', () => {
   });
 
   it('may be read by http.request, with a parameter or a link of the same origin', async () => {
-    answer = (url, response) => {
+    respond = (url, response) => {
       const page = Number(url.searchParams.get('page') ?? 1);
       response.end(
         JSON.stringify({
@@ -299,7 +299,7 @@ describe('pages of an HTTP API', () => {
     const byLink = await open({ ...spec, nextCursorPath: 'response.body.link', cursorField: 'uri' });
     expect((await rowsOf(byLink)).map(({ user }) => user?.batchUserId)).toEqual(['1', '2', '3']);
     expect(asked).toEqual(['/u?q=1', '/l?page=2', '/l?page=3']);
-    answer = (_, response) => response.end('{"users":[],"link":"http://elsewhere.example/x"}');
+    respond = (_, response) => response.end('{"users":[],"link":"http://elsewhere.example/x"}');
     expect((await failureOf(allOf(byLink))).message).toContain('another origin');
   });
 
@@ -314,7 +314,7 @@ describe('pages of an HTTP API', () => {
     ],
     ['GET with another method in its query', { query: { _method: 'delete' } }],
   ])('are never asked for by http.request with %s', async (_what, more) => {
-    answer = (_, response) => response.end('{"users":[]}');
+    respond = (_, response) => response.end('{"users":[]}');
     const error = await failureOf(
       open({ task: 'http.request', input: { uri: `${origin}/u`, ...more }, itemsPath: 'response.body.users' }),
     );
@@ -330,7 +330,7 @@ describe('pages of an HTTP API', () => {
     ['uri?_method', 'DELETE'],
     ['uri', '/u?_method=DELETE'],
   ])('do not let the API choose the method by a cursor that goes into %s', async (cursorField, next) => {
-    answer = (_, response) => response.end(JSON.stringify({ users: [{ batch_user_id: '1' }], next }));
+    respond = (_, response) => response.end(JSON.stringify({ users: [{ batch_user_id: '1' }], next }));
     const spec = {
       task: 'http.request',
       input: { uri: `${origin}/u` },
@@ -344,7 +344,7 @@ describe('pages of an HTTP API', () => {
   });
 
   it('are read by http.request whatever its input keeps of bodies in histories', async () => {
-    answer = (_, response) => response.end('{"users":[{"batch_user_id":"1"}]}');
+    respond = (_, response) => response.end('{"users":[{"batch_user_id":"1"}]}');
     const source = await open({
       task: 'http.request',
       input: { uri: `${origin}/u`, keepBody: false },
@@ -354,14 +354,14 @@ describe('pages of an HTTP API', () => {
   });
 
   it('are left alone when the reader stops: no further page is asked for', async () => {
-    answer = pagesOf(['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id })));
+    respond = pagesOf(['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id })));
     for await (const { line } of (await open(SPEC)).rows()) if (line === 2) break;
     expect(asked).toHaveLength(1);
   });
 
   it('are given up immediately when a signal says so while a page is awaited', async () => {
     const stop = new AbortController();
-    answer = () => stop.abort(new Error('enough'));
+    respond = () => stop.abort(new Error('enough'));
     await expect(allOf(await open(SPEC), { signal: stop.signal })).rejects.toThrow();
     server.closeAllConnections();
   });

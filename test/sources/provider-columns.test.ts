@@ -5,7 +5,7 @@ import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set
 import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
 import { InlineSource, openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import { toUser } from 'temporal-http-tasks/internal/sources/to-user';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { UserColumns } from 'temporal-http-tasks/internal/sources/user-columns';
 import { courierWith } from '../unit/providers/courier';
 

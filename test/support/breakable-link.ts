@@ -6,7 +6,7 @@ export interface BreakableLink {
   port: number;
   /** Breaks all connections and refuses new ones. */
   cut(): void;
-  mend(): void;
+  restore(): void;
   close(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export async function openLink(targetPort: number): Promise<BreakableLink> {
   return {
     port: (server.address() as AddressInfo).port,
     cut,
-    mend: () => {
+    restore: () => {
       whole = true;
     },
     close: async () => {

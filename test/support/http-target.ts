@@ -18,11 +18,11 @@ export interface HttpTarget {
 }
 
 /** What it responds to a call. */
-export type Responseing = (call: ReceivedCall) => { status: number; body: unknown };
+export type Responder = (call: ReceivedCall) => { status: number; body: unknown };
 
 /** Starts a server that keeps what it gets. */
 export async function startHttpTarget(
-  answer: Responseing = () => ({ status: 200, body: { ok: true } }),
+  respond: Responder = () => ({ status: 200, body: { ok: true } }),
 ): Promise<HttpTarget> {
   const received: ReceivedCall[] = [];
   const server = createServer((request, response) => {
@@ -33,7 +33,7 @@ export async function startHttpTarget(
       const { method = '', url: path = '', headers } = request;
       const call = { method, path, headers, body: bodyIn(text, headers) };
       received.push(call);
-      const { status, body } = answer(call);
+      const { status, body } = respond(call);
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
   });

@@ -5,7 +5,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
 import type { offboardUsers } from 'temporal-http-tasks/internal/workflows/offboard-users';
-import { sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import type { OffboardUsersInput, SweepProgress } from 'temporal-http-tasks/workflow';
 import { freshId, openPlace } from './offboarding';
 import type { Place, PlaceOptions } from './offboarding';

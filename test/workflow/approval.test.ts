@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { WorkflowUpdateFailedError } from '@temporalio/client';
 import { readHeadFacts } from '@temporal-http-tasks/evidence/internal/head-facts';
 import { createApproverKey, signApproval } from 'temporal-http-tasks/internal/operator-policy/approval';
-import { approveUpdate, sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { approveUpdate, sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import { goneAtPlaid, openSweepPlace, untilProgress } from '../support/sweep-runs';
 import type { SweepHandle, SweepPlace } from '../support/sweep-runs';
 import { runJson } from '../cli/run-cli';

@@ -75,7 +75,7 @@ describe('a Postgres ledger', () => {
     const handle = await startOffboarding(place, { user });
     await until('the first workflow task gave up waiting', () => gaveUpWaiting(handle), 45_000);
     expect(callsFor(place, plaidUserId)).toEqual([]);
-    link.mend();
+    link.restore();
     const result = await handle.result();
     expect(stepLines(result)).toEqual([
       'plaid.items removed',
@@ -97,7 +97,7 @@ describe('a Postgres ledger', () => {
     };
     await until('a pause is a timer', waits, 80_000);
     expect(callsFor(place, plaidUserId)).toEqual([]);
-    link.mend();
+    link.restore();
     const result = await handle.result();
     expect(result.status).toBe('completed');
   });
@@ -119,7 +119,7 @@ describe('a Postgres ledger', () => {
       45_000,
     );
     expect(callsFor(place, plaidUserId).filter((call) => call !== 'userItemsGet')).toEqual(['userItemsRemove']);
-    link.mend();
+    link.restore();
     const result = await handle.result();
     expect(result.status).toBe('completed');
     expect(result.steps[0]).toMatchObject({ outcome: 'removed', items: 1 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
 import type { OffboardUsersInput } from 'temporal-http-tasks/workflow';
-import { resumeUpdate, sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { resumeUpdate, sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import { freshId } from '../support/offboarding';
 import type { RunningWorker } from '../support/offboarding';
 import { offboard, seedUser } from '../support/offboarding-runs';

@@ -1,6 +1,6 @@
 import type { WorkflowFailedError } from '@temporalio/client';
-import { refreshDueDateUpdate } from 'temporal-http-tasks/internal/workflows/due-date';
-import { sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { refreshDueDateUpdate } from 'temporal-http-tasks/internal/workflows/internal-activity';
+import { sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import { goneAtPlaid, openSweepPlace, untilProgress } from '../support/sweep-runs';
 import type { SweepPlace } from '../support/sweep-runs';
 import { offboard, REASON, seedUser, startOffboarding, until } from '../support/offboarding-runs';

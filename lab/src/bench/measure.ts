@@ -50,7 +50,7 @@ export async function measure(
     const calls = await sameCalls(stack, users, byWorkflow, bare);
     const offboardMs: number[] = [];
     const bareMs: number[] = [];
-    for (const [one = NOBODY, other = NOBODY] of pairs(users.next(sequential * 2))) {
+    for (const [one = NO_USER, other = NO_USER] of pairs(users.next(sequential * 2))) {
       offboardMs.push(await timed(() => byWorkflow(one)));
       bareMs.push(await timed(() => bare.offboard(other)));
     }
@@ -86,7 +86,7 @@ export async function bundleSize(): Promise<{ bundleBytes: number; codeBytes: nu
 
 const nothing = (): void => undefined;
 const QUIET = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
-const NOBODY: BenchUser = { plaidUserId: '', batchUserId: '' };
+const NO_USER: BenchUser = { plaidUserId: '', batchUserId: '' };
 
 /** Users who are seeded on demand, so that none is offboarded twice. */
 class BenchUsers {
@@ -119,7 +119,7 @@ async function sameCalls(
   bare: BareLoop,
 ): Promise<number> {
   const made = (): number => simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total;
-  const [one = NOBODY, other = NOBODY] = users.next(2);
+  const [one = NO_USER, other = NO_USER] = users.next(2);
   const before = made();
   await byWorkflow(one);
   const byOurs = made() - before;

@@ -102,13 +102,13 @@ export interface OpenApiReport {
   imported: number;
   /** What could not be made a task, and why, with the place in the document. */
   skipped: readonly { operation: string; why: string }[];
-  /** What the document does not say and a person has to; `*` stands for the service as a whole. */
+  /** What the document does not say and a person has to; `*` is the service as a whole. */
   decide: readonly { operation: string; what: string }[];
 }
 
 /** How the document of a provider file is read: the file is trusted, the document decides nothing. */
 export interface ProviderDocumentOptions extends OpenApiOptions {
-  /** What the document decides under `x-http-task` is not looked at. */
+  /** `x-http-task` of the document is ignored. */
   ignoreDecisions?: boolean;
   /** The schemes of operations for which the document says nothing about signing in, not even that they need nothing. */
   signInWith?: readonly string[];

@@ -1,11 +1,10 @@
-import { defineService } from 'temporal-http-tasks/internal/tasks/service';
+import { defineService, settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type {
   CredentialRule,
   ImportedService,
   RateLimit,
   ServiceDefinition,
 } from 'temporal-http-tasks/internal/tasks/service';
-import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type { DocumentNode } from './document/document-node';
 import { readErrors } from './operation/errors';
 import { capitalised, freeName, upperSnakeCase } from './operation/names';

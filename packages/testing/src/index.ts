@@ -38,4 +38,4 @@ export type {
   Repeats,
   SeedSummary,
   StateFigures,
-} from './simulators/control-answers';
+} from './simulators/control-responses';

@@ -1,7 +1,8 @@
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { RateKey, RateLedger, TokenLease } from '../../ledger/sweeps/rate-ledger';
-import type { Caller, RateResponse } from '../call-budget';
+import type { Caller } from '../../policy/rate';
 import { LeasedTokens, RecentCalls, UnreportedResponses, Waiters } from './key-counts';
+import type { RateResponse } from './key-counts';
 
 /**
  * How far ahead a sweep leases calls, in seconds at its current pace, and the share of them that is left when it asks
@@ -110,7 +111,7 @@ export class KeyBudget {
     return admitted;
   }
 
-  answered(response: RateResponse): void {
+  responded(response: RateResponse): void {
     if (!response.refused) {
       this.#unreported.accepted();
       return;
@@ -205,8 +206,8 @@ export class KeyBudget {
   }
 
   async #report(): Promise<void> {
-    await this.#reporting(async ({ answers, ...key }) =>
-      answers ? this.#rates.reportAnswers({ ...key, answers }) : undefined,
+    await this.#reporting(async ({ responses, ...key }) =>
+      responses ? this.#rates.reportResponses({ ...key, responses }) : undefined,
     );
   }
 
@@ -215,21 +216,21 @@ export class KeyBudget {
     ask: (report: LedgerReport) => Promise<T>,
   ): Promise<T> {
     const documentedLimit = this.#documentedLimit();
-    const answers = this.#unreported.take(this.#now());
+    const responses = this.#unreported.take(this.#now());
     try {
       const response = await ask({
         ...this.key,
         ...(documentedLimit !== undefined && { documentedLimit }),
-        ...(answers && { answers }),
+        ...(responses && { responses }),
       });
       if (response !== undefined && response.generation !== this.#generation) {
         this.#generation = response.generation;
         this.#dropTokens();
       }
-      if (answers?.refused) this.#notBeforeMs.report = this.#now() + BETWEEN_REPORTS_MS;
+      if (responses?.refused) this.#notBeforeMs.report = this.#now() + BETWEEN_REPORTS_MS;
       return response;
     } catch (error) {
-      if (answers) this.#unreported.putBack(answers);
+      if (responses) this.#unreported.putBack(responses);
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { cancelOn } from '../../http/connections';
 import type { ResponseCounts } from '../../ledger/sweeps/rate-ledger';
-import type { Caller } from '../call-budget';
+import type { Caller } from '../../policy/rate';
 
 interface Lease {
   tokens: number;
@@ -71,6 +71,9 @@ export class RecentCalls {
     this.#slot = slot;
   }
 }
+
+/** What a provider's response says about the rate. */
+export type RateResponse = { refused: false } | { refused: true; caller: Caller; retryAfterMs?: number };
 
 /** Responses to calls that have not been reported to the ledger yet. */
 export class UnreportedResponses {

@@ -1,16 +1,15 @@
 import { CancelledFailure } from '@temporalio/common';
 import { keySlotOf } from '../../http/prepare-request';
 import type { BulkUser, RecordBulk } from '../../ledger/sweeps/sweep-types';
-import { callIdOf } from '../../policy/providers/call-id';
+import { callIdOf } from '../../policy/steps/step';
 import { UnwritableIdError } from '../../policy/providers/template';
+import { idAt, idsOf } from '../../policy/user-ids';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
-import { bulkIdOf, bulkParts } from './bulk-parts';
-import type { BulkLimits } from './bulk-parts';
+import { delayIn, failureOf } from '../refusals';
 import type { ChunkPlan, RefusedKey } from './contract';
-import { delayIn, failureOf } from './failure-of';
-import { environmentOf, hashedIds } from './plan-user';
 import type { SweepDependencies } from './sweep-dependencies';
+import { environmentOf, hashedIds } from './plan-user';
 import type { BulkStep } from './sweep-steps';
 
 /** The result of a bulk call. */
@@ -57,7 +56,7 @@ export class BulkCall {
   }
 
   /** Number of users opened at a time: enough for several calls, unless one takes very many. */
-  get usersAtOnce(): number {
+  get usersPerCall(): number {
     return Math.max(this.#bulk.plan.bulk.most, LEAST_USERS_AT_ONCE);
   }
 
@@ -114,7 +113,7 @@ export class BulkCall {
       this.#dependencies.sender.prepare(this.#task, this.#inputOf(users));
       return undefined;
     } catch (error) {
-      return this.#answerOf(error, users);
+      return this.#responseOf(error, users);
     }
   }
 
@@ -128,14 +127,14 @@ export class BulkCall {
     const { key } = this;
     try {
       const { status, token, requestId } = await sender.send(this.#task, this.#inputOf(users), send);
-      budgets.answered(key, { refused: false });
+      budgets.responded(key, { refused: false });
       return { kind: 'accepted', status, token, requestId };
     } catch (error) {
-      const response = this.#answerOf(error, users);
-      if (response.kind === 'malformed' || response.kind === 'rejected') budgets.answered(key, { refused: false });
+      const response = this.#responseOf(error, users);
+      if (response.kind === 'malformed' || response.kind === 'rejected') budgets.responded(key, { refused: false });
       if (response.kind === 'later' && response.failure.type === 'Task.RateLimited') {
         const { delayMs } = response;
-        budgets.answered(key, {
+        budgets.responded(key, {
           refused: true,
           caller: 'sweep',
           ...(delayMs !== undefined && { retryAfterMs: delayMs }),
@@ -175,7 +174,7 @@ export class BulkCall {
     return { most, mostBytes, frameBytes: Math.max(2, none), bytesPerId: Math.max(1, two - one - id) };
   }
 
-  #answerOf(error: unknown, users: readonly BulkUser[]): BulkResponse {
+  #responseOf(error: unknown, users: readonly BulkUser[]): BulkResponse {
     if (error instanceof CancelledFailure) return { kind: 'stopped' };
     const { name, service } = this.#task;
     if (error instanceof UnwritableIdError)
@@ -212,3 +211,51 @@ export class BulkCall {
 
 /** Minimum number of users opened for bulk calls at a time: each opening reads and decrypts them. */
 const LEAST_USERS_AT_ONCE = 1_000;
+
+/** Returns the ID of a user that the call of a bulk step lists; an empty one would be refused before it is sent. */
+function bulkIdOf({ provider, bulk }: BulkStep['plan'], { user }: Pick<BulkUser, 'user'>): string {
+  const id = idAt(idsOf(user), provider, bulk.id);
+  return typeof id === 'string' ? id : '';
+}
+
+/** The limits of one bulk call. */
+interface BulkLimits {
+  /** Maximum number of IDs. */
+  most: number;
+  /** Maximum size of the body, in bytes. */
+  mostBytes: number;
+  /** Size of the body without any ID, and what each ID adds to its own, in bytes. */
+  frameBytes: number;
+  bytesPerId: number;
+}
+
+/** Returns the users in their order, in as few calls as the limits allow; each call has at least one. */
+export function bulkParts(
+  users: readonly BulkUser[],
+  idOf: (user: BulkUser) => string,
+  { most, mostBytes, frameBytes, bytesPerId }: BulkLimits,
+): BulkUser[][] {
+  const parts: BulkUser[][] = [];
+  let part: BulkUser[] = [];
+  let bytes = frameBytes;
+  for (const user of users) {
+    const more = Buffer.byteLength(JSON.stringify(idOf(user))) + bytesPerId;
+    if (part.length > 0 && (part.length >= most || bytes + more > mostBytes)) {
+      parts.push(part);
+      part = [];
+      bytes = frameBytes;
+    }
+    part.push(user);
+    bytes += more;
+  }
+  return part.length > 0 ? [...parts, part] : parts;
+}
+
+/**
+ * Returns both halves of a call that was refused for one of its IDs; the second may succeed although the first does
+ * not.
+ */
+export function halvesOf(part: readonly BulkUser[]): BulkUser[][] {
+  const middle = Math.ceil(part.length / 2);
+  return [part.slice(0, middle), part.slice(middle)];
+}

@@ -7,17 +7,14 @@ import { SweepBarredError, SweepFencedError, SweepSealedError } from '../../ledg
 import type { Outcome } from '../../policy/outcome';
 import { pauseMs } from '../../policy/steps/step';
 import type { TaskFailure } from '../../tasks/failure';
-import { BulkCall } from './bulk-call';
+import { BulkCall, halvesOf } from './bulk-call';
 import type { BulkResponse } from './bulk-call';
-import { halvesOf } from './bulk-parts';
 import type { BulkResult, ChunkPlan, RefusedKey, RunBulk } from './contract';
-import { pause } from './pause';
+import { pause, beating, withSweep, keepRates } from './sweep-work';
 import type { SweepDependencies } from './sweep-dependencies';
 import type { SweepSteps } from './sweep-steps';
 import { sweepProblemNow } from '../governed';
-import { keepRates } from './own-rates';
-import { plannedOf } from './sweep-plan';
-import { beating, withSweep } from './sweep-work';
+import { plannedOf } from './sweep-steps';
 
 /**
  * How long the ledger's information from the opening of users, that the fence is valid and no user is on hold, may be
@@ -143,12 +140,12 @@ export class BulkRun {
   async #sendAll(parts: BulkUser[][]): Promise<BulkEnd | undefined> {
     for (let part = parts.shift(); part; part = parts.shift()) {
       const response = await this.#sendPatiently(part).catch((error: unknown) => {
-        // The remaining users are handed back before it ends.
+        // The remaining users are returned before it ends.
         if (isStop(error)) return { end: 'stopped' } as const;
         throw error;
       });
       if ('end' in response) {
-        await this.#handBack([part, ...parts].flat());
+        await this.#return([part, ...parts].flat());
         return response;
       }
       parts.push(...response.halves);
@@ -162,32 +159,32 @@ export class BulkRun {
       const stop = await this.#reasonToStop();
       if (stop) return stop;
       const refused = this.#call.check(part);
-      const { answer, users } = refused ? { answer: refused, users: part } : await this.#sendOnce(part);
-      if (answer === undefined) return { halves: [] };
-      if (answer.kind === 'keyRefused') return { end: 'unauthorized', unauthorized: this.#call.refusedKey };
-      if (answer.kind === 'malformed' && users.length > 1) return { halves: halvesOf(users) };
-      if (await this.#recordAnswer(answer, users)) return { halves: [] };
-      const end = await this.#waitAfter(answer);
+      const { response, users } = refused ? { response: refused, users: part } : await this.#sendOnce(part);
+      if (response === undefined) return { halves: [] };
+      if (response.kind === 'keyRefused') return { end: 'unauthorized', unauthorized: this.#call.refusedKey };
+      if (response.kind === 'malformed' && users.length > 1) return { halves: halvesOf(users) };
+      if (await this.#recordResponse(response, users)) return { halves: [] };
+      const end = await this.#waitAfter(response);
       if (end) return end;
     }
   }
 
   /** Makes one call for the users who are not on hold; none without such users. */
-  async #sendOnce(part: readonly BulkUser[]): Promise<{ answer?: BulkResponse; users: readonly BulkUser[] }> {
-    const stopped = { answer: { kind: 'stopped' }, users: part } as const;
+  async #sendOnce(part: readonly BulkUser[]): Promise<{ response?: BulkResponse; users: readonly BulkUser[] }> {
+    const stopped = { response: { kind: 'stopped' }, users: part } as const;
     if (!(await this.#admitted())) return stopped;
     if (performance.now() > this.#openedAtMs + REOPEN_AFTER_MS) await this.#askForOpen();
     const users = part.filter(({ seq }) => this.#open.has(seq));
     if (users.length === 0) return { users };
     const send = { signal: this.#signal, notSentAfterMs: this.#openedAtMs + OPENED_HOLDS_MS };
-    const answer = await this.#call.send(users, send);
-    if (hasResponse(answer)) this.#calls += 1;
-    if (answer.kind === 'unclear' || (answer.kind === 'later' && answer.failure.perhapsDone)) {
+    const response = await this.#call.send(users, send);
+    if (hasResponse(response)) this.#calls += 1;
+    if (response.kind === 'unclear' || (response.kind === 'later' && response.failure.perhapsDone)) {
       const seqs = users.map(({ seq }) => seq);
       for (const seq of seqs) this.#perhapsSent.add(seq);
       await this.#sweeps.notePerhapsSent({ ...this.#fence, app: this.#input.app, seqs });
     }
-    return { answer, users };
+    return { response, users };
   }
 
   /** Opens the next users, or checks those of this wave again: both leave out users on hold. */
@@ -200,7 +197,7 @@ export class BulkRun {
       app,
       step: this.#call.step,
       wave: this.#wave,
-      limit: Math.min(this.#call.usersAtOnce, MOST_USERS_IN_A_BULK_CALL),
+      limit: Math.min(this.#call.usersPerCall, MOST_USERS_IN_A_BULK_CALL),
     });
     this.#openedAtMs = askedAtMs;
     this.#open = new Set(users.map(({ seq }) => seq));
@@ -218,7 +215,7 @@ export class BulkRun {
   }
 
   /** Records a response if it is final for these users; returns whether it is. */
-  async #recordAnswer(response: BulkResponse, users: readonly BulkUser[]): Promise<boolean> {
+  async #recordResponse(response: BulkResponse, users: readonly BulkUser[]): Promise<boolean> {
     switch (response.kind) {
       case 'accepted': {
         const { status, token, requestId } = response;
@@ -295,10 +292,10 @@ export class BulkRun {
    * Makes users wait as before if no call can have been sent to them. If the ledger is unavailable they count as
    * possibly sent, which does no harm.
    */
-  async #handBack(users: readonly BulkUser[]): Promise<void> {
+  async #return(users: readonly BulkUser[]): Promise<void> {
     const seqs = users.filter(({ seq }) => !this.#perhapsSent.has(seq)).map(({ seq }) => seq);
     try {
-      await this.#sweeps.handBackBulk({ ...this.#fence, app: this.#input.app, seqs });
+      await this.#sweeps.returnBulk({ ...this.#fence, app: this.#input.app, seqs });
     } catch (error) {
       if (!(error instanceof LedgerUnavailableError)) throw error;
     }

@@ -2,13 +2,13 @@ import { MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
 import type { Receipt } from '../../ledger/ledger';
 import type { SettledUser, SweepRow, TargetRow } from '../../ledger/sweeps/sweep-types';
 import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
-import { asRecorded } from '../../policy/perhaps-sent';
+import { asRecorded } from '../../policy/compensation-log';
 import { remedyInCatalogue } from '../../providers/catalogue';
 import { notBorneOut, withOwnEvidence } from '../../policy/settled-by-ledger';
 import { dailyLimit, dayIsFull, sweepProblemNow } from '../governed';
 import type { ChunkPlan, OpenChildren, OpenedChildren, RecordChildren } from './contract';
 import { childWorkflowId } from '../../policy/target-reference';
-import { receiptOfStep } from './receipt-of-step';
+import { receiptOfStep } from './user-receipts';
 import type { SweepDependencies } from './sweep-dependencies';
 import { rejected, withSweep } from './sweep-work';
 

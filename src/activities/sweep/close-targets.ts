@@ -14,12 +14,12 @@ import type {
 import type { Outcome } from '../../policy/outcome';
 import { BulkCall } from './bulk-call';
 import type { CloseTargets } from './contract';
-import { receiptOfStep } from './receipt-of-step';
+import { receiptOfStep } from './user-receipts';
 import type { SweepDependencies } from './sweep-dependencies';
-import { plannedOf } from './sweep-plan';
+import { plannedOf } from './sweep-steps';
 import { beating, rejected, withSweep } from './sweep-work';
 import { UserMachine } from './user-machine';
-import type { RecordedProgress } from '../../ledger/sweeps/progress-types';
+import type { RecordedProgress } from '../../ledger/sweeps/target-progress';
 
 /** Number of users that are read together: opening a wave reads all of them. */
 const STRETCH_USERS = 2_000;
@@ -135,7 +135,7 @@ class Closing {
     const progress = await this.#progressOf(again);
     await this.#sweeps.flushWave({
       ...this.#fence,
-      users: users.map((user) => this.#lastWord(user, partlyDone, progress.get(user.seq))),
+      users: users.map((user) => this.#finalOutcome(user, partlyDone, progress.get(user.seq))),
     });
     this.closed += users.length;
     return users.length;
@@ -147,7 +147,7 @@ class Closing {
   }
 
   /** Returns the outcomes of the steps of a user who is in the middle of them. */
-  #lastWord(user: OpenUser, partlyDone: ReadonlySet<number>, progress: RecordedProgress | undefined): SettledUser {
+  #finalOutcome(user: OpenUser, partlyDone: ReadonlySet<number>, progress: RecordedProgress | undefined): SettledUser {
     if (progress) {
       const sweep = { sweepId: this.#fence.sweepId, ...this.#planned };
       const machine = new UserMachine(user, { bySubject: new Map(), progress }, sweep, this.#dependencies);

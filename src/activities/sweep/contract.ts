@@ -3,7 +3,7 @@ import type { StepResult } from '../../policy/offboard-result';
 import type { Outcome } from '../../policy/outcome';
 import type { SourceSpec } from '../../policy/source-spec';
 import type { ApprovalTerms, OutcomeCounts, ProviderTitles, SweepStatus } from '../../policy/sweep-result';
-import type { Tolerance } from '../../policy/tolerance';
+import type { Tolerance } from '../../policy/sweep-input';
 import type { BuiltInRun } from '../../providers/built-in';
 
 /*
@@ -106,7 +106,7 @@ export interface PlanChunks {
   chunkSize: number;
   /** Maximum number of chunks in the response. */
   limit: number;
-  /** The first user (seq) to look at. */
+  /** The first user (seq) to check. */
   fromSeq: number;
 }
 

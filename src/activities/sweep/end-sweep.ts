@@ -6,7 +6,7 @@ import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { statusOfSweep } from '../../policy/sweep-result';
 import type { ChunkPlan, EndedSweep, EndSweep } from './contract';
 import { outcomeCounts } from './plan-chunks';
-import { isDryRun } from './sweep-plan';
+import { isDryRun } from './sweep-steps';
 import type { SweepDependencies } from './sweep-dependencies';
 import { beating, rejected, withSweep } from './sweep-work';
 

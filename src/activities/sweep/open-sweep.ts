@@ -14,7 +14,7 @@ import { ProviderError } from '../../providers/problems';
 import type { StepChoices } from '../../providers/provider-set';
 import type { ChunkPlan, OpenedSweep, OpenSweep } from './contract';
 import { choicesOf, hasCalls, isConfigured, wouldCall } from './missing-providers';
-import { setOwnRate } from './own-rates';
+import { setOwnRate } from './record-update';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 

@@ -1,7 +1,8 @@
 import { MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
 import type { DeferredUser, SettledUser } from '../../ledger/sweeps/sweep-types';
+import { OUTCOMES, worstOutcome } from '../../policy/outcome';
+import type { Outcome } from '../../policy/outcome';
 import type { ChunkProgress } from './contract';
-import { worstOf } from './worst-of';
 
 /**
  * Number of outcomes that are written together: half of the open users, so that the other half is in progress
@@ -130,4 +131,10 @@ export class OutcomeBuffer {
     tally.settled += 1;
     if (worst !== undefined) tally.outcomes[worst] = (tally.outcomes[worst] ?? 0) + 1;
   }
+}
+
+/** Returns the outcome under which a settled user is counted; undefined for one without any step. */
+export function worstOf({ receipts }: Pick<SettledUser, 'receipts'>): Outcome | undefined {
+  const outcomes = receipts.map(({ outcome }) => outcome);
+  return worstOutcome(OUTCOMES.filter((outcome) => outcomes.includes(outcome)));
 }

@@ -7,10 +7,10 @@ import type { CompiledStep } from '../../policy/providers/compiled-plan';
 import type { KnownBefore } from '../../policy/steps/step';
 import { idAt, idsOf, ONLY_ENVIRONMENT } from '../../policy/user-ids';
 import type { ProviderIds } from '../../policy/user-ids';
-import type { ChunkDependencies } from './chunk-dependencies';
+import type { ChunkDependencies } from './sweep-dependencies';
 import type { ChunkPlan } from './contract';
 import type { SweepSteps } from './sweep-steps';
-import type { RecordedProgress } from '../../ledger/sweeps/progress-types';
+import type { RecordedProgress } from '../../ledger/sweeps/target-progress';
 
 /** What the ledger has about a user from before. */
 export interface UserHistory {

@@ -39,13 +39,13 @@ export class PossiblySent {
   /** Reasons for leaving out a step that would have been done otherwise. */
   readonly #leftOut: ReadonlySet<string>;
   /** Calls (`step task`) in doubt that the machine does not know of. */
-  readonly #untold: Set<string>;
+  readonly #unreported: Set<string>;
   /** Irreversible calls in doubt that it knows of: it looks, and resolves them. */
-  readonly #told: Set<string>;
+  readonly #reported: Set<string>;
   /** The call that an earlier attempt recorded and may have sent. */
   #intent: string | undefined;
   /** Of steps that make the same call for several items: the calls that the machine knows of. */
-  readonly #toldInputs = new Set<string>();
+  readonly #reportedInputs = new Set<string>();
 
   constructor(before: DoubtBefore, plan: ConvergePlan) {
     const own = plan.plan.steps.filter((step) => !isBulk(step));
@@ -62,65 +62,65 @@ export class PossiblySent {
           .map((task) => keyOf(step.plan.step, task)),
       );
     this.#intent = intent && keyOf(intent.step, intent.task);
-    this.#untold = new Set([...inDoubt, ...(saved?.untold ?? []), ...(this.#intent ? [this.#intent] : [])]);
-    this.#told = new Set(saved?.told);
+    this.#unreported = new Set([...inDoubt, ...(saved?.untold ?? []), ...(this.#intent ? [this.#intent] : [])]);
+    this.#reported = new Set(saved?.told);
   }
 
   /** Whether this call must not be sent before the machine has looked (see docs/decisions/0012). */
   forbids(call: Call, task: Pick<HttpTask, 'effect' | 'name'>): boolean {
     const key = keyOf(call.step, task.name);
     if (key === this.#intent) return true;
-    if (task.effect !== 'irreversible' || !this.#untold.has(key)) return false;
-    return !this.#isMany(call) || !this.#toldInputs.has(inputOf(call, task));
+    if (task.effect !== 'irreversible' || !this.#unreported.has(key)) return false;
+    return !this.#isMany(call) || !this.#reportedInputs.has(inputOf(call, task));
   }
 
   /** Records a lost repeat-safe call, which is tried again. */
   lost({ step }: Call, task: Pick<HttpTask, 'name'>): void {
-    this.#untold.add(keyOf(step, task.name));
+    this.#unreported.add(keyOf(step, task.name));
   }
 
   /** Records a response that the machine gets. */
-  answered(call: Call, task: Pick<HttpTask, 'effect' | 'name'>, response: CallResponse): void {
+  responded(call: Call, task: Pick<HttpTask, 'effect' | 'name'>, response: CallResponse): void {
     const key = keyOf(call.step, task.name);
     const isLost = !response.ok && maybeDone(response.failure);
     const wasIntended = key === this.#intent;
     if (wasIntended) this.#intent = undefined;
     if (task.effect === 'irreversible' || wasIntended) {
-      if (this.#isMany(call) && !wasIntended) this.#toldInputs.add(inputOf(call, task));
-      else if (response.ok || isLost) this.#untold.delete(key);
-      if (isLost) this.#told.add(key);
+      if (this.#isMany(call) && !wasIntended) this.#reportedInputs.add(inputOf(call, task));
+      else if (response.ok || isLost) this.#unreported.delete(key);
+      if (isLost) this.#reported.add(key);
     } else if (response.ok) {
-      this.#untold.delete(key);
+      this.#unreported.delete(key);
     } else if (task.effect === 'repeatSafe' && isLost) {
       // The machine knows it as long as it exists, and may start over in the next round.
-      this.#untold.add(key);
+      this.#unreported.add(key);
     }
   }
 
   /** Removes what the end of a step has settled. */
   settledBy(done: readonly StepResult[]): void {
-    for (const key of [...this.#told, ...this.#untold]) {
+    for (const key of [...this.#reported, ...this.#unreported]) {
       const results = done.filter(({ step }) => step === stepOf(key));
       if (results.length === 0) continue;
-      if (!results.some(({ outcome }) => outcome === 'unknown')) this.#told.delete(key);
-      if (!results.some((result) => this.#isLeftOpen(result))) this.#untold.delete(key);
+      if (!results.some(({ outcome }) => outcome === 'unknown')) this.#reported.delete(key);
+      if (!results.some((result) => this.#isLeftOpen(result))) this.#unreported.delete(key);
     }
   }
 
   /** Whether any call is in doubt. */
   get any(): boolean {
-    return this.#untold.size > 0 || this.#told.size > 0;
+    return this.#unreported.size > 0 || this.#reported.size > 0;
   }
 
   get saved(): SavedDoubt {
-    return { untold: [...this.#untold], told: [...this.#told] };
+    return { untold: [...this.#unreported], told: [...this.#reported] };
   }
 
   /**
    * Returns the results, corrected by the calls in doubt that the machine does not know of (see docs/decisions/0013).
    */
   corrected(results: readonly StepResult[]): StepResult[] {
-    const open = new Set([...this.#untold].map(stepOf));
+    const open = new Set([...this.#unreported].map(stepOf));
     if (open.size === 0) return [...results];
     return results.map((result) => {
       if (!open.has(result.step) || !this.#isLeftOpen(result) || result.outcome === 'unknown') return result;

@@ -1,11 +1,11 @@
+import type { ServiceSettings } from '../../config/service-settings';
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { isSamePerson, isSigned, signaturesNeeded, signersOf } from '../../operator-policy/approval';
+import { refusal } from '../refusals';
 import { approvedSweep, notAllowed } from '../governed';
 import type { Governing } from '../governed';
-import { refusal } from '../refusals';
-import type { CompletedStep, RecordedUpdate, RecordUpdate } from './contract';
-import { refuseUnknownKey } from './own-rates';
+import type { CompletedStep, RecordedUpdate, RecordUpdate, ChunkPlan, RateWish } from './contract';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
@@ -86,4 +86,37 @@ async function refuseWhenStopped(ledger: OpenedLedger): Promise<void> {
       'resume',
       'every call that changes something is stopped; run http-tasks start first, which also resumes the sweeps that it stopped',
     );
+}
+
+/**
+ * Stores or removes a sweep's own rate. The rate of a dry run is not stored, since it must change nothing for others:
+ * each worker limits the dry run to the rate with which it was started.
+ */
+export async function setOwnRate(
+  { rates }: Pick<OpenedLedger, 'rates'>,
+  { sweepId, plan }: Pick<SweepRow, 'sweepId' | 'plan'>,
+  wish: RateWish,
+): Promise<void> {
+  if (plan !== undefined && (JSON.parse(plan) as ChunkPlan).dryRun) return;
+  const { service, keySlot, callsPerMinute } = wish;
+  await rates.setSweepRate({
+    sweepId,
+    service,
+    keySlot,
+    ...(callsPerMinute !== null && { limitPerMinute: callsPerMinute }),
+  });
+}
+
+/** @throws ApplicationFailure `Task.InvalidInput`, field `service` or `keySlot`, for a key that no call of this worker uses. */
+export function refuseUnknownKey(
+  services: ReadonlyMap<string, Pick<ServiceSettings, 'keySlots'>>,
+  { service, keySlot }: Pick<RateWish, 'service' | 'keySlot'>,
+): void {
+  const keySlots = services.get(service)?.keySlots;
+  if (keySlots === undefined)
+    throw refusal('service', `is not a service of this worker; allowed: ${[...services.keys()].join(', ')}`);
+  if (keySlots.length === 0 && keySlot !== '')
+    throw refusal('keySlot', `must be left out: ${service} has only one key here`);
+  if (keySlots.length > 0 && !keySlots.includes(keySlot))
+    throw refusal('keySlot', `must name one of the keys of ${service}: ${keySlots.join(', ')}`);
 }

@@ -1,27 +1,93 @@
 import { setMaxListeners } from 'node:events';
-import type { SubjectHistory } from '../../ledger/ledger';
+import { Context } from '@temporalio/activity';
+import type { WorkLimits } from '../../config/process-settings';
 import { LedgerUnavailableError } from '../../ledger/ledger';
-import { SweepBarredError, SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
-import type { OpenUser } from '../../ledger/sweeps/sweep-types';
+import type { SubjectHistory } from '../../ledger/ledger';
+import {
+  SweepBarredError,
+  SweepNotYoursError,
+  SweepReleasedError,
+  UnknownSweepError,
+  SweepFencedError,
+  SweepSealedError,
+} from '../../ledger/sweeps/sweep-errors';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { SweepRow, OpenUser } from '../../ledger/sweeps/sweep-types';
 import { timeProblem } from '../../operator-policy/rules';
 import type { Violation } from '../../operator-policy/rules';
-import { dailyLimit, dayIsFull } from '../governed';
-import type { ChunkControl, ChunkDependencies } from './chunk-dependencies';
-import { ChunkRun } from './chunk-run';
+import { retryable, refusal } from '../refusals';
+import { sweepProblemNow, dailyLimit, dayIsFull } from '../governed';
+import { ChunkRun, FencedLedger } from './chunk-run';
 import type { ChunkWork } from './chunk-run';
-import type { ChunkProgress, ChunkResult } from './contract';
-import { FencedLedger } from './fenced-ledger';
+import type { ChunkInput, ChunkProgress, ChunkResult } from './contract';
+import type { ChunkDependencies, ChunkControl } from './sweep-dependencies';
+import { missingService, refuseOtherEnvironment } from './missing-providers';
 import { OutcomeBuffer } from './outcome-buffer';
 import { hashedIds } from './plan-user';
 import type { UserHistory } from './plan-user';
+import { ProcessLimits } from './process-limits';
+import { planOfSweep } from './sweep-steps';
+import { keepRates } from './sweep-work';
 import { UserRun } from './user-run';
+
+/** Errors that a retry does not change. */
+const FINAL = [SweepReleasedError, UnknownSweepError, SweepNotYoursError, SweepBarredError] as const;
+
+/**
+ * Creates the activity that offboards the users of one chunk; see `runChunk`. When it is cancelled, or its worker shuts
+ * down, it finishes the calls in flight and returns its progress. It ends `unauthorized`
+ * if this worker does not know a provider of the sweep, or has no keys for it.
+ *
+ * Fails `Task.LedgerUnavailable` (retried) when the ledger is unavailable at its start, and `Task.InvalidInput` (final)
+ * for a sweep that the ledger does not have, whose IDs were released, that was read for another environment of Plaid
+ * than this worker's, or that lacks an approval or has more users than allowed. Nothing is sent then.
+ */
+export function createChunkActivity(
+  given: Omit<ChunkDependencies, 'limits'> & { ledger: { readonly sweeps: SweepLedger }; workLimits?: WorkLimits },
+): (input: ChunkInput, sweep: SweepRow) => Promise<ChunkResult> {
+  const dependencies = { ...given, limits: new ProcessLimits(given.workLimits) };
+  return async (input, sweep) => {
+    const activity = Context.current();
+    const { users } = input;
+    const control = {
+      signal: activity.cancellationSignal,
+      heartbeat: (progress: ChunkProgress) => {
+        activity.heartbeat({ ...progress, ...(users !== undefined && { users }) });
+        keepRates(given.budgets, input.sweepId);
+      },
+    };
+    try {
+      return await retryable(async (): Promise<ChunkResult> => {
+        // Another worker of the queue may have it: the sweep pauses, and no user is left out.
+        const service = missingService(sweep, dependencies);
+        if (service !== undefined) return { ...NOTHING_DONE, end: 'unauthorized', unauthorized: { service } };
+        refuseOtherEnvironment(dependencies, sweep, 'sweepId');
+        const { services, policy, ledger } = given;
+        const forbidden = await sweepProblemNow(policy, sweep, { services, sweeps: ledger.sweeps });
+        // The operator's policy forbids the next users.
+        if (forbidden) return { ...NOTHING_DONE, end: 'notAllowed', rule: forbidden.rule };
+        const plan = await planOfSweep(given.ledger.sweeps, sweep, input.plan);
+        await given.budgets.keepRatesOf(input.sweepId);
+        const { claimedBy, stepsPlan } = sweep;
+        return runChunk(
+          { ...input, plan, claimedBy, ...(stepsPlan !== undefined && { stepsPlan }) },
+          dependencies,
+          control,
+        );
+      });
+    } catch (error) {
+      if (FINAL.some((type) => error instanceof type)) throw refusal('sweepId', (error as Error).message);
+      throw error;
+    }
+  };
+}
+
+const NOTHING_DONE = { opened: 0, settled: 0, waitingForBulk: 0, deferred: 0, outcomes: {} };
 
 const NO_HISTORY: UserHistory = { bySubject: new Map() };
 
-/**
- * Time between the end of the time to start users and the moment when waiting users are handed back, in milliseconds.
- */
-const HAND_BACK_AFTER_MS = 10_000;
+/** Time between the end of the time to start users and the moment when waiting users are returned, in milliseconds. */
+const RETURN_AFTER_MS = 10_000;
 
 /** How often the chunk checks what other chunks did. */
 const CHECK_MS = 2_000;
@@ -78,7 +144,7 @@ class ChunkAttempt {
   readonly #run: ChunkRun;
   readonly #control: ChunkControl;
   readonly #outcomes: OutcomeBuffer;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inProgress = new Set<Promise<void>>();
   #opened = 0;
   #beatAtMs = Number.NEGATIVE_INFINITY;
   /** Failed users of the whole sweep, and those of this attempt among them, at the last request to the ledger. */
@@ -133,14 +199,14 @@ class ChunkAttempt {
   }
 
   /**
-   * Waits for all users. Those who wait for a call while their provider requests a pause are handed back soon after the
+   * Waits for all users. Those who wait for a call while their provider requests a pause are returned soon after the
    * time is over.
    */
   async #allEnded(): Promise<void> {
     const { beganAtMs, input } = this.#run;
-    const leftMs = beganAtMs + input.beginForMs + HAND_BACK_AFTER_MS - performance.now();
+    const leftMs = beganAtMs + input.beginForMs + RETURN_AFTER_MS - performance.now();
     const late = setTimeout(() => this.#run.stopLate(), Math.max(0, leftMs));
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inProgress);
     clearTimeout(late);
   }
 
@@ -222,8 +288,8 @@ class ChunkAttempt {
 
   #begin(user: OpenUser, history: UserHistory, askedAtMs: number): void {
     this.#opened += 1;
-    const underWay = this.#drive(user, history, askedAtMs).finally(() => this.#underWay.delete(underWay));
-    this.#underWay.add(underWay);
+    const driving = this.#drive(user, history, askedAtMs).finally(() => this.#inProgress.delete(driving));
+    this.#inProgress.add(driving);
   }
 
   /** Drives one user. One who gets no outcome stays open in the ledger, for the next attempt to settle. */

@@ -16,7 +16,7 @@ import { idsOf, ONLY_ENVIRONMENT } from '../../policy/user-ids';
 import type { NeededProviders } from './missing-providers';
 import { environmentOf } from './plan-user';
 import type { SweepDependencies } from './sweep-dependencies';
-import type { DoneStep } from '../../policy/done-steps';
+import type { DoneStep } from '../../policy/providers/step-plan';
 import type { SourceSpec } from '../../policy/source-spec';
 
 /** For the first run of a series, and a run that no Schedule started: all users up to its own nominal time. */

@@ -9,8 +9,8 @@ import {
   SweepSealedError,
   UnknownSweepError,
 } from '../../ledger/sweeps/sweep-errors';
-import { retryable } from '../ledger-away';
-import { refusal } from '../refusals';
+import type { CallBudgets } from '../budget/call-budgets';
+import { retryable, refusal } from '../refusals';
 
 /**
  * Heartbeat interval, in milliseconds: short enough for a heartbeat timeout of 15 seconds and for cancellations to
@@ -67,4 +67,26 @@ export function rejected(message: string): ApplicationFailure {
     nonRetryable: true,
     details: [{ type: 'Task.Rejected', service: 'http-tasks', message }],
   });
+}
+
+/** Waits, or less when the signal aborts. */
+export function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, delayMs);
+    signal.addEventListener('abort', end);
+  });
+}
+
+/**
+ * Keeps the sweep's rates in force while its calls are made; an unavailable ledger is asked again with the next
+ * heartbeat.
+ */
+export function keepRates(budgets: Pick<CallBudgets, 'keepRatesOf'>, sweepId: string): void {
+  budgets.keepRatesOf(sweepId).catch(() => undefined);
 }

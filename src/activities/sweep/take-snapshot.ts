@@ -17,12 +17,11 @@ import { signaturesNeeded } from '../../operator-policy/approval';
 import { approvedSweep, needsSignatures, refuseForbiddenCall, refuseViolation } from '../governed';
 import { refusal } from '../refusals';
 import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
-import { NeededProviders, refuseMissingProviders } from './missing-providers';
-import { refuseOtherEnvironment } from './other-environment';
+import { NeededProviders, refuseMissingProviders, refuseOtherEnvironment } from './missing-providers';
 import { SourceReading } from './source-reading';
 import type { Control, ReadSource } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
-import { isDryRun } from './sweep-plan';
+import { isDryRun } from './sweep-steps';
 import { beating, withSweep } from './sweep-work';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { LedgerUnavailableError } from '../../ledger/ledger';
@@ -169,7 +168,7 @@ async function read(
 ): Promise<SnapshotState> {
   const { sweeps } = dependencies.ledger;
   const { sweepId, source } = input;
-  // A dry run carries out no request, so that they stay with the sweep that it only looks at.
+  // A dry run carries out no request, so that they stay with the sweep that it only checks.
   if (row.redriveOf !== undefined) return copyRedriven(sweeps, sweepId, { ...control, leaveRequests: isDryRun(row) });
   const state = await sweeps.readSnapshot(sweepId);
   control.onProgress(state);

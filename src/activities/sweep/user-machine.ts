@@ -20,18 +20,16 @@ import type { EndedEntry } from '../../policy/steps/step';
 import { isGood } from '../../policy/offboard-result';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
-import type { ChunkDependencies } from './chunk-dependencies';
+import type { ChunkDependencies } from './sweep-dependencies';
 import type { RefusedKey } from './contract';
-import { failureOf } from './failure-of';
+import { failureOf } from '../refusals';
 import { PossiblySent } from './possibly-sent';
 import type { SavedDoubt } from './possibly-sent';
 import { planFor, strangeAccount } from './plan-user';
 import type { SweepOfUser, UserHistory } from './plan-user';
 import { hasOwnIntent } from './sweep-steps';
-import { UserItems } from './user-items';
-import type { SavedItems } from './user-items';
-import { deferredReceipts, receiptsOf } from './user-receipts';
-import type { Known, Met, Obstacle } from './user-receipts';
+import { UserItems, deferredReceipts, receiptsOf } from './user-receipts';
+import type { SavedItems, Known, Met, Obstacle } from './user-receipts';
 
 /** A call to make now, with its task. */
 export interface UserCall extends CallMove {
@@ -121,7 +119,7 @@ export class UserMachine {
   }
 
   /** Whether the next call was deferred. */
-  get isHindered(): boolean {
+  get isDeferred(): boolean {
     return this.#obstacle !== undefined;
   }
 
@@ -181,14 +179,14 @@ export class UserMachine {
   }
 
   /** @param times When the call was sent and when its response arrived: a look shows the state when it was sent. */
-  answer(call: UserCall, given: CallResponse, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
+  respond(call: UserCall, given: CallResponse, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
     this.#obstacle = undefined;
     const response = this.#withLost(call, given);
     const atMs = call.definition.effect === 'read' ? sentAtMs : nowMs;
     const { current } = this.#state;
     if (current) this.#items.get(call.step)?.note(current, call, response, atMs);
-    if (current?.entries) this.#entries.set(call.step, current.answered(call, response, atMs).entries ?? []);
-    this.#perhapsSent.answered(call, call.definition, response);
+    if (current?.entries) this.#entries.set(call.step, current.responded(call, response, atMs).entries ?? []);
+    this.#perhapsSent.responded(call, call.definition, response);
     this.#state = responded(this.#state, call, response, atMs);
     if (this.#perhapsSent.any) this.#perhapsSent.settledBy(this.#state.done);
   }
@@ -199,7 +197,7 @@ export class UserMachine {
    */
   withhold(call: UserCall, nowMs: number): void {
     const { definition, input } = call;
-    this.answer(
+    this.respond(
       call,
       { ok: false, failure: failureOf(outcomeUnknown(definition), definition, input) },
       { sentAtMs: nowMs, nowMs },
@@ -209,7 +207,7 @@ export class UserMachine {
   /** Records that a hold forbids the call. */
   hold(call: UserCall, nowMs: number): void {
     const { definition, input } = call;
-    this.answer(
+    this.respond(
       call,
       { ok: false, failure: failureOf(held(definition), definition, input) },
       { sentAtMs: nowMs, nowMs },
@@ -226,7 +224,7 @@ export class UserMachine {
   }
 
   /** Defers the call; it may have been carried out if the failure says so. */
-  putOff(call: UserCall, failure: TaskFailure): void {
+  defer(call: UserCall, failure: TaskFailure): void {
     if (failure.perhapsDone) {
       this.#perhapsSent.lost(call, call.definition);
       this.#lostCalls.add(callKey(call));

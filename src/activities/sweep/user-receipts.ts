@@ -1,12 +1,14 @@
-import type { OpenUser, StepReceipt } from '../../ledger/sweeps/sweep-types';
+import type { OpenUser, StepReceipt, TargetRow } from '../../ledger/sweeps/sweep-types';
+import type { CallResponse, CallMove } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
-import type { EndedEntry } from '../../policy/steps/step';
+import type { CompiledList } from '../../policy/providers/compiled-plan';
+import { maybeDone, saysAbsent } from '../../policy/steps/step';
+import type { EndedEntry, Step } from '../../policy/steps/step';
 import type { TaskFailure } from '../../tasks/failure';
-import { environmentOf } from './plan-user';
+import type { ChunkDependencies } from './sweep-dependencies';
+import { environmentOf, hashedIds } from './plan-user';
 import type { UserDependencies } from './plan-user';
-import { receiptOfStep } from './receipt-of-step';
 import type { SweepSteps } from './sweep-steps';
-import type { UserItems } from './user-items';
 
 export type Known = UserDependencies & { steps: SweepSteps };
 
@@ -126,4 +128,156 @@ function notIn(ids: readonly string[], others: readonly string[]): string[] {
   if (others.length === 0) return [...ids];
   const known = new Set(others);
   return ids.filter((id) => !known.has(id));
+}
+
+/** The service of what no provider did, as the final outcome of a user. */
+const OUR_OWN = 'http-tasks';
+
+/** What a receipt contains about the provider. */
+type ReceiptContext = Pick<ChunkDependencies, 'services' | 'providers'> & { steps?: SweepSteps };
+
+/**
+ * Returns the receipt of a step, under the hash of the ID that the step's provider knows.
+ *
+ * @param entry The ID that it is about, of a step that makes its calls for each ID of a list. @default the first
+ */
+export function receiptOfStep(
+  result: StepResult,
+  user: TargetRow,
+  context: ReceiptContext,
+  entry?: string,
+): StepReceipt {
+  const { step, task, outcome, reason, requestId, token, failure } = result;
+  const [provider = '', rest = ''] = splitAtDot(step);
+  const planned = context.steps?.find(step)?.plan;
+  const main = planned?.provider ?? serviceOf(task, provider, context);
+  const service = context.providers.serviceNameAt(main, user.user.account);
+  const keySlot = planned?.keySlot ?? context.services.get(service)?.keySlots.find((slot) => slot === rest);
+  return {
+    step,
+    task,
+    subject: service === OUR_OWN ? (user.subjects[0] ?? '') : subjectOf(step, main, user, context, entry),
+    service,
+    environment: service === OUR_OWN ? '' : environmentOf(context.services, service),
+    ...(keySlot !== undefined && { keySlot }),
+    outcome,
+    reason,
+    failureType: failure?.type,
+    status: failure?.status,
+    code: failure?.code,
+    requestId,
+    token,
+  };
+}
+
+/**
+ * Returns the hash of the first ID that the step is about; of the user's first one at the provider if that is not
+ * known.
+ */
+function subjectOf(
+  step: string,
+  service: string,
+  row: TargetRow,
+  context: ReceiptContext,
+  entry: string | undefined,
+): string {
+  const own = hashedIds(row, context.providers).filter(({ provider }) => provider === service);
+  const ids = context.steps?.find(step)?.plan.ids ?? [];
+  const about = own.filter(({ id }) => ids.includes(id));
+  return (about.find(({ value }) => value === entry) ?? about[0] ?? own[0])?.subject ?? '';
+}
+
+function serviceOf(task: string, provider: string, { providers }: ReceiptContext): string {
+  const [service, operation] = splitAtDot(task);
+  if (operation !== undefined && service !== undefined) return service;
+  return providers.find(provider) ? provider : OUR_OWN;
+}
+
+function splitAtDot(name: string): string[] {
+  const at = name.indexOf('.');
+  return at === -1 ? [name] : [name.slice(0, at), name.slice(at + 1)];
+}
+
+/** See {@link UserItems}; JSON. */
+export interface SavedItems {
+  seen: readonly string[];
+  answered: readonly string[];
+  lost: readonly string[];
+  listed: readonly string[];
+  requestId?: string | undefined;
+}
+
+/** The items of a user that the calls of one list step have met, for receipts. */
+export class UserItems {
+  readonly #step: CompiledList;
+  readonly #seen: Set<string>;
+  readonly #confirmed: Set<string>;
+  readonly #lost: Set<string>;
+  #listed: readonly string[];
+  #requestId: string | undefined;
+
+  constructor(step: CompiledList, saved?: SavedItems) {
+    this.#step = step;
+    this.#seen = new Set(saved?.seen);
+    this.#confirmed = new Set(saved?.answered);
+    this.#lost = new Set(saved?.lost);
+    this.#listed = saved?.listed ?? [];
+    this.#requestId = saved?.requestId;
+  }
+
+  /**
+   * Records what a response shows about the items.
+   *
+   * @param step The step as it was when the call was made.
+   * @param nowMs The time that the step gets.
+   */
+  note(step: Step, call: CallMove, response: CallResponse, nowMs: number): void {
+    const { acting = [] } = step.items ?? {};
+    if (acting.length > 0) this.#removal(acting, response);
+    else if (saysAbsent(this.#step.look, response)) this.#look([]);
+    else this.#look(step.responded(call, response, nowMs).items?.listed ?? []);
+  }
+
+  /** Undefined when there is nothing to save. */
+  get saved(): SavedItems | undefined {
+    if (this.#seen.size + this.#confirmed.size + this.#lost.size === 0) return undefined;
+    const requestId = this.#requestId;
+    return {
+      seen: [...this.#seen],
+      answered: [...this.#confirmed],
+      lost: [...this.#lost],
+      listed: this.#listed,
+      ...(requestId !== undefined && { requestId }),
+    };
+  }
+
+  get seen(): readonly string[] {
+    return [...this.#seen];
+  }
+
+  /** Confirmed as removed, or sent and no longer listed. */
+  get removed(): readonly string[] {
+    if (this.#lost.size === 0) return [...this.#confirmed];
+    const listed = new Set(this.#listed);
+    return [...new Set([...this.#confirmed, ...[...this.#lost].filter((id) => !listed.has(id))])];
+  }
+
+  /** Of the last removal with a good response. */
+  get requestId(): string | undefined {
+    return this.#requestId;
+  }
+
+  #look(listed: readonly string[]): void {
+    this.#listed = listed;
+    for (const id of listed) this.#seen.add(id);
+  }
+
+  #removal(sent: readonly string[], response: CallResponse): void {
+    if (response.ok) {
+      for (const id of sent) this.#confirmed.add(id);
+      this.#requestId = response.requestId;
+    } else if (maybeDone(response.failure)) {
+      for (const id of sent) this.#lost.add(id);
+    }
+  }
 }

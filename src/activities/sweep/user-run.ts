@@ -1,9 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CancelledFailure } from '@temporalio/common';
+import { keySlotOf } from '../../http/prepare-request';
+import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { DeferredUser, OpenUser, SettledUser } from '../../ledger/sweeps/sweep-types';
-import type { ChunkRun } from './chunk-run';
-import { HoldWatch } from './hold-watch';
-import { pause } from './pause';
+import type { CallResponse, CallMove } from '../../policy/converge';
+import type { HttpTask } from '../../tasks/define';
+import type { TaskFailure } from '../../tasks/failure';
+import { delayIn, failureOf } from '../refusals';
+import type { ChunkRun, FencedLedger } from './chunk-run';
 import type { UserHistory } from './plan-user';
-import { sendCall } from './send-call';
+import type { Admission, KeySlot } from './process-limits';
+import { pause } from './sweep-work';
 import { UserMachine } from './user-machine';
 import type { SavedUser, UserCall } from './user-machine';
 
@@ -66,7 +73,7 @@ export class UserRun {
   }
 
   #isTooLong(waitMs: number): boolean {
-    if (this.#machine.isHindered && (this.#tries >= MOST_TRIES || this.#run.isLate)) return true;
+    if (this.#machine.isDeferred && (this.#tries >= MOST_TRIES || this.#run.isLate)) return true;
     return waitMs > (this.#user.round < PATIENT_FROM_ROUND ? LONGEST_WAIT_MS : LONGEST_PATIENT_WAIT_MS);
   }
 
@@ -83,13 +90,13 @@ export class UserRun {
     const end = await sendCall(this.#run, call.definition, call.input, this.#holds, record);
     if (end.kind === 'stopped') return 0;
     if (end.kind === 'later') {
-      this.#machine.putOff(call, end.failure);
+      this.#machine.defer(call, end.failure);
       this.#tries += 1;
       return end.delayMs ?? Math.min(1_000 * 2 ** (this.#tries - 1 + this.#user.round), LONGEST_BACKOFF_MS);
     }
     this.#tries = 0;
     if (end.kind === 'held') this.#machine.hold(call, Date.now());
-    else this.#machine.answer(call, end.answer, { sentAtMs: end.sentAtMs, nowMs: Date.now() });
+    else this.#machine.respond(call, end.response, { sentAtMs: end.sentAtMs, nowMs: Date.now() });
     await this.#record(this.#machine.toRecord);
     return undefined;
   }
@@ -113,4 +120,200 @@ function togetherAt(nowMs: number, waitMs: number): number {
   if (waitMs <= LONG_WAIT_MS) return nowMs + waitMs;
   const stepMs = 2 ** Math.floor(Math.log2(waitMs / 4));
   return Math.ceil((nowMs + waitMs) / stepMs) * stepMs;
+}
+
+/** The end of a call that a machine requested. */
+type CallEnd =
+  /** The machine continues with it; sent not before this time, in milliseconds since 1970. */
+  | { kind: 'responded'; response: CallResponse; sentAtMs: number }
+  /** It may be tried again, after `delayMs` if the provider gave it. */
+  | { kind: 'later'; failure: TaskFailure; delayMs?: number }
+  /** A hold forbids it; nothing was sent. */
+  | { kind: 'held' }
+  /** The chunk has to stop; nothing was sent, or it was a read. */
+  | { kind: 'stopped' };
+
+/**
+ * Maximum time between taking a call out of the rate and making it, in milliseconds; short enough that no minute has
+ * more calls because of it.
+ */
+const TOKEN_KEPT_MS = 250;
+
+/** Pause between attempts to get a call from an unavailable ledger, in milliseconds. */
+const RETRY_MS = 250;
+
+/**
+ * Sends one call under the wave's intent: through its key's gate, within the rate, unless the user is on hold, and only
+ * while the fence is confirmed.
+ *
+ * @param record Records what has to be known of the call before it is sent.
+ */
+export async function sendCall(
+  run: ChunkRun,
+  task: HttpTask,
+  input: CallMove['input'],
+  holds: HoldWatch,
+  record?: () => Promise<void>,
+): Promise<CallEnd> {
+  const slot = slotFor(run, task, input);
+  run.slots.add(slot);
+  const entering = slot.enter(run.beganAtMs);
+  const admission = typeof entering === 'string' ? entering : await entering;
+  if (admission === 'refused') {
+    run.stopUnauthorized(slot.key);
+    return { kind: 'stopped' };
+  }
+  let accepted: boolean | undefined;
+  try {
+    const obstacle = await obstacleTo(run, task, { slot, admission, holds });
+    if (obstacle) return { kind: obstacle };
+    // Immediately before sending: a process that dies while the call waits for its turn leaves nothing in doubt.
+    await record?.();
+    if (record && run.stopped.aborted) return { kind: 'stopped' };
+    const end = await exchange(run, task, input, slot);
+    accepted = end.accepted;
+    if (accepted === false) run.stopUnauthorized(slot.key);
+    return end.end;
+  } finally {
+    slot.leave(admission, accepted);
+  }
+}
+
+/** Returns the gate of the key that the call uses. */
+function slotFor({ dependencies: { limits, services } }: ChunkRun, task: HttpTask, input: CallMove['input']): KeySlot {
+  const { name } = task.service;
+  return limits.keySlot(name, keySlotOf(task, input, services.get(name) ?? { keySlots: [] }));
+}
+
+/** Returns the budget from which its calls are taken. */
+function budgetOf({ key: { service, slot = '' } }: KeySlot): { service: string; keySlot: string } {
+  return { service, keySlot: slot };
+}
+
+/**
+ * Returns what forbids an admitted call; undefined when it may be sent immediately. After any wait, for a token or the
+ * ledger, all checks are repeated, since their results are too old.
+ */
+async function obstacleTo(
+  run: ChunkRun,
+  task: HttpTask,
+  { slot, admission, holds }: { slot: KeySlot; admission: Admission; holds: HoldWatch },
+): Promise<'held' | 'stopped' | undefined> {
+  let takenAtMs = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    // At a low rate, waiting for another token would make the other checks too old again.
+    if (performance.now() > takenAtMs + TOKEN_KEPT_MS) {
+      await paceDryRun(run);
+      await takeToken(run, slot);
+      takenAtMs = performance.now();
+    }
+    const forbidden = task.effect !== 'read' && !holds.isClear ? await holds.obstacle() : undefined;
+    if (forbidden === 'stopped') run.stopStopped();
+    if (forbidden !== undefined) return forbidden;
+    if (run.stopped.aborted || (admission === 'call' && slot.refuses(run.beganAtMs))) return 'stopped';
+    if (performance.now() <= run.ledger.sendableUntilMs) return undefined;
+    await run.ledger.confirm();
+  }
+}
+
+async function paceDryRun({ dependencies: { budgets }, input: { sweepId, plan }, stopped }: ChunkRun): Promise<void> {
+  if (plan.dryRunRate !== undefined) await budgets.paceDryRun({ sweepId, callsPerMinute: plan.dryRunRate }, stopped);
+}
+
+/**
+ * Takes one call out of the rate that all processes share; returns without one only when the chunk has to stop. First
+ * keeps the sweep's own rate in force, since it lapses while the ledger is unavailable.
+ */
+async function takeToken(
+  { dependencies: { budgets }, input: { sweepId }, stopped }: ChunkRun,
+  slot: KeySlot,
+): Promise<void> {
+  const key = budgetOf(slot);
+  while (!stopped.aborted && !budgets.tryAdmit(key, 'sweep')) {
+    try {
+      await budgets.keepRatesOf(sweepId);
+      if (await slot.backlog.wait(() => budgets.admit(key, 'sweep', stopped))) return;
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailableError)) throw error;
+      await delay(RETRY_MS);
+    }
+  }
+}
+
+/** Makes one exchange with the provider, and notes whether it shows that the key is accepted or refused. */
+async function exchange(
+  run: ChunkRun,
+  task: HttpTask,
+  input: CallMove['input'],
+  slot: KeySlot,
+): Promise<{ end: CallEnd; accepted?: boolean }> {
+  const key = budgetOf(slot);
+  const { budgets, sender } = run.dependencies;
+  const sentAtMs = Date.now();
+  try {
+    const { sendableUntilMs: notSentAfterMs } = run.ledger;
+    const { output, requestId, token } = await sender.send(task, input, { signal: run.stopped, notSentAfterMs });
+    budgets.responded(key, { refused: false });
+    return {
+      end: { kind: 'responded', response: { ok: true, output, attempt: 1, requestId, token }, sentAtMs },
+      accepted: true,
+    };
+  } catch (error) {
+    if (error instanceof CancelledFailure) return { end: { kind: 'stopped' } };
+    const failure = failureOf(error, task, input);
+    const delayMs = delayIn(error);
+    const wait = delayMs === undefined ? {} : { retryAfterMs: delayMs };
+    if (failure.type === 'Task.RateLimited') budgets.responded(key, { refused: true, caller: 'sweep', ...wait });
+    if (failure.type === 'Task.Unauthorized') return { end: { kind: 'stopped' }, accepted: false };
+    if (failure.type === 'Task.RateLimited' || failure.type === 'Task.Unavailable') {
+      return { end: { kind: 'later', failure, ...(delayMs !== undefined && { delayMs }) } };
+    }
+    // A refusal for another reason shows that the provider knows the key.
+    const accepted = failure.type === 'Task.Rejected' || undefined;
+    if (accepted) budgets.responded(key, { refused: false });
+    return { end: { kind: 'responded', response: { ok: false, failure }, sentAtMs }, ...(accepted && { accepted }) };
+  }
+}
+
+/**
+ * How long the ledger's information that a user is not on hold is valid, in milliseconds. Most waves are done sooner.
+ */
+const CLEAR_FOR_MS = 1_000;
+
+/**
+ * Checks whether one user is on hold by now, or everything is stopped. The wave's intent was recorded only because
+ * there was no hold, unless the user is flagged as held; a call that is made later, after a wait or in the queue of a slow
+ * provider, needs a new check.
+ */
+export class HoldWatch {
+  #clearAtMs: number;
+  #obstacle: 'held' | 'stopped' | undefined;
+
+  /**
+   * @param clearAtMs The reading of `performance.now()` at which the ledger was asked for the wave.
+   * @param isHeld Whether the ledger has said then that the user is on hold.
+   */
+  constructor(
+    private readonly ledger: FencedLedger,
+    private readonly subjects: readonly string[],
+    clearAtMs: number,
+    isHeld = false,
+  ) {
+    this.#clearAtMs = clearAtMs;
+    if (isHeld) this.#obstacle = 'held';
+  }
+
+  /** Whether the ledger has just confirmed that nothing forbids a call, so that no request is needed. */
+  get isClear(): boolean {
+    return this.#obstacle === undefined && performance.now() <= this.#clearAtMs + CLEAR_FOR_MS;
+  }
+
+  /** Returns the hold on the user, or the stop of everything; undefined when a call may be sent. */
+  async obstacle(): Promise<'held' | 'stopped' | undefined> {
+    if (this.#obstacle !== undefined || this.isClear) return this.#obstacle;
+    const askedAtMs = performance.now();
+    this.#obstacle = await this.ledger.forbids(this.subjects);
+    this.#clearAtMs = askedAtMs;
+    return this.#obstacle;
+  }
 }

@@ -3,11 +3,11 @@ import { Worker } from 'node:worker_threads';
 import { CompiledQuery, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { DatabaseConnection, Dialect, Driver, Kysely, QueryResult } from 'kysely';
 import { DeadlineMutex } from '../deadline-mutex';
-import { LibsqlThread } from './thread-host';
-import type { StartThread } from './thread-host';
+import { LedgerUnavailableError } from '../ledger';
+import { LibsqlFailure } from './failures';
 
 /** Options of an embedded database. */
-export interface LibsqlDialectConfig {
+interface LibsqlDialectConfig {
   path: string;
   /** Maximum duration of one use of the connection, including the wait for it, in milliseconds. */
   deadlineMs: number;
@@ -121,3 +121,158 @@ class LibsqlDriver implements Driver {
 }
 
 const startThread: StartThread = (data) => new Worker(path.join(__dirname, 'thread.js'), { workerData: data });
+
+interface Pending {
+  resolve: (response: { rows: unknown[]; changes: number }) => void;
+  reject: (error: Error) => void;
+  timer: NodeJS.Timeout;
+}
+
+/**
+ * Time between the end of a wait for a lock and the deadline, in milliseconds, so that the database's own error arrives
+ * in time.
+ */
+const RESPONSE_MARGIN_MS = 500;
+/** Starts the thread of a database. Tests pass their own function to access the worker. */
+type StartThread = (data: LibsqlThreadData) => Worker;
+
+/** A worker thread with one connection. Once lost it stays lost, and its owner starts a new one. */
+class LibsqlThread {
+  readonly #worker: Worker;
+  readonly #stop: Int32Array;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onLost: (reason: string) => void;
+  #nextId = 1;
+  #lost = false;
+
+  constructor(path: string, start: StartThread, onLost: (reason: string) => void) {
+    const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const worker = start({ path, stop });
+    this.#worker = worker;
+    this.#stop = new Int32Array(stop);
+    this.#onLost = onLost;
+    // Only a call in progress keeps the process alive.
+    worker.unref();
+    worker.on('message', (response: LibsqlResponse) => this.#settle(response));
+    worker.on('error', () => this.#lose('the database thread failed'));
+    worker.on('exit', () => this.#lose('the database thread ended'));
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /**
+   * Runs one statement.
+   *
+   * @param expiresAt In milliseconds of `performance.now()`.
+   * @param lockWaitMs Maximum wait for a lock, in milliseconds.
+   */
+  run(
+    sql: string,
+    parameters: readonly unknown[],
+    expiresAt: number,
+    lockWaitMs = Number.POSITIVE_INFINITY,
+  ): Promise<{ rows: unknown[]; changes: number }> {
+    const values = parameters.map(toLibsqlValue);
+    return new Promise((resolve, reject) => {
+      const leftMs = expiresAt - performance.now();
+      if (this.#lost || leftMs <= 0) {
+        reject(
+          new LedgerUnavailableError(
+            this.#lost ? 'The database thread was lost.' : 'The ledger did not respond in time.',
+          ),
+        );
+        return;
+      }
+      const id = this.#nextId++;
+      const timer = setTimeout(() => this.#lose('the database did not respond in time'), leftMs);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#worker.ref();
+      const busyMs = Math.min(lockWaitMs, Math.max(0, leftMs - RESPONSE_MARGIN_MS));
+      this.#worker.postMessage({ id, sql, parameters: values, busyMs } satisfies LibsqlRequest);
+    });
+  }
+
+  /** Rejects the calls in progress and lets the thread end. Its connection rolls back what was not committed. */
+  discard(reason: string): void {
+    this.#lose(reason);
+  }
+
+  /** Closes the database and waits until the thread has ended. */
+  async close(): Promise<void> {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#worker.ref();
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    const lockTimer = setTimeout(() => this.#stopWaiting(), RESPONSE_MARGIN_MS);
+    this.#worker.postMessage('close');
+    await ended;
+    clearTimeout(lockTimer);
+  }
+
+  #settle(response: LibsqlResponse): void {
+    const pending = this.#pending.get(response.id);
+    if (pending === undefined) return;
+    this.#pending.delete(response.id);
+    clearTimeout(pending.timer);
+    if (this.#pending.size === 0) this.#worker.unref();
+    if (response.failure === undefined) pending.resolve(response);
+    else pending.reject(new LibsqlFailure(response.failure));
+  }
+
+  #lose(reason: string): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(new LedgerUnavailableError(`The ledger is unavailable: ${reason}.`));
+    }
+    this.#pending.clear();
+    this.#worker.unref();
+    this.#stopWaiting();
+    this.#worker.postMessage('close');
+    this.#onLost(reason);
+  }
+
+  /** Ends a wait for a lock. Terminating the thread would end the whole process if it is in a database call. */
+  #stopWaiting(): void {
+    Atomics.store(this.#stop, 0, 1);
+    Atomics.notify(this.#stop, 0);
+  }
+}
+
+function toLibsqlValue(value: unknown): LibsqlValue {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value === null)
+    return value;
+  throw new TypeError(`libSQL cannot bind a parameter of type ${typeof value}.`);
+}
+
+/** Data that the main thread passes to the database thread at its start. */
+export interface LibsqlThreadData {
+  path: string;
+  /**
+   * One Int32; a value other than 0 makes the thread stop waiting for locks. The thread is never terminated, because
+   * that would end the whole process if a call into the database is in progress.
+   */
+  stop: SharedArrayBuffer;
+}
+
+/** One statement to run. */
+export interface LibsqlRequest {
+  id: number;
+  sql: string;
+  parameters: readonly LibsqlValue[];
+  /** Maximum wait for another process's lock, in milliseconds. */
+  busyMs: number;
+}
+
+/**
+ * What libSQL can bind. Anything else, even a boolean, would end the whole process, so it is never sent to the thread.
+ */
+type LibsqlValue = string | number | bigint | null;
+
+/** The result of one statement. A failure contains only a code. */
+export type LibsqlResponse =
+  { id: number; rows: unknown[]; changes: number; failure?: never } | { id: number; failure: string };

@@ -9,9 +9,9 @@ const { parentPort, workerData } = require('node:worker_threads');
 const Database = require('libsql');
 
 /**
- * @typedef {import('./thread-host').LibsqlRequest} LibsqlRequest
- * @typedef {import('./thread-host').LibsqlResponse} LibsqlResponse
- * @typedef {import('./thread-host').LibsqlThreadData} LibsqlThreadData
+ * @typedef {import('./dialect').LibsqlRequest} LibsqlRequest
+ * @typedef {import('./dialect').LibsqlResponse} LibsqlResponse
+ * @typedef {import('./dialect').LibsqlThreadData} LibsqlThreadData
  */
 
 /** Delay between attempts to get a lock, in milliseconds. The database's own wait could not be interrupted. */

@@ -48,7 +48,7 @@ export interface NoticeLedger {
 /** A notice that could not be sent is tried again after at most this many times the first delay. */
 const LONGEST_DELAY = 64;
 
-/** Notices that could not be sent so often are given up: about four days. */
+/** Number of failed attempts after which a notice is given up: about four days. */
 const MOST_TRIES = 100;
 
 /** Creates the notices part of a ledger over an open database. Each call ends within `deadlineMs`. */

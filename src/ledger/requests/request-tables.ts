@@ -1,5 +1,4 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
-import type { Instant, LaterInstant } from '../instant-columns';
 
 /** Requests to be deleted. */
 export interface RequestsTable {
@@ -45,3 +44,9 @@ export interface NoticesTable {
   claimed_until_ms: Generated<number>;
   tries: Generated<number>;
 }
+
+/** Written as ISO text in UTC. Postgres returns a Date. */
+export type Instant = ColumnType<string | Date, string, never>;
+
+/** The same for a column that is null at first or may change. */
+export type LaterInstant = ColumnType<string | Date | null, string | null | undefined, string | null>;

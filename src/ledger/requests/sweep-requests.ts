@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
 import type { RequestFacts } from '../../policy/legal-clock';
-import { WORST_FIRST, rankOf } from '../../policy/worst-outcome';
+import { WORST_FIRST, rankOf } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { HoldEnvironments } from '../ledger';
 import { numberOf } from '../sweeps/sweep-context';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { DoneStep } from '../../policy/done-steps';
+import type { DoneStep } from '../../policy/providers/step-plan';
 import { isBad, isGood } from '../../policy/offboard-result';
 import { instantMs } from '../../policy/instant';
 import { OUTCOMES } from '../../policy/outcome';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { WORST_FIRST, outcomeOfRank, rankOf } from '../../policy/worst-outcome';
+import { WORST_FIRST, outcomeOfRank, rankOf } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { OutcomeCounts } from '../../policy/sweep-result';
 import type { SubjectHistory } from '../ledger';

@@ -1,5 +1,5 @@
 import type { ExpressionBuilder } from 'kysely';
-import { rankOf } from '../../policy/worst-outcome';
+import { rankOf } from '../../policy/outcome';
 import type { Tables } from '../tables';
 import { storable } from '../values';
 import { numberOf } from './sweep-context';

@@ -1,6 +1,6 @@
 import type { SnapshotReport } from '../../policy/snapshot-report';
-import type { TargetUser } from '../../policy/target-user';
-import { rankOf } from '../../policy/worst-outcome';
+import type { TargetUser } from '../../policy/target-reference';
+import { rankOf } from '../../policy/outcome';
 import { idsOf, NAMED_FIELDS } from '../../policy/user-ids';
 import type { IsThing } from '../user-subjects';
 import type { SweepBlock } from '../store';

@@ -9,7 +9,7 @@ import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../store';
 import { storable } from '../values';
-import { keepSweepRates, readCountingRates, readSweepRates, requireLimit, setSweepRate } from './sweep-rates';
+import { keepSweepRates, readCountingRates, readSweepRates, requireLimit, setSweepRate } from './rate-ledger';
 import type { LeaseTokens, RateKey, RateLedger, RateRow, TokenLease } from './rate-ledger';
 
 /**
@@ -53,11 +53,11 @@ export function createSqlRateLedger(
   };
   return {
     leaseTokens: (request) => inTime((change) => leaseTokens(change, request)),
-    reportAnswers: ({ answers, documentedLimit, ...key }) =>
+    reportResponses: ({ responses, documentedLimit, ...key }) =>
       inTime(async (change) => {
         const state = await change(key, documentedLimit, (now) => ({
           ...now,
-          state: report(now.state, { ...answers, nowMs: now.nowMs }),
+          state: report(now.state, { ...responses, nowMs: now.nowMs }),
         }));
         return { generation: state.generation };
       }),
@@ -87,10 +87,10 @@ class Turns {
 }
 
 async function leaseTokens(change: ChangeRow, request: LeaseTokens): Promise<TokenLease> {
-  const { want, caller, answers, documentedLimit } = request;
+  const { want, caller, responses, documentedLimit } = request;
   let granted: Pick<TokenLease, 'tokens' | 'retryInMs' | 'sweepsOnly'> = { tokens: 0, retryInMs: 0 };
   const state = await change(request, documentedLimit, (now) => {
-    const reported = answers === undefined ? now.state : report(now.state, { ...answers, nowMs: now.nowMs });
+    const reported = responses === undefined ? now.state : report(now.state, { ...responses, nowMs: now.nowMs });
     const leased = lease(reported, { want, caller, nowMs: now.nowMs });
     granted = { tokens: leased.tokens, retryInMs: leased.retryInMs, ...(leased.sweepsOnly && { sweepsOnly: true }) };
     return { ...now, state: leased.state };

@@ -4,17 +4,27 @@ import { withinDeadline } from '../sql-ledger';
 import type { SealKeys } from '../log/seal-key';
 import type { LedgerDatabase } from '../store';
 import { addApproval, readApprovals, requireApproval } from './approvals';
-import { handBackBulk, notePossiblySent, openBulk, readyForBulk, recordBulk } from './bulk';
-import { confirmFence, takeFence, voidOtherFences } from './fences';
+import {
+  returnBulk,
+  notePossiblySent,
+  openBulk,
+  readyForBulk,
+  recordBulk,
+  confirmFence,
+  takeFence,
+  voidOtherFences,
+  flushWave,
+  openWave,
+} from './waves';
 import { count, countFailed, isOpen, makeDue, readHistories, readUnfinished, readUser } from './progress';
-import { listPurgeable, purgeReceipts } from './purge-receipts';
 import { purge, release, releaseUntouchedSince } from './purge';
-import { proveAll } from './verify';
+import { listPurgeable, purgeReceipts } from './purge-receipts';
+import { proveAll, verify } from './verify';
 import { listEndedUnderFirstKey, rekey } from './rekey';
 import { prove, seal } from './seal';
 import { finishInSeries, joinSeries } from './series';
 import { readSealed } from './seal-slices';
-import { readPartlyDone, readRemovals } from './removals';
+import { readPartlyDone, readRemovals, countWaiting, readProgress, reportStep, saveProgress } from './target-progress';
 import { snapshotDigest } from './snapshot-digest';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
 import type { SweepContext } from './sweep-context';
@@ -25,9 +35,6 @@ import { readReceipts } from './sweep-receipts';
 import { adoptPlan, approve, claim, create, list, noteRequests, read, readClaimedBy, setStatus } from './sweep-rows';
 import { summarise } from './summary';
 import { readUsersWithOutcome } from './users-with-outcome';
-import { verify } from './verify';
-import { countWaiting, readProgress, reportStep, saveProgress } from './target-progress';
-import { flushWave, openWave } from './waves';
 
 /** Options of the sweeps part of a ledger. */
 export interface SweepLedgerOptions {
@@ -104,7 +111,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     readyForBulk: short(readyForBulk),
     openBulk: short(openBulk),
     recordBulk: short(recordBulk),
-    handBackBulk: short(handBackBulk),
+    returnBulk: short(returnBulk),
     notePerhapsSent: short(notePossiblySent),
     readReceipts: short(readReceipts),
     readLabels: short(readLabels),

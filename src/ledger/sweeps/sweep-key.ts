@@ -1,6 +1,6 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import type { TargetUser } from '../../policy/target-user';
+import type { TargetUser } from '../../policy/target-reference';
 import { derivedKey, KeyedHash } from '../derived-key';
 import * as cipher from './row-cipher';
 import { RowEncryption } from './row-encryption';

@@ -28,7 +28,7 @@ import type {
   UnfinishedRanges,
   Verification,
 } from './sweep-types';
-import type { RecordedProgress, ReportStep, SaveProgress } from './progress-types';
+import type { RecordedProgress, ReportStep, SaveProgress } from './target-progress';
 
 /**
  * The sweeps part of the ledger: the users to offboard, their progress and outcomes, and the proof of them.
@@ -233,7 +233,7 @@ export interface SweepLedger {
    * Reverts `openBulk` for users for whom certainly no call was sent, so that they wait again. Users who were already
    * unsettled when opened, and users opened by another process since, are unchanged.
    */
-  handBackBulk(bulk: OpenedForBulk): Promise<void>;
+  returnBulk(bulk: OpenedForBulk): Promise<void>;
   /**
    * Records that a call with these users may have reached the provider and its result is unknown. If a hold then prevents a
    * retry, they become `unknown` rather than `held`.

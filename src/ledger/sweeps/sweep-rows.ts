@@ -9,7 +9,7 @@ import { storable, storableOrNull } from '../values';
 import { environmentsOf } from './environments';
 import type { SweepContext } from './sweep-context';
 import { SweepConflictError, UnknownSweepError } from './sweep-errors';
-import { endSweepRates } from './sweep-rates';
+import { endSweepRates } from './rate-ledger';
 import type { NewSweep, SweepRow, SweepTerms } from './sweep-types';
 
 const END_STATUSES: readonly SweepStatus[] = ['completed', 'partial', 'failed', 'cancelled'];

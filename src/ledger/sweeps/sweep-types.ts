@@ -1,9 +1,9 @@
-import type { DoneStep } from '../../policy/done-steps';
+import type { DoneStep } from '../../policy/providers/step-plan';
 import type { RequestFacts } from '../../policy/legal-clock';
 import type { Outcome } from '../../policy/outcome';
 import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { SweepStatus } from '../../policy/sweep-result';
-import type { TargetUser } from '../../policy/target-user';
+import type { TargetUser } from '../../policy/target-reference';
 import type { TaskFailureType } from '../../tasks/failure';
 import type { DailyLimit, ReceiptOutcome } from '../ledger';
 import type { IsThing } from '../user-subjects';
@@ -57,7 +57,7 @@ export interface SweepRow {
   policyDigest?: string;
   /** SHA-256 over all rows of the snapshot, in hex; absent unless the sweep needs a signed approval. */
   snapshotDigest?: string;
-  /** What is known about the request; absent when nothing was said. */
+  /** What is known about the request; absent when the input has nothing about it. */
   about?: RequestFacts;
   needsApproval: boolean;
   /** Who approved it: a claim. */

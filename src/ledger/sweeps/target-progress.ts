@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
+import type { Outcome } from '../../policy/outcome';
 import { storable, storableOrNull } from '../values';
 import { numberOf, orRefused, withKey, keyOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepFencedError } from './sweep-errors';
 import { MOST_USERS_IN_A_WAVE } from './sweep-types';
-import type { FlushWave } from './sweep-types';
-import type { RecordedProgress, ReportStep, SaveProgress, StepReport } from './progress-types';
+import type { FlushWave, ChunkFence, Removal } from './sweep-types';
 
 /** Maximum number of users whose report is written per statement. */
 const SLICE_USERS = 5_000;
@@ -142,4 +143,88 @@ async function writeReports(
 /** Deletes all that is recorded of how far users of an ended sweep had come. */
 export async function dropAllProgress(context: SweepContext, sweep: number): Promise<void> {
   await context.inTime(() => context.db.deleteFrom('target_progress').where('sweep', '=', sweep).execute());
+}
+
+/** How far some users of a wave have come, to be recorded before their next calls. */
+export interface SaveProgress extends ChunkFence {
+  /** At most `MOST_USERS_IN_A_WAVE`. */
+  users: readonly { seq: number; round: number; progress: unknown; waitsFor?: string | undefined }[];
+}
+
+/** What a person reports about a step that users wait for. */
+interface StepReport {
+  outcome: 'removed' | 'skipped' | 'failed';
+  /** For example the number of a ticket; no personal data. */
+  evidence?: string;
+}
+
+/** How far a user had come. */
+export interface RecordedProgress {
+  progress: unknown;
+  /** What a person has reported about the step that the user waited for. */
+  report?: StepReport & { step: string };
+}
+
+/** A report about the users who wait for a step now. */
+export interface ReportStep {
+  sweepId: string;
+  step: string;
+  report: StepReport;
+  /** Only these users; all who wait when absent. */
+  seqs?: readonly number[];
+}
+
+interface UsersOfSweep {
+  sweepId: string;
+  seqs: readonly number[];
+}
+
+interface RemovalRow {
+  seq: number;
+  step: string;
+  task: string;
+  request_id: string | null;
+  items: string | null;
+}
+
+/** See `SweepLedger.readRemovals`. */
+export async function readRemovals(context: SweepContext, of: UsersOfSweep): Promise<Map<number, Removal[]>> {
+  const from = receiptsSaying(context, of, ['removed']);
+  const { rows } =
+    await sql<RemovalRow>`select r.seq, r.step, r.task, r.request_id, r.items from ${from} order by r.id`.execute(
+      context.db,
+    );
+  const found = new Map<number, Removal[]>();
+  for (const { seq, step, task, request_id: requestId, items } of rows) {
+    const removal = {
+      step,
+      task,
+      ...(requestId !== null && { requestId }),
+      items: items === null ? [] : (JSON.parse(items) as string[]),
+    };
+    const before = found.get(seq);
+    if (before) before.push(removal);
+    else found.set(seq, [removal]);
+  }
+  return found;
+}
+
+/** See `SweepLedger.readPartlyDone`. */
+export async function readPartlyDone(context: SweepContext, of: UsersOfSweep): Promise<Set<number>> {
+  const from = receiptsSaying(context, of, ['removed', 'alreadyGone', 'accepted']);
+  const { rows } = await sql<{ seq: number }>`select distinct r.seq from ${from}`.execute(context.db);
+  return new Set(rows.map(({ seq }) => seq));
+}
+
+/**
+ * Selects receipts with these outcomes, reaching each user through the index `receipts_key` even without statistics.
+ */
+function receiptsSaying(
+  { store }: SweepContext,
+  { sweepId, seqs }: UsersOfSweep,
+  outcomes: readonly Outcome[],
+): RawBuilder<unknown> {
+  const ofUser = sql<SqlBool>`r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = ''
+    and r.seq = cast(list.value as integer) and r.phase in ('outcome', 'settled') and r.outcome in (${sql.join(outcomes)})`;
+  return store.receiptsOfEach(seqs, ofUser);
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Outcome } from '../../policy/outcome';
-import { rankOf } from '../../policy/worst-outcome';
+import { rankOf } from '../../policy/outcome';
 import { toReceipt } from '../receipts';
 import type { ReceiptRow } from '../receipts';
 import type { UsersWithOutcome } from './summary-types';

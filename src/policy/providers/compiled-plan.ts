@@ -1,4 +1,4 @@
-import type { StatePattern } from './state-pattern';
+import type { StatePattern } from './path';
 import type {
   ListStep,
   ManualStep,

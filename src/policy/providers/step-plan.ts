@@ -1,6 +1,6 @@
 import type { Effect } from '../../tasks/define';
 import type { Outcome } from '../outcome';
-import type { StatePattern } from './state-pattern';
+import type { StatePattern } from './path';
 import type { Template } from './template';
 
 /** The version of the form of {@link StepPlan}; a run with another one cannot be interpreted. */
@@ -53,7 +53,7 @@ export interface PlannedLook extends PlannedCall {
 }
 
 /** Skips a step; the first rule that applies gives the reason. */
-export interface SkipRule {
+interface SkipRule {
   /** Applies when the user has none of these IDs at the provider. A rule without it always applies. */
   without?: readonly string[];
   reason: string;
@@ -166,7 +166,7 @@ export interface RequestStep extends PlannedStepBase {
     failed: readonly StatePattern[];
     /** Tested before `failed`. */
     absent: readonly StatePattern[];
-    /** How long a refused look at the request is repeated, in milliseconds. */
+    /** How long a refused check of the request is repeated, in milliseconds. */
     patienceMs: number;
   };
   /** Called once, when the request is in one of these states. */
@@ -194,3 +194,12 @@ export type PlannedStep = OnceStep | ListStep | RequestStep | ManualStep;
 
 /** The kinds of steps. */
 export const STEP_KINDS = ['once', 'list', 'request', 'manual'] as const satisfies readonly PlannedStep['kind'][];
+
+/** A step that an earlier end must have done before a user can be left out as done. */
+export interface DoneStep {
+  /** The provider; a user without an ID there does not need the step. */
+  service: string;
+  step: string;
+  /** The task that must have done it; any when absent. */
+  task?: string;
+}

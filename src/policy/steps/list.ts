@@ -9,10 +9,10 @@ import {
   savedProgress,
   startOf,
   without,
+  NextPage,
 } from './list-progress';
 import type { ListProgress, ListWork } from './list-progress';
 import { lookKey } from './once';
-import { NextPage } from './pages';
 import {
   beginIfWritable,
   LAG_MS,
@@ -95,7 +95,7 @@ export class ListItemsStep implements Step {
       : { kind: 'call', step: this.name, task: this.task, input: actInput(this.#work, todo.items) };
   }
 
-  answered(_call: CallMove, response: CallResponse, nowMs: number): Step {
+  responded(_call: CallMove, response: CallResponse, nowMs: number): Step {
     if (!response.ok && response.failure.type === 'Task.Held') return this.#done(this.#broken({ outcome: 'held' }));
     const { todo } = this.#progress;
     if (todo.kind === 'look') return this.#looked(todo.page, response, nowMs);
@@ -192,22 +192,22 @@ export class ListItemsStep implements Step {
 
   #acted(
     { items: sent, rest }: Extract<ListProgress['todo'], { kind: 'act' }>,
-    answer: CallResponse,
+    response: CallResponse,
     nowMs: number,
   ): Step {
     const { removed, unsure } = this.#progress;
     const { act } = this.#work.step;
-    if (!answer.ok && answer.failure.perhapsDone && sent.length === 1 && saysAbsent(act, answer))
+    if (!response.ok && response.failure.perhapsDone && sent.length === 1 && saysAbsent(act, response))
       return this.#with({ unsure: new Set([...unsure, ...sent]) }).#afterCall(rest, nowMs, {});
     const isRefused =
-      saysAbsent(act, answer) || saysFailed(act, answer) || (!answer.ok && this.#isRefusal(answer.failure));
-    if (isRefused) return this.#refused(sent, rest, { answer, nowMs });
+      saysAbsent(act, response) || saysFailed(act, response) || (!response.ok && this.#isRefusal(response.failure));
+    if (isRefused) return this.#refused(sent, rest, { response, nowMs });
     const others = this.#refusedWithout(sent);
-    if (answer.ok) {
+    if (response.ok) {
       const confirmed = { removed: new Set([...removed, ...sent]), unsure: without(unsure, sent), refused: others };
-      return this.#afterCall(rest, nowMs, { ...confirmed, requestId: answer.requestId });
+      return this.#afterCall(rest, nowMs, { ...confirmed, requestId: response.requestId });
     }
-    const { failure } = answer;
+    const { failure } = response;
     const lost = this.#with({ unsure: new Set([...unsure, ...sent]), refused: others });
     if (maybeDone(failure)) return lost.#afterCall(rest, nowMs, { lastFailure: failure });
     const after = failure.perhapsDone ? lost.#with({ lastFailure: failure }) : this;
@@ -222,9 +222,9 @@ export class ListItemsStep implements Step {
   #refused(
     sent: readonly string[],
     rest: readonly (readonly string[])[],
-    { answer, nowMs }: { answer: CallResponse; nowMs: number },
+    { response, nowMs }: { response: CallResponse; nowMs: number },
   ): Step {
-    const lastFailure = answer.ok ? this.#progress.lastFailure : answer.failure;
+    const lastFailure = response.ok ? this.#progress.lastFailure : response.failure;
     if (sent.length > 1 && !this.#work.step.plan.act.allOrNothing) {
       // It may have been refused for one of the items: each half is tried separately, after the others.
       const middle = Math.ceil(sent.length / 2);
@@ -252,13 +252,13 @@ export class ListItemsStep implements Step {
     };
     if (items) return this.#with({ ...common, waitUntilMs: 0, todo: { kind: 'act', items, rest: others } });
     const sent = this.#with(common);
-    if (this.#work.trustsResponses && sent.#isAllAnswered()) return sent.#done(sent.#converged());
+    if (this.#work.trustsResponses && sent.#isAllConfirmed()) return sent.#done(sent.#converged());
     const rounds = this.#progress.rounds + 1;
     return this.#with({ ...common, rounds, todo: { kind: 'look', page: NextPage.FIRST } });
   }
 
   /** Returns whether all that the last look listed was confirmed as removed. */
-  #isAllAnswered(): boolean {
+  #isAllConfirmed(): boolean {
     const { listed, everWanted, removed, unsure, refused } = this.#progress;
     const isOpen = unsure.size > 0 || refused.length > 0;
     return !isOpen && listed.every((id) => removed.has(id) || !everWanted.has(id));
@@ -321,12 +321,12 @@ export class ListItemsStep implements Step {
   }
 
   /** Ends the step: items are still listed after everything was tried and waited for. */
-  #stillListed(responseedAsRemoved: boolean): StepResult[] {
+  #stillListed(isConfirmed: boolean): StepResult[] {
     const { requestId, lastFailure, removed, listed } = this.#progress;
     const { allOrNothing } = this.#work.step.plan.act;
     const lagging = listed.filter((id) => removed.has(id));
     if (allOrNothing || lagging.length === 0) {
-      if (!responseedAsRemoved) return this.#broken({ outcome: 'failed', failure: lastFailure });
+      if (!isConfirmed) return this.#broken({ outcome: 'failed', failure: lastFailure });
       return [
         this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: this.#removedItems }),
         ...this.#askedButNotListed(),
@@ -335,7 +335,7 @@ export class ListItemsStep implements Step {
     const without = this.#with({ removed: new Set([...removed].filter((id) => !lagging.includes(id))) });
     const rest = without.#with({ listed: listed.filter((id) => !lagging.includes(id)) });
     const unknown = this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: lagging.length });
-    const others = responseedAsRemoved ? rest.#removedRow() : rest.#broken({ outcome: 'failed', failure: lastFailure });
+    const others = isConfirmed ? rest.#removedRow() : rest.#broken({ outcome: 'failed', failure: lastFailure });
     return [...others, unknown];
   }
 

@@ -29,7 +29,7 @@ export class ManualWaitStep implements Step {
     return { kind: 'done', results: [this.#result({ outcome, ...reason, ...(evidence && { token: evidence }) })] };
   }
 
-  answered(): Step {
+  responded(): Step {
     return this;
   }
 

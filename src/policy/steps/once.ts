@@ -100,7 +100,7 @@ export class OnceCallStep implements Step {
     return { kind: 'call', step: this.name, task, input };
   }
 
-  answered(_call: CallMove, response: CallResponse, nowMs: number): Step {
+  responded(_call: CallMove, response: CallResponse, nowMs: number): Step {
     const { act, look } = this.#calls;
     if (look && this.#progress.toLook) return this.#looked(look, response, nowMs);
     if (saysAbsent(act, response)) return this.#absent(response);
@@ -276,11 +276,11 @@ export class EachStep implements Step {
     return current ? current.step.next(nowMs) : { kind: 'done', results: grouped(done) };
   }
 
-  answered(call: CallMove, response: CallResponse, nowMs: number): Step {
+  responded(call: CallMove, response: CallResponse, nowMs: number): Step {
     const [current, ...rest] = this.#progress.left;
     if (!current) return this;
     const { value } = current;
-    const after = current.step.answered(call, response, nowMs);
+    const after = current.step.responded(call, response, nowMs);
     const move = after.next(nowMs);
     if (move.kind !== 'done') return this.#with({ left: [{ value, step: after }, ...rest] });
     const done = [...this.#progress.done, ...move.results.map((result) => ({ value, result }))];

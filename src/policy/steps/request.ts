@@ -1,10 +1,8 @@
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
 import type { CompiledCall, CompiledRequest } from '../providers/compiled-plan';
-import { requestsIn } from '../providers/found-requests';
-import type { WantedRequests } from '../providers/found-requests';
-import { idAt } from '../providers/path';
-import { showsState } from '../providers/state-pattern';
+import { requestsIn, idAt, showsState } from '../providers/path';
+import type { WantedRequests } from '../providers/path';
 import { UnwritableIdError } from '../providers/template';
 import {
   beginIfWritable,
@@ -51,7 +49,7 @@ interface Progress {
   findUntilMs: number;
   blindLooks: number;
   looks: number;
-  /** When a look at the request was first refused, in milliseconds since 1970. */
+  /** When a check of the request was first refused, in milliseconds since 1970. */
   refusedAtMs?: number;
   proceeded: boolean;
   waitUntilMs: number;
@@ -124,7 +122,7 @@ export class RequestFollowStep implements Step {
     }
   }
 
-  answered(_call: CallMove, response: CallResponse, nowMs: number): Step {
+  responded(_call: CallMove, response: CallResponse, nowMs: number): Step {
     const { filings, handle } = this.#progress;
     if (!response.ok && response.failure.type === 'Task.Held') {
       // The request waits to be confirmed, which the hold forbids.

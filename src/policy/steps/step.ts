@@ -1,9 +1,8 @@
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
 import type { CompiledCall, CompiledPlan, CompiledStep } from '../providers/compiled-plan';
-import { callIdOf } from '../providers/call-id';
-import type { WantedRequests } from '../providers/found-requests';
-import { showsState } from '../providers/state-pattern';
+import { showsState } from '../providers/path';
+import type { WantedRequests } from '../providers/path';
 import { UnwritableIdError } from '../providers/template';
 import type { IdValue, SpecialPlaceholder, TemplateScope } from '../providers/template';
 
@@ -34,7 +33,7 @@ export interface KnownBefore {
 }
 
 /** `all`: every removal is verified by a look. `unsure`: only those without a good response. */
-export type VerifyRemovals = 'all' | 'unsure';
+type VerifyRemovals = 'all' | 'unsure';
 
 /** Everything that is decided before the first call for one user. */
 export interface ConvergePlan {
@@ -116,7 +115,7 @@ export interface Step {
   /** What became of the entries of a list of IDs for each of which the step makes its calls; those that have ended. */
   readonly entries?: readonly EndedEntry[];
   next(nowMs: number): StepMove;
-  answered(call: CallMove, response: CallResponse, nowMs: number): Step;
+  responded(call: CallMove, response: CallResponse, nowMs: number): Step;
   /** Returns the step after a report; only for manual steps. */
   reported?(report: ManualReport): Step;
   /** Returns the results of the step if it has to end now, because of `reason`. */
@@ -241,4 +240,37 @@ export class StepScope {
       values.callId = callIdOf(callSeed, this.#step.plan.step, call.name, this.#entry, JSON.stringify(special));
     return { ids: this.#ids, special: values };
   }
+}
+
+const PRIME = 0x01000193;
+const SEEDS = [0x811c9dc5, 0x9e3779b9, 0x85ebca6b, 0xc2b2ae35] as const;
+
+/**
+ * Returns a UUID (version 8) that is the same for the same texts, so that a call keeps its ID in every repetition, also
+ * in another process. It is not secret and proves nothing.
+ */
+export function callIdOf(...parts: readonly string[]): string {
+  const text = JSON.stringify(parts);
+  const hex = SEEDS.map((seed) => hash(text, seed).toString(16).padStart(8, '0')).join('');
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20),
+  ].join('-');
+}
+
+/** FNV-1a over UTF-16 units with a final mix: the sandbox of workflows has no cryptography. */
+function hash(text: string, seed: number): number {
+  let value = seed;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    value = Math.imul(value ^ (unit & 0xff), PRIME);
+    value = Math.imul(value ^ (unit >>> 8), PRIME);
+  }
+  value = Math.imul(value ^ (value >>> 16), 0x7feb352d);
+  value = Math.imul(value ^ (value >>> 15), 0x846ca68b);
+  return (value ^ (value >>> 16)) >>> 0;
 }

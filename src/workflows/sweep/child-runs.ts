@@ -12,8 +12,7 @@ import { DEFAULT_CHILDREN } from '../../policy/sweep-input';
 import type { OffboardUserInput } from '../../policy/offboard-input';
 import type { OffboardResult, StepResult } from '../../policy/offboard-result';
 import { childWorkflowId } from '../../policy/target-reference';
-import { worstOutcome } from '../../policy/worst-outcome';
-import { OUTCOMES } from '../../policy/outcome';
+import { worstOutcome, OUTCOMES } from '../../policy/outcome';
 import type { TaskFailure } from '../../tasks/failure';
 import { offboardUser } from '../offboard-user';
 import { withoutItemIds } from '../saga';
@@ -36,7 +35,7 @@ interface Opened {
 export class ChildRuns {
   readonly #state: SweepState;
   readonly #mustStop: () => boolean;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inProgress = new Set<Promise<void>>();
   #ended: (Opened & { steps: StepResult[] })[] = [];
   #problem: Error | undefined;
 
@@ -49,18 +48,18 @@ export class ChildRuns {
     let moved = false;
     try {
       while (!this.#mustStop() && this.#problem === undefined) {
-        const free = (this.#state.input.concurrency ?? DEFAULT_CHILDREN) - this.#underWay.size;
+        const free = (this.#state.input.concurrency ?? DEFAULT_CHILDREN) - this.#inProgress.size;
         const opened = free > 0 ? await this.#open(free) : [];
         for (const user of opened) this.#start(user);
         moved ||= opened.length > 0;
-        if (this.#underWay.size === 0) break;
-        await Promise.race(this.#underWay);
+        if (this.#inProgress.size === 0) break;
+        await Promise.race(this.#inProgress);
         if (this.#ended.length >= RECORDED_AT_ONCE) await this.#record();
       }
     } finally {
       // What children did is recorded also when the sweep is cancelled.
       await CancellationScope.nonCancellable(async () => {
-        await Promise.all(this.#underWay);
+        await Promise.all(this.#inProgress);
         while (this.#ended.length > 0) await this.#record();
       });
     }
@@ -86,15 +85,15 @@ export class ChildRuns {
   #start(user: Opened): void {
     const state = this.#state;
     state.begin();
-    const underWay = this.#run(user)
+    const run = this.#run(user)
       .catch((error: unknown) => {
         this.#problem ??= error instanceof Error ? error : new Error(String(error));
       })
       .finally(() => {
         state.finish();
-        this.#underWay.delete(underWay);
+        this.#inProgress.delete(run);
       });
-    this.#underWay.add(underWay);
+    this.#inProgress.add(run);
   }
 
   async #run(user: Opened): Promise<void> {

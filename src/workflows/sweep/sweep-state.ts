@@ -3,7 +3,7 @@ import type { OpenedSweep, PlannedChunks, RefusedKey } from '../../activities/sw
 import { deadlineAtMs, toDurationMs } from '../../policy/deadline';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
-import { mostTolerated, toTolerance } from '../../policy/tolerance';
+import { mostTolerated, toTolerance } from '../../policy/sweep-input';
 import { noCounts } from '../../policy/sweep-result';
 import type { ApprovalTerms, OutcomeCounts, SweepPhase, SweepProgress, SweepStatus } from '../../policy/sweep-result';
 import type { CheckedSweepInput } from '../../policy/sweep-input';

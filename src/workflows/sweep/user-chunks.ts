@@ -1,14 +1,15 @@
 import { CancellationScope, patched } from '@temporalio/workflow';
-import type { ChunkInput, ChunkResult, PlannedChunks } from '../../activities/sweep/contract';
+import type { ChunkInput, ChunkResult, PlannedChunks, BulkResult } from '../../activities/sweep/contract';
 import { DEFAULT_CHUNKS, FIRST_DEFAULT_CHUNKS } from '../../policy/sweep-input';
-import { endedByStop, planChunks, runChunk } from './sweep-activities';
+import { bulkWords } from '../../policy/sweep-result';
+import { endedByStop, planChunks, runChunk, runBulk } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /**
  * Number of users in a chunk: few enough for a minute or two without a limit, and enough to keep the history of a million
  * users small.
  */
-export const CHUNK_USERS = 2_000;
+const CHUNK_USERS = 2_000;
 
 /** How long a chunk begins users under a limit, in milliseconds: each chunk is billed by Temporal Cloud. */
 const BEGIN_FOR_MS = 300_000;
@@ -35,7 +36,7 @@ export class UserChunks {
   readonly #plan: ChunkInput['plan'];
   /** Whether no more chunks may be started. */
   readonly #mustStop: () => boolean;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inProgress = new Set<Promise<void>>();
   #scope = new CancellationScope();
   #planned: PlannedChunks['chunks'] = [];
   #opened = 0;
@@ -48,7 +49,7 @@ export class UserChunks {
     this.#mustStop = mustStop;
   }
 
-  /** Makes open chunks hand back the users they have not begun. */
+  /** Makes open chunks return the users they have not begun. */
   stop(): void {
     this.#scope.cancel();
   }
@@ -60,8 +61,8 @@ export class UserChunks {
     try {
       await this.#startAll();
     } finally {
-      // Also after a cancellation: chunks then hand back their progress.
-      await Promise.all(this.#underWay);
+      // Also after a cancellation: chunks then return their progress.
+      await Promise.all(this.#inProgress);
       this.#planned = [];
     }
     if (this.#problem !== undefined) throw this.#problem;
@@ -99,7 +100,7 @@ export class UserChunks {
 
   async #ask(): Promise<void> {
     const state = this.#state;
-    const wasQuiet = this.#underWay.size === 0;
+    const wasQuiet = this.#inProgress.size === 0;
     const planned = await planChunks({
       sweepId: state.sweepId,
       chunkSize: CHUNK_USERS,
@@ -115,7 +116,7 @@ export class UserChunks {
   #start(chunk: PlannedChunks['chunks'][number]): void {
     const state = this.#state;
     state.begin();
-    const underWay = this.#run(chunk)
+    const run = this.#run(chunk)
       .catch((error: unknown) => {
         // What can be retried does not get here.
         if (endedByStop(error, this.#scope)) return;
@@ -124,9 +125,9 @@ export class UserChunks {
       })
       .finally(() => {
         state.finish();
-        this.#underWay.delete(underWay);
+        this.#inProgress.delete(run);
       });
-    this.#underWay.add(underWay);
+    this.#inProgress.add(run);
   }
 
   async #run({ fromSeq, toSeq, users }: PlannedChunks['chunks'][number]): Promise<void> {
@@ -163,6 +164,62 @@ export class UserChunks {
   }
 
   async #placeFor(concurrency: number): Promise<void> {
-    while (this.#underWay.size >= concurrency) await Promise.race(this.#underWay);
+    while (this.#inProgress.size >= concurrency) await Promise.race(this.#inProgress);
+  }
+}
+
+/** How long one activity sends bulk calls, in milliseconds. */
+const BULK_FOR_MS = 60_000;
+
+/**
+ * Makes bulk calls for users whose other steps are done: queues concurrently, and in each queue one call after the
+ * other.
+ */
+export class BulkCalls {
+  readonly #state: SweepState;
+  #scope = new CancellationScope();
+
+  constructor(state: SweepState) {
+    this.#state = state;
+  }
+
+  /** Makes open activities return what they have not begun. */
+  stop(): void {
+    this.#scope.cancel();
+  }
+
+  /** Runs one activity for each queue with users. */
+  async pass(apps: readonly string[]): Promise<PassEnd> {
+    this.#scope = new CancellationScope();
+    const results = await Promise.all(apps.map((app) => this.#run(app)));
+    const waits = results.flatMap(({ nextTryAt }) => (nextTryAt === undefined ? [] : [Date.parse(nextTryAt)]));
+    return {
+      moved: results.some(({ end, calls }) => calls > 0 || end === 'done'),
+      earliestMs: waits.length > 0 ? Math.min(...waits) : undefined,
+      left: false,
+    };
+  }
+
+  async #run(app: string): Promise<BulkResult> {
+    const state = this.#state;
+    const { sweepId, mostFailed, deadlineAtMs } = state;
+    const beginForMs = Math.max(1, Math.min(BULK_FOR_MS, deadlineAtMs - Date.now()));
+    state.begin();
+    try {
+      const input = { sweepId, app, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
+      const { calls } = bulkWords(state.opened?.titles);
+      const summary = `${calls[0]?.toUpperCase() ?? ''}${calls.slice(1)}: ${app}`;
+      const result = await this.#scope.run(() => runBulk(input, { summary }));
+      if (result.end === 'unauthorized' && result.unauthorized) state.pauseForKey(result.unauthorized);
+      if (result.end === 'tolerance' || result.end === 'stopped') state.pause(result.end);
+      if (result.end === 'notAllowed') state.pauseForRule(result.rule ?? '');
+      if (state.isPaused) this.stop();
+      return result;
+    } catch (error) {
+      if (endedByStop(error, this.#scope)) return { calls: 0, outcomes: {}, end: 'cancelled' };
+      throw error;
+    } finally {
+      state.finish();
+    }
   }
 }

@@ -1,7 +1,6 @@
 // Makes calls as a sweep does, 64 at a time and each out of the budget, about one user, until it is stopped.
 import { createInterface } from 'node:readline';
-import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
-import { LiveCall } from 'temporal-http-tasks/internal/activities/budget/live-call';
+import { createCallBudgets, LiveCall } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
 import type { RateKey } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';

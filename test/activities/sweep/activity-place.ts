@@ -3,14 +3,14 @@ import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common'
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { CallingRun } from 'temporal-http-tasks/internal/activities/callers';
 import type { SweepActivities } from 'temporal-http-tasks/internal/activities/sweep/contract';
-import { createSweepActivities } from 'temporal-http-tasks/internal/activities/sweep/create-sweep-activities';
+import { createSweepActivities } from 'temporal-http-tasks/internal/activities/create-activities';
 import type { SweepDependencies } from 'temporal-http-tasks/internal/activities/sweep/sweep-dependencies';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
@@ -41,7 +41,7 @@ export interface ActivityPlace extends SweepDependencies {
   /** Runs an activity as a worker does. */
   run<N extends Name>(name: N, input: Input<N>, options?: RunOptions): Promise<ResultOf<N>>;
   /** Everything that left activities: results, heartbeats, failures. */
-  readonly told: string[];
+  readonly reported: string[];
   close(): Promise<void>;
 }
 
@@ -82,15 +82,15 @@ export async function openActivityPlace(
   };
   let caller: CallingRun = OWN_RUN;
   const activities = createSweepActivities(dependencies);
-  const told: string[] = [];
+  const reported: string[] = [];
   return {
     ...dependencies,
-    told,
+    reported,
     run: async (name, input, options = {}) => {
       caller = { ...OWN_RUN, ...options.run };
       if ('sweepId' in input && options.run === undefined)
         caller.firstRunId = await ownerOf(dependencies, input.sweepId);
-      return runActivity(activities[name] as (input: unknown) => Promise<never>, input, caller, options, told);
+      return runActivity(activities[name] as (input: unknown) => Promise<never>, input, caller, options, reported);
     },
     close: () => sender.close(),
   };
@@ -119,12 +119,12 @@ async function runActivity<T>(
   input: unknown,
   { workflowId, runId, workflowType }: CallingRun,
   { signal, onHeartbeat }: RunOptions,
-  told: string[],
+  reported: string[],
 ): Promise<T> {
   const info = { workflowExecution: { workflowId, runId }, workflowType, taskQueue: 'none.internal' };
   const environment = new MockActivityEnvironment(info, { logger: quiet, client: clientOfPlainRun(input) });
   environment.on('heartbeat', (details: unknown) => {
-    told.push(JSON.stringify(details));
+    reported.push(JSON.stringify(details));
     onHeartbeat?.(details);
   });
   const cancel = (): void => environment.cancel('CANCELLED');
@@ -132,10 +132,10 @@ async function runActivity<T>(
   signal?.addEventListener('abort', cancel);
   try {
     const response = (await environment.run(activity, input)) as T;
-    told.push(JSON.stringify(response) ?? '');
+    reported.push(JSON.stringify(response) ?? '');
     return response;
   } catch (error) {
-    told.push(textOf(error));
+    reported.push(textOf(error));
     throw error;
   } finally {
     signal?.removeEventListener('abort', cancel);

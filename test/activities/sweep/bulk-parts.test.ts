@@ -1,4 +1,4 @@
-import { bulkParts, halvesOf } from 'temporal-http-tasks/internal/activities/sweep/bulk-parts';
+import { bulkParts, halvesOf } from 'temporal-http-tasks/internal/activities/sweep/bulk-call';
 import type { BulkUser } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 
 function user(batchUserId: string, seq = 0): BulkUser {

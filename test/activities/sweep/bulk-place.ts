@@ -1,5 +1,5 @@
 import type { BulkResult, RunBulk } from 'temporal-http-tasks/internal/activities/sweep/contract';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import type { FaultRuleInput, Simulators } from '@temporal-http-tasks/testing';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
 import { canary, targetRow } from './activity-place';

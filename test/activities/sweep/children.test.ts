@@ -28,7 +28,7 @@ describe.each(DATABASES)('users and children of a sweep over a ledger in $name',
     place = await openActivityPlace(simulators, await freshUrl());
   });
   afterEach(() => {
-    expect(place.told.join('\n')).not.toContain(CANARY);
+    expect(place.reported.join('\n')).not.toContain(CANARY);
   });
   afterAll(async () => {
     await place.close();

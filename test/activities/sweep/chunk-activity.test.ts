@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createChunkActivity } from 'temporal-http-tasks/internal/activities/sweep/chunk-activity';
+import { createChunkActivity } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import type { ChunkInput, ChunkResult } from 'temporal-http-tasks/internal/activities/sweep/contract';
 import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { startSimulators } from '@temporal-http-tasks/testing';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CallBudgets } from 'temporal-http-tasks/internal/activities/call-budget';
-import type { ChunkDependencies } from 'temporal-http-tasks/internal/activities/sweep/chunk-dependencies';
+import type { CallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
+import type { ChunkDependencies } from 'temporal-http-tasks/internal/activities/sweep/sweep-dependencies';
 import type { ChunkInput, ChunkPlan, ChunkResult } from 'temporal-http-tasks/internal/activities/sweep/contract';
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
@@ -13,7 +13,7 @@ import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledg
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import type { Simulators } from 'temporal-http-tasks/internal/testing';
 import { SUBJECT_KEY, open } from '../../ledger/databases';
 import { sweepOf } from '../../ledger/sweeps/users';
@@ -28,7 +28,7 @@ export const BYSTANDERS = 50;
 export const UNLIMITED: CallBudgets = {
   tryAdmit: () => true,
   admit: () => Promise.resolve(true),
-  answered: () => undefined,
+  responded: () => undefined,
   keepRatesOf: () => Promise.resolve(),
   paceDryRun: () => Promise.resolve(true),
   close: () => Promise.resolve(),

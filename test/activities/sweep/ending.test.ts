@@ -20,7 +20,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
     place = await openActivityPlace(simulators, url);
   });
   afterEach(() => {
-    expect(place.told.join('\n')).not.toContain(CANARY);
+    expect(place.reported.join('\n')).not.toContain(CANARY);
     expect(simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total).toBe(0);
   });
   afterAll(async () => {

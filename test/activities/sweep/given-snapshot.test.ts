@@ -22,7 +22,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     await cleanUp();
   });
   afterEach(() => {
-    expect(place.told.join('\n')).not.toContain(CANARY);
+    expect(place.reported.join('\n')).not.toContain(CANARY);
   });
 
   const { usersOf, expectGivenUp } = snapshotsIn(() => ({ place, url }));

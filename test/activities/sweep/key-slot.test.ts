@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { KeySlot, RateBacklog } from 'temporal-http-tasks/internal/activities/sweep/key-slot';
-import type { Admission } from 'temporal-http-tasks/internal/activities/sweep/key-slot';
+import { KeySlot, RateBacklog } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
+import type { Admission } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 
 const entered = async (slot: KeySlot, beganAtMs = 0): Promise<Admission> => {
   const response = await slot.enter(beganAtMs);
@@ -8,11 +8,11 @@ const entered = async (slot: KeySlot, beganAtMs = 0): Promise<Admission> => {
   return response;
 };
 
-/** What the gate has said by now; undefined while it lets wait. */
-function listen(slot: KeySlot, beganAtMs: number): { said?: string } {
-  const heard: { said?: string } = {};
-  void Promise.resolve(slot.enter(beganAtMs)).then((said) => {
-    heard.said = said;
+/** What the gate has decided by now; undefined while it lets wait. */
+function listen(slot: KeySlot, beganAtMs: number): { admission?: string } {
+  const heard: { admission?: string } = {};
+  void Promise.resolve(slot.enter(beganAtMs)).then((admission) => {
+    heard.admission = admission;
   });
   return heard;
 }
@@ -42,7 +42,7 @@ describe('the gate of a key', () => {
     slot.leave('call', true);
     expect(slot.enter(0)).toBeInstanceOf(Promise);
     await turn();
-    expect(first.said).toBe('call');
+    expect(first.admission).toBe('call');
   });
 
   it('rejects every call once the provider refuses the key, also those who wait', async () => {
@@ -54,9 +54,9 @@ describe('the gate of a key', () => {
     const last = listen(slot, 0);
     slot.leave(calls[0] ?? 'call', false);
     await turn();
-    expect(waiting.said).toBe('call');
-    expect(others.slice(0, 62).map(({ said }) => said)).toEqual(Array.from({ length: 62 }, () => 'call'));
-    expect(last.said).toBe('refused');
+    expect(waiting.admission).toBe('call');
+    expect(others.slice(0, 62).map(({ admission }) => admission)).toEqual(Array.from({ length: 62 }, () => 'call'));
+    expect(last.admission).toBe('refused');
     expect(slot.refuses(0)).toBe(true);
     expect(slot.enter(0)).toBe('refused');
   });
@@ -68,10 +68,10 @@ describe('the gate of a key', () => {
     expect(slot.enter(later)).toBe('trial');
     const others = [listen(slot, later), listen(slot, later)];
     await turn();
-    expect(others.map(({ said }) => said)).toEqual([undefined, undefined]);
+    expect(others.map(({ admission }) => admission)).toEqual([undefined, undefined]);
     slot.leave('trial', true);
     await turn();
-    expect(others.map(({ said }) => said)).toEqual(['call', 'call']);
+    expect(others.map(({ admission }) => admission)).toEqual(['call', 'call']);
     expect(slot.enter(0)).toBe('call');
   });
 
@@ -83,7 +83,7 @@ describe('the gate of a key', () => {
     const other = listen(slot, later);
     slot.leave('trial', false);
     await turn();
-    expect(other.said).toBe('refused');
+    expect(other.admission).toBe('refused');
   });
 
   it('tries again when a trial said nothing about the key', async () => {
@@ -93,7 +93,7 @@ describe('the gate of a key', () => {
     const other = listen(slot, later);
     slot.leave('trial', undefined);
     await turn();
-    expect(other.said).toBe('trial');
+    expect(other.admission).toBe('trial');
   });
 
   it('is not opened by calls that were in flight when the key was refused', async () => {
@@ -120,11 +120,11 @@ describe('the calls that wait for the rate of a key', () => {
     return Promise.all(Array.from({ length: calls }, () => backlog.wait(() => gate)));
   }
 
-  async function hasSaid(done: Promise<void>): Promise<boolean> {
-    let said = false;
-    void done.then(() => (said = true));
+  async function isOver(done: Promise<void>): Promise<boolean> {
+    let over = false;
+    void done.then(() => (over = true));
     await jest.advanceTimersByTimeAsync(0);
-    return said;
+    return over;
   }
 
   it('show that the rate is the bottleneck when many have waited for half a second, and no longer when few have for two', async () => {
@@ -169,7 +169,7 @@ describe('the calls that wait for the rate of a key', () => {
 
   it('hold more users back until few wait, the time is over, or the chunk stops', async () => {
     const stop = new AbortController();
-    expect(await hasSaid(backlog.untilFew(stop.signal, 60_000))).toBe(true);
+    expect(await isOver(backlog.untilFew(stop.signal, 60_000))).toBe(true);
     const waiting = wait(40);
     await jest.advanceTimersByTimeAsync(600);
     const [few, late, stopped] = [
@@ -177,12 +177,12 @@ describe('the calls that wait for the rate of a key', () => {
       backlog.untilFew(new AbortController().signal, 1_000),
       backlog.untilFew(stop.signal, 60_000),
     ];
-    expect(await Promise.all([few, late, stopped].map(hasSaid))).toEqual([false, false, false]);
+    expect(await Promise.all([few, late, stopped].map(isOver))).toEqual([false, false, false]);
     stop.abort();
     await jest.advanceTimersByTimeAsync(1_000);
-    expect(await Promise.all([few, late, stopped].map(hasSaid))).toEqual([false, true, true]);
+    expect(await Promise.all([few, late, stopped].map(isOver))).toEqual([false, true, true]);
     release(true);
     await waiting;
-    expect(await hasSaid(few)).toBe(true);
+    expect(await isOver(few)).toBe(true);
   });
 });

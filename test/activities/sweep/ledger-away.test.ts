@@ -67,7 +67,7 @@ describe('a chunk whose ledger is away for longer than a fence holds sends nothi
     const place = await openChunkPlace(simulators, url.href);
     await runWhileAway(simulators, place, () => {
       link.cut();
-      return () => link.mend();
+      return () => link.restore();
     });
     await place.ledger.close();
     await place.close();

@@ -79,13 +79,13 @@ describe('outcomes', () => {
 
   it('are written 125 at a time, one statement after the other, and none waits longer than about a second', async () => {
     const written: number[] = [];
-    let [atOnce, most] = [0, 0];
+    let [concurrent, most] = [0, 0];
     const buffer = new OutcomeBuffer(
       async (users) => {
-        most = Math.max(most, ++atOnce);
+        most = Math.max(most, ++concurrent);
         await delay(5);
         written.push(users.length);
-        atOnce -= 1;
+        concurrent -= 1;
       },
       () => undefined,
       () => false,

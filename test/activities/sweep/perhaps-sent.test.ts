@@ -14,24 +14,24 @@ function responseOf(type: TaskFailureType) {
 
 it('a repeat-safe call whose response could not be read keeps its user unsettled until a readable one comes', () => {
   const calls = new PossiblySent({ interrupted: false }, builtInRun(planFor({})));
-  calls.answered(call, task, responseOf('Task.UnexpectedResponse'));
+  calls.responded(call, task, responseOf('Task.UnexpectedResponse'));
   expect(calls.any).toBe(true);
   expect(calls.forbids(call, task)).toBe(false);
   expect(calls.corrected([failed])).toEqual([{ ...failed, outcome: 'unknown', reason: 'perhapsSentBefore' }]);
-  calls.answered(call, task, { ok: true, output: {}, attempt: 1 });
+  calls.responded(call, task, { ok: true, output: {}, attempt: 1 });
   expect(calls.any).toBe(false);
 });
 
 it('one that was refused changes nothing', () => {
   const calls = new PossiblySent({ interrupted: false }, builtInRun(planFor({})));
-  calls.answered(call, task, responseOf('Task.Rejected'));
+  calls.responded(call, task, responseOf('Task.Rejected'));
   expect(calls.any).toBe(false);
   expect(calls.corrected([failed])).toEqual([failed]);
 });
 
 it('what the machine itself calls unknown stays as it says', () => {
   const calls = new PossiblySent({ interrupted: false }, builtInRun(planFor({})));
-  calls.answered(call, task, responseOf('Task.UnexpectedResponse'));
+  calls.responded(call, task, responseOf('Task.UnexpectedResponse'));
   const unknown = { step: 'plaid.products', task: task.name, outcome: 'unknown' } as const;
   expect(calls.corrected([unknown])).toEqual([unknown]);
 });

@@ -1,12 +1,11 @@
-import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
-import type { CallBudgets, RateResponse } from 'temporal-http-tasks/internal/activities/call-budget';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
+import type { CallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
+import type { RateResponse } from 'temporal-http-tasks/internal/activities/budget/key-counts';
 import type { RateKey } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
-import { ChunkRun } from 'temporal-http-tasks/internal/activities/sweep/chunk-run';
-import { FencedLedger } from 'temporal-http-tasks/internal/activities/sweep/fenced-ledger';
-import { HoldWatch } from 'temporal-http-tasks/internal/activities/sweep/hold-watch';
+import { ChunkRun, FencedLedger } from 'temporal-http-tasks/internal/activities/sweep/chunk-run';
+import { HoldWatch, sendCall } from 'temporal-http-tasks/internal/activities/sweep/user-run';
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
-import { sendCall } from 'temporal-http-tasks/internal/activities/sweep/send-call';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { batch, plaid } from 'temporal-http-tasks/internal/providers/catalogue';
 import { startSimulators } from '@temporal-http-tasks/testing';
@@ -31,7 +30,7 @@ describe('the calls of a chunk', () => {
   afterAll(cleanUp);
 
   it('are each taken out of the shared rate before they are sent, as a sweep, and their outcomes are reported', async () => {
-    await seedSweep(simulators, place, 'told', 30);
+    await seedSweep(simulators, place, 'reported', 30);
     simulators.plaid.faults.add({
       endpoint: 'userItemsGet',
       nth: [3, 5],
@@ -46,9 +45,9 @@ describe('the calls of a chunk', () => {
         taken.push({ key, caller });
         return Promise.resolve(true);
       },
-      answered: (_key: RateKey, response) => responses.push(response),
+      responded: (_key: RateKey, response) => responses.push(response),
     };
-    await runChunk(chunkOf('told', 30), { ...place, budgets });
+    await runChunk(chunkOf('reported', 30), { ...place, budgets });
     const calls = simulators.plaid.figures().calls.total;
     expect(taken).toEqual(
       Array.from({ length: calls }, () => ({ key: { service: 'plaid', keySlot: '' }, caller: 'sweep' })),
@@ -135,11 +134,11 @@ describe('the calls of a chunk', () => {
   it('go through the gate, and are taken out of the budget, of the key that they use', async () => {
     await seedSweep(simulators, place, 'slots', 1);
     const taken: RateKey[] = [];
-    const told: [RateKey, RateResponse][] = [];
+    const reported: [RateKey, RateResponse][] = [];
     const budgets: CallBudgets = {
       ...UNLIMITED,
       tryAdmit: (key) => taken.push(key) > 0,
-      answered: (key, response) => void told.push([key, response]),
+      responded: (key, response) => void reported.push([key, response]),
     };
     const limits = new ProcessLimits();
     const stop = new AbortController();
@@ -173,7 +172,7 @@ describe('the calls of a chunk', () => {
       { service: 'batch', keySlot: 'android' },
       { service: 'batch', keySlot: 'ios' },
     ]);
-    expect(told).toEqual([[{ service: 'batch', keySlot: 'ios' }, { refused: false }]]);
+    expect(reported).toEqual([[{ service: 'batch', keySlot: 'ios' }, { refused: false }]]);
   });
 
   it('end immediately when the chunk is stopped while they wait for their turn', async () => {

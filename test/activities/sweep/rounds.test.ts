@@ -136,7 +136,7 @@ it('an Item whose removal was confirmed never goes out again, in whatever round 
         const responded = new Set<string>();
         for (const call of providers.calls.filter(({ task }) => task === 'plaid.userItemsRemove')) {
           for (const id of idsOf(call)) expect(responded).not.toContain(id);
-          if (call.answer.ok) for (const id of idsOf(call)) responded.add(id);
+          if (call.response.ok) for (const id of idsOf(call)) responded.add(id);
         }
       },
     ),
@@ -190,8 +190,8 @@ it('a step of which an earlier attempt may have sent a call is never called fail
 });
 
 /** Whether the providers carried a call out, whatever its caller learned. */
-function wasDone(providers: SimulatedProviders, { task, answer, atMs, input }: SeenCall): boolean {
-  if (answer.ok) return true;
+function wasDone(providers: SimulatedProviders, { task, response, atMs, input }: SeenCall): boolean {
+  if (response.ok) return true;
   if (task === 'plaid.userRemove') return !providers.userLeft(atMs);
   return (
     task === 'plaid.userItemsRemove' &&

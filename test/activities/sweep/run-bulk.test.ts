@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
-import type { CallBudgets } from 'temporal-http-tasks/internal/activities/call-budget';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
+import type { CallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
 import { startSimulators } from '@temporal-http-tasks/testing';
 import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
@@ -25,7 +25,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     place = await openActivityPlace(simulators, url);
   });
   afterEach(async () => {
-    expect(place.told.join('\n')).not.toContain(CANARY);
+    expect(place.reported.join('\n')).not.toContain(CANARY);
     await place.close();
     await simulators.close();
   });
@@ -235,10 +235,10 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     const cancel = new AbortController();
     const running = runBulk('cancelled later', {}, { signal: cancel.signal });
     await until('it was refused', () => calls().length > 0);
-    const toldAt = performance.now();
+    const stoppedAt = performance.now();
     cancel.abort();
     expect(await running).toMatchObject({ end: 'cancelled', outcomes: {} });
-    expect(performance.now() - toldAt).toBeLessThan(5_000);
+    expect(performance.now() - stoppedAt).toBeLessThan(5_000);
     expect(await place.ledger.sweeps.readyForBulk('cancelled later')).toEqual({ ios: 10 });
   });
 
@@ -308,21 +308,21 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
 
   it('take their calls out of the rate of their key, and report their outcomes', async () => {
     await waiting('rate', some('rate', 10));
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     const budgets: CallBudgets = {
       ...UNLIMITED,
-      tryAdmit: (key, caller) => (told.push(['asked', key, caller]), true),
-      answered: (key, how) => told.push(['answered', key, how]),
+      tryAdmit: (key, caller) => (reported.push(['asked', key, caller]), true),
+      responded: (key, how) => reported.push(['responded', key, how]),
     };
     const counted = await openActivityPlace(simulators, url, { dependencies: { budgets } });
     fault({ kind: 'rateLimit', times: 1, retryAfter: { form: 'seconds', seconds: 1 } });
     await runBulk('rate', {}, {}, counted);
     const key = { service: 'batch', keySlot: 'ios' };
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ['asked', key, 'sweep'],
-      ['answered', key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 }],
+      ['responded', key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 }],
       ['asked', key, 'sweep'],
-      ['answered', key, { refused: false }],
+      ['responded', key, { refused: false }],
     ]);
     await counted.close();
   });

@@ -137,18 +137,18 @@ export class SimulatedSweep {
       const sentAtMs = this.#nowMs;
       const response = this.#send(call);
       const times = { sentAtMs, nowMs: this.#nowMs };
-      if (response.ok) machine.answer(call, response, times);
+      if (response.ok) machine.respond(call, response, times);
       else if (response.failure.type === 'Task.Held') machine.hold(call, this.#nowMs);
       else if (response.failure.type === 'Task.Unauthorized') return machine.deferred(this.#nowMs);
       else if (response.failure.type === 'Task.Unavailable') {
-        machine.putOff(call, {
+        machine.defer(call, {
           ...response.failure,
           ...(call.definition.effect === 'repeatSafe' && { perhapsDone: true as const }),
         });
         this.#pass(1_000);
         tries += 1;
         if (tries >= MOST_TRIES) return machine.deferred(this.#nowMs);
-      } else machine.answer(call, response, times);
+      } else machine.respond(call, response, times);
     }
   }
 
@@ -159,7 +159,7 @@ export class SimulatedSweep {
 
   #send(call: UserCall): CallResponse {
     const { kind, step, task, input } = call;
-    const response = this.providers.answer({ kind, step, task, input }, this.#nowMs);
+    const response = this.providers.respond({ kind, step, task, input }, this.#nowMs);
     this.#pass(this.providers.callMs);
     return response;
   }
@@ -171,7 +171,7 @@ export class SimulatedSweep {
     this.#late = this.#late.filter(({ atMs }) => atMs > untilMs);
     for (const { call, atMs } of arrived) {
       const { kind, step, task, input } = call;
-      this.providers.answer({ kind, step, task, input }, atMs);
+      this.providers.respond({ kind, step, task, input }, atMs);
     }
     this.#nowMs = untilMs;
   }

@@ -1,5 +1,5 @@
 import type { TakeSnapshot } from 'temporal-http-tasks/internal/activities/sweep/contract';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import type { RowsOptions, Source, SourceRow } from 'temporal-http-tasks/internal/sources/source';
 import { runRaw } from '../../ledger/databases';
 import { OWN_RUN, canary } from './activity-place';

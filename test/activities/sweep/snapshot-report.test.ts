@@ -60,7 +60,7 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
     await cleanUp();
   });
   afterEach(() => {
-    expect(place.told.join('\n')).not.toContain(CANARY);
+    expect(place.reported.join('\n')).not.toContain(CANARY);
   });
 
   async function take(sweepId: string, changes: Partial<TakeSnapshot>) {

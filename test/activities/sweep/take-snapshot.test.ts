@@ -24,7 +24,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
   let place: ActivityPlace;
   let pages: Server;
   let pagesOrigin: string;
-  let answer: (url: URL, response: ServerResponse) => void;
+  let respond: (url: URL, response: ServerResponse) => void;
   /** What the custom source `rows` yields. */
   let rows: Rows;
 
@@ -34,7 +34,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     simulators = await startSimulators();
     pages = createServer((request, response) => {
       response.setHeader('content-type', 'application/json');
-      answer(new URL(request.url ?? '', 'http://x'), response);
+      respond(new URL(request.url ?? '', 'http://x'), response);
     });
     await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve));
     pagesOrigin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
@@ -59,7 +59,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     await cleanUp();
   });
   afterEach(() => {
-    expect(place.told.join('\n')).not.toContain(CANARY);
+    expect(place.reported.join('\n')).not.toContain(CANARY);
   });
 
   const CUSTOM: SourceSpec = { custom: { name: 'rows' } };
@@ -346,7 +346,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     });
 
     it('is tried again when the API asks to wait, as long as it says', async () => {
-      answer = (_url, response) => response.writeHead(429, { 'retry-after': '7' }).end('{}');
+      respond = (_url, response) => response.writeHead(429, { 'retry-after': '7' }).end('{}');
       await place.ledger.sweeps.create({ sweepId: 'slow pages' });
       const running = place.run('httpTasks.takeSnapshot', inputOf('slow pages', { source: source() }));
       await expect(running).rejects.toMatchObject({
@@ -355,12 +355,12 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
         nextRetryDelay: 7_000,
       });
       expect(await place.ledger.sweeps.read('slow pages')).toMatchObject({ status: 'running', readable: true });
-      answer = (_url, response) => response.end(JSON.stringify({ users: [{ id: 'canary-page' }] }));
+      respond = (_url, response) => response.end(JSON.stringify({ users: [{ id: 'canary-page' }] }));
       expect(await take('slow pages', { source: source() })).toMatchObject({ total: 1 });
     });
 
     it('fails as the call does when the API refuses it for good', async () => {
-      answer = (_url, response) => response.writeHead(404).end('{}');
+      respond = (_url, response) => response.writeHead(404).end('{}');
       const failure = await failureOf(take('refused pages', { source: source() }));
       expect(failure).toMatchObject({ type: 'Task.Rejected', status: 404, retryable: false });
       await expectGivenUp('refused pages');

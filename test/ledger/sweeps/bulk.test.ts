@@ -159,10 +159,10 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     await openOf(dead, 'ios', 1, 1);
     const chunk = await fenceOf('handed back', 'bulk.ios');
     expect((await openOf(chunk, 'ios', 1)).map(({ unsettled }) => unsettled)).toEqual([true, false, false]);
-    await sweeps.handBackBulk({ ...dead, app: 'ios', seqs: [0, 1, 2] });
-    await sweeps.handBackBulk({ ...chunk, app: 'ios', seqs: [0, 1] });
+    await sweeps.returnBulk({ ...dead, app: 'ios', seqs: [0, 1, 2] });
+    await sweeps.returnBulk({ ...chunk, app: 'ios', seqs: [0, 1] });
     expect(seqs(await openOf(chunk, 'ios', 2))).toEqual([1]);
-    await sweeps.handBackBulk({ ...chunk, app: 'ios', seqs: [1] });
+    await sweeps.returnBulk({ ...chunk, app: 'ios', seqs: [1] });
     const next = await fenceOf('handed back', 'bulk.ios');
     expect((await openOf(next, 'ios', 1)).map(({ unsettled }) => unsettled)).toEqual([true, false, true]);
     await sweeps.recordBulk(
@@ -183,7 +183,7 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     const chunk = await fenceOf('perhaps sent', 'bulk.ios');
     await openOf(chunk, 'ios', 1);
     await sweeps.notePerhapsSent({ ...chunk, app: 'ios', seqs: [0] });
-    await sweeps.handBackBulk({ ...chunk, app: 'ios', seqs: [0, 1] });
+    await sweeps.returnBulk({ ...chunk, app: 'ios', seqs: [0, 1] });
     const next = await fenceOf('perhaps sent', 'bulk.ios');
     expect((await openOf(next, 'ios', 1)).map(({ unsettled }) => unsettled)).toEqual([true, false]);
     await sweeps.notePerhapsSent({ ...chunk, app: 'ios', seqs: [1] });

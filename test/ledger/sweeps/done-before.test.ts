@@ -3,8 +3,8 @@ import { CLOCK_MARGIN_MS } from 'temporal-http-tasks/internal/ledger/sweeps/done
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { stepsToHaveDone } from 'temporal-http-tasks/internal/providers/done-steps';
-import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { DoneStep } from 'temporal-http-tasks/internal/policy/providers/step-plan';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from '../databases';
 import { receiptOf, rowOf, settled, sweepOf } from './users';
 
@@ -26,7 +26,7 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
   }
 
   /** All users of a sweep who can be opened, in order. */
-  async function everybody(sweepId: string): Promise<TargetUser[]> {
+  async function allUsers(sweepId: string): Promise<TargetUser[]> {
     const chunk = { sweepId, chunkId: 'all' };
     const fence = await sweeps.takeFence(chunk);
     const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 999 }, wave: 1, limit: 250 });
@@ -135,7 +135,7 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     await sweeps.flushWave({ ...chunk, fence, users: flushed });
     expect(await skipped('without the time of the closure', [{ plaidUserId: 's-ok', closedAt: undefined }])).toBe(0);
     expect(await skipped('after a sweep', [...users, { plaidUserId: 's-some' }])).toBe(1);
-    expect(await everybody('after a sweep')).not.toContainEqual({ plaidUserId: 's-ok' });
+    expect(await allUsers('after a sweep')).not.toContainEqual({ plaidUserId: 's-ok' });
   });
 
   /** The moment that lies so many milliseconds from now, as Postgres may write it. */

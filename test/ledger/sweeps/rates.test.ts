@@ -94,7 +94,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
       while (performance.now() - started < 3_000) {
         tokens += (await mine.leaseTokens({ ...key, want: 2, caller: 'live', documentedLimit: 60_000 })).tokens;
         if (asker % 2 === 1)
-          await mine.reportAnswers({ ...key, answers: { accepted: 2, refused: 0 }, documentedLimit: 60_000 });
+          await mine.reportResponses({ ...key, responses: { accepted: 2, refused: 0 }, documentedLimit: 60_000 });
         responses += 1;
       }
       return responses;
@@ -182,9 +182,9 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
   it('report to every process that refusals void what was leased', async () => {
     const key = { service: 'refused', keySlot: '', documentedLimit: 6_000 };
     const before = await rates.leaseTokens({ ...key, want: 10, caller: 'live' });
-    const { generation } = await rates.reportAnswers({
+    const { generation } = await rates.reportResponses({
       ...key,
-      answers: { accepted: 3, refused: 1, retryAfterMs: 5_000 },
+      responses: { accepted: 3, refused: 1, retryAfterMs: 5_000 },
     });
     expect(generation).toBe(before.generation + 1);
     const other = await others[0]?.rates.leaseTokens({ ...key, want: 10, caller: 'live' });
@@ -194,7 +194,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
       ...key,
       want: 10,
       caller: 'live',
-      answers: { accepted: 0, refused: 1, retryAfterMs: 60_000 },
+      responses: { accepted: 0, refused: 1, retryAfterMs: 60_000 },
     });
     expect(along.retryInMs).toBeGreaterThan(50_000);
   });

@@ -7,7 +7,7 @@ import {
 } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
 import { rowOf, rowsOf, settled, sweepOf, userNumber } from './users';
 
@@ -30,7 +30,7 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
   }
 
   /** All users of a sweep, in order. */
-  async function everybody(sweepId: string): Promise<TargetUser[]> {
+  async function allUsers(sweepId: string): Promise<TargetUser[]> {
     const chunk = { sweepId, chunkId: 'all' };
     const fence = await sweeps.takeFence(chunk);
     const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 999 }, wave: 1, limit: 250 });
@@ -81,7 +81,7 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
       { batchUserId: 'half \ud83d and \0 NUL' },
     ];
     await sweepOf(sweeps, 'fields', users.map(rowOf));
-    expect(await everybody('fields')).toEqual(users);
+    expect(await allUsers('fields')).toEqual(users);
   });
 
   const A: TargetUser = { plaidUserId: 'A', batchUserId: 'B' };
@@ -132,7 +132,7 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     for (const user of users) await append(`several: ${name}`, [rowOf(user)]);
     for (const sweepId of [`one append: ${name}`, `several: ${name}`]) {
       expect(await sweeps.readSnapshot(sweepId)).toMatchObject({ total: users.length - duplicates, duplicates });
-      expect(await everybody(sweepId)).toHaveLength(users.length - duplicates);
+      expect(await allUsers(sweepId)).toHaveLength(users.length - duplicates);
     }
   });
 
@@ -241,7 +241,7 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     expect(whole).toMatchObject({ total: 3, complete: true });
     expect(await sweeps.appendRedriven({ sweepId: 'again', limit: 2 })).toEqual(whole);
     await sweeps.release('first');
-    expect(await everybody('again')).toEqual([userNumber(0), userNumber(2), userNumber(4)]);
+    expect(await allUsers('again')).toEqual([userNumber(0), userNumber(2), userNumber(4)]);
     await sweeps.create({ sweepId: 'too late', redriveOf: 'first' });
     await expect(sweeps.appendRedriven({ sweepId: 'too late', limit: 2 })).rejects.toThrow(SweepReleasedError);
     await expect(sweeps.appendRedriven({ sweepId: 'complete', limit: 2 })).resolves.toMatchObject({ complete: true });
@@ -256,6 +256,6 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
       `update target_ids set ids = (select ids from target_ids where sweep = ${Number(row?.['number'])} and seq = 1)
       where sweep = ${Number(row?.['number'])} and seq = 0`,
     );
-    await expect(everybody('moved')).rejects.toThrow();
+    await expect(allUsers('moved')).rejects.toThrow();
   });
 });

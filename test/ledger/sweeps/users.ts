@@ -9,7 +9,7 @@ import type {
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { SUBJECT_KEY } from '../databases';
 
 const hasher = createSubjectHasher(SUBJECT_KEY);

@@ -2,8 +2,7 @@ import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledg
 import { SweepReleasedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { OpenUser, StepReceipt } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
-import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
+import { OUTCOMES, WORST_FIRST } from 'temporal-http-tasks/internal/policy/outcome';
 import { DATABASES, cleanUp, open, runRaw, subject } from '../databases';
 import { chunksOf, receiptOf, rowOf, rowsOf, settled, settledFully, sweepOf, userNumber } from './users';
 

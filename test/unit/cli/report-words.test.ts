@@ -1,6 +1,6 @@
 import { escapeHtml, html, visible } from '@temporal-http-tasks/evidence/internal/report/markup';
 import { count, counted, duration, listed, moment, percent } from '@temporal-http-tasks/evidence/internal/report/words';
-import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 
 describe('the words of reports', () => {
   it.each([

@@ -36,14 +36,14 @@ function chunk(outcomes: ChunkProgress['outcomes'], more: Partial<ChunkProgress>
 
 describe('the live counts of a sweep', () => {
   it('are those of the workflow together with those of the chunks in progress', () => {
-    const told = progress({ total: 100, pending: 60, removed: 40 });
-    const live = withRunningChunks(told, [
+    const shown = progress({ total: 100, pending: 60, removed: 40 });
+    const live = withRunningChunks(shown, [
       chunk({ removed: 10, failed: 1 }),
       chunk({ removed: 5 }, { waitingForBulk: 7 }),
     ]);
     expect(live.counts).toEqual({ ...noCounts(), total: 100, pending: 44, removed: 55, failed: 1 });
     expect(live.waitingForBulk).toBe(7);
-    expect(told.counts.removed).toBe(40);
+    expect(shown.counts.removed).toBe(40);
   });
 
   it('add up to the total also when a chunk reports more users than are pending', () => {

@@ -18,10 +18,10 @@ const GENERIC_POST = { method: 'POST' };
 
 let provider: Provider;
 let sender: TaskSender;
-let answer: (response: ServerResponse) => void;
+let respond: (response: ServerResponse) => void;
 
 beforeAll(async () => {
-  provider = await Provider.start((response) => answer(response));
+  provider = await Provider.start((response) => respond(response));
   sender = createTaskSender(settingsFor(provider.origin));
 });
 
@@ -30,8 +30,8 @@ afterAll(async () => {
   await provider.close();
 });
 
-function sendTo(call: { task: HttpTask; input: unknown }, respond: (response: ServerResponse) => void) {
-  answer = respond;
+function sendTo(call: { task: HttpTask; input: unknown }, given: (response: ServerResponse) => void) {
+  respond = given;
   return sender.send(call.task, call.input);
 }
 

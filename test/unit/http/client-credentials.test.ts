@@ -74,7 +74,7 @@ describe('A service whose credential is an access token', () => {
     expect(tokenRequests()).toHaveLength(1);
     // In its last minute; the response is held back until twenty calls have been made with the old token.
     login.nowMs += 2_000;
-    const asked = new Promise<ServerResponse>((resolve) => (login.answerToken = resolve));
+    const asked = new Promise<ServerResponse>((resolve) => (login.respondToken = resolve));
     await Promise.all(Array.from({ length: 20 }, () => openOn(sender)));
     expect(new Set(calls().map(({ headers }) => headers.authorization))).toEqual(new Set(['Bearer canary-token-1']));
     issue(await asked, 2);
@@ -86,11 +86,11 @@ describe('A service whose credential is an access token', () => {
     const sender = senderFor(envWith());
     await openOn(sender);
     login.nowMs += HOUR_MS - 30_000;
-    login.answerToken = (response) => json(response, 503, {});
+    login.respondToken = (response) => json(response, 503, {});
     await openOn(sender);
     while (tokenRequests().length < 2) await openOn(sender);
     login.nowMs += 31_000;
-    login.answerToken = undefined;
+    login.respondToken = undefined;
     await Promise.all([openOn(sender), openOn(sender)]);
     expect(
       calls()
@@ -107,7 +107,7 @@ describe('A service whose credential is an access token', () => {
     ['no time at all', { expires_in: 0 }, 0],
   ])('uses a token for as long as expires_in says: %s', async (_what, more, livesMs) => {
     const sender = senderFor(envWith());
-    login.answerToken = (response, count) => issue(response, count, more);
+    login.respondToken = (response, count) => issue(response, count, more);
     await openOn(sender);
     login.nowMs += livesMs - 1;
     if (livesMs > 0) await openOn(sender);
@@ -133,7 +133,7 @@ describe('A service whose credential is an access token', () => {
   it('that refuses the new token, too, is not asked a third time', async () => {
     const sender = senderFor(envWith());
     await openOn(sender);
-    login.answerToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
+    login.respondToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
     good.clear();
     const failure = await failureOf(openOn(sender));
     expect(failure).toMatchObject({ type: 'Task.Unauthorized', status: 401, retryable: false });
@@ -142,7 +142,7 @@ describe('A service whose credential is an access token', () => {
   });
 
   it('that refuses a token fetched for this very call is not asked again', async () => {
-    login.answerToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
+    login.respondToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
     expect(await failureOf(openOn(senderFor(envWith())))).toMatchObject({ type: 'Task.Unauthorized', status: 401 });
     expect({ tokens: tokenRequests().length, calls: calls().length }).toEqual({ tokens: 1, calls: 1 });
   });
@@ -175,7 +175,7 @@ describe('A service whose credential is an access token', () => {
     writeFileSync(file, 'canary-old-secret\n');
     const { DESK_CLIENT_SECRET: _given, ...env } = envWith({ DESK_CLIENT_SECRET_FILE: file });
     const sender = senderFor(env);
-    login.answerToken = (response, count) => {
+    login.respondToken = (response, count) => {
       if (count === 2) return issue(response, count);
       writeFileSync(file, 'canary-new-secret\n');
       json(response, 401, { error: 'invalid_client' });
@@ -190,7 +190,7 @@ describe('A service whose credential is an access token', () => {
 
   it('stops waiting when the call is cancelled, and others get the token', async () => {
     const sender = senderFor(envWith());
-    const asked = new Promise<ServerResponse>((resolve) => (login.answerToken = resolve));
+    const asked = new Promise<ServerResponse>((resolve) => (login.respondToken = resolve));
     const stop = new AbortController();
     const [stopped, other] = [openOn(sender, { signal: stop.signal }), openOn(sender)];
     const response = await asked;
@@ -252,7 +252,7 @@ describe('An access token', () => {
       to: { write: (line) => void lines.push(line) },
     });
     let seen: unknown;
-    const response = await sender.send(open, { title: 'Look' }, { onAnswer: (told) => (seen = told) });
+    const response = await sender.send(open, { title: 'Look' }, { onResponse: (told) => (seen = told) });
     log.info({ header: calls()[0]!.headers.authorization, login: tokenRequests()[0]!.headers.authorization }, 'echoed');
     expect(lines).toHaveLength(1);
     expect(everythingIn([response, seen, lines])).not.toMatch(/canary|Y2FuYXJ5/);

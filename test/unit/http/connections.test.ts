@@ -49,16 +49,18 @@ it(`keeps a bounded number of ${ADDRESSES.length * WAYS} pools, and closes none 
   const slow = Promise.all([call(first, 5_000, '/slow'), call(first, 5_001, '/slow')]);
   for (let way = 0; way < WAYS; way += 1) {
     const responses = await Promise.all(origins.map((origin) => call(origin, 1_000 + way)));
-    expect(responses.map((response) => response.kind === 'answer' && response.status)).toEqual(origins.map(() => 200));
+    expect(responses.map((response) => response.kind === 'response' && response.status)).toEqual(
+      origins.map(() => 200),
+    );
     expect(connections.pools).toBeLessThanOrEqual(MOST_IDLE_POOLS);
   }
   expect(waiting).toHaveLength(2);
   for (const response of waiting) response.end('late');
   await expect(slow).resolves.toEqual(
-    [1, 2].map(() => expect.objectContaining({ kind: 'answer', status: 200 }) as object),
+    [1, 2].map(() => expect.objectContaining({ kind: 'response', status: 200 }) as object),
   );
   // A pool that was closed is made again.
-  await expect(call(first, 1_000)).resolves.toMatchObject({ kind: 'answer', status: 200 });
+  await expect(call(first, 1_000)).resolves.toMatchObject({ kind: 'response', status: 200 });
 });
 
 it('keeps as many pools as there are calls in progress', async () => {
@@ -70,7 +72,7 @@ it('keeps as many pools as there are calls in progress', async () => {
   expect(connections.pools).toBe(calls.length);
   for (const response of waiting) response.end('late');
   const responses = await Promise.all(calls);
-  expect(responses.every((response) => response.kind === 'answer' && response.status === 200)).toBe(true);
+  expect(responses.every((response) => response.kind === 'response' && response.status === 200)).toBe(true);
   await call(origins[0] ?? '', 1);
   expect(connections.pools).toBeLessThanOrEqual(MOST_IDLE_POOLS);
 });

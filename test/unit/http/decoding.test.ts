@@ -12,10 +12,10 @@ import { Provider, settingsFor } from './provider';
 
 let provider: Provider;
 let sender: TaskSender;
-let answer: (response: ServerResponse) => void;
+let respond: (response: ServerResponse) => void;
 
 beforeAll(async () => {
-  provider = await Provider.start((response) => answer(response));
+  provider = await Provider.start((response) => respond(response));
   sender = createTaskSender(settingsFor(provider.origin, { HTTP_TASKS_HTTP_ALLOW: provider.origin }));
 });
 
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 /** The body that `http.request` reads of such a response. */
 async function bodyOf(bytes: Buffer | string, headers: Record<string, string>): Promise<unknown> {
-  answer = (response) => response.writeHead(200, headers).end(bytes);
+  respond = (response) => response.writeHead(200, headers).end(bytes);
   const { output } = await sender.send(http.request, { uri: `${provider.origin}/`, keepBody: true });
   return output.response.body;
 }
@@ -62,7 +62,7 @@ describe('A compressed response', () => {
       [1, 2, 3, 4].reduce((bytes) => gzipSync(bytes), Buffer.from(TEXT)),
     ],
   ])('that %s is refused, after the call was made', async (_what, encoding, bytes) => {
-    answer = (response) => response.writeHead(200, { ...JSON_TYPE, 'content-encoding': encoding }).end(bytes);
+    respond = (response) => response.writeHead(200, { ...JSON_TYPE, 'content-encoding': encoding }).end(bytes);
     const failure = await failureOf(sender.send(plaid.userItemsGet, { user_id: 'usr_1' }));
     expect(failure).toMatchObject({ type: 'Task.UnexpectedResponse', status: 200 });
     expect(failure.message).toContain('compressed');
@@ -74,7 +74,7 @@ describe('A compressed response', () => {
       brotliCompressSync(Buffer.alloc(300_000_000), { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
     ]) {
       const encoding = bomb[0] === 0x1f ? 'gzip' : 'br';
-      answer = (response) => response.writeHead(200, { ...JSON_TYPE, 'content-encoding': encoding }).end(bomb);
+      respond = (response) => response.writeHead(200, { ...JSON_TYPE, 'content-encoding': encoding }).end(bomb);
       const before = process.memoryUsage().rss;
       const failure = await failureOf(sender.send(plaid.userItemsGet, { user_id: 'usr_1' }));
       expect(failure.message).toContain('larger');
@@ -89,7 +89,7 @@ describe('A compressed response', () => {
       error_message: '',
       request_id: 'req-1',
     });
-    answer = (response) => response.writeHead(400, { ...JSON_TYPE, 'content-encoding': 'gzip' }).end(gzipSync(body));
+    respond = (response) => response.writeHead(400, { ...JSON_TYPE, 'content-encoding': 'gzip' }).end(gzipSync(body));
     expect(await failureOf(sender.send(plaid.userItemsGet, { user_id: 'usr_1' }))).toMatchObject({
       type: 'Task.Rejected',
       code: 'USER_NOT_FOUND',
@@ -158,7 +158,7 @@ describe('A response that is not described', () => {
     ['a text that is called JSON', 'OK', JSON_TYPE, 'OK'],
     ['nothing', '', {}, null],
   ])('may be %s', async (_what, body, headers, output) => {
-    answer = (response) => response.writeHead(200, headers).end(body);
+    respond = (response) => response.writeHead(200, headers).end(body);
     await expect(sender.send(taskOf({ as: 'any', accept: '*/*' }), {})).resolves.toMatchObject({ status: 200, output });
   });
 });
@@ -179,7 +179,7 @@ describe('A number that JavaScript would change, in a response', () => {
       remedy: 'x',
     });
   const outputOf = async (id: z.ZodType, body: string): Promise<unknown> => {
-    answer = (response) => response.writeHead(200, JSON_TYPE).end(body);
+    respond = (response) => response.writeHead(200, JSON_TYPE).end(body);
     return (await sender.send(taskWith(id), {})).output;
   };
 
@@ -197,7 +197,7 @@ describe('A number that JavaScript would change, in a response', () => {
   });
 
   it('is not text where the task takes text only', async () => {
-    answer = (response) => response.writeHead(200, JSON_TYPE).end('{"id":9007199254740993}');
+    respond = (response) => response.writeHead(200, JSON_TYPE).end('{"id":9007199254740993}');
     expect(await failureOf(sender.send(taskWith(z.string()), {}))).toMatchObject({ type: 'Task.UnexpectedResponse' });
   });
 });

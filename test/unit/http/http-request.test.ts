@@ -22,7 +22,7 @@ const lookup: LookupFunction = (name, options, callback) => {
 };
 
 beforeAll(async () => {
-  provider = await Provider.start(answer);
+  provider = await Provider.start(respond);
   const { port } = new URL(provider.origin);
   desk = `http://desk.example:${port}`;
   const settings = settingsFor(provider.origin, {
@@ -43,7 +43,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-function answer(response: ServerResponse, { url, method }: Received): void {
+function respond(response: ServerResponse, { url, method }: Received): void {
   if (url === '/silent') return;
   if (url === '/moved') return void response.writeHead(302, { location: '/elsewhere' }).end();
   const status = Number(/\d{3}/.exec(url)?.[0] ?? 200);

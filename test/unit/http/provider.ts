@@ -5,7 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
 import { batchService } from 'temporal-http-tasks/internal/providers/batch/service';
-import { httpService } from 'temporal-http-tasks/internal/tasks/http/service';
+import { httpService } from 'temporal-http-tasks/internal/tasks/http-request';
 import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 
 export interface Received {
@@ -26,7 +26,7 @@ export class Provider {
     this.origin = originOf(server);
   }
 
-  static async start(answer: (response: ServerResponse, request: Received) => void): Promise<Provider> {
+  static async start(respond: (response: ServerResponse, request: Received) => void): Promise<Provider> {
     const server = createServer((incoming, response) => {
       const chunks: Buffer[] = [];
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -34,7 +34,7 @@ export class Provider {
         const { method = '', url = '', headers } = incoming;
         const request = { method, url, headers, body: Buffer.concat(chunks).toString('utf8') };
         provider.received.push(request);
-        answer(response, request);
+        respond(response, request);
       });
     });
     // Client and server share one event loop here, so a stall of it must not make the server drop an idle connection.

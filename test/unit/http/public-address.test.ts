@@ -31,10 +31,10 @@ describe('an address', () => {
   ])('%s is public', (address) => expect(isPublicAddress(address)).toBe(true));
 });
 
-type Asked = { error: NodeJS.ErrnoException | null; answer: unknown };
+type Asked = { error: NodeJS.ErrnoException | null; found: unknown };
 
 function ask(lookup: LookupFunction, all: boolean): Promise<Asked> {
-  return new Promise((resolve) => lookup('desk.example', { all }, (error, answer) => resolve({ error, answer })));
+  return new Promise((resolve) => lookup('desk.example', { all }, (error, found) => resolve({ error, found })));
 }
 
 describe('a look-up for public addresses', () => {
@@ -49,12 +49,12 @@ describe('a look-up for public addresses', () => {
   it('returns the very addresses that it checked, as one or as all', async () => {
     expect(await ask(publicLookup(responses('1.1.1.1', '2606:4700::1')), true)).toEqual({
       error: null,
-      answer: [
+      found: [
         { address: '1.1.1.1', family: 4 },
         { address: '2606:4700::1', family: 6 },
       ],
     });
-    expect(await ask(publicLookup(responses('1.1.1.1')), false)).toEqual({ error: null, answer: '1.1.1.1' });
+    expect(await ask(publicLookup(responses('1.1.1.1')), false)).toEqual({ error: null, found: '1.1.1.1' });
   });
 
   it('refuses a name when one of its addresses is not public, or when it has none', async () => {
@@ -66,7 +66,7 @@ describe('a look-up for public addresses', () => {
   it('checks each lookup again, so that a name which was public before is refused', async () => {
     const turns = ['1.1.1.1', '127.0.0.1'];
     const lookup = publicLookup((_name, _options, callback) => callback(null, turns.shift() ?? '', 4));
-    expect((await ask(lookup, true)).answer).toEqual([{ address: '1.1.1.1', family: 4 }]);
+    expect((await ask(lookup, true)).found).toEqual([{ address: '1.1.1.1', family: 4 }]);
     expect((await ask(lookup, true)).error).toMatchObject({ code: NOT_PUBLIC });
   });
 

@@ -74,7 +74,7 @@ describe('A token endpoint that gives no token', () => {
   it.each(refusals)(
     'since it %s fails the call, and nothing is sent to the service',
     async (what, response, expected) => {
-      login.answerToken = response;
+      login.respondToken = response;
       const sender = senderFor(envWith(what === 'is silent' ? { HTTP_TASKS_TOTAL_TIMEOUT_MS: '100' } : {}));
       const failure = await failureOf(openOn(sender));
       expect(failure).toMatchObject(expected);
@@ -85,13 +85,13 @@ describe('A token endpoint that gives no token', () => {
   );
 
   it('is not asked again by each of many calls', async () => {
-    login.answerToken = (response) => json(response, 503, {});
+    login.respondToken = (response) => json(response, 503, {});
     const sender = senderFor(envWith());
     for (let call = 0; call < 5; call += 1)
       expect(await failureOf(openOn(sender))).toMatchObject({ type: 'Task.Unavailable' });
     expect(tokenRequests()).toHaveLength(1);
     login.nowMs += 1_000;
-    login.answerToken = undefined;
+    login.respondToken = undefined;
     await openOn(sender);
     expect(tokenRequests()).toHaveLength(2);
   });

@@ -58,10 +58,10 @@ const CALLS: [HttpTask, unknown][] = [
 describe('A secret', () => {
   let provider: Provider;
   let sender: TaskSender;
-  let answer: (response: ServerResponse, request: Received) => void;
+  let respond: (response: ServerResponse, request: Received) => void;
 
   beforeAll(async () => {
-    provider = await Provider.start((response, request) => answer(response, request));
+    provider = await Provider.start((response, request) => respond(response, request));
     sender = createTaskSender(settingsFor(provider.origin));
   });
 
@@ -75,7 +75,7 @@ describe('A secret', () => {
     async (task, input) => {
       const secrets = secretsOf(task);
       const echoes = secrets.flatMap(echoesOf);
-      answer = (response) => {
+      respond = (response) => {
         const keyed = Object.fromEntries(echoes.map((echo) => [`key ${echo}`, { nested: [echo] }]));
         json(response, 200, {
           items: [{ item_id: echoes[0], echoes }],
@@ -96,7 +96,7 @@ describe('A secret', () => {
     async (status) => {
       for (const [task, input] of CALLS) {
         for (const echo of secretsOf(task).flatMap(echoesOf)) {
-          answer = (response) =>
+          respond = (response) =>
             json(response, status, {
               error_type: echo,
               error_code: echo,
@@ -114,12 +114,12 @@ describe('A secret', () => {
   );
 
   it('appears in no failure of the wrong shape, and in no name of a field', async () => {
-    answer = (response) => json(response, 200, { items: [{ [CANARIES.PLAID_CLIENT_ID]: 1 }], request_id: 1 });
+    respond = (response) => json(response, 200, { items: [{ [CANARIES.PLAID_CLIENT_ID]: 1 }], request_id: 1 });
     expectNoSecret(await sender.send(plaid.userItemsGet, { user_token: TOKEN }).catch((reason: unknown) => reason));
   });
 
   it('appears in no failure of the transport', async () => {
-    answer = (response) => response.destroy();
+    respond = (response) => response.destroy();
     for (const [task, input] of CALLS)
       expectNoSecret(await sender.send(task, input).catch((reason: unknown) => reason));
   });
@@ -142,7 +142,7 @@ describe('A secret', () => {
       HTTP_TASKS_SECRET_TICKETS_ORIGIN: provider.origin,
     });
     const own = createTaskSender(settings);
-    answer = (response, request) => {
+    respond = (response, request) => {
       const header = String(request.headers['x-ticket']);
       response
         .writeHead(200, `got ${header}`, { 'content-type': 'text/plain', 'x-echo': header })

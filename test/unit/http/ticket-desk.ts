@@ -21,7 +21,7 @@ interface Login {
   /** One server for both: an API, and the token endpoint that its tokens come from. */
   provider: Provider;
   /** What the token endpoint returns; by default a token for an hour. */
-  answerToken: ((response: ServerResponse, count: number) => void) | undefined;
+  respondToken: ((response: ServerResponse, count: number) => void) | undefined;
   /** The time of the senders, in milliseconds. */
   nowMs: number;
 }
@@ -44,7 +44,7 @@ export function useLogin(): void {
   beforeAll(async () => {
     login.provider = await Provider.start((response, { url, headers }) => {
       if (url.startsWith('/login')) {
-        if (login.answerToken) return login.answerToken(response, tokenRequests().length);
+        if (login.respondToken) return login.respondToken(response, tokenRequests().length);
         return issue(response, tokenRequests().length);
       }
       const isGood = good.has(headers.authorization?.replace('Bearer ', '') ?? '');
@@ -54,7 +54,7 @@ export function useLogin(): void {
 
   beforeEach(() => {
     login.provider.received.length = 0;
-    login.answerToken = undefined;
+    login.respondToken = undefined;
     good.clear();
     login.nowMs = 1_000;
   });

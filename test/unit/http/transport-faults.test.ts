@@ -10,7 +10,7 @@ import type { SeenFailure } from './failure-of';
 import { RawProvider, settingsFor } from './provider';
 
 const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
-const ANSWER = JSON.stringify({ request_id: 'req-1' });
+const BODY = JSON.stringify({ request_id: 'req-1' });
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n';
 
 function callOf(effect: Effect, timeouts: Partial<CallTimeouts> = {}): HttpTask {
@@ -57,7 +57,7 @@ const FAULTS: [string, (socket: Socket) => void, Partial<CallTimeouts>, RegExp][
   ],
   [
     'a body shorter than it said',
-    (socket) => socket.end(`${HEAD}content-length: 100\r\n\r\n${ANSWER}`),
+    (socket) => socket.end(`${HEAD}content-length: 100\r\n\r\n${BODY}`),
     {},
     /closed before/,
   ],
@@ -166,7 +166,7 @@ describe('Before the request was sent', () => {
 
   it('a call that waited too long for a free connection was not sent, also not later', async () => {
     const provider = await RawProvider.start((socket) =>
-      setTimeout(() => socket.write(`${HEAD}content-length: ${ANSWER.length}\r\n\r\n${ANSWER}`), 600),
+      setTimeout(() => socket.write(`${HEAD}content-length: ${BODY.length}\r\n\r\n${BODY}`), 600),
     );
     const sender = createTaskSender(settingsFor(provider.origin), { connectionsPerOrigin: 1 });
     const first = sender.send(plaid.userRemove, { user_id: 'usr_1' });
@@ -197,7 +197,7 @@ describe('A connection that is kept alive', () => {
     const provider = await RawProvider.start((socket) => {
       if (!seen.has(socket)) connections += 1;
       seen.add(socket);
-      socket.write(`${HEAD}content-length: ${ANSWER.length}\r\n\r\n${ANSWER}`);
+      socket.write(`${HEAD}content-length: ${BODY.length}\r\n\r\n${BODY}`);
       if (provider.requests === 2) socket.end();
     });
     const sender = createTaskSender(settingsFor(provider.origin), { connectionsPerOrigin: 1 });

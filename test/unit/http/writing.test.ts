@@ -1,5 +1,5 @@
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
-import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/exchange';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';

@@ -66,8 +66,8 @@ function call(
   providers: SimulatedProviders,
   nowMs: number,
 ): [ConvergeState, number] {
-  const responseedAtMs = nowMs + providers.callMs;
-  return [responded(state, move, providers.answer(move, nowMs), responseedAtMs), responseedAtMs];
+  const respondedAtMs = nowMs + providers.callMs;
+  return [responded(state, move, providers.respond(move, nowMs), respondedAtMs), respondedAtMs];
 }
 
 /** Every state that a run goes through before each of its calls, and after the last. */

@@ -1,4 +1,4 @@
-import { onlyWanted, requestsIn } from 'temporal-http-tasks/internal/policy/providers/found-requests';
+import { onlyWanted, requestsIn } from 'temporal-http-tasks/internal/policy/providers/path';
 
 const request = (id: string, person: string | number, more = {}) => ({ id, about: { person, name: 'Ann' }, ...more });
 const match = { 'about.person': 'p_1', kind: 'remove' };

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { fillCompensationInput } from 'temporal-http-tasks/internal/policy/compensation-input';
+import { fillCompensationInput } from 'temporal-http-tasks/internal/policy/compensation-log';
 import { deadlineAtMs, deadlineText, DEFAULT_DEADLINE_MS } from 'temporal-http-tasks/internal/policy/deadline';
 import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { InvalidInputError, parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';

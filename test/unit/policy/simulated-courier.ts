@@ -69,13 +69,13 @@ export class SimulatedCourier {
     return (this.#script.topics ?? []).filter((topic) => (this.leftAtMs.get(topic) ?? Infinity) > atMs);
   }
 
-  answer(call: CallMove, atMs: number): CallResponse {
-    const answer = this.#answer(call, atMs);
-    this.calls.push({ atMs, task: call.task, input: call.input, answer });
-    return answer;
+  respond(call: CallMove, atMs: number): CallResponse {
+    const response = this.#respond(call, atMs);
+    this.calls.push({ atMs, task: call.task, input: call.input, response });
+    return response;
   }
 
-  #answer(call: CallMove, atMs: number): CallResponse {
+  #respond(call: CallMove, atMs: number): CallResponse {
     const fault = this.#script.faults?.[this.calls.length] ?? 'none';
     const { effect } = COURIER_TASKS.find(({ name }) => name === call.task)!;
     if (fault === 'held') this.#held = true;
@@ -216,7 +216,7 @@ export function driveCourier(
       nowMs += 3_600_000;
       state = reported(state, move.step, { outcome: 'removed', evidence: 'TICKET-1' }, nowMs);
     } else {
-      const response = courier.answer(move, nowMs);
+      const response = courier.respond(move, nowMs);
       nowMs += courier.callMs;
       state = responded(state, move, response, nowMs);
     }

@@ -54,7 +54,7 @@ export interface SeenCall {
   atMs: number;
   task: string;
   input: Record<string, unknown>;
-  answer: CallResponse;
+  response: CallResponse;
 }
 
 const catalogue = new Catalogue();
@@ -93,13 +93,13 @@ export class SimulatedProviders {
   }
 
   /** Carries out a call, or does not, and returns what its caller would learn. */
-  answer(call: CallMove, atMs: number): CallResponse {
-    const answer = this.#answer(call, atMs);
-    this.calls.push({ atMs, task: call.task, input: call.input, answer });
-    return answer;
+  respond(call: CallMove, atMs: number): CallResponse {
+    const response = this.#respond(call, atMs);
+    this.calls.push({ atMs, task: call.task, input: call.input, response });
+    return response;
   }
 
-  #answer(call: CallMove, atMs: number): CallResponse {
+  #respond(call: CallMove, atMs: number): CallResponse {
     const fault = this.#nextFault();
     if (fault === 'held') this.#held = true;
     // Only what changes something can be held.

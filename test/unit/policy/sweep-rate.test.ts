@@ -134,7 +134,7 @@ describe('the rate of sweeps where no limit is known', () => {
   it('is used up by live runs once it was learned, and never below nothing', () => {
     const ramped = perSecond(startRate({}, T0), 25).state;
     const learned = report(ramped, { accepted: 0, refused: 1, refusedSweeps: 1, nowMs: ramped.atMs + 10 });
-    const sweepsBeside = (livePerTenth: number): number => {
+    const sweepsAlongside = (livePerTenth: number): number => {
       let [state, calls] = [learned, 0];
       for (let nowMs = learned.atMs; nowMs < learned.atMs + 3_000; nowMs += 100) {
         state = lease(state, { want: livePerTenth, caller: 'live', nowMs }).state;
@@ -144,7 +144,7 @@ describe('the rate of sweeps where no limit is known', () => {
       }
       return calls;
     };
-    expect(sweepsBeside(1)).toBeLessThan(sweepsBeside(0) - 20);
+    expect(sweepsAlongside(1)).toBeLessThan(sweepsAlongside(0) - 20);
     const flooded = lease(learned, { want: 100, caller: 'live', nowMs: learned.atMs + 50 }).state;
     expect(lease(flooded, { want: 100, caller: 'sweep', nowMs: learned.atMs + 550 }).tokens).toBeGreaterThan(8);
   });

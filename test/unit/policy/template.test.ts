@@ -1,7 +1,6 @@
 import fc from 'fast-check';
-import { idAt, itemsAt, valueAt } from 'temporal-http-tasks/internal/policy/providers/path';
-import { showsState } from 'temporal-http-tasks/internal/policy/providers/state-pattern';
-import type { StatePattern } from 'temporal-http-tasks/internal/policy/providers/state-pattern';
+import { idAt, itemsAt, valueAt, showsState } from 'temporal-http-tasks/internal/policy/providers/path';
+import type { StatePattern } from 'temporal-http-tasks/internal/policy/providers/path';
 import {
   checkTemplate,
   compileTemplate,

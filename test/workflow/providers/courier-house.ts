@@ -54,7 +54,7 @@ export class CourierHouse {
     const fault = this.faults.get(`${method} ${url}`)?.shift();
     if (fault === 'lostBefore') return void response.destroy();
     if (fault === 'unavailable') return send(response, 503, { error: { code: 'busy' } });
-    const [status, body] = this.#answer(call);
+    const [status, body] = this.#respond(call);
     if (fault === 'lostAfter') return void response.destroy();
     if (fault === 'serverError') return send(response, 500, { error: { code: 'oops' } });
     if (fault === 'cutOff') {
@@ -65,7 +65,7 @@ export class CourierHouse {
     return send(response, status, body);
   }
 
-  #answer({ method, path, body }: HouseCall): [status: number, body: unknown] {
+  #respond({ method, path, body }: HouseCall): [status: number, body: unknown] {
     const url = new URL(path, 'http://courier.example');
     const [, kind = '', id = '', part = '', topic = ''] = url.pathname.split('/').map(decodeURIComponent);
     const absent: [number, unknown] = [404, { error: { code: 'contact_not_found' } }];

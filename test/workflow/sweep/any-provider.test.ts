@@ -1,5 +1,5 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import { approveUpdate, completeStepUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { approveUpdate, completeStepUpdate } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import type { StepDefinition } from 'temporal-http-tasks';
 import { CourierServer } from '../../activities/sweep/courier/courier-server';
 import { courierAt } from '../../activities/sweep/courier/courier-place';

@@ -1,6 +1,6 @@
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
-import { approveUpdate, pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { approveUpdate, pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import { seedUser, startOffboarding, until } from '../../support/offboarding-runs';
 import { cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
 import type { SweepPlace } from '../../support/sweep-runs';

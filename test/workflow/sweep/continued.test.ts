@@ -8,7 +8,7 @@ import {
   resumeUpdate,
   setRateUpdate,
   sweepProgressQuery,
-} from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+} from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import { until } from '../../support/offboarding-runs';
 import { amount } from '../../support/amount';
 import { BYSTANDERS, callsMade, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';

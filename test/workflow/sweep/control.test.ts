@@ -5,7 +5,7 @@ import {
   pauseUpdate,
   resumeUpdate,
   setRateUpdate,
-} from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+} from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import {
   BYSTANDERS,
   callsMade,

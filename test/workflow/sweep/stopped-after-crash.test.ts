@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/handlers';
+import { pauseUpdate, resumeUpdate } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import { until } from '../../support/offboarding-runs';
 import { BYSTANDERS, cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
 import type { SweepPlace } from '../../support/sweep-runs';

@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import type { OffboardResult, OffboardUsersInput } from 'temporal-http-tasks/workflow';
 import { freshId, openPlace } from '../../support/offboarding';
 import type { Place } from '../../support/offboarding';

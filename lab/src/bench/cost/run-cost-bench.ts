@@ -161,9 +161,9 @@ async function offboardByHand({ plaid, batch }: Simulators, prefix: string, user
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
     });
-    const answer = await response.body.json();
+    const parsed = await response.body.json();
     if (response.statusCode >= 300) throw new Error(`The simulator returned ${response.statusCode}.`);
-    return answer;
+    return parsed;
   };
   const plaidKey = { 'plaid-client-id': plaid.clientId, 'plaid-secret': plaid.secret };
   const left = ids.values();

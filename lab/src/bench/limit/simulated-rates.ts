@@ -1,7 +1,8 @@
 import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
-import type { CallBudgets, Caller } from 'temporal-http-tasks/internal/activities/call-budget';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
+import type { CallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
+import type { Caller } from 'temporal-http-tasks/internal/policy/rate';
 import type { RateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { LEASE_MS, lease, report, startRate } from 'temporal-http-tasks/internal/policy/rate';
 
@@ -122,7 +123,7 @@ class Simulation {
   async #call(budgets: CallBudgets, caller: Caller): Promise<boolean> {
     const accepted = this.#provider.admits();
     await delay(RESPONSE_MS);
-    budgets.answered(KEY, accepted ? { refused: false } : { refused: true, caller });
+    budgets.responded(KEY, accepted ? { refused: false } : { refused: true, caller });
     return accepted;
   }
 }
@@ -160,19 +161,19 @@ function createLedger({ given, callsAMinute }: SimulatedWork, now: () => number)
   let state = startRate(given ? { all: callsAMinute } : {}, now());
   const unused = (): Promise<never> => Promise.reject(new Error('Not simulated.'));
   return {
-    leaseTokens: async ({ want, caller, answers }) => {
+    leaseTokens: async ({ want, caller, responses }) => {
       await delay(LEDGER_MS);
       const nowMs = now();
-      const leased = lease(answers ? report(state, { ...answers, nowMs }) : state, { want, caller, nowMs });
+      const leased = lease(responses ? report(state, { ...responses, nowMs }) : state, { want, caller, nowMs });
       state = leased.state;
       await delay(LEDGER_MS);
       const { tokens, retryInMs, sweepsOnly } = leased;
       const { generation } = leased.state;
       return { tokens, retryInMs, expiresInMs: LEASE_MS, generation, ...(sweepsOnly && { sweepsOnly }) };
     },
-    reportAnswers: async ({ answers }) => {
+    reportResponses: async ({ responses }) => {
       await delay(LEDGER_MS);
-      state = report(state, { ...answers, nowMs: now() });
+      state = report(state, { ...responses, nowMs: now() });
       const { generation } = state;
       await delay(LEDGER_MS);
       return { generation };

@@ -23,9 +23,9 @@ export function createPeerActivities({ url, clientId, secret }: PeerProvider): P
   const headers = { 'content-type': 'application/json', 'plaid-client-id': clientId, 'plaid-secret': secret };
   const post = async (path: string, body: object): Promise<unknown> => {
     const response = await pool.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
-    const answer = await response.body.json();
+    const parsed = await response.body.json();
     if (response.statusCode !== 200) throw new Error(`The simulator returned ${response.statusCode}.`);
-    return answer;
+    return parsed;
   };
   const list = async (user_id: string): Promise<string[]> => {
     const { items } = (await post('/user/items/get', { user_id })) as { items: { item_id: string }[] };

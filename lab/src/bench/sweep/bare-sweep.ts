@@ -43,9 +43,9 @@ async function loop({ url, clientId, secret, prefix, users, concurrency }: BareS
   const headers = { 'content-type': 'application/json', 'plaid-client-id': clientId, 'plaid-secret': secret };
   const post = async (path: string, body: object): Promise<unknown> => {
     const response = await pool.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
-    const answer = await response.body.json();
+    const parsed = await response.body.json();
     if (response.statusCode !== 200) throw new Error(`The simulator returned ${response.statusCode}.`);
-    return answer;
+    return parsed;
   };
   let nextUser = 0;
   const lane = async (): Promise<void> => {

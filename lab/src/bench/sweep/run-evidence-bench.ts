@@ -52,7 +52,7 @@ async function figuresOn(io: Io, stack: LocalStack, users: number): Promise<Figu
   const url = stack.settings.HTTP_TASKS_LEDGER_URL ?? '';
   const subjectKey = stack.settings.HTTP_TASKS_SUBJECT_KEY ?? '';
   const stand = new SweepStand(stack);
-  stand.answerAfter(RESPONSE_MS);
+  stand.respondAfter(RESPONSE_MS);
   const empty = await ledgerBytes(url);
   await stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
   say(io, `A sweep over ${users} users`);

@@ -19,7 +19,7 @@ export interface SweepBenchSize {
 }
 
 const WARM_UP_USERS = 2_000;
-const SLOW_ANSWER_MS = 20;
+const SLOW_RESPONSE_MS = 20;
 
 /** Measures sweeps and bare loops, prints the figures, and returns 0 only if all of them keep their limits. */
 export async function runSweepBench(
@@ -31,7 +31,7 @@ export async function runSweepBench(
 
 const WORDS: Readonly<Record<string, string>> = {
   sweepOfBareLoop: 'sweep against the bare loop, immediate responses',
-  sweepOfBareLoopSlow: `the same, responses after ${SLOW_ANSWER_MS} ms`,
+  sweepOfBareLoopSlow: `the same, responses after ${SLOW_RESPONSE_MS} ms`,
   sweepOfChildren: 'sweep against one child workflow for each user',
   eventsPerThousandUsers: 'events in the history for 1,000 users',
   memoryGrowth: "growth of the worker's memory from the small to the large sweep",
@@ -57,9 +57,9 @@ class SweepBench {
     await this.stand.sweep(WARM_UP_USERS);
     await this.stand.bare(WARM_UP_USERS);
     const fast = await this.#series('immediate responses');
-    this.stand.answerAfter(SLOW_ANSWER_MS);
-    const slow = await this.#series(`responses after ${SLOW_ANSWER_MS} ms`);
-    this.stand.answerAfter(0);
+    this.stand.respondAfter(SLOW_RESPONSE_MS);
+    const slow = await this.#series(`responses after ${SLOW_RESPONSE_MS} ms`);
+    this.stand.respondAfter(0);
     say(this.io, `One child workflow for each of ${this.size.children} users`);
     const children = await this.stand.sweep(this.size.children, { granularity: 'user', concurrency: 32 });
     const small = await this.#watched(this.size.memory.small);

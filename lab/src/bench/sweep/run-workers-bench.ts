@@ -52,7 +52,7 @@ class WorkersBench {
   ) {}
 
   async figures(): Promise<Figures> {
-    this.stand.answerAfter(this.size.responseMs);
+    this.stand.respondAfter(this.size.responseMs);
     await this.stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
     const first = await this.#sweep('one worker');
     const end = await this.stand.addWorker();

@@ -27,7 +27,7 @@ export class SweepStand {
   constructor(private readonly stack: LocalStack) {}
 
   /** Sets how long the simulators take for a response from now on. */
-  answerAfter(latencyMs: number): void {
+  respondAfter(latencyMs: number): void {
     this.#latencyMs = latencyMs;
     this.stack.simulators.plaid.configure({ latencyMs });
   }
@@ -82,7 +82,7 @@ export class SweepStand {
   /** Clears the simulators, which would keep deleted users, and their calls, forever. */
   #forget(): void {
     this.stack.simulators.plaid.reset();
-    this.answerAfter(this.#latencyMs);
+    this.respondAfter(this.#latencyMs);
   }
 }
 

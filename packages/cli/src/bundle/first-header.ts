@@ -2,9 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { SEALED_COLUMNS } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
 import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
-import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import { OUTCOMES, rankOf } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
-import { rankOf } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import { TREE } from './write-first-bundle';
 
 /** A field of the first line of a bundle that its receipts contradict. */

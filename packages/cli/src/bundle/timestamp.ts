@@ -262,7 +262,7 @@ async function readCertificates(file: string): Promise<X509Certificate[]> {
     const found = ((await readFile(file, 'utf8')).match(PEM) ?? []).map((pem) => new X509Certificate(pem));
     if (found.length > 0) return found;
   } catch {
-    // Said below.
+    // Explained below.
   }
   throw new Refusal('Usage', `--tsa: ${printable(file)} is not a file with certificates in PEM.`, 'tsa');
 }

@@ -12,7 +12,7 @@ import { OPENAPI_OPTIONS, openApiTasks } from '../tasks/openapi-tasks';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import { printable } from '../terminal/output';
 
-/** `http-tasks call TASK`, or `--curl COMMAND` in its place: the Test request, one call of one task. */
+/** `http-tasks call TASK`, or `--curl COMMAND` in its place: one call of one task. */
 export const callCommand = defineCommand<CallOptions>({
   description: [
     'Needs the keys of the service that the task calls, and no others. Asks before anything irreversible, unless --yes',

@@ -1,6 +1,6 @@
-import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/exchange';
 import { MASK } from 'temporal-http-tasks/internal/http/redact';
-import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { sensitiveFieldsIn, withMaskAt } from 'temporal-http-tasks/internal/tasks/define';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';

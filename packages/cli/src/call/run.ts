@@ -2,7 +2,7 @@ import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-
 import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
-import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/exchange';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { effectOf } from 'temporal-http-tasks/internal/tasks/effect';

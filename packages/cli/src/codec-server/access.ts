@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { allowedByTemporal, EverybodyAllowedError } from 'temporal-http-tasks/internal/codec/allowed-by-temporal';
+import { allowedByTemporal, AllCallersAllowedError } from 'temporal-http-tasks/internal/codec/allowed-by-temporal';
 import { requiringToken } from 'temporal-http-tasks/internal/codec/bearer-token';
 import type { Authorize } from 'temporal-http-tasks/internal/codec/codec-handler';
 import { Refusal } from '../program/errors';
@@ -63,7 +63,7 @@ async function askingTemporal(io: Io, options: AccessOptions): Promise<Access> {
     return { authorize: await allowedByTemporal(connection, namespace), close: end };
   } catch (error) {
     await end();
-    if (error instanceof EverybodyAllowedError)
+    if (error instanceof AllCallersAllowedError)
       throw new Refusal('Usage', `--ask-temporal: ${error.message} Use --token-file.`);
     throw asCommandFailure(error, where);
   }

@@ -47,7 +47,7 @@ const RANGE = /^\[(?:(\d+)-(\d+)|([a-zA-Z])-([a-zA-Z]))(?::(\d+))?\]/;
 const GLOB =
   'has [ ] or { } in its URL, which cURL reads as lists and ranges; add --globoff if they are part of the URL';
 
-/** The only URL that a text with lists and ranges stands for; a shell's variable `${NAME}` stays. */
+/** The only URL that a text with lists and ranges means; a shell's variable `${NAME}` stays. */
 function expanded(text: string): string {
   let made = '';
   let calls = 1;

@@ -7,7 +7,7 @@ import type { BaseUrl } from 'temporal-http-tasks/internal/config/origins';
 import { servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
 import { isExactNumber, parseWithExactNumbers } from 'temporal-http-tasks/internal/http/exact-json';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
-import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
+import { ownEntry } from 'temporal-http-tasks/internal/tasks/parse-input';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { CurlCommand } from './curl-command';
 import { refuseCurl } from './curl-data';

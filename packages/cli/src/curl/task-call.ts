@@ -14,7 +14,7 @@ import { SECRET_HEADER } from 'temporal-http-tasks/internal/http/redact';
 import type { SchemaNode } from '@temporal-http-tasks/console/internal/reference/schema-node';
 import { credentialsOf, takesBody } from 'temporal-http-tasks/internal/tasks/define';
 import type { FieldPlace, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
-import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
+import { ownEntry } from 'temporal-http-tasks/internal/tasks/parse-input';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { JSON_BODY } from 'temporal-http-tasks/internal/tasks/wire';
 import type { FormFieldWriting } from 'temporal-http-tasks/internal/tasks/wire';

@@ -1,5 +1,5 @@
 import type { SchemaNode } from '@temporal-http-tasks/console/internal/reference/schema-node';
-import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
+import { ownEntry } from 'temporal-http-tasks/internal/tasks/parse-input';
 import type { FieldWriting, ValueWriting } from 'temporal-http-tasks/internal/tasks/wire';
 import { refuseCurl } from './curl-data';
 import { jsonOr } from './matching-task';

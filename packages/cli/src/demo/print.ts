@@ -1,4 +1,4 @@
-import type { StateFigures } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
+import type { StateFigures } from '@temporal-http-tasks/testing/internal/simulators/control-responses';
 import type { RunningSimulator } from '@temporal-http-tasks/testing/internal/simulators/simulator';
 import { SingleBar } from 'cli-progress';
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';

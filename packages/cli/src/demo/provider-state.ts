@@ -3,7 +3,7 @@ import type {
   BatchState,
   FaultList,
   PlaidState,
-} from '@temporal-http-tasks/testing/internal/simulators/control-answers';
+} from '@temporal-http-tasks/testing/internal/simulators/control-responses';
 import type { ProviderState } from './verdict';
 
 /** How long the demo waits for accepted deletions at Batch, in milliseconds; what is still pending then counts as left. */

@@ -6,7 +6,7 @@ import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject
 import { prepareStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
-import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { userPlaces } from 'temporal-http-tasks/internal/config/user-places';
 import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';

@@ -1,4 +1,4 @@
-import type { BatchState, PlaidState } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
+import type { BatchState, PlaidState } from '@temporal-http-tasks/testing/internal/simulators/control-responses';
 import type { ProviderState as CourierState } from '@temporal-http-tasks/testing/internal/simulators/described/control';
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';

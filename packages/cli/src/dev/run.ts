@@ -1,7 +1,7 @@
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
-import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { demoUsersFrom, seedsFor } from '../demo/demo-users';
 import { exportLines, KEY_AS_HERE, startsIn } from '../demo/run';
 import { withLocalStack } from './local-stack';

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { HoldConflictError } from 'temporal-http-tasks/internal/ledger/hold-ledger';
-import type { HoldChange } from 'temporal-http-tasks/internal/ledger/hold-ledger';
+import { HoldConflictError } from 'temporal-http-tasks/internal/ledger/holds';
+import type { HoldChange } from 'temporal-http-tasks/internal/ledger/holds';
 import type { NewHold } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
-import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import { CommandFailure, Refusal } from '../program/errors';

@@ -97,7 +97,7 @@ export function byOption(who: string): Option {
   return literalOption('--by <name>', `${who}; a claim, kept in the ledger (default: the user of this process)`);
 }
 
-/** The IDs that were given, each as it stands. */
+/** The given IDs, each unchanged. */
 export function heldIds(options: HoldOptions): AllUserIds {
   const { plaidAccessToken, more, serviceAt } = options;
   const ids: AllUserIds = {

@@ -1,4 +1,4 @@
-import type { HoldLogEntry } from 'temporal-http-tasks/internal/ledger/hold-ledger';
+import type { HoldLogEntry } from 'temporal-http-tasks/internal/ledger/holds';
 import type { Hold, HoldEnvironments } from 'temporal-http-tasks/internal/ledger/ledger';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';

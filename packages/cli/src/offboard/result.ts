@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
-import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/failure-types';
+import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import { CommandFailure, Refusal } from '../program/errors';

@@ -2,7 +2,7 @@ import { defineCommand, flag, literalOption } from '../program/command';
 import { Refusal } from '../program/errors';
 import { idOptions } from '../users/options';
 import type { IdOptions } from '../users/options';
-import { refuseBesideBundle, wantedFrom } from './receipt-options';
+import { refuseWithBundle, wantedFrom } from './receipt-options';
 import type { ReceiptsOptions } from './receipt-options';
 
 /** `http-tasks receipts ID`: shows what the ledger has about one sweep, run, user or call. Changes nothing. */
@@ -57,7 +57,7 @@ export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions & { use
     if (checkpoint !== undefined && bundle === undefined)
       throw new Refusal('Usage', '--checkpoint is for a file that --bundle writes.', 'checkpoint');
     if (bundle !== undefined) {
-      refuseBesideBundle(options);
+      refuseWithBundle(options);
       const { writeBundle } = await import('../bundle/run-bundle.js');
       return writeBundle(io, { id, user, isUser, file: bundle, checkpoint, json });
     }

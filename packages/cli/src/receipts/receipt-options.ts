@@ -43,7 +43,7 @@ export function wantedFrom(options: ReceiptsOptions): Wanted {
 }
 
 /** @throws Refusal for options that are for other formats than a bundle. */
-export function refuseBesideBundle(options: ReceiptsOptions): void {
+export function refuseWithBundle(options: ReceiptsOptions): void {
   const other = (['attempts', 'csv', 'jsonl', 'html', 'out', 'force'] as const).find(
     (option) => options[option] !== undefined,
   );

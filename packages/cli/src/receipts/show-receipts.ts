@@ -1,4 +1,4 @@
-import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { stepInAccount } from 'temporal-http-tasks/internal/tasks/accounts';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { Refusal } from '../program/errors';

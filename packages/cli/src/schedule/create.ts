@@ -111,7 +111,7 @@ export async function checkQuery(
     );
 }
 
-/** As the worker lists its queries: whatever the case, and `-` stands for `_`. */
+/** As the worker lists its queries: in any case, with `-` for `_`. */
 function settingName(name: string): string {
   return name.toLowerCase().replaceAll('-', '_');
 }

@@ -35,7 +35,7 @@ export async function updateSweep(
   { json = false, watch = false, ...temporal }: TemporalOptions & { json?: boolean; watch?: boolean },
 ): Promise<ExitCode> {
   return withTemporal(io, temporal, async (client) => {
-    const { taskQueue } = await requireUnderWay(client, sweepId);
+    const { taskQueue } = await requireInProgress(client, sweepId);
     await requireWorker(client, taskQueue, { then: 'no worker can take this', by: 'any' });
     const signed = await withSignature(io, client, sweepId, wanted);
     if (signed.name === 'approve' && signed.print) {
@@ -64,7 +64,7 @@ async function withSignature(io: Io, client: Client, sweepId: string, wanted: Sw
  *
  * @throws CommandFailure when no sweep has the ID, or it has ended.
  */
-export async function requireUnderWay(client: Client, sweepId: string): Promise<WorkflowExecutionDescription> {
+export async function requireInProgress(client: Client, sweepId: string): Promise<WorkflowExecutionDescription> {
   const description = await describeSweep(client, sweepId);
   if (!description) throw unknownSweep(sweepId);
   if (description.status.name === 'RUNNING') return description;
@@ -124,7 +124,7 @@ export async function cancelSweep(
   { json = false, watch = false, ...temporal }: TemporalOptions & { json?: boolean; watch?: boolean },
 ): Promise<ExitCode> {
   return withTemporal(io, temporal, async (client) => {
-    await requireUnderWay(client, sweepId);
+    await requireInProgress(client, sweepId);
     await client.workflow.getHandle(sweepId).cancel();
     if (watch) {
       say(io, 'Cancelling: work in progress finishes and is recorded first.');

@@ -5,7 +5,7 @@ import type { GoodRow } from 'temporal-http-tasks/internal/sources/source';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { AppendTargets, SnapshotState, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { IsThing } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
+import type { DoneStep } from 'temporal-http-tasks/internal/policy/providers/step-plan';
 import type { CheckOptions, CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
 import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { CommandFailure, Refusal } from '../program/errors';

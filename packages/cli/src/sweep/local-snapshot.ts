@@ -4,7 +4,7 @@ import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledg
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { identitiesOf, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
+import type { DoneStep } from 'temporal-http-tasks/internal/policy/providers/step-plan';
 import { requestOfUser } from 'temporal-http-tasks/internal/policy/legal-clock';
 import type { Law } from 'temporal-http-tasks/internal/policy/request-claims';
 import { idsOf, ONLY_ENVIRONMENT } from 'temporal-http-tasks/internal/policy/user-ids';

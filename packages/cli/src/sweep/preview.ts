@@ -2,7 +2,7 @@ import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings'
 import { snapshotWarnings } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import type { RejectedRow } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import { DEFAULT_MAX_USERS } from 'temporal-http-tasks/internal/policy/sweep-input';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { idsOf } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';

@@ -20,7 +20,7 @@ import type { PlanOptions } from './plan-options';
 import { counted } from './reading-report';
 import { begun, startRun } from './start-sweep';
 import { checked, checkedSweepId } from './sweep-options';
-import { APPROVED_BY_ANSWER, confirmSweep } from './sweep-question';
+import { APPROVED_BY_REPLY, confirmSweep } from './sweep-question';
 import { describeSweep } from './sweep-run';
 import { readProviders } from '../users/provider-ids';
 
@@ -155,7 +155,7 @@ async function readFirstInput(client: Client, sweepId: string): Promise<Record<s
 }
 
 async function isApprovedByResponse(client: Client, sweepId: string): Promise<boolean> {
-  const [[name, value] = []] = Object.entries(APPROVED_BY_ANSWER);
+  const [[name, value] = []] = Object.entries(APPROVED_BY_REPLY);
   const description = await describeSweep(client, sweepId);
   return name !== undefined && description?.memo?.[name] === value;
 }

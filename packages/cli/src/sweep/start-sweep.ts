@@ -8,7 +8,7 @@ import { doneStepsOf } from 'temporal-http-tasks/internal/providers/done-steps';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { UserColumns } from 'temporal-http-tasks/internal/sources/user-columns';
 import { readProviders, refuseUnknownAccount } from '../users/provider-ids';
-import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
+import type { DoneStep } from 'temporal-http-tasks/internal/policy/providers/step-plan';
 import { DEFAULT_MAX_USERS } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { noCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
@@ -25,7 +25,7 @@ import { withTemporal } from '../temporal/client';
 import { reportInLedger } from './ledger-view';
 import { discardSnapshot, environmentsOf, openSweepFile, takeLocalSnapshot } from './local-snapshot';
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
-import { APPROVED_BY_ANSWER, askAndApprove, confirmSweep, leftOut, sourceName } from './sweep-question';
+import { APPROVED_BY_REPLY, askAndApprove, confirmSweep, leftOut, sourceName } from './sweep-question';
 import type { AskedSweep } from './sweep-question';
 import { refuseForbiddenInput } from '../policy/forbidden';
 import { exitCodeOf, printSweep, sayNextSteps, sourceDocument, toDocument } from './sweep-report';
@@ -86,7 +86,7 @@ async function startAsking(
   options: SweepOptions,
 ): Promise<ExitCode> {
   const { sweepId, input } = asked;
-  await startRun(client, { sweepId, taskQueue, input: { ...input, approval: true }, memo: APPROVED_BY_ANSWER });
+  await startRun(client, { sweepId, taskQueue, input: { ...input, approval: true }, memo: APPROVED_BY_REPLY });
   const standing = await askAndApprove(io, client, asked);
   if (!isEnded(standing)) return begun(io, client, { sweepId, counts: standing, approval: false }, options);
   const report = await reportInLedger(io, sweepId);

@@ -122,12 +122,12 @@ function more({
   counts,
   dueAt,
 }: SweepStatus['sweep']): object {
-  const doneSofar = waitingForBulk === undefined ? undefined : doneBeforeBulk({ counts, waitingForBulk });
+  const doneSoFar = waitingForBulk === undefined ? undefined : doneBeforeBulk({ counts, waitingForBulk });
   return {
     phase,
     round,
     underWay,
-    doneBeforeBulk: doneSofar,
+    doneBeforeBulk: doneSoFar,
     waitingForBulk,
     waitingForPerson,
     nextTryAt,

@@ -31,7 +31,7 @@ const CANCELLED_WITHIN_MS = 15_000;
 const NOT_STANDING: readonly SweepPhase[] = ['reading', 'closing', 'ended'];
 
 /** The memo of a sweep that is approved by the reply to this command's question, and not by an approval of its own. */
-export const APPROVED_BY_ANSWER = { 'http-tasks.approval': 'terminal' } as const;
+export const APPROVED_BY_REPLY = { 'http-tasks.approval': 'terminal' } as const;
 
 /** A sweep that needs a confirmation. */
 export interface AskedSweep {

@@ -1,5 +1,5 @@
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
-import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import { OUTCOMES, WORST_FIRST } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { snapshotWarnings } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import type { RejectedRow, SnapshotReport, SourceColumns } from 'temporal-http-tasks/internal/policy/snapshot-report';
@@ -10,7 +10,6 @@ import type {
   SweepResult,
   SweepStatus,
 } from 'temporal-http-tasks/internal/policy/sweep-result';
-import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import type { ExitCode, Io } from '../program/io';
 import { paint, print, printable, say } from '../terminal/output';
 import { printTable } from '../terminal/table';

@@ -10,7 +10,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/common';
 import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/failure-types';
+import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import { CommandFailure, Refusal } from '../program/errors';

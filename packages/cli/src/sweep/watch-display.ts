@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
-import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
+import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Io } from '../program/io';
 import { inWords } from '../terminal/for-people';
 import { fitParts, oneLine, printable, say } from '../terminal/output';

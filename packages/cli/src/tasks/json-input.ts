@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseWatchingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
-import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/nesting';
+import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { Refusal } from '../program/errors';
 
 /** Reads the argument of an option that takes JSON, or `@file` with JSON in it. Its text is never repeated. */

@@ -30,7 +30,7 @@ async function ask(io: Io, question: string): Promise<string | undefined> {
   for (const signal of ENDING) process.on(signal, end);
   try {
     const response = await Promise.race([terminal.question(questionText(question)), closed]);
-    // What is said next would else follow the question on its line.
+    // The next output would otherwise follow the question on its line.
     if (response === undefined) say(io, '');
     return response;
   } finally {

@@ -47,7 +47,7 @@ export const USER_OPTIONS: readonly Option[] = [
   literalOption('--batch-user-id <id>', "the user's custom ID at Batch, exactly as your app gave it"),
 ];
 
-/** The ids that were given, each as it stands. */
+/** The given ids, each unchanged. */
 export function givenIds({ plaidUserId, plaidUserToken, batchUserId }: UserOptions): UserIds {
   return {
     ...(plaidUserId !== undefined && { plaidUserId }),

@@ -5,7 +5,7 @@ import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/interna
 import type { UserCells } from 'temporal-http-tasks/internal/sources/to-user';
 import { Refusal } from '../program/errors';
 
-/** One row of a user file; every cell as it stands, never trimmed. */
+/** One row of a user file; every cell unchanged, never trimmed. */
 export interface UserRow extends UserIds {
   /** Where the row begins in the file, from 1. */
   line: number;

@@ -1,5 +1,4 @@
-import { deletesData, effectOf } from 'temporal-http-tasks/internal/tasks/effect';
-import { isSafeRequest } from 'temporal-http-tasks/internal/tasks/http/effect';
+import { deletesData, effectOf, isSafeRequest } from 'temporal-http-tasks/internal/tasks/effect';
 import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { GatewayRefusal } from './http-error';
 import type { Confirmation } from './wire';

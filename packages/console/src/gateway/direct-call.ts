@@ -14,7 +14,7 @@ import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { servicesFor } from 'temporal-http-tasks/internal/tasks/needed-services';
 import { parseKeepingDigits } from 'temporal-http-tasks/internal/http/exact-json';
-import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/nesting';
+import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
 import { needsName, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
@@ -54,7 +54,7 @@ export async function callDirectly(
   const watched: TaskSender = {
     prepare: (what, given) => sender.prepare(what, given),
     send: (what, given, options) =>
-      sender.send(what, given, { ...options, onAnswer: (response) => (seen.answer = response) }),
+      sender.send(what, given, { ...options, onResponse: (response) => (seen.answer = response) }),
     close: () => sender.close(),
   };
   const startedAt = performance.now();

@@ -1,7 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/common';
-import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/failure-types';
+import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OffboardProgress } from 'temporal-http-tasks/internal/workflows/queries';

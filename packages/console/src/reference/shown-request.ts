@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
-import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/exchange';
 import { boundaryIn, readMultipart } from 'temporal-http-tasks/internal/http/write-body';
 import type { ReadPart } from 'temporal-http-tasks/internal/http/write-body';
 import { Scrubber } from 'temporal-http-tasks/internal/http/redact';

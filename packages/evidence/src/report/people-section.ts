@@ -1,6 +1,6 @@
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
-import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { codeOf } from './figures';
 import { html } from './markup';
 import type { Markup } from './markup';

@@ -1,4 +1,4 @@
-import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { headWords } from '../head-facts';
 import { html } from './markup';
 import type { Markup } from './markup';

@@ -5,7 +5,7 @@ import { OpenApiError, pointerOf } from './openapi-error';
 /** How many references may lead from one to the next, and how deep a pointer may go. */
 const MAX_HOPS = 50;
 
-/** One value of a document, which knows where it stands. */
+/** One value of a document, which knows its position. */
 export class DocumentNode {
   readonly value: unknown;
   readonly #document: OpenApiDocument;

@@ -51,7 +51,7 @@ export function visitDocument(
 export function fileReferencesIn(root: unknown): FileReference[] {
   const found: FileReference[] = [];
   visitDocument(root, (value, keys) => {
-    // What free names stand for is never a text, so that a text under this name is a reference among them, too.
+    // The values of free names are never texts, so that a text under this name is a reference among them, too.
     const { $ref } = value;
     if (typeof $ref === 'string' && !$ref.startsWith('#'))
       found.push({ file: $ref.split('#', 1)[0] ?? '', place: pointerOf(keys) });

@@ -51,7 +51,7 @@ export function ignoredIn(root: unknown): IgnoredFeature[] {
   return [...found].map(([what, places]) => ({ what, places }));
 }
 
-/** What kind of object stands at a place, as far as 3.2 added something to it. */
+/** What kind of object is at a position, as far as 3.2 added something to it. */
 function ownerAt(keys: readonly string[], value: Readonly<Record<string, unknown>>): Owner | undefined {
   const [last = '', before = '', third = ''] = [keys.at(-1), keys.at(-2), keys.at(-3)];
   if (keys.length === 0) return 'document';

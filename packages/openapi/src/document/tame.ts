@@ -3,7 +3,7 @@ import { OpenApiError, pointerOf } from './openapi-error';
 /** Deeper documents would overflow the stack of recursive readers. Real ones stay far below. */
 export const MAX_DEPTH = 200;
 
-/** Values in a document, each alias counted with all it stands for: what a walk through it would visit. */
+/** Number of values in a document, each alias counted with all its values: what a walk through it would visit. */
 const MAX_VALUES = 4_000_000;
 
 /** One object or list that is being walked. */

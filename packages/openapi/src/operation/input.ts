@@ -20,7 +20,7 @@ export interface TaskInputPlan {
   places: Record<string, FieldPlace>;
   writing: Record<string, FieldWriting>;
   bodyForm: BodyForm | undefined;
-  /** Keys that stand where the input would; they are put in at send time. */
+  /** Keys in places where the input would be; they are put in at send time. */
   keys: CredentialRule[];
   /** Fields that are taken for credentials because of their names, and so are not input. */
   taken: string[];
@@ -162,9 +162,9 @@ function addWhole(
 }
 
 /** Whether a field is one of the credentials; a part of the path only if that was decided, since nothing else would fill it. */
-function isKey(name: string, { keys }: SignIn, onlyIfSaid = false): boolean {
+function isKey(name: string, { keys }: SignIn, onlyIfDeclared = false): boolean {
   const key = keys.get(bareName(name));
-  return key !== undefined && (key.always || !onlyIfSaid);
+  return key !== undefined && (key.always || !onlyIfDeclared);
 }
 
 function keyFor(name: string, place: CredentialRule['in'], { keys }: SignIn, required = false): CredentialRule[] {

@@ -55,7 +55,7 @@ export function bareName(name: string): string {
 
 /** Words that make a field's name that of a bearer token or a key. */
 const SECRET = /(token|secret|password|passwd|passphrase|apikey|privatekey|credential|credentials)$/;
-/** Tokens that open nothing: places in lists, and keys of one's own. */
+/** Tokens that open nothing: positions in lists, and keys of one's own. */
 const HARMLESS = /(page|next|previous|prev|continuation|cursor|sync|resume|idempotency|csrf|xsrf)(token|key)$/;
 
 /** Whether a field's name says that it holds a bearer token or a key. */

@@ -1,5 +1,5 @@
 import type { Effect } from 'temporal-http-tasks/internal/tasks/define';
-import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
+import { ownEntry } from 'temporal-http-tasks/internal/tasks/parse-input';
 import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
 import { JSON_ANSWER } from 'temporal-http-tasks/internal/tasks/wire';
 import type { DocumentNode } from '../document/document-node';

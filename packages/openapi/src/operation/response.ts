@@ -37,7 +37,7 @@ export function readResponse(
 ): DescribedResponse {
   const described = (node.mapAt('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
   const good = described.map(([, response]) => response.target());
-  // `default` stands for whatever is not described, in most documents for errors; a good response is not measured by it.
+  // `default` describes all other responses, in most documents errors; a good response is not checked against it.
   if (good.length === 0) return { ...ANYTHING, open: noSuccessResponse(node) };
   const media = good.map((response) => mediaIn(response));
   const withContent = media.filter((types) => types.length > 0);

@@ -22,7 +22,7 @@ export interface SignIn {
   unsigned?: string;
 }
 
-/** A credential that may stand among the fields. */
+/** A credential that may be among the fields. */
 export interface FieldKey {
   /** None where its value is fixed. */
   setting?: string;

@@ -2,10 +2,14 @@ import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import { baseUrlSettingOf, environmentSettingOf } from 'temporal-http-tasks/internal/providers/names';
 import { oneOf } from 'temporal-http-tasks/internal/providers/problems';
 import type { Problems } from 'temporal-http-tasks/internal/providers/problems';
-import { AUTH_METHODS, whyNotForToken } from 'temporal-http-tasks/internal/tasks/client-credentials';
-import type { ClientCredentials } from 'temporal-http-tasks/internal/tasks/client-credentials';
+import { AUTH_METHODS, whyNotForToken } from 'temporal-http-tasks/internal/tasks/service';
+import type {
+  ClientCredentials,
+  ErrorRule,
+  ErrorTaxonomy,
+  RateLimit,
+} from 'temporal-http-tasks/internal/tasks/service';
 import { whyNotImported } from 'temporal-http-tasks/internal/tasks/imported-settings';
-import type { ErrorRule, ErrorTaxonomy, RateLimit } from 'temporal-http-tasks/internal/tasks/service';
 import { isLoopback, whyAmbiguousUrl } from 'temporal-http-tasks/internal/transport/url-text';
 import { SANDBOX_WORDS } from '../operation/servers';
 import { FieldReader, isRecord } from './field-reader';

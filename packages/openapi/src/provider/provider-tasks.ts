@@ -37,7 +37,7 @@ export interface SimulatedResponse {
 }
 
 /** What a simulator returns for a task. */
-export interface SimulatedAnswer extends Partial<SimulatedResponse> {
+export interface SimulatedCall extends Partial<SimulatedResponse> {
   /** For what is not there. */
   absent?: SimulatedResponse;
 }
@@ -73,10 +73,10 @@ export function readSimulated(
   name: string,
   operations: readonly string[] | undefined,
   problems: Problems,
-): Map<string, SimulatedAnswer> {
+): Map<string, SimulatedCall> {
   const found = file.entries('simulate', 'an object with the names of tasks');
   return new Map(
-    found.flatMap(([key, value]): [string, SimulatedAnswer][] => {
+    found.flatMap(([key, value]): [string, SimulatedCall][] => {
       const place = `simulate.${key}`;
       const operation = operationIn(key, name);
       refuseUnknown(place, operation, operations, problems);

@@ -7,9 +7,8 @@ import { baseUrlSettingOf, environmentSettingOf } from 'temporal-http-tasks/inte
 import { plannedTask, readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 import type { ReadStep } from 'temporal-http-tasks/internal/providers/plan-provider';
 import { Problems, ProviderError } from 'temporal-http-tasks/internal/providers/problems';
-import { whyNotForToken } from 'temporal-http-tasks/internal/tasks/client-credentials';
+import { whyNotForToken, defineService } from 'temporal-http-tasks/internal/tasks/service';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
-import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { OpenApiDocument } from '../document/document';
 import { OpenApiError } from '../document/openapi-error';
@@ -21,7 +20,7 @@ import type { DocumentNames, DocumentTasks } from './provider-document';
 import { readFileService } from './provider-service';
 import type { FileService } from './provider-service';
 import { readSimulated, readTaskChoices, withLooks } from './provider-tasks';
-import type { SimulatedAnswer, TaskChoice } from './provider-tasks';
+import type { SimulatedCall, TaskChoice } from './provider-tasks';
 import { MOST_PROVIDER_BYTES, parseProviderText, ProviderTextError } from './provider-text';
 import type { ProviderText } from './provider-text';
 import { readResponses } from './response-sketches';
@@ -34,7 +33,7 @@ export interface ProviderFile {
   /** As it was named. */
   file: string;
   /** Responses of a simulator, by operation. */
-  simulated: ReadonlyMap<string, SimulatedAnswer>;
+  simulated: ReadonlyMap<string, SimulatedCall>;
   /** What the document says of responses, by operation. */
   responses: ReadonlyMap<string, OperationResponses>;
   /** Operations of the document that cannot be called, with the reason. */

@@ -1,7 +1,7 @@
 import { ANY_FIELD } from './forgotten-fields';
 import { resolved } from './shape';
 import type { FieldShape, NamedShapes, ObjectShape, Shape, UnionShape } from './shape';
-import { tellsApart } from './schema-maker';
+import { discriminates } from './schema-maker';
 
 /** Fields that are given to the options of one union, all together; a larger union stays as strict as its options are. */
 const MAX_FIELDS = 20_000;
@@ -197,7 +197,7 @@ export class KnownFields implements NamedShapes {
     const [first] = options;
     const shape = first && resolved(first, this.#names);
     return (
-      shape?.kind === 'object' && [...shape.fields.keys()].some((field) => tellsApart(options, field, this.#names))
+      shape?.kind === 'object' && [...shape.fields.keys()].some((field) => discriminates(options, field, this.#names))
     );
   }
 

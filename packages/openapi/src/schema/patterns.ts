@@ -57,7 +57,7 @@ interface Cost {
   captures: number;
 }
 
-/** A part that is refused whatever stands around it. */
+/** A part that is refused whatever is around it. */
 const ENDLESS: Cost = { steps: Number.POSITIVE_INFINITY, ways: Number.POSITIVE_INFINITY, grows: true, captures: 0 };
 const ONE_CHARACTER: Cost = { steps: 1, ways: 1, grows: false, captures: 0 };
 const NOTHING: Cost = { steps: 0, ways: 1, grows: false, captures: 0 };

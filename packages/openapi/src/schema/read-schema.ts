@@ -16,7 +16,7 @@ type Meaning = 'whole' | 'withoutHeirs' | 'withoutOptions';
 
 /** A schema that was met by its name, or an intersection that is made when it is asked for. */
 interface Entry {
-  /** Where it stands; of an intersection, where its first part does. */
+  /** Its position; for an intersection, that of its first part. */
   node: DocumentNode;
   name: string;
   /** Undefined when something it needs is still being read. */
@@ -195,7 +195,7 @@ export class SchemaReader implements DeferringShapes {
     return described(node, shape);
   }
 
-  /** A member of `allOf`: in one of its heirs, a base is meant as it stands, and not as any of them. */
+  /** A member of `allOf`: in one of its heirs, a base means itself, and not any of them. */
   #partOf(node: DocumentNode, part: DocumentNode): Shape {
     if (part.reference === undefined) return this.shapeOf(part);
     const target = part.target();

@@ -205,7 +205,7 @@ function restOf(node: DocumentNode, { shapeOf }: ReadingContext): ObjectShape['r
     const shape = shapeOf(additional);
     return shape.kind === 'unknown' ? 'open' : shape;
   }
-  // An object of which nothing at all is said may hold anything.
+  // An object without any description may hold anything.
   const isBare = ['properties', 'required', 'allOf', 'oneOf', 'anyOf'].every(
     (keyword) => node.at(keyword) === undefined,
   );

@@ -166,7 +166,7 @@ export abstract class SchemaMaker<T> {
     const others = options.filter(({ kind }) => kind !== 'null');
     const [only] = others;
     if (only && others.length === 1) return this.nullable(this.of(only));
-    if (discriminator !== undefined && tellsApart(options, discriminator, this.names)) {
+    if (discriminator !== undefined && discriminates(options, discriminator, this.names)) {
       const told = options.map((option) => this.of(resolved(option, this.names)));
       if (told.length > 0) return this.discriminated(discriminator, told);
     }
@@ -185,7 +185,7 @@ export function refusesRest(rest: 'closed' | 'open' | 'unstated', direction: Dir
 }
 
 /** Whether each option is an object that says by literals of its own which one it is, so that a refusal can name the field at fault. */
-export function tellsApart(options: readonly Shape[], discriminator: string, names: NamedShapes): boolean {
+export function discriminates(options: readonly Shape[], discriminator: string, names: NamedShapes): boolean {
   const seen = new Set<LiteralValue>();
   return options.every((option) => {
     const shape = resolved(option, names);

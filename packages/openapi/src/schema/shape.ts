@@ -5,8 +5,8 @@
 export type Shape = ShapeForm & {
   description?: string;
   /**
-   * The kind is only a guess from keywords such as `minLength`, which count for values of that kind alone: whatever else
-   * is said of the value decides what it is.
+   * The kind is only a guess from keywords such as `minLength`, which count for values of that kind alone: any other
+   * description of the value takes precedence.
    */
   guessed?: true;
 };
@@ -116,7 +116,7 @@ export interface NamedShapes {
   nameOf(id: string): string;
 }
 
-/** The shape behind names. Stays a name while what it stands for is being read. */
+/** The shape behind names. Stays a name while its target is being read. */
 export function resolved(shape: Shape, names: NamedShapes): Shape {
   let current = shape;
   for (let hops = 0; current.kind === 'named' && hops < 50; hops += 1) {

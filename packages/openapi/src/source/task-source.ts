@@ -12,7 +12,7 @@ import { TypeSource } from './type-source';
 
 /** The named schemas that some shapes lead to, in an order in which code can define them. */
 export interface OrderedSchemas {
-  /** What a schema needs stands before it, except within a circle. */
+  /** The definitions that a schema needs come before it, except within a cycle. */
   ids: readonly string[];
   /** Schemas that lead back to themselves. */
   recursive: ReadonlySet<string>;

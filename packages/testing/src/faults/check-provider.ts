@@ -8,7 +8,7 @@ import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboar
 import type { SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
 import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
-import type { CallRecord } from '../simulators/control-answers';
+import type { CallRecord } from '../simulators/control-responses';
 import type { ProviderState } from '../simulators/described/control';
 import { TOKEN_PATH } from '../simulators/described/description';
 import type { DescribedApi } from '../simulators/described/description';

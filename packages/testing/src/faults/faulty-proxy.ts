@@ -78,9 +78,9 @@ class ClosingProxy implements FaultyProxy {
     const { url: path, method, headers } = request;
     const further = forward(
       { hostname, port, path, method, headers: { ...headers, connection: 'close' } },
-      (answer) => {
-        response.writeHead(answer.statusCode ?? 502, { ...answer.headers, connection: 'close' });
-        answer.pipe(response);
+      (upstream) => {
+        response.writeHead(upstream.statusCode ?? 502, { ...upstream.headers, connection: 'close' });
+        upstream.pipe(response);
       },
     );
     further.on('error', () => response.destroy());

@@ -1,5 +1,5 @@
 import type { Observed, Truth } from '../oracle/observed';
-import type { CallRecord, PlaidState, BatchState, Repeat } from '../simulators/control-answers';
+import type { CallRecord, PlaidState, BatchState, Repeat } from '../simulators/control-responses';
 import type { Simulators } from '../simulators/start-simulators';
 import type { RecordedRun } from './run-trial';
 import { BYSTANDER } from './scenes';

@@ -12,7 +12,7 @@ import type { Provider } from 'temporal-http-tasks/internal/providers/definition
 import { plannedTask, readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 
 /** Placeholders that say nothing of whom a call is about. */
-const ABOUT_NOBODY: readonly string[] = ['reason.code', 'reason.note', 'reference', 'callId'];
+const ABOUT_NO_USER: readonly string[] = ['reason.code', 'reason.note', 'reference', 'callId'];
 
 /** A step of a provider with its calls. */
 interface PlannedPart {
@@ -33,7 +33,7 @@ export function stepFacts(provider: Provider): StepFacts[] {
       const task = call && provider.tasks.find(({ name }) => name === call.task);
       if (!task) return [];
       const { effect, repeat, absent } = plannedTask(task);
-      const namesUser = [...placeholdersIn(call.input)].some((name) => !ABOUT_NOBODY.includes(name));
+      const namesUser = [...placeholdersIn(call.input)].some((name) => !ABOUT_NO_USER.includes(name));
       const resent = repeat || effect === 'repeatSafe';
       return [[role, { operation: task.operation, effect, resent, absent, namesUser }]];
     });
@@ -77,7 +77,7 @@ export class IdMaker {
     for (const id of Object.keys(provider.ids)) this.#formOf.set(id, formFor(provider, id, calls));
   }
 
-  /** Returns the IDs of a new user. Of two IDs that stand for each other, the one that the step uses. */
+  /** Returns the IDs of a new user. Of two alternative IDs, the one that the step uses. */
   make(step: string): UserIds {
     const planned = stepsOf(this.#provider).find((one) => one.planned.step === step)?.planned;
     const used = planned?.ids ?? [];

@@ -121,7 +121,7 @@ export async function doBeforehand(simulators: Simulators, user: MatrixUser, cal
           id: { type: 'custom_id', value: user.batchUserId },
         })) as { token?: string };
         if (token === undefined) throw new Error(`The removal at ${app} was not taken.`);
-        // A request is worked on when it is looked at.
+        // A request is processed when it is read.
         for (let look = 0; look < 2; look += 1)
           await send(`${batch.url}/1.0/${key}/gdpr/request/${token}`, 'GET', headers);
       }

@@ -1,4 +1,4 @@
-import type { CallRecord } from '../simulators/control-answers';
+import type { CallRecord } from '../simulators/control-responses';
 import { blindRepetitions, REST, unrecordedCalls } from './honesty';
 import type { Recorded, Report, ReportedStep } from './observed';
 import { allowedOutcomes, GOOD } from './provider-cell';

@@ -1,4 +1,4 @@
-import type { CallRecord } from '../simulators/control-answers';
+import type { CallRecord } from '../simulators/control-responses';
 
 /** The state of one user at the providers after the run, and every call about this user since the run started. */
 export interface Truth {

@@ -1,5 +1,5 @@
 import type { FaultKind } from './control-api';
-import type { CallFigures, CallList, CallRecord } from './control-answers';
+import type { CallFigures, CallList, CallRecord } from './control-responses';
 import type { RecognisedCall } from './provider';
 
 /** Records the progress of a call that has arrived. */

@@ -1,7 +1,7 @@
 import { ControlError, parseControlBody } from './control-error';
 import { faultRuleSchema, UNKNOWN_ROUTE } from './control-api';
 import type { FaultRule, FaultRuleInput } from './control-api';
-import type { FaultList, FaultStatus } from './control-answers';
+import type { FaultList, FaultStatus } from './control-responses';
 import type { RecognisedCall } from './provider';
 import { seededRandom } from './seeded-random';
 

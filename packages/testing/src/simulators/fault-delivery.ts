@@ -14,15 +14,15 @@ export function resetConnection(response: ServerResponse): void {
 }
 
 /** Announces the whole body, sends half of it and resets the connection. */
-export function resetMidBody(response: ServerResponse, answer: ApiResponse): void {
-  sendHalf(response, answer, () => {
+export function resetMidBody(response: ServerResponse, reply: ApiResponse): void {
+  sendHalf(response, reply, () => {
     setTimeout(() => resetConnection(response), BEFORE_RESET_MS);
   });
 }
 
 /** Announces the whole body, sends half of it and then nothing until the client gives up. */
-export function stallMidBody(response: ServerResponse, answer: ApiResponse): void {
-  sendHalf(response, answer, () => undefined);
+export function stallMidBody(response: ServerResponse, reply: ApiResponse): void {
+  sendHalf(response, reply, () => undefined);
 }
 
 /**
@@ -42,11 +42,11 @@ export function stall(
 /** Sends the body in small pieces. */
 export function dripBody(
   response: ServerResponse,
-  answer: ApiResponse,
+  reply: ApiResponse,
   pace: { intervalMs: number; bytesPerChunk: number },
 ): void {
-  const body = Buffer.from(textOfBody(answer.body));
-  writeJsonHead(response, answer.status, body);
+  const body = Buffer.from(textOfBody(reply.body));
+  writeJsonHead(response, reply.status, body);
   let sent = 0;
   const timer = setInterval(() => {
     response.write(body.subarray(sent, sent + pace.bytesPerChunk));
@@ -58,11 +58,11 @@ export function dripBody(
   response.once('close', () => clearInterval(timer));
 }
 
-function sendHalf(response: ServerResponse, answer: ApiResponse, sent: () => void): void {
-  const body = Buffer.from(textOfBody(answer.body));
+function sendHalf(response: ServerResponse, reply: ApiResponse, sent: () => void): void {
+  const body = Buffer.from(textOfBody(reply.body));
   // Without a body, the head would be the whole response.
   if (body.length === 0) return sent();
-  writeJsonHead(response, answer.status, body);
+  writeJsonHead(response, reply.status, body);
   response.write(body.subarray(0, Math.ceil(body.length / 2)), sent);
 }
 
@@ -121,9 +121,9 @@ export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
     case 'hugeBody':
       return alter(faulty, true, (json) => `{"padding":"${'x'.repeat(rule.bytes)}",${json.slice(1)}`);
     case 'slowDrip': {
-      const answer = carryOut(faulty);
-      log.responded(answer.status, answer.code);
-      return dripBody(response, answer, rule);
+      const reply = carryOut(faulty);
+      log.responded(reply.status, reply.code);
+      return dripBody(response, reply, rule);
     }
     case 'redirect':
       actOn(rule.processed, faulty);
@@ -149,13 +149,9 @@ function actOn(processed: boolean, faulty: FaultyCall): ApiResponse {
   return processed ? carryOut(faulty) : faulty.provider.emptySuccess();
 }
 
-function refuse(
-  { response, log }: FaultyCall,
-  answer: ApiResponse,
-  headers?: Record<string, string | undefined>,
-): void {
-  log.responded(answer.status, answer.code);
-  send(response, answer.status, textOfBody(answer.body), headers);
+function refuse({ response, log }: FaultyCall, reply: ApiResponse, headers?: Record<string, string | undefined>): void {
+  log.responded(reply.status, reply.code);
+  send(response, reply.status, textOfBody(reply.body), headers);
 }
 
 function alter(

@@ -1,6 +1,6 @@
 /** The interface between a provider's half of a simulator and the shared half. */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { SeedSummary } from './control-answers';
+import type { SeedSummary } from './control-responses';
 
 export type JsonBody = Record<string, unknown>;
 

@@ -1,4 +1,4 @@
-import type { Repeat, Repeats, StateFigures } from './control-answers';
+import type { Repeat, Repeats, StateFigures } from './control-responses';
 
 type RepeatKind = keyof Repeats;
 

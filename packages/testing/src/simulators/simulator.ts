@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import { CallLog } from './call-log';
 import type { FaultRuleInput, RetryAfterForm } from './control-api';
-import type { CallList, FaultList, SeedSummary } from './control-answers';
+import type { CallList, FaultList, SeedSummary } from './control-responses';
 import { parseControlBody } from './control-error';
 import { handleControl, CONTROL_PREFIX } from './control-routes';
 import { FaultBook } from './fault-book';
@@ -122,28 +122,28 @@ class Simulator {
       return;
     }
     const method = request.method ?? 'GET';
-    if (!body) return this.answer(response, this.provider.failures.tooLarge());
-    this.answerProviderCall({ method, target, headers: request.headers, body }, response);
+    if (!body) return this.reply(response, this.provider.failures.tooLarge());
+    this.handleProviderCall({ method, target, headers: request.headers, body }, response);
   }
 
-  private answerProviderCall(request: ReceivedRequest, response: ServerResponse): void {
+  private handleProviderCall(request: ReceivedRequest, response: ServerResponse): void {
     const call = this.provider.recognise(request);
     const log = this.calls.open(call);
     if (!this.limiter.admits(call.endpoint)) {
       const refusal = this.provider.failures.rateLimited();
       log.responded(refusal.status, refusal.code);
-      return this.answer(response, refusal, { 'retry-after': retryAfterValue(this.settings.retryAfter) });
+      return this.reply(response, refusal, { 'retry-after': retryAfterValue(this.settings.retryAfter) });
     }
     const rule = this.faults.pick(call);
     if (rule) return deliverFault(rule, { provider: this.provider, request, call, response, log });
-    const answer = call.carryOut();
-    if (answer.processed) log.processed();
-    log.responded(answer.status, answer.code);
-    this.answer(response, answer);
+    const reply = call.carryOut();
+    if (reply.processed) log.processed();
+    log.responded(reply.status, reply.code);
+    this.reply(response, reply);
   }
 
-  private answer(response: ServerResponse, answer: ApiResponse, headers?: Record<string, string | undefined>): void {
-    const sendIt = (): void => send(response, answer.status, textOfBody(answer.body), headers);
+  private reply(response: ServerResponse, reply: ApiResponse, headers?: Record<string, string | undefined>): void {
+    const sendIt = (): void => send(response, reply.status, textOfBody(reply.body), headers);
     if (this.settings.latencyMs === 0) return sendIt();
     const timer = setTimeout(sendIt, this.settings.latencyMs);
     response.once('close', () => clearTimeout(timer));

@@ -1,7 +1,7 @@
 // Works through a part of a sweep as a worker does, chunk after chunk and several concurrently, until no user of it is
 // left.
 import { setTimeout as delay } from 'node:timers/promises';
-import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/call-budgets';
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';

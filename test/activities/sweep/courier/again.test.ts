@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { takeSnapshot } from 'temporal-http-tasks/internal/activities/sweep/take-snapshot';
 import type { StepDefinition } from 'temporal-http-tasks';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { cleanUp } from '../../../ledger/databases';
 import { until } from '../../../support/offboarding-runs';
 import { COURIER_STEPS } from '../../../unit/providers/courier';

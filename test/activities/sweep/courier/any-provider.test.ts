@@ -1,5 +1,5 @@
 import type { StepDefinition } from 'temporal-http-tasks';
-import type { ChunkDependencies } from 'temporal-http-tasks/internal/activities/sweep/chunk-dependencies';
+import type { ChunkDependencies } from 'temporal-http-tasks/internal/activities/sweep/sweep-dependencies';
 import { cleanUp } from '../../../ledger/databases';
 import { planOf } from '../chunk-place';
 import { COURIER_STEPS } from '../../../unit/providers/courier';

@@ -1,11 +1,13 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import type { ChunkDependencies } from 'temporal-http-tasks/internal/activities/sweep/chunk-dependencies';
+import type {
+  ChunkDependencies,
+  SweepDependencies,
+} from 'temporal-http-tasks/internal/activities/sweep/sweep-dependencies';
 import { closeTargets } from 'temporal-http-tasks/internal/activities/sweep/close-targets';
 import type { ChunkInput, ChunkResult, CloseTargets } from 'temporal-http-tasks/internal/activities/sweep/contract';
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 import { runBulk } from 'temporal-http-tasks/internal/activities/sweep/bulk-run';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
-import type { SweepDependencies } from 'temporal-http-tasks/internal/activities/sweep/sweep-dependencies';
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { defineProvider, defineService } from 'temporal-http-tasks';
@@ -14,7 +16,7 @@ import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { SweepRow, SweepTerms, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { identitiesOf, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { StepPlan } from 'temporal-http-tasks/internal/policy/providers/step-plan';
-import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { idsOf } from 'temporal-http-tasks/internal/policy/user-ids';
 import { doneStepsOf } from 'temporal-http-tasks/internal/providers/done-steps';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';

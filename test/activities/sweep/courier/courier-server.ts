@@ -99,24 +99,24 @@ export class CourierServer {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString('utf8');
     const body = (text === '' ? {} : JSON.parse(text)) as CourierBody;
-    const { operation, about, answer } = this.#route(request, body);
+    const { operation, about, respond } = this.#route(request, body);
     this.calls.push({ operation, about });
     const count = this.calls.filter((call) => call.operation === operation).length;
     const fault = this.#rules.find((rule) => rule.operation === operation && rule.nth.includes(count))?.fault;
     if (fault === 'lostBefore') return void request.socket.destroy();
     if (typeof fault === 'number') return send(response, { status: fault, body: { code: 'busy' } });
-    const responded = answer();
+    const responded = respond();
     if (request.method !== 'GET' && responded.status < 300) this.#carriedOut.push(`${operation} ${about}`);
     if (fault === 'lostAfter') return void request.socket.destroy();
     if (this.delayMs > 0) await setTimeout(this.delayMs);
     send(response, responded);
   }
 
-  #route({ method = '', url = '' }: IncomingMessage, body: CourierBody): CourierCall & { answer: () => ApiResponse } {
+  #route({ method = '', url = '' }: IncomingMessage, body: CourierBody): CourierCall & { respond: () => ApiResponse } {
     const { pathname, searchParams } = new URL(url, 'http://courier.invalid');
     const [, what = '', id = '', part = '', topic = ''] = pathname.split('/').map(decodeURIComponent);
     const route = `${method} ${what}${id === '' ? '' : '/'}${part}`;
-    const call = (operation: string, answer: () => ApiResponse, about = id) => ({ operation, about, answer });
+    const call = (operation: string, respond: () => ApiResponse, about = id) => ({ operation, about, respond });
     if (method === 'POST' && pathname === '/contacts/delete') {
       const ids = (body.contacts ?? []).map((contact) => contact.id);
       return call('bulkDelete', () => this.#bulk(ids), ids.join(','));

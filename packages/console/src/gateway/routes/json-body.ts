@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { parseWatchingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
-import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/nesting';
+import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { GatewayRefusal } from '../http-error';
 
 /** Maximum size of a body in bytes; Temporal takes at most 2 MB anyway. */

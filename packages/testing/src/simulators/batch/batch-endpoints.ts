@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { BatchSettings } from '../control-api';
 import type { ApiResponse } from '../provider';
 import type { RepeatLog } from '../repeat-log';
-import { batchSuccess, refusals } from './batch-answers';
+import { batchSuccess, refusals } from './batch-responses';
 import { decodeSegment } from './batch-routes';
 import type { BatchEndpoint } from './batch-routes';
 import type { BatchStore, GdprRequest } from './batch-state';

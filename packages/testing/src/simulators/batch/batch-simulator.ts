@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { BATCH_ENDPOINTS, batchSeedSchema, batchSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
 import type { BatchSeedInput, BatchSettings, BatchSettingsInput } from '../control-api';
-import type { BatchState, BatchStateFigures, SeedSummary } from '../control-answers';
+import type { BatchState, BatchStateFigures, SeedSummary } from '../control-responses';
 import { parseControlBody } from '../control-error';
 import type { ApiResponse, Provider, ReceivedRequest, RecognisedCall } from '../provider';
 import { ProviderHalf, startSimulatorOf } from '../simulator';
 import type { FirstState, Operations, RunningSimulator, SimulatorOptions } from '../simulator';
-import { batchFailures, BatchRefusal, batchSuccess, refusals } from './batch-answers';
+import { batchFailures, BatchRefusal, batchSuccess, refusals } from './batch-responses';
 import { batchEndpoints, usersConcerned } from './batch-endpoints';
 import { decodeSegment, findBatchRoute } from './batch-routes';
 import type { BatchRoute } from './batch-routes';
@@ -64,7 +64,7 @@ class BatchHalf extends ProviderHalf<BatchSeedInput, BatchSettingsInput, BatchSe
 
   recognise(request: ReceivedRequest): RecognisedCall {
     const route = findBatchRoute(request.method, request.target);
-    if (!route) return { endpoint: UNKNOWN_ROUTE, users: [], carryOut: () => refusals.unknownRoute().answer };
+    if (!route) return { endpoint: UNKNOWN_ROUTE, users: [], carryOut: () => refusals.unknownRoute().response };
     const app = this.appOf(route);
     return {
       endpoint: route.endpoint,
@@ -118,7 +118,7 @@ class BatchHalf extends ProviderHalf<BatchSeedInput, BatchSettingsInput, BatchSe
       const { store, repeats, settings } = this;
       return batchEndpoints[route.endpoint]({ app, last: route.last, body: request.body, store, repeats, settings });
     } catch (error) {
-      if (error instanceof BatchRefusal) return error.answer;
+      if (error instanceof BatchRefusal) return error.response;
       throw error;
     }
   }

@@ -7,7 +7,7 @@ import type {
   BatchStateFigures,
   GdprRequestState,
   SeedSummary,
-} from '../control-answers';
+} from '../control-responses';
 import { ControlError } from '../control-error';
 
 /** The custom data of one ID in one app. */

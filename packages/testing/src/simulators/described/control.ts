@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CallFigures, Repeats } from '../control-answers';
+import type { CallFigures, Repeats } from '../control-responses';
 import { commonSettings, rateLimit } from '../control-api';
 
 const id = z.union([z.string().min(1), z.array(z.string().min(1)).max(1_000)]);

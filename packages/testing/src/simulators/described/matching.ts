@@ -1,4 +1,4 @@
-/** What the placeholders of a call stood for in a request. */
+/** The values of a call's placeholders in a request. */
 export type Bindings = Readonly<Record<string, string | readonly string[]>>;
 
 /** A request that fits a call's input. */
@@ -9,7 +9,7 @@ export interface Match {
 }
 
 /** Placeholders that say nothing of whom a call is about. */
-const ABOUT_NOBODY: readonly string[] = ['reason.code', 'reason.note', 'reference'];
+const ABOUT_NO_USER: readonly string[] = ['reason.code', 'reason.note', 'reference'];
 
 const PLACEHOLDER = /^\$\{([A-Za-z][\w.]*)\}$/;
 
@@ -24,7 +24,7 @@ export function matchInput(template: unknown, input: unknown): Match | undefined
 export function placeholdersIn(template: unknown): string[] {
   if (typeof template === 'string') {
     const name = PLACEHOLDER.exec(template)?.[1];
-    return name === undefined || ABOUT_NOBODY.includes(name) ? [] : [name];
+    return name === undefined || ABOUT_NO_USER.includes(name) ? [] : [name];
   }
   if (typeof template !== 'object' || template === null) return [];
   return [...new Set(Object.values(template).flatMap(placeholdersIn))];
@@ -60,7 +60,7 @@ function matchText(template: string, value: unknown, bound: Bound): number | und
   const name = PLACEHOLDER.exec(template)?.[1];
   if (name === undefined) return isSame(template, value) ? 1 : undefined;
   if (value === undefined) return undefined;
-  if (ABOUT_NOBODY.includes(name)) return 0;
+  if (ABOUT_NO_USER.includes(name)) return 0;
   if (Array.isArray(value)) bound[name] = value.map(String);
   else if (typeof value === 'string' || typeof value === 'number') bound[name] = String(value);
   else return undefined;

@@ -71,7 +71,7 @@ export function carryOut(
 ): ApiResponse {
   const [change] = calls.filter(({ role }) => role === 'act' || role === 'bulk' || role === 'proceed');
   if (change) return new Change(context, operation, change).carryOut();
-  return new Read(context, operation, how).answer(calls);
+  return new Read(context, operation, how).respond(calls);
 }
 
 /** A request that removes or files something. */
@@ -217,7 +217,7 @@ class Read {
     this.#draft = new Draft(operation.success.body);
   }
 
-  answer(calls: readonly StepCall[]): ApiResponse {
+  respond(calls: readonly StepCall[]): ApiResponse {
     const gone: DescribedCall[] = [];
     for (const one of calls) if (!this.#read(one)) gone.push(one.call);
     if (gone.length > 0) return absentResponse(this.#context, this.#operation, gone);

@@ -1,5 +1,5 @@
 import { UNKNOWN_ROUTE } from '../control-api';
-import type { SeedSummary } from '../control-answers';
+import type { SeedSummary } from '../control-responses';
 import { parseControlBody } from '../control-error';
 import type {
   ApiResponse,

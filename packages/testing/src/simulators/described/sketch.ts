@@ -1,7 +1,7 @@
 /** What a document says of a value, as far as an example of it needs it. */
 export type Sketch = AnySketch | ScalarSketch | ListSketch | ObjectSketch;
 
-/** Nothing is said of the value. */
+/** Nothing is known of the value. */
 interface AnySketch {
   kind: 'any';
 }
@@ -219,7 +219,7 @@ function withValue(target: unknown, path: readonly string[], value: unknown): un
   return { ...object, [segment]: withValue(inner, rest, value) };
 }
 
-/** Returns the value at a dotted path; a list on the way stands for its first entry. */
+/** Returns the value at a dotted path; a list on the way means its first entry. */
 export function valueAt(value: unknown, path: string): unknown {
   let inner = value;
   for (const segment of path.split('.')) {

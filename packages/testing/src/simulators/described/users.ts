@@ -52,7 +52,7 @@ export interface User {
   touched: boolean;
 }
 
-/** How users are made of whom nothing was said. */
+/** How users are made that have no description. */
 export interface UserSettings {
   itemsPerUser: number;
   unknownIds: 'exist' | 'absent';

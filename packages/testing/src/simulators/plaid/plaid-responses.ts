@@ -35,7 +35,7 @@ export function plaidError(status: number, errorType: string, errorCode: string,
 export class PlaidRefusal extends Error {
   override readonly name = 'PlaidRefusal';
 
-  constructor(readonly answer: ApiResponse) {
+  constructor(readonly response: ApiResponse) {
     super('refused');
   }
 }
@@ -82,7 +82,7 @@ export const plaidFailures: ProviderFailures = {
   rateLimited: () => plaidError(429, 'RATE_LIMIT_EXCEEDED', 'RATE_LIMIT', 'too many requests to this endpoint'),
   serverError: () => plaidError(500, 'API_ERROR', 'INTERNAL_SERVER_ERROR', 'an unexpected error at the provider'),
   maintenance: () => plaidError(503, 'API_ERROR', 'PLANNED_MAINTENANCE', 'the provider is being maintained'),
-  unauthorized: () => refusals.invalidKeys().answer,
+  unauthorized: () => refusals.invalidKeys().response,
   tooLarge: () => plaidError(413, 'INVALID_REQUEST', 'INVALID_BODY', 'the body is too large'),
   undocumented: (status, errorType, errorCode = 'NEWLY_INVENTED_CODE') =>
     plaidError(status, errorType, errorCode, 'an error that is not documented'),

@@ -1,6 +1,6 @@
 import { PLAID_ENDPOINTS, plaidSeedSchema, plaidSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
 import type { PlaidSeedInput, PlaidSettings, PlaidSettingsInput } from '../control-api';
-import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-answers';
+import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-responses';
 import { parseControlBody } from '../control-error';
 import type { ApiResponse, CarriedOutHow, Provider, ReceivedRequest, RecognisedCall } from '../provider';
 import { ProviderHalf, startSimulatorOf } from '../simulator';
@@ -82,7 +82,7 @@ class PlaidHalf extends ProviderHalf<PlaidSeedInput, PlaidSettingsInput, PlaidSe
   recognise(request: ReceivedRequest): RecognisedCall {
     const path = request.target.split('?', 1)[0] ?? '';
     const endpoint = request.method === 'POST' ? ROUTES.get(path) : undefined;
-    if (!endpoint) return { endpoint: UNKNOWN_ROUTE, users: [], carryOut: () => refusals.unknownRoute().answer };
+    if (!endpoint) return { endpoint: UNKNOWN_ROUTE, users: [], carryOut: () => refusals.unknownRoute().response };
     const fields = readFields(request);
     const user = fields && userConcerned(endpoint, fields, this.store);
     return {
@@ -135,7 +135,7 @@ class PlaidHalf extends ProviderHalf<PlaidSeedInput, PlaidSettingsInput, PlaidSe
       const settings = staleRead ? { ...this.settings, readLag: STALE } : this.settings;
       return plaidEndpoints[endpoint](fields, { store: this.store, repeats: this.repeats, settings });
     } catch (error) {
-      if (error instanceof PlaidRefusal) return error.answer;
+      if (error instanceof PlaidRefusal) return error.response;
       throw error;
     }
   }

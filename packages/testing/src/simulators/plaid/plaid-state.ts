@@ -1,5 +1,5 @@
 import type { PlaidSeed, PlaidSettings } from '../control-api';
-import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-answers';
+import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-responses';
 import { ControlError } from '../control-error';
 
 export interface PlaidItem {

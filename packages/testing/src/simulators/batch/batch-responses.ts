@@ -13,7 +13,7 @@ export function batchError(status: number, code: number, message: string): ApiRe
 export class BatchRefusal extends Error {
   override readonly name = 'BatchRefusal';
 
-  constructor(readonly answer: ApiResponse) {
+  constructor(readonly response: ApiResponse) {
     super('refused');
   }
 }
@@ -32,7 +32,7 @@ export const batchFailures: ProviderFailures = {
   rateLimited: () => batchError(429, 429, 'Too many requests'),
   serverError: () => batchError(500, 1, 'Server error'),
   maintenance: () => batchError(503, 2, 'Under maintenance'),
-  unauthorized: () => refusals.authentication().answer,
+  unauthorized: () => refusals.authentication().response,
   tooLarge: () => batchError(413, 31, 'Malformed parameter: the body is too large'),
   undocumented: (status, _errorType, errorCode = '99') =>
     batchError(status, Number(errorCode), 'An error that is not documented'),
