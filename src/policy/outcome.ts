@@ -25,7 +25,7 @@ export const OUTCOMES = [
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** The status of a whole run that has ended. */
-const RUN_STATUSES = ['completed', 'partial', 'failed', 'held', 'cancelled'] as const;
+export const RUN_STATUSES = ['completed', 'partial', 'failed', 'held', 'cancelled'] as const;
 
 /** One of {@link RUN_STATUSES}. */
 export type RunStatus = (typeof RUN_STATUSES)[number];
