@@ -102,7 +102,7 @@ describe('the calls of a chunk', () => {
         { user_id: 'slow-0' },
         new HoldWatch(ledger, [], performance.now()),
       );
-      expect({ kind: end.kind, taken }).toEqual({ kind: 'answered', taken: 1 });
+      expect({ kind: end.kind, taken }).toEqual({ kind: 'responded', taken: 1 });
     } finally {
       clock.mockRestore();
     }
@@ -167,7 +167,7 @@ describe('the calls of a chunk', () => {
           new HoldWatch(ledger, [], performance.now()),
         )
       ).kind,
-    ).toBe('answered');
+    ).toBe('responded');
     expect(taken).toEqual([
       { service: 'batch', keySlot: 'android' },
       { service: 'batch', keySlot: 'ios' },

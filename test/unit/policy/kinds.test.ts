@@ -181,7 +181,7 @@ describe('once', () => {
     const bulk = { task: 'bulkDelete', input: { contacts: { each: '${ids}', as: { id: '${id}' } } }, most: 5 };
     const byBulk = courierRun([{ ...CONTACT, after: [], bulk }], { ids: { courier: { contactId: '..' } } });
     const calling = {
-      answer: (call: { input: unknown; task: string }) => (seen.push(call), { ok: true, output: null, attempt: 1 }),
+      respond: (call: { input: unknown; task: string }) => (seen.push(call), { ok: true, output: null, attempt: 1 }),
       callMs: 1,
     };
     const seen: { input: unknown; task: string }[] = [];
@@ -233,7 +233,7 @@ describe('list', () => {
     ['an empty list', { topics: [] }, 'skipped/noItems'],
     ['an end that is empty', { topics: [], paging: { next: '' } }, 'skipped/noItems'],
   ])('takes a response with %s for what it is', (_what, output, expected) => {
-    const courier = { answer: () => ({ ok: true, output, attempt: 1 }), callMs: 1 } as unknown as SimulatedCourier;
+    const courier = { respond: () => ({ ok: true, output, attempt: 1 }), callMs: 1 } as unknown as SimulatedCourier;
     expect(shortly(driveCourier(courierRun([TOPICS]), courier).steps)).toEqual([`courier.topics ${expected}`]);
   });
 
@@ -245,25 +245,25 @@ describe('list', () => {
     ['a+b/c?', 'a+b/c?'],
   ])('reads on after the cursor %s with %s', (next, expected) => {
     const cursors: unknown[] = [];
-    const answer = ({ input }: { input: { after?: unknown } }) => {
+    const respond = ({ input }: { input: { after?: unknown } }) => {
       cursors.push(input.after);
       return { ok: true, attempt: 1, output: { topics: [], paging: { next: cursors.length === 1 ? next : null } } };
     };
-    driveCourier(courierRun([TOPICS]), { answer, callMs: 1 } as unknown as SimulatedCourier);
+    driveCourier(courierRun([TOPICS]), { respond, callMs: 1 } as unknown as SimulatedCourier);
     expect(cursors).toEqual([undefined, expected]);
   });
 
   it('continues after an item that no call can take, and sends numbers beyond 2^53 as they are', () => {
     const list = (ids: unknown[]) => {
       const [left, sent]: [Set<unknown>, unknown[]] = [new Set(ids), []];
-      const answer = ({ task, input }: { task: string; input: { topic?: unknown } }) => {
+      const respond = ({ task, input }: { task: string; input: { topic?: unknown } }) => {
         if (task === 'courier.listTopics')
           return { ok: true, attempt: 1, output: { topics: [...left].map((id) => ({ id })) } };
         sent.push(input.topic);
         left.delete(input.topic);
         return { ok: true, attempt: 1, output: {} };
       };
-      const courier = { answer, callMs: 1 } as unknown as SimulatedCourier;
+      const courier = { respond, callMs: 1 } as unknown as SimulatedCourier;
       return { steps: shortly(driveCourier(courierRun([TOPICS]), courier).steps), sent };
     };
     expect(list([1, 'one', 2])).toEqual({
@@ -280,11 +280,11 @@ describe('list', () => {
   it('reads a thousand pages and no more', () => {
     const pages = (last: number): string[] => {
       let page = 0;
-      const answer = () => (
+      const respond = () => (
         (page += 1),
         { ok: true, attempt: 1, output: { topics: [], paging: { next: page < last ? `${page}` : null } } }
       );
-      return shortly(driveCourier(courierRun([TOPICS]), { answer, callMs: 1 } as unknown as SimulatedCourier).steps);
+      return shortly(driveCourier(courierRun([TOPICS]), { respond, callMs: 1 } as unknown as SimulatedCourier).steps);
     };
     expect(pages(1_000)).toEqual(['courier.topics skipped/noItems']);
   });
