@@ -1,20 +1,10 @@
 const { SOURCE_PATHS } = require('./scripts/source-paths.cjs');
 
-// Types are checked once, by `npm run typecheck`; here every file is only transpiled. `module` differs from
-// tsconfig.json because jest's sandbox has no native import(): as CommonJS it becomes a require.
-const TRANSPILE_ONLY = {
-  target: 'es2023',
-  module: 'commonjs',
-  moduleResolution: 'bundler',
-  isolatedModules: true,
-  esModuleInterop: true,
-  sourceMap: true,
-  inlineSources: true,
-};
-
 /** @type {import('jest').Config} */
 module.exports = {
   rootDir: __dirname,
+  // One for all configurations, so that they share what was made of the sources.
+  id: 'http-tasks',
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   setupFiles: ['<rootDir>/test/support/one-realm.cjs'],
@@ -22,7 +12,7 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   // The sources, so that no class exists twice and a change needs no build.
   moduleNameMapper: Object.fromEntries(SOURCE_PATHS.map(({ pattern, file }) => [pattern, file])),
-  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: TRANSPILE_ONLY }] },
+  transform: { '^.+\\.ts$': '<rootDir>/scripts/jest/transform.cjs' },
   // Packed copies of this very package would otherwise clash with it in jest's module map.
   modulePathIgnorePatterns: [
     '<rootDir>/dist/',
