@@ -5,9 +5,9 @@ module.exports = {
   rootDir: __dirname,
   // One for all configurations, so that they share what was made of the sources.
   id: 'http-tasks',
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/scripts/jest/one-context.cjs',
+  runtime: '<rootDir>/scripts/jest/runtime.cjs',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  setupFiles: ['<rootDir>/test/support/one-realm.cjs'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   // The sources, so that no class exists twice and a change needs no build.
