@@ -41,7 +41,8 @@ export interface WatchedPage {
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1_360, height: 900 }, locale: 'en-GB', ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  // Longer than a busy machine takes; nothing is asserted by it.
+  page.setDefaultTimeout(60_000);
   const problems: string[] = [];
   const hosts = new Set<string>();
   page.on('console', (message) => {

@@ -75,7 +75,7 @@ async function dyingAt(
   }
 }
 
-it('offboards users by steps of each kind, those who wait in later rounds, and none twice', () =>
+it.concurrent('offboards users by steps of each kind, those who wait in later rounds, and none twice', () =>
   atEachCourier([TOPICS, CONTACT, DEVICES, ERASURE, ARCHIVE], async ({ server, place }) => {
     server.seed(12);
     server.holdsErasures = true;
@@ -117,9 +117,10 @@ it('offboards users by steps of each kind, those who wait in later rounds, and n
     expect(await sweeps.verify({ sweepId: 'all', expectedRoot: merkleRoot })).toMatchObject({ ok: true });
     const archived = (await settledReceipts(place, 'all')).filter(({ step }) => step === 'courier.archive');
     expect(archived[0]).toMatchObject({ service: 'courier', environment: 'sandbox', token: 'T-1' });
-  }));
+  }),
+);
 
-it('a process that dies between a filing and its handle files once: find settles it', () =>
+it.concurrent('a process that dies between a filing and its handle files once: find settles it', () =>
   atEachCourier([ERASURE], async ({ server, place, another }) => {
     await seedCourierSweep(place, 'dies', users(2));
     const next = await another();
@@ -131,9 +132,10 @@ it('a process that dies between a filing and its handle files once: find settles
     expect(await finalOutcomes(next, 'dies')).toEqual([['erasure removed'], ['erasure removed']]);
     expect(server.of('createErasure').toSorted()).toEqual(['p-0', 'p-1']);
     expect(server.repeats).toEqual([]);
-  }));
+  }),
+);
 
-it('without a way to find it, a filing that a dying process may have sent is unknown', () =>
+it.concurrent('without a way to find it, a filing that a dying process may have sent is unknown', () =>
   atEachCourier([UNFINDABLE], async ({ server, place, another }) => {
     await seedCourierSweep(place, 'blind-filing', users(2));
     const next = await another();
@@ -144,9 +146,10 @@ it('without a way to find it, a filing that a dying process may have sent is unk
     });
     expect(await finalOutcomes(next, 'blind-filing')).toEqual([['erasure unknown'], ['erasure removed']]);
     expect(server.of('createErasure')).toEqual(['p-0', 'p-1']);
-  }));
+  }),
+);
 
-it('a crash leaves only those unknown whose call, which nothing can settle, was recorded', () =>
+it.concurrent('a crash leaves only those unknown whose call, which nothing can settle, was recorded', () =>
   atEachCourier([TOPICS, BLIND], async ({ server, place, another }) => {
     server.seed(3);
     await seedCourierSweep(place, 'blind', users(3));
@@ -164,34 +167,38 @@ it('a crash leaves only those unknown whose call, which nothing can settle, was 
     expect(words.map((own) => own.at(-1))).toEqual(['blind unknown', 'blind removed', 'blind removed']);
     expect(server.of('deleteContact').toSorted()).toEqual(['c-0', 'c-1', 'c-2']);
     expect(server.repeats).toEqual([]);
-  }));
+  }),
+);
 
-it('bulk steps come last, a call that is refused for an ID is bisected, and an ID that no route takes goes by it', () =>
-  atEachCourier([TOPICS, PROFILE], async ({ server, place }) => {
-    server.seed(9);
-    const odd = ['bad-1', '..'].map((contactId) => ({ ids: { courier: { contactId } } }));
-    for (const { ids } of odd) server.contacts.set(ids.courier.contactId, new Set());
-    await seedCourierSweep(place, 'bulk', [...users(9), ...odd]);
-    await settle(place, 'bulk');
-    expect(await place.ledger.sweeps.readyForBulk('bulk')).toEqual({ 'courier.profile': 11 });
-    expect(server.contacts.size).toBe(11);
-    server.fault('bulkDelete', 'lostAfter', 1);
-    await bulk(place, 'bulk', 'courier.profile');
-    const words = await finalOutcomes(place, 'bulk');
-    expect(words.map((own) => own.at(-1))).toEqual([
-      ...everyone(9, 'profile removed'),
-      'profile failed',
-      'profile removed',
-    ]);
-    expect([...server.contacts.keys()]).toEqual(['bad-1']);
-    expect(server.of('deleteContact')).toEqual([]);
-    expect(server.of('bulkDelete').every((about) => about.split(',').length <= 4)).toBe(true);
-    // The topics of a contact that no route takes cannot be listed.
-    expect(words.at(-1)).toEqual(['topics failed/idNotWritable', 'profile removed']);
-    expect(await place.ledger.sweeps.count('bulk')).toMatchObject({ total: 11, removed: 9, failed: 2 });
-  }));
+it.concurrent(
+  'bulk steps come last, a call that is refused for an ID is bisected, and an ID that no route takes goes by it',
+  () =>
+    atEachCourier([TOPICS, PROFILE], async ({ server, place }) => {
+      server.seed(9);
+      const odd = ['bad-1', '..'].map((contactId) => ({ ids: { courier: { contactId } } }));
+      for (const { ids } of odd) server.contacts.set(ids.courier.contactId, new Set());
+      await seedCourierSweep(place, 'bulk', [...users(9), ...odd]);
+      await settle(place, 'bulk');
+      expect(await place.ledger.sweeps.readyForBulk('bulk')).toEqual({ 'courier.profile': 11 });
+      expect(server.contacts.size).toBe(11);
+      server.fault('bulkDelete', 'lostAfter', 1);
+      await bulk(place, 'bulk', 'courier.profile');
+      const words = await finalOutcomes(place, 'bulk');
+      expect(words.map((own) => own.at(-1))).toEqual([
+        ...everyone(9, 'profile removed'),
+        'profile failed',
+        'profile removed',
+      ]);
+      expect([...server.contacts.keys()]).toEqual(['bad-1']);
+      expect(server.of('deleteContact')).toEqual([]);
+      expect(server.of('bulkDelete').every((about) => about.split(',').length <= 4)).toBe(true);
+      // The topics of a contact that no route takes cannot be listed.
+      expect(words.at(-1)).toEqual(['topics failed/idNotWritable', 'profile removed']);
+      expect(await place.ledger.sweeps.count('bulk')).toMatchObject({ total: 11, removed: 9, failed: 2 });
+    }),
+);
 
-it('at the deadline a filed request is accepted, and what was not begun has failed', () =>
+it.concurrent('at the deadline a filed request is accepted, and what was not begun has failed', () =>
   atEachCourier([TOPICS, ERASURE, ARCHIVE], async ({ server, place }) => {
     server.seed(3);
     server.holdsErasures = true;
@@ -204,9 +211,10 @@ it('at the deadline a filed request is accepted, and what was not begun has fail
     expect(await place.ledger.sweeps.count('late')).toMatchObject({ total: 3, failed: 3, pending: 0, open: 0 });
     const token = (await settledReceipts(place, 'late')).find(({ step }) => step === 'courier.erasure')?.token;
     expect(token).toMatch(/^e-\d$/);
-  }));
+  }),
+);
 
-it('a hold stops what was not sent, and a dry run looks and changes nothing', () =>
+it.concurrent('a hold stops what was not sent, and a dry run looks and changes nothing', () =>
   atEachCourier([TOPICS, CONTACT, ERASURE, ARCHIVE], async ({ server, place }) => {
     server.seed(3);
     const { ledger } = place;
@@ -221,9 +229,10 @@ it('a hold stops what was not sent, and a dry run looks and changes nothing', ()
     await seedCourierSweep(place, 'dry', [courierUser(1)]);
     await settle(place, 'dry', { plan: planOf({ dryRun: true }) });
     expect(server.calls.slice(before).every(({ operation }) => /^(get|list)/.test(operation))).toBe(true);
-  }));
+  }),
+);
 
-it('a hold that comes while a request is followed lets it be followed, and forbids what was not sent', () =>
+it.concurrent('a hold that comes while a request is followed lets it be followed, and forbids what was not sent', () =>
   atEachCourier([ERASURE, { ...CONTACT, after: [] }], async ({ server, place, another }) => {
     server.seed(4);
     server.holdsErasures = true;
@@ -262,25 +271,32 @@ it('a hold that comes while a request is followed lets it be followed, and forbi
     // The next step has a look, so that its call is not recorded before it is sent: it may have been.
     expect(await finalOutcomes(next, 'died')).toEqual([['erasure removed', 'contact unknown']]);
     expect(server.of('deleteContact')).toEqual(['c-0']);
-  }));
+  }),
+);
 
-it('a held user of whom nothing was sent is held, and one whose request is followed at the deadline is accepted', () =>
-  atEachCourier([ERASURE, ARCHIVE], async ({ server, place }) => {
-    server.holdsErasures = true;
-    const { sweeps } = place.ledger;
-    await seedCourierSweep(place, 'both', users(2));
-    await attempt(place, 'both', { toSeq: 0 });
-    for (const seq of [0, 1])
-      await place.ledger.addHold({
-        holdId: `case-${seq}`,
-        subjects: (await sweeps.readUser({ sweepId: 'both', seq }))!.subjects,
-      });
-    await attempt(place, 'both', { fromSeq: 1 });
-    await close(place, 'both', 'deadline');
-    expect(await finalOutcomes(place, 'both')).toEqual([['erasure accepted/deadline', 'archive held'], ['hold held']]);
-  }));
+it.concurrent(
+  'a held user of whom nothing was sent is held, and one whose request is followed at the deadline is accepted',
+  () =>
+    atEachCourier([ERASURE, ARCHIVE], async ({ server, place }) => {
+      server.holdsErasures = true;
+      const { sweeps } = place.ledger;
+      await seedCourierSweep(place, 'both', users(2));
+      await attempt(place, 'both', { toSeq: 0 });
+      for (const seq of [0, 1])
+        await place.ledger.addHold({
+          holdId: `case-${seq}`,
+          subjects: (await sweeps.readUser({ sweepId: 'both', seq }))!.subjects,
+        });
+      await attempt(place, 'both', { fromSeq: 1 });
+      await close(place, 'both', 'deadline');
+      expect(await finalOutcomes(place, 'both')).toEqual([
+        ['erasure accepted/deadline', 'archive held'],
+        ['hold held'],
+      ]);
+    }),
+);
 
-it('what a repeated call no longer finds was removed by the call whose response was lost', () =>
+it.concurrent('what a repeated call no longer finds was removed by the call whose response was lost', () =>
   atEachCourier([DEVICES], async ({ server, place }) => {
     server.seed(1);
     server.fault('forgetDevice', 'lostAfter', 1);
@@ -289,9 +305,10 @@ it('what a repeated call no longer finds was removed by the call whose response 
     await settle(place, 'lost');
     expect(await finalOutcomes(place, 'lost')).toEqual([['devices removed', 'devices notFound']]);
     expect(server.of('forgetDevice').filter((about) => about === 'd-0-1')).toHaveLength(2);
-  }));
+  }),
+);
 
-it('at the deadline, what was sent to a user on hold is unknown, and what was not is held', () =>
+it.concurrent('at the deadline, what was sent to a user on hold is unknown, and what was not is held', () =>
   atEachCourier([{ ...CONTACT, after: [] }, ERASURE, ARCHIVE], async ({ server, place }) => {
     server.seed(2);
     server.holdsErasures = true;
@@ -303,9 +320,10 @@ it('at the deadline, what was sent to a user on hold is unknown, and what was no
     await place.ledger.addHold({ holdId: 'case-9', subjects });
     await close(place, 'late', 'deadline');
     expect(await finalOutcomes(place, 'late')).toEqual([['contact unknown/deadline', 'erasure held', 'archive held']]);
-  }));
+  }),
+);
 
-it('a step for each ID of a list has a receipt of each, by which later sweeps know them', () =>
+it.concurrent('a step for each ID of a list has a receipt of each, by which later sweeps know them', () =>
   atEachCourier([DEVICES, ERASURE], async ({ server, place }) => {
     server.seed(2);
     server.holdsErasures = true;
@@ -331,9 +349,10 @@ it('a step for each ID of a list has a receipt of each, by which later sweeps kn
       ['devices alreadyGone', 'devices notFound', 'erasure skipped/noId'],
       ['devices removed', 'devices alreadyGone', 'erasure skipped/noId'],
     ]);
-  }));
+  }),
+);
 
-it('keeps no ID of a user in the clear, and nothing of how far users came once they are done', () =>
+it.concurrent('keeps no ID of a user in the clear, and nothing of how far users came once they are done', () =>
   atEachCourier([ERASURE, ARCHIVE], async ({ place }) => {
     await seedCourierSweep(place, 'secret', users(2));
     await settle(place, 'secret');
@@ -343,4 +362,5 @@ it('keeps no ID of a user in the clear, and nothing of how far users came once t
     await sweeps.reportStep({ sweepId: 'secret', step: 'courier.archive', report: { outcome: 'failed' } });
     await settle(place, 'secret');
     expect((await sweeps.readProgress({ sweepId: 'secret', seqs: [0, 1] })).size).toBe(0);
-  }));
+  }),
+);
