@@ -78,12 +78,12 @@ function readBundle(code) {
 
 /** Returns which file of the sources is at an offset of a script. */
 function modulesOf(url) {
+  if (url.includes('workflow-bundle')) return (offset) => bundle.findLast(([start]) => start < offset)?.[1];
   if (url.startsWith('file://')) {
     const file = sourceOf(new URL(url).pathname);
     return () => file;
   }
-  if (!url.includes('workflow-bundle')) return () => undefined;
-  return (offset) => bundle.findLast(([start]) => start < offset)?.[1];
+  return () => undefined;
 }
 
 function sourceOf(path) {
