@@ -42,7 +42,7 @@ DECLARE
   written_once text;
 BEGIN
   FOREACH written_once IN ARRAY ARRAY['ledger_migrations', 'receipts', 'compensation_log', 'sealed_leaves', 'hold_log', 'policy_log', 'sweep_approvals', 'log_leaves',
-    'log_checkpoints', 'purged_hashes'] LOOP
+    'log_checkpoints', 'purged_hashes', 'sealed_hashes'] LOOP
     IF to_regclass('public.' || written_once) IS NOT NULL THEN
       EXECUTE format('REVOKE UPDATE, DELETE ON public.%I FROM http_tasks_worker', written_once);
     END IF;

@@ -121,6 +121,8 @@ export interface SqlForms {
    * @param instants Columns for times, which become ISO texts with all their microseconds.
    */
   jsonArrayOf(columns: readonly string[], instants: readonly string[]): RawBuilder<string>;
+  /** Returns the texts of all selected rows as one, a line each, in no order; null without any. */
+  joinedLines(text: RawBuilder<unknown>): RawBuilder<string | null>;
   /** Selects a column for times under its own name as ISO text, without losing microseconds. */
   exactInstant(column: string): RawBuilder<string>;
   /** Returns the number of the interval of `length` milliseconds in which a time lies; the first begins at `start`. */
@@ -213,12 +215,6 @@ export interface StoredWrites {
     db: Kysely<Tables>,
     chunk: { sweep: number; chunkId: string; takenBy: string },
   ): Promise<number | undefined>;
-  /** Stores the leaves of a seal, each as [seq, receipt, step, leaf], unless they are stored already. */
-  keepLeaves(
-    db: Kysely<Tables>,
-    sweep: number,
-    leaves: readonly (readonly [number, number, string, string])[],
-  ): Promise<void>;
   /** Replaces the encrypted IDs of existing users, each as [seq, ids]. */
   replaceIds(db: Kysely<Tables>, sweep: number, rows: readonly (readonly [number, string])[]): Promise<void>;
   /** Overwrites what the database still stores of deleted and replaced rows, as far as the database allows. */

@@ -330,6 +330,14 @@ interface SealedLeavesTable {
   leaf: string;
 }
 
+interface SealedHashesTable {
+  sweep: number;
+  first_seq: number;
+  last_seq: number;
+  hashes: string;
+  receipts: string;
+}
+
 interface RatesTable {
   service: string;
   key_slot: string;
@@ -368,6 +376,7 @@ export interface Tables {
   target_references: { sweep: number; first: number; names: string };
   bulk_queue: BulkQueueTable;
   sealed_leaves: SealedLeavesTable;
+  sealed_hashes: SealedHashesTable;
   rates: RatesTable;
   sweep_rates: SweepRatesTable;
   worker_environments: WorkerEnvironmentsTable;

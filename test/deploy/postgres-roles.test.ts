@@ -37,6 +37,7 @@ describe('the worker’s role', () => {
       'policy_log',
       'purged_hashes',
       'receipts',
+      'sealed_hashes',
       'sealed_leaves',
       'sweep_approvals',
     ];

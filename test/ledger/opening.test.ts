@@ -66,6 +66,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0022-evidence',
           '0023-held-requests',
           '0024-requests',
+          '0025-sealed-hashes',
           '0026-snapshot-blocks',
         ],
       },

@@ -10,6 +10,7 @@ import { BundleStage, newSealKey } from '../evidence/bundle-stage';
 import { DATABASES, cleanUp, intentOf, open, runPastGuards, runRaw } from './databases';
 import { resetClock, setClock } from './sweeps/at-time';
 import { writeExampleSweep } from './sweeps/example-sweep';
+import { storeAsBefore } from './sweeps/stored-leaves';
 
 const LATER = '2030-06-01T00:00:00.000Z';
 
@@ -38,7 +39,7 @@ describe.each(DATABASES)('receipts in $name that have been kept long enough', ({
     setClock(LATER);
     const purged = await purgeEvidence(ledger, { days: 100 });
     expect(purged).toEqual({ before: '2030-02-21T00:00:00.000Z', sweeps: ['first', 'second'], runs: 2, changed: [] });
-    for (const table of ['receipts', 'sealed_leaves', 'targets'])
+    for (const table of ['receipts', 'sealed_leaves', 'sealed_hashes', 'targets'])
       expect([table, await rowsOf(url, table)]).toEqual([table, 0]);
     expect(await problems(ledger, before.whole.checkpoint)).toEqual([]);
     const { receipts, purged: hashes = 0, ...verified } = await ledger.sweeps.verify({ sweepId: 'first' });
@@ -81,10 +82,15 @@ describe.each(DATABASES)('receipts in $name that have been kept long enough', ({
     expect(Number(left?.rows)).toBeLessThan(receipts);
   });
 
-  it('can be verified while a purge is interrupted, and the next one continues', async () => {
+  it.each([
+    ['as they are', () => false],
+    ['as an earlier version stored them', () => true],
+    ['in both forms', ({ seq }: { seq: number }) => seq % 2 === 0],
+  ])('can be verified while a purge is interrupted, and the next one continues: leaves %s', async (_form, isMoved) => {
     const url = await freshUrl();
     const ledger = await open(url);
     await writeExampleSweep(ledger, { sweepId: 'long', users: 1_100 });
+    await storeAsBefore(url, 1, isMoved);
     const { checkpoint } = await ledger.log.seal();
     setClock(LATER);
     const stops = () => {
@@ -95,14 +101,15 @@ describe.each(DATABASES)('receipts in $name that have been kept long enough', ({
     expect(await rowsOf(url, 'receipts')).toBeGreaterThan(0);
     expect(await problems(ledger, checkpoint.note)).toEqual([]);
     expect((await purgeEvidence(ledger, { days: 100 })).sweeps).toEqual(['long']);
-    expect(await rowsOf(url, 'receipts')).toBe(0);
+    for (const table of ['receipts', 'sealed_leaves', 'sealed_hashes'])
+      expect([table, await rowsOf(url, table)]).toEqual([table, 0]);
     expect(await problems(ledger, checkpoint.note)).toEqual([]);
   });
 
   it('cannot be deleted in any other way', async () => {
     const url = await freshUrl();
     await BundleStage.open(url);
-    for (const table of ['receipts', 'sealed_leaves'])
+    for (const table of ['receipts', 'sealed_hashes'])
       await expect(runRaw(url, `delete from ${table}`)).rejects.toThrow('append-only');
   });
 

@@ -21,6 +21,7 @@ import { DATABASES, SUBJECT_KEY, cleanUp, copyOf, intentOf, open, runPastGuards,
 import { CHANGES, copied } from './rewriting';
 import { resetClock, setClock } from './sweeps/at-time';
 import { writeExampleSweep } from './sweeps/example-sweep';
+import { storedLeaves } from './sweeps/stored-leaves';
 import { rowsOf } from './sweeps/users';
 
 /** A ledger of which a checkpoint was kept outside. */
@@ -156,7 +157,7 @@ describe.each(DATABASES)('a ledger in $name that was rewritten', ({ freshUrl }) 
     const hashes = await hashesOf(kept.url);
     const ledger = await opened(
       `delete from receipts where workflow_id = 'first'`,
-      `delete from sealed_leaves where sweep = 1`,
+      `delete from sealed_hashes where sweep = 1`,
       `insert into purged_hashes (sweep, part, hashes) values (1, 0, '${hashes}')`,
     );
     expect((await compare(ledger, kept)).differences).toContainEqual(
@@ -248,8 +249,8 @@ async function leaveWithoutLog(url: string): Promise<void> {
 
 /** The hashes of the receipts of the first sweep as a purge keeps them. */
 async function hashesOf(url: string): Promise<string> {
-  const rows = await runRaw(url, 'select seq, leaf from sealed_leaves where sweep = 1');
-  const leaves = rows.map(({ seq, leaf }) => ({ seq: Number(seq), leaf: Buffer.from(String(leaf), 'base64url') }));
+  const rows = await storedLeaves(url, 1);
+  const leaves = rows.map(({ seq, leaf }) => ({ seq, leaf: Buffer.from(leaf, 'base64url') }));
   leaves.sort((a, b) => a.seq - b.seq || Buffer.compare(a.leaf, b.leaf));
   return Buffer.concat(leaves.map(({ leaf }) => leaf)).toString('base64url');
 }

@@ -16,6 +16,7 @@ export const libsqlForms: SqlForms = {
   number: (value) => sql`${value}`,
   textAt: (column, position) => sql`${sql.ref(column)}->>${sql.lit(position)}`,
   jsonArrayOf: (columns) => sql`json_array(${sql.join(columns.map((column) => sql.ref(column)))})`,
+  joinedLines: (text) => sql`group_concat(${text}, char(10))`,
   exactInstant: (column) => sql`${sql.ref(column)}`,
   intervalOf: (column, { start, length }) =>
     sql`(cast(round(unixepoch(${sql.ref(column)}, 'subsec') * 1000) as integer) - ${sql.lit(start)}) / ${sql.lit(length)}`,

@@ -193,6 +193,15 @@ CREATE TABLE "run_about" (
   constraint "run_about_key" primary key ("workflow_id", "run_id")
 );
 
+CREATE TABLE "sealed_hashes" (
+  "sweep" integer not null,
+  "first_seq" integer not null,
+  "last_seq" integer not null,
+  "hashes" text not null,
+  "receipts" text not null,
+  constraint "sealed_hashes_key" primary key ("sweep", "last_seq", "first_seq")
+);
+
 CREATE TABLE "sealed_leaves" (
   "sweep" integer not null,
   "seq" integer not null,
@@ -466,6 +475,12 @@ CREATE TRIGGER receipts_no_delete before delete on receipts when not exists (sel
 
 CREATE TRIGGER "receipts_no_update" before update on "receipts"
 begin select raise(abort, 'this table is append-only'); end;
+
+CREATE TRIGGER sealed_hashes_no_delete before delete on sealed_hashes when not exists (select 1 from ledger_meta where name = 'purging')
+      begin select raise(abort, 'this table is append-only'); end;
+
+CREATE TRIGGER sealed_hashes_no_update before update on sealed_hashes
+      begin select raise(abort, 'this table is append-only'); end;
 
 CREATE TRIGGER sealed_leaves_no_delete before delete on sealed_leaves when not exists (select 1 from ledger_meta where name = 'purging')
       begin select raise(abort, 'this table is append-only'); end;

@@ -68,11 +68,6 @@ export const libsqlWrites: StoredWrites = {
       .executeTakeFirst();
     return mine?.fence;
   },
-  async keepLeaves(db, sweep, leaves) {
-    await sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
-          select ${sweep}, r.value->>0, r.value->>1, r.value->>2, r.value->>3
-          from json_each(${JSON.stringify(leaves)}) as r where true on conflict do nothing`.execute(db);
-  },
   // An INSERT whose rows all exist: see write_sweep_outcomes in migrations/0004-sweep-writes.sql.
   async replaceIds(db, sweep, rows) {
     await sql`insert into target_ids (sweep, seq, ids, subjects)

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
-import type { RawBuilder } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
 import { canonicalJson } from '../../policy/canonical-json';
 import type { CanonicalValue } from '../../policy/canonical-json';
 import { MerkleTree } from '../../policy/merkle';
-import { leafOf, leafOfText, sealableText, sealedColumns, sealedFields, sealedText, sha256 } from '../sweeps/leaf';
-import type { SealableRow, SealableText } from '../sweeps/leaf';
+import { leafOf, leafOfText, linesIn, sealableLines, sealedColumns, sealedFields, sha256 } from '../sweeps/leaf';
+import type { SealableLine, SealableRow } from '../sweeps/leaf';
 import type { LedgerDatabase } from '../store';
 import { rangesOf } from './contents';
 
@@ -72,11 +72,11 @@ async function read(
   for await (const window of windows(database, { after: from, to, inTime })) {
     upTo = window.upTo;
     for (const row of window.rows) {
-      const sweepId = row.workflow_id;
+      const sweepId = row.workflowId;
       if (!ids.has(sweepId)) continue;
       const part = open.get(sweepId) ?? { tree: new MerkleTree(sha256), ids: [] };
-      part.tree.add(leafOfText(sealedText(row)));
-      part.ids.push(Number(row.id));
+      part.tree.add(leafOfText(row.text));
+      part.ids.push(row.id);
       open.set(sweepId, part);
       receipts += 1;
     }
@@ -89,10 +89,10 @@ async function read(
 async function* windows(
   database: LedgerDatabase,
   { after, to, inTime }: { after: number; to: number; inTime: InTime },
-): AsyncGenerator<{ rows: SealableText[]; upTo: number }> {
-  const begin = (from: number): { upTo: number; reading: Promise<SealableText[]> } => {
+): AsyncGenerator<{ rows: SealableLine[]; upTo: number }> {
+  const begin = (from: number): { upTo: number; reading: Promise<SealableLine[]> } => {
     const upTo = Math.min(to, from + WINDOW);
-    const reading = readWindow(database, sealableText(database.store), { after: from, upTo, inTime });
+    const reading = inTime(() => readLines(database, { after: from, upTo }));
     reading.catch(() => undefined);
     return { upTo, reading };
   };
@@ -104,18 +104,17 @@ async function* windows(
   }
 }
 
-/** Receipts of sweeps, by row ID. */
-async function readWindow<R>(
-  { db }: LedgerDatabase,
-  columns: RawBuilder<R>,
-  { after, upTo, inTime }: { after: number; upTo: number; inTime: InTime },
-): Promise<R[]> {
-  const { rows } = await inTime(() =>
-    sql<R>`
-      select ${columns} from receipts
-      where id > ${after} and id <= ${upTo} and run_id = '' and activity_id = '' order by id`.execute(db),
-  );
-  return rows;
+async function readLines(
+  { db, store }: LedgerDatabase,
+  window: { after: number; upTo: number },
+): Promise<SealableLine[]> {
+  const { rows } = await sql<{ lines: string | null }>`
+    select ${sealableLines(store)} as lines from receipts where ${inWindow(window)}`.execute(db);
+  return linesIn(rows[0]?.lines ?? null).sort((a, b) => a.id - b.id);
+}
+
+function inWindow({ after, upTo }: { after: number; upTo: number }): RawBuilder<SqlBool> {
+  return sql`id > ${after} and id <= ${upTo} and run_id = '' and activity_id = ''`;
 }
 
 /** Returns what a part would contain now, or undefined if a receipt in its place is of something else. */
@@ -135,7 +134,10 @@ export async function partNow(
   for (let after = (ranges[0]?.from ?? 1) - 1; after < last; after += WINDOW) {
     const upTo = Math.min(last, after + WINDOW);
     // Column by column: what was tampered with may be something that JSON of the database cannot contain.
-    const rows = await readWindow<SealableRow>(database, sealedColumns(database.store), { after, upTo, inTime });
+    const { rows } = await inTime(() =>
+      sql<SealableRow>`select ${sealedColumns(database.store)} from receipts
+        where ${inWindow({ after, upTo })} order by id`.execute(database.db),
+    );
     for (const row of rows) {
       while ((ranges[at]?.to ?? last) < Number(row.id)) at += 1;
       if (Number(row.id) < (ranges[at]?.from ?? 0)) continue;

@@ -72,5 +72,6 @@ export const migrations: readonly Migration[] = [
   sqlMigration('0022-evidence', queueStart),
   sqlMigration('0023-held-requests'),
   sqlMigration('0024-requests'),
+  sqlMigration('0025-sealed-hashes'),
   sqlMigration('0026-snapshot-blocks'),
 ];

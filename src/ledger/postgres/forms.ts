@@ -20,6 +20,7 @@ export const postgresForms: SqlForms = {
     const values = columns.map((column) => (instants.includes(column) ? isoText(column) : sql.ref(column)));
     return sql`json_build_array(${sql.join(values)})::text`;
   },
+  joinedLines: (text) => sql`string_agg(${text}, chr(10))`,
   exactInstant: (column) => sql`${isoText(column)} as ${sql.ref(column)}`,
   intervalOf: (column, { start, length }) =>
     sql`floor((extract(epoch from ${sql.ref(column)}) * 1000 - ${sql.lit(start)}) / ${sql.lit(length)})::bigint`,

@@ -220,6 +220,15 @@ create table run_about (
   constraint run_about_key PRIMARY KEY (workflow_id, run_id)
 );
 
+create table sealed_hashes (
+  sweep integer not null,
+  first_seq integer not null,
+  last_seq integer not null,
+  hashes text not null,
+  receipts text not null,
+  constraint sealed_hashes_key PRIMARY KEY (sweep, last_seq, first_seq)
+);
+
 create table sealed_leaves (
   sweep integer not null,
   seq integer not null,
@@ -419,7 +428,7 @@ CREATE OR REPLACE FUNCTION public.ledger_append_only()
  LANGUAGE plpgsql
 AS $function$
   begin
-    if tg_op = 'DELETE' and tg_table_name in ('receipts', 'sealed_leaves', 'compensation_log') and exists (select 1 from ledger_meta where name = 'purging') then
+    if tg_op = 'DELETE' and tg_table_name in ('receipts', 'sealed_leaves', 'sealed_hashes', 'compensation_log') and exists (select 1 from ledger_meta where name = 'purging') then
       return null;
     end if;
     raise exception 'this table is append-only' using errcode = 'restrict_violation';
@@ -962,6 +971,8 @@ CREATE TRIGGER purged_hashes_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON 
 CREATE TRIGGER receipts_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.receipts FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only();
 
 CREATE TRIGGER receipts_logged AFTER INSERT ON public.receipts FOR EACH ROW WHEN (((new.seq = 0) AND (new.run_id <> ''::text))) EXECUTE FUNCTION ledger_receipts_logged();
+
+CREATE TRIGGER sealed_hashes_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.sealed_hashes FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only();
 
 CREATE TRIGGER sealed_leaves_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.sealed_leaves FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only();
 

@@ -57,11 +57,6 @@ export const postgresWrites: StoredWrites = {
     if (taken === undefined) throw new Error('ledger_sweep_fence returned no row.');
     return taken.fence;
   },
-  async keepLeaves(db, sweep, leaves) {
-    await sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
-          select ${sweep}, (r->>0)::integer, (r->>1)::bigint, r->>2, r->>3
-          from jsonb_array_elements(${JSON.stringify(leaves)}::jsonb) as r on conflict do nothing`.execute(db);
-  },
   async replaceIds(db, sweep, rows) {
     await sql`update target_ids as t set ids = u->>1 from jsonb_array_elements(${JSON.stringify(rows)}::jsonb) as u
         where t.sweep = ${sweep} and t.seq = (u->>0)::integer`.execute(db);

@@ -64,29 +64,59 @@ export function leafOf(fields: readonly SealedField[]): Uint8Array {
 }
 
 /** A receipt as read for sealing, its sealed columns as one text. */
-export interface SealableText {
-  id: number | string;
-  workflow_id: string;
+export interface SealableLine {
+  id: number;
+  workflowId: string;
   seq: number;
   step: string;
-  /** The JSON array of the sealed columns, as the database writes it. */
-  sealed: string;
+  /** The JSON array of {@link sealedFields}, as `JSON.stringify` writes it. */
+  text: string;
 }
 
 /**
- * Returns the columns to select where only the leaf is needed: one text is passed on instead of 23 values.
+ * Returns receipts as one text, to be read by {@link linesIn}: for each a line with its row ID and the JSON array of its
+ * sealed columns. Where only leaves are needed, this is passed on instead of 24 values for each receipt.
  */
-export function sealableText(store: Store): RawBuilder<SealableText> {
-  return sql`id, workflow_id, seq, step, ${store.jsonArrayOf(SEALED_COLUMNS, ['at'])} as sealed`;
+export function sealableLines(store: Store): RawBuilder<string | null> {
+  return store.joinedLines(sql`id || ${store.jsonArrayOf(SEALED_COLUMNS, ['at'])}`);
 }
 
 /** Texts that every writer of JSON writes in the same way: printable ASCII without escapes or spaces between values. */
 const PLAIN = /^[!-[\]-~]*$/;
 
-/** Returns the text that is hashed: the JSON array of {@link sealedFields}, as `JSON.stringify` writes it. */
-export function sealedText({ sealed }: SealableText): string {
-  const text = PLAIN.test(sealed) ? sealed : JSON.stringify(JSON.parse(sealed));
-  return text.endsWith('000Z"]') ? text.replace(/(\.\d{3})000Z"\]$/, '$1Z"]') : text;
+/** What a plain text of a receipt of a sweep begins with: workflow ID, no run and activity, seq, step. */
+const BEGINNING = /^\["([^"]*)","","",(\d+),"([^"]*)",/;
+
+/** Reads what {@link sealableLines} returns, in its order. */
+export function linesIn(lines: string | null): SealableLine[] {
+  return lines === null ? [] : lines.split('\n').map(lineIn);
+}
+
+function lineIn(line: string): SealableLine {
+  const at = line.indexOf('[');
+  const id = Number(line.slice(0, at));
+  const sealed = withoutSpaces(line.slice(at));
+  const [, workflowId, seq, step] = (PLAIN.test(sealed) && BEGINNING.exec(sealed)) || [];
+  if (workflowId !== undefined && seq !== undefined && step !== undefined)
+    return { id, workflowId, seq: Number(seq), step, text: inMilliseconds(sealed) };
+  const fields = JSON.parse(line.slice(at)) as SealedField[];
+  const text = inMilliseconds(JSON.stringify(fields));
+  return { id, workflowId: String(fields[0]), seq: Number(fields[3]), step: String(fields[4]), text };
+}
+
+/** What the text begins with if the database writes a space after each comma between values. */
+const SPACED = /^\["[^"]*", /;
+
+/** Returns a text without the spaces between its values; as it is if values contain some that look like these. */
+function withoutSpaces(json: string): string {
+  if (!SPACED.test(json)) return json;
+  const without = json.replaceAll(', ', ',');
+  return json.length - without.length === SEALED_COLUMNS.length - 1 ? without : json;
+}
+
+/** Texts of `at` have milliseconds, unless microseconds were recorded. */
+function inMilliseconds(text: string): string {
+  return text.endsWith('000Z"]') && /^\.\d{3}$/.test(text.slice(-10, -6)) ? `${text.slice(0, -6)}Z"]` : text;
 }
 
 /** Returns the leaf of a receipt as {@link leafOf} does. */

@@ -3,14 +3,12 @@ import type { Transaction } from 'kysely';
 import { enqueue } from '../log/queue';
 import { whilePurging } from '../log/purging';
 import type { Tables } from '../tables';
+import { USERS_OF_PURGE, readKept } from './kept-leaves';
 import { notAsSealed, requireSeal } from './seal';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepConflictError } from './sweep-errors';
 import { verify } from './verify';
-
-/** Users whose receipts are deleted in one transaction. */
-const USERS_AT_ONCE = 1_000;
 
 /** See `SweepLedger.listPurgeable`. Those whose purge was interrupted come first. */
 export async function listPurgeable({ db }: SweepContext, { before }: { before: string }): Promise<string[]> {
@@ -24,6 +22,13 @@ export async function listPurgeable({ db }: SweepContext, { before }: { before: 
         eb('purged_at', 'is', null),
         eb.exists(
           eb.selectFrom('sealed_leaves').select('seq').whereRef('sealed_leaves.sweep', '=', 'sweeps.number').limit(1),
+        ),
+        eb.exists(
+          eb
+            .selectFrom('sealed_hashes')
+            .select('last_seq')
+            .whereRef('sealed_hashes.sweep', '=', 'sweeps.number')
+            .limit(1),
         ),
       ]),
     )
@@ -54,8 +59,8 @@ export async function purgeReceipts(
     if (!(await verify(context, { sweepId })).ok) throw notAsSealed(sweepId);
     await context.inTime(() => announce(context, { sweep, sweepId: row.sweep_id, before }));
   }
-  for (let from = 0; from < row.total; from += USERS_AT_ONCE) {
-    const to = from + USERS_AT_ONCE;
+  for (let from = 0; from < row.total; from += USERS_OF_PURGE) {
+    const to = from + USERS_OF_PURGE;
     await context.inTime(() => purgeUsers(context, { sweep, sweepId: row.sweep_id, from, to }));
     onProgress?.(Math.min(row.total, to));
   }
@@ -105,26 +110,24 @@ async function purgeUsers({ db }: SweepContext, { sweep, sweepId, from, to }: Us
           .where('seq', '>=', from)
           .where('seq', '<', to)
           .execute();
+      await transaction
+        .deleteFrom('sealed_hashes')
+        .where('sweep', '=', sweep)
+        .where('last_seq', '>=', from)
+        .where('last_seq', '<', to)
+        .execute();
     }),
   );
 }
 
 async function keepHashes(transaction: Transaction<Tables>, { sweep, from, to }: UserRange): Promise<void> {
-  const rows = await transaction
-    .selectFrom('sealed_leaves')
-    .select(['seq', 'leaf'])
-    .where('sweep', '=', sweep)
-    .where('seq', '>=', from)
-    .where('seq', '<', to)
-    .execute();
-  if (rows.length === 0) return;
-  const leaves = rows
-    .map(({ seq, leaf }) => ({ seq, leaf: Buffer.from(leaf, 'base64url') }))
-    .sort((a, b) => a.seq - b.seq || Buffer.compare(a.leaf, b.leaf));
+  const leaves = await readKept({ db: transaction }, sweep, { after: from - 1, upTo: to - 1 });
+  if (leaves.length === 0) return;
+  leaves.sort((a, b) => a.seq - b.seq || Buffer.compare(a.leaf, b.leaf));
   const hashes = Buffer.concat(leaves.map(({ leaf }) => leaf)).toString('base64url');
   await transaction
     .insertInto('purged_hashes')
-    .values({ sweep, part: from / USERS_AT_ONCE, hashes })
+    .values({ sweep, part: from / USERS_OF_PURGE, hashes })
     .onConflict((conflict) => conflict.columns(['sweep', 'part']).doNothing())
     .execute();
 }

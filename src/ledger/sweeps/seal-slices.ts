@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import { MerkleTree } from '../../policy/merkle';
-import { leafOfText, sealableText, sealedColumns, sealedFields, sealedText, sha256 } from './leaf';
-import type { SealableRow, SealableText, SealedField } from './leaf';
+import { endOfKept, readKept, within } from './kept-leaves';
+import type { KeptLeaf, SeqRange } from './kept-leaves';
+import { leafOfText, linesIn, sealableLines, sealedColumns, sealedFields, sha256 } from './leaf';
+import type { SealableLine, SealableRow, SealedField } from './leaf';
 import { storable } from '../values';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -21,14 +23,6 @@ export interface SealableReceipt {
 /** Returns the sealed fields of a receipt. */
 export function fieldsOf({ text }: SealableReceipt): SealedField[] {
   return JSON.parse(text) as SealedField[];
-}
-
-/** A leaf as stored when the sweep was sealed. */
-export interface KeptLeaf {
-  receipt: number;
-  seq: number;
-  step: string;
-  leaf: Uint8Array;
 }
 
 /** All receipts and stored leaves of some users, each in tree order. */
@@ -50,44 +44,42 @@ export async function* sealableReceipts(
   context: SweepContext,
   sweepId: string,
 ): AsyncGenerator<readonly SealableReceipt[]> {
-  const begin = (after: number | null): Promise<readonly SealableText[]> => {
+  const begin = (after: number | null): Promise<readonly SealableLine[]> => {
     const reading = context.inTime(() => readWholeUsers(context, sweepId, after));
     // The caller may take no further part, and then does not learn that it could not be read.
     reading.catch(() => undefined);
     return reading;
   };
-  let reading = begin(null);
-  for (;;) {
-    const rows = await reading;
+  for (let reading: Promise<readonly SealableLine[]> | undefined = begin(null); reading !== undefined;) {
+    const rows: readonly SealableLine[] = await reading;
     const last = rows.at(-1);
-    if (last === undefined) return;
-    if (rows.length >= SLICE_ROWS) reading = begin(Number(last.seq));
-    yield rows.map(toSealable).sort(inTreeOrder);
-    if (rows.length < SLICE_ROWS) return;
+    reading = last === undefined ? undefined : begin(last.seq);
+    if (last !== undefined) yield rows.map(toSealable).sort(inTreeOrder);
   }
 }
 
-/** Reads the receipts of the next users: as many as {@link SLICE_ROWS}, and the rest of the last user. */
+/** Reads the receipts of the next users: all of as many users as have {@link SLICE_ROWS}, or of one with more. */
 async function readWholeUsers(
   { db, store }: SweepContext,
   sweepId: string,
   after: number | null,
-): Promise<SealableText[]> {
-  const read = async (more: RawBuilder<unknown>): Promise<SealableText[]> => {
-    const { rows } = await sql<SealableText>`
-      select ${sealableText(store)} from receipts where ${ofSweep(sweepId)} and ${more}`.execute(db);
-    return rows;
+): Promise<SealableLine[]> {
+  const read = async (more: RawBuilder<unknown>): Promise<SealableLine[]> => {
+    const receipts = sql`(select * from receipts where ${ofSweep(sweepId)} and ${more}) as r`;
+    const { rows } = await sql<{ lines: string | null }>`
+      select ${sealableLines(store)} as lines from ${receipts}`.execute(db);
+    return linesIn(rows[0]?.lines ?? null).sort((a, b) => a.seq - b.seq);
   };
   const rows = await read(sql`${within({ after, upTo: null })} order by seq limit ${sql.lit(SLICE_ROWS)}`);
   const last = rows.at(-1);
   if (rows.length < SLICE_ROWS || last === undefined) return rows;
-  const others = rows.filter(({ seq }) => seq !== last.seq);
-  return [...others, ...(await read(sql`seq = ${last.seq}`))];
+  // The last user may have more.
+  const whole = rows.filter(({ seq }) => seq !== last.seq);
+  return whole.length > 0 ? whole : read(sql`seq = ${last.seq}`);
 }
 
-function toSealable(row: SealableText): SealableReceipt {
-  const text = sealedText(row);
-  return { id: Number(row.id), seq: Number(row.seq), step: row.step, text, leaf: leafOfText(text) };
+function toSealable({ id, seq, step, text }: SealableLine): SealableReceipt {
+  return { id, seq, step, text, leaf: leafOfText(text) };
 }
 
 /** Reads a sweep's receipts and stored leaves in slices, both up to the same user and in the order of the tree. */
@@ -99,7 +91,7 @@ export async function* sealSlices(context: SweepContext, sweepId: string): Async
     const range: SeqRange = { after, upTo };
     yield {
       receipts: await context.inTime(() => readReceipts(context, sweepId, range)),
-      kept: await context.inTime(() => readKept(context, sweep, range)),
+      kept: (await context.inTime(() => readKept(context, sweep, range))).sort(inTreeOrder),
     };
     after = upTo;
   } while (after !== null);
@@ -150,19 +142,8 @@ export function identityOf({ seq, leaf }: SealableReceipt | KeptLeaf): string {
   return `${seq} ${Buffer.from(leaf).toString('base64url')}`;
 }
 
-/** From after `after` (null: from the first) up to and including `upTo` (null: to the last). */
-interface SeqRange {
-  after: number | null;
-  upTo: number | null;
-}
-
-function within({ after, upTo }: SeqRange) {
-  const start = after === null ? sql`true` : sql`seq > ${after}`;
-  return sql`${start} and ${upTo === null ? sql`true` : sql`seq <= ${upTo}`}`;
-}
-
 async function endOfSlice(
-  { db }: SweepContext,
+  context: SweepContext,
   { sweepId, sweep, after }: { sweepId: string; sweep: number; after: number | null },
 ): Promise<number | null> {
   const rest = within({ after, upTo: null });
@@ -171,8 +152,11 @@ async function endOfSlice(
       select seq from receipts where ${ofSweep(sweepId)} and ${rest} order by seq limit 1 offset ${sql.lit(SLICE_ROWS)}
     ) as r union all select * from (
       select seq from sealed_leaves where sweep = ${sweep} and ${rest} order by seq limit 1 offset ${sql.lit(SLICE_ROWS)}
-    ) as l`.execute(db);
-  return rows.length === 0 ? null : Math.min(...rows.map(({ seq }) => seq));
+    ) as l`.execute(context.db);
+  const ends = rows.map(({ seq }) => seq);
+  const packed = await endOfKept(context, sweep, after);
+  if (packed !== undefined) ends.push(packed);
+  return ends.length === 0 ? null : Math.min(...ends);
 }
 
 async function readReceipts({ db, store }: SweepContext, sweepId: string, range: SeqRange): Promise<SealableReceipt[]> {
@@ -183,18 +167,6 @@ async function readReceipts({ db, store }: SweepContext, sweepId: string, range:
     return { id: Number(row.id), seq: Number(row.seq), step: String(row.step), text, leaf: leafOfText(text) };
   });
   return receipts.sort(inTreeOrder);
-}
-
-async function readKept({ db }: SweepContext, sweep: number, range: SeqRange): Promise<KeptLeaf[]> {
-  const { rows } = await sql<{ seq: number; receipt: number | string; step: string; leaf: string }>`
-    select seq, receipt, step, leaf from sealed_leaves where sweep = ${sweep} and ${within(range)}`.execute(db);
-  const kept = rows.map(({ seq, receipt, step, leaf }) => ({
-    seq,
-    receipt: Number(receipt),
-    step,
-    leaf: Buffer.from(leaf, 'base64url'),
-  }));
-  return kept.sort(inTreeOrder);
 }
 
 function inTreeOrder(a: { seq: number; leaf: Uint8Array }, b: { seq: number; leaf: Uint8Array }): number {

@@ -2,6 +2,8 @@ import { MerkleTree, isIncluded } from '../../policy/merkle';
 import { storable } from '../values';
 import { headOf, headWithReceipts, rootOfHead } from './head';
 import type { SweepEnd } from './head';
+import { keepLeaves } from './kept-leaves';
+import type { KeptLeaf } from './kept-leaves';
 import { sha256 } from './leaf';
 import { fieldsOf, sealableReceipts } from './seal-slices';
 import type { SealableReceipt } from './seal-slices';
@@ -38,7 +40,7 @@ export async function seal(
   const tree = new MerkleTree(sha256);
   for await (const receipts of sealableReceipts(context, sweepId)) {
     for (const { leaf } of receipts) tree.add(leaf);
-    await context.inTime(() => keepLeaves(context, sweep, receipts));
+    await context.inTime(() => keepLeaves(context, sweep, receipts.map(toKept)));
     onProgress?.(tree.count);
   }
   const receiptsRoot = hex(tree.finish());
@@ -118,11 +120,8 @@ function close({ db, store }: SweepContext, sweep: number): Promise<void> {
   return store.run(db, 'sweep_close', { sweep, at: new Date().toISOString() });
 }
 
-function keepLeaves({ db, store }: SweepContext, sweep: number, receipts: readonly SealableReceipt[]): Promise<void> {
-  const leaves = receipts.map(
-    ({ seq, id, step, leaf }) => [seq, id, step, Buffer.from(leaf).toString('base64url')] as const,
-  );
-  return store.keepLeaves(db, sweep, leaves);
+function toKept({ id, seq, step, leaf }: SealableReceipt): KeptLeaf {
+  return { receipt: id, seq, step, leaf };
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 
@@ -15,25 +16,26 @@ export async function snapshotDigest(context: SweepContext, sweepId: string): Pr
   let next = 0;
   for (let more = true; more;) {
     const from = next;
-    const rows = await context.inTime(() =>
-      context.db
-        .selectFrom('target_ids')
-        .select(['seq', 'subjects'])
-        .where('sweep', '=', sweep)
-        .where('seq', '>=', from)
-        .orderBy('seq')
-        .limit(PAGE)
-        .execute(),
-    );
-    for (const { seq, subjects } of rows) {
-      if (seq !== next) return null;
-      hash.update(`${seq} ${subjects}\n`);
-      next += 1;
-    }
-    more = rows.length === PAGE;
+    const lines = await context.inTime(() => readLines(context, { sweep, from }));
+    if (lines.some((line, at) => !line.startsWith(`${from + at} `))) return null;
+    if (lines.length > 0) hash.update(`${lines.join('\n')}\n`);
+    next += lines.length;
+    more = lines.length === PAGE;
   }
   const total = await context.inTime(() =>
     context.db.selectFrom('sweeps').select('total').where('number', '=', sweep).executeTakeFirstOrThrow(),
   );
   return total.total === next ? hash.digest('hex') : null;
+}
+
+/** Returns a line `SEQ SUBJECTS` for each of the next users, in their order. */
+async function readLines(
+  { db, store }: SweepContext,
+  { sweep, from }: { sweep: number; from: number },
+): Promise<string[]> {
+  const { rows } = await sql<{ lines: string | null }>`
+    select ${store.joinedLines(sql`seq || ' ' || subjects`)} as lines from (
+      select seq, subjects from target_ids where sweep = ${sweep} and seq >= ${from} order by seq limit ${sql.lit(PAGE)}
+    ) as t`.execute(db);
+  return (rows[0]?.lines?.split('\n') ?? []).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
 }

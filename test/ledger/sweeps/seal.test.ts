@@ -5,6 +5,7 @@ import { SweepConflictError } from 'temporal-http-tasks/internal/ledger/sweeps/s
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import { isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
 import { DATABASES, cleanUp, open, runRaw, subject } from '../databases';
+import { changeLeaves, storeAsBefore } from './stored-leaves';
 import { receiptOf, rowsOf, settledFully, sweepOf } from './users';
 
 const USERS = 700;
@@ -39,7 +40,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
   }
 
   /** Changes rows as a user with the database's password could, after dropping the triggers. */
-  async function tamper(statement: string, table: 'receipts' | 'sealed_leaves' = 'receipts'): Promise<void> {
+  async function tamper(statement: string, table: 'receipts' | 'sealed_hashes' = 'receipts'): Promise<void> {
     if (name === 'Postgres') await runRaw(url, `alter table ${table} disable trigger user`);
     else for (const change of ['update', 'delete']) await runRaw(url, `drop trigger if exists ${table}_no_${change}`);
     await runRaw(url, statement);
@@ -89,6 +90,9 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
 
   it('cannot be changed by accident: receipts and leaves are append-only', async () => {
     await expect(runRaw(url, `update receipts set outcome = 'removed'`)).rejects.toThrow('append-only');
+    await expect(runRaw(url, `delete from sealed_hashes`)).rejects.toThrow('append-only');
+    await expect(runRaw(url, `update sealed_hashes set hashes = 'x'`)).rejects.toThrow('append-only');
+    await runRaw(url, `insert into sealed_leaves (sweep, seq, receipt, step, leaf) values (9, 1, 1, 's', 'x')`);
     await expect(runRaw(url, `delete from sealed_leaves`)).rejects.toThrow('append-only');
     await expect(runRaw(url, `update sealed_leaves set leaf = 'x'`)).rejects.toThrow('append-only');
   });
@@ -166,7 +170,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     const { merkleRoot } = await sweeps.seal({ sweepId: 's' });
     const receipt = await idOf(3, 'batch.ios');
     await tamper(`update receipts set outcome = 'failed' where id = ${receipt}`);
-    await tamper('delete from sealed_leaves', 'sealed_leaves');
+    await tamper('delete from sealed_hashes', 'sealed_hashes');
     await runRaw(url, `update sweeps set merkle_root = null, leaves = null`);
     await sweeps.seal({ sweepId: 's' });
     expect(await sweeps.verify({ sweepId: 's' })).toMatchObject({ ok: true });
@@ -174,7 +178,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
   });
 
   it('says when the kept leaves were changed', async () => {
-    await tamper(`delete from sealed_leaves where seq = 9`, 'sealed_leaves');
+    await changeLeaves(url, 1, ({ seq }) => seq !== 9);
     const { ok, root, sealedRoot, keptRoot, differences } = await sweeps.verify({ sweepId: 's' });
     expect(ok).toBe(false);
     expect(root).toBe(sealedRoot);
@@ -184,6 +188,54 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
       ['added', 9],
       ['added', 9],
     ]);
+  });
+
+  it.each([
+    ['hashes', `'AAAA'`],
+    ['hashes', `''`],
+    ['receipts', `'{}'`],
+    ['receipts', `'nothing'`],
+    ['receipts', `'{"steps":["s"],"rows":[0,0.5,0]}'`],
+    ['receipts', `'null'`],
+  ])('says so when %s of them are %s', async (column, value) => {
+    await tamper(`update sealed_hashes set ${column} = ${value} where first_seq = 0`, 'sealed_hashes');
+    const { ok, root, sealedRoot, keptRoot, differences } = await sweeps.verify({ sweepId: 's' });
+    expect({ ok, root }).toEqual({ ok: false, root: sealedRoot });
+    expect(keptRoot).not.toBe(sealedRoot);
+    expect(differences).toContainEqual(expect.objectContaining({ kind: 'added', seq: 0, step: 'plaid.items' }));
+  });
+
+  it.each([
+    ['all', () => true],
+    ['a half of the users', ({ seq }: { seq: number }) => seq < 333],
+    ['one receipt of each user', ({ step }: { step: string }) => step === 'plaid.products'],
+  ])('is read as an earlier version stored the leaves of %s', async (_which, isMoved) => {
+    await storeAsBefore(url, 1, isMoved);
+    const { merkleRoot } = await sweeps.seal({ sweepId: 's' });
+    expect(await sweeps.verify({ sweepId: 's', expectedRoot: merkleRoot })).toMatchObject({
+      ok: true,
+      keptRoot: merkleRoot,
+      receipts: USERS * 3,
+      differenceCount: 0,
+    });
+    expect((await sweeps.readSealed({ sweepId: 's', from: 300, to: 399 })).size).toBe(300);
+    const [gone, changed] = [await idOf(7, 'plaid.products'), await idOf(600, 'batch.ios')];
+    await tamper(`delete from receipts where id = ${gone}`);
+    await tamper(`update receipts set outcome = 'failed' where id = ${changed}`);
+    const { ok, differences } = await sweeps.verify({ sweepId: 's' });
+    expect(ok).toBe(false);
+    expect([...differences].sort((a, b) => a.seq - b.seq)).toEqual([
+      { kind: 'removed', seq: 7, step: 'plaid.products', receipt: gone },
+      { kind: 'changed', seq: 600, step: 'batch.ios', receipt: changed },
+    ]);
+  });
+
+  it('is the same when another version has stored some of the leaves, in rows of other users', async () => {
+    await storeAsBefore(url, 1, ({ seq }) => seq < 40);
+    await changeLeaves(url, 1, ({ seq }) => seq >= 100 && seq < 300);
+    await runRaw(url, `update sweeps set merkle_root = null, leaves = null`);
+    const { merkleRoot } = await sweeps.seal({ sweepId: 's' });
+    expect(await sweeps.verify({ sweepId: 's' })).toMatchObject({ ok: true, root: merkleRoot, keptRoot: merkleRoot });
   });
 
   it('proves receipts with the root alone', async () => {
@@ -228,13 +280,23 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
       receipts:
         user.seq === 1
           ? Array.from({ length: 2_600 }, (_, index) => receiptOf(user, { step: `plaid.step-${index}` }))
-          : texts.map((text, index) =>
-              receiptOf(user, { step: `plaid.odd-${index}`, requestId: text, token: text, code: text, status: index }),
-            ),
+          : [
+              ...texts.map((text, index) =>
+                receiptOf(user, {
+                  step: `plaid.odd-${index}`,
+                  requestId: text,
+                  token: text,
+                  code: text,
+                  status: index,
+                }),
+              ),
+              // As many as there are between 23 values.
+              receiptOf(user, { step: 'plaid.commas', requestId: 'commas', token: ', '.repeat(22) }),
+            ],
     }));
     await sweeps.flushWave({ ...chunk, users: odd });
     const { merkleRoot, leaves } = await sweeps.seal({ sweepId: 'odd' });
-    expect(leaves).toBe(2_600 + 2 * texts.length);
+    expect(leaves).toBe(2_600 + 2 * (texts.length + 1));
     // Read column by column.
     expect(await sweeps.verify({ sweepId: 'odd' })).toMatchObject({ ok: true, root: merkleRoot, receipts: leaves });
     const proofs = await sweeps.prove({ sweepId: 'odd', seqs: [0, 1, 2] });
@@ -244,7 +306,7 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
         .filter(({ seq }) => seq === 2)
         .map(({ fields }) => fields[19])
         .sort(),
-    ).toEqual([...texts].sort());
+    ).toEqual([...texts, 'commas'].sort());
     const all: number[] = [];
     for await (const { index } of sweeps.proveAll({ sweepId: 'odd' })) all.push(index);
     expect(all).toHaveLength(leaves);
