@@ -14,6 +14,8 @@ export interface RejectedRow {
 
 /** What is known of a sweep's source besides the numbers of its rows; it contains no ID. */
 export interface SnapshotReport {
+  /** Where the users come from: `file:` and the file's name without folders, or `query:NAME` and the like. @default unknown */
+  source?: string;
   /** Absent for a list in the input and for a source that does not report them. */
   columns?: SourceColumns;
   /** The first {@link MOST_REJECTED_SHOWN} rows that cannot be users. */

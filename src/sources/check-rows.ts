@@ -16,6 +16,8 @@ export interface RowCounts {
 
 /** Options for checking the rows of a source. */
 export interface CheckOptions {
+  /** See `SnapshotReport.source`. */
+  name?: string | undefined;
   /** @default none */
   tolerance?: BadRowTolerance | undefined;
   /** Called for each bad row, for example to write it to a reject file. Reading waits for it. */
@@ -78,7 +80,9 @@ export class CheckedRows {
   get report(): Omit<SnapshotReport, 'sharedIds'> {
     const before = this.#options.after?.report;
     const columns = joinColumns(before?.columns, this.#source.columns);
+    const source = this.#options.name ?? before?.source;
     return {
+      ...(source !== undefined && { source }),
       ...(columns !== undefined && { columns }),
       rejectedRows: [...this.#first],
       idsInManyRows: Math.max(this.#frequent.count, before?.idsInManyRows ?? 0),

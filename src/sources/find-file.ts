@@ -46,6 +46,14 @@ const OTHER_FORMATS: readonly { endings: RegExp; what: string; remedy: string }[
   },
 ];
 
+/** Maximum number of characters of a file's name that are stored. */
+const MOST_OF_NAME = 200;
+
+/** Returns the name of a file as a source: without its folders, which may say where an operator stores what. */
+export function fileSource(file: string): string {
+  return file === STANDARD_INPUT ? 'standard input' : `file:${file.split(/[/\\]/).at(-1)?.slice(0, MOST_OF_NAME)}`;
+}
+
 /** Whether a name is that of a file, of whatever format. */
 export function looksLikeFile(name: string): boolean {
   return (

@@ -129,6 +129,7 @@ describe('the rows of a source', () => {
       status: 'partial',
       counts: { total: 2, accepted: 2 },
       rejected: 1,
+      source: expect.stringMatching(/^file:[^/\\]+\.csv$/),
       rejectedRows,
       columns: { ignored: [] },
     };

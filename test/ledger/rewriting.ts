@@ -35,7 +35,7 @@ export const CHANGES: readonly (readonly [name: string, kind: string, ...stateme
     'a user of a sweep is removed everywhere',
     'sweep',
     `delete from receipts where workflow_id = 'first' and seq = 7`,
-    `delete from sealed_leaves where seq = 7 and sweep = (select number from sweeps where sweep_id = 'first')`,
+    `delete from sealed_hashes where sweep = (select number from sweeps where sweep_id = 'first')`,
     `delete from targets where seq = 7 and sweep = (select number from sweeps where sweep_id = 'first')`,
   ],
   ['a receipt is added to a sweep', 'sweep', copied(`workflow_id = 'first' and seq = 7`, {})],
@@ -46,6 +46,11 @@ export const CHANGES: readonly (readonly [name: string, kind: string, ...stateme
   ],
   ['the number of users of a sweep is changed', 'sweep', `update sweeps set total = 99 where sweep_id = 'first'`],
   ['the source of a sweep is changed', 'sweep', `update sweeps set rejected = 0 where sweep_id = 'second'`],
+  [
+    'the name of the source of a sweep is changed',
+    'sweep',
+    `update sweeps set snapshot_report = replace(snapshot_report, 'closed', 'other') where sweep_id = 'first'`,
+  ],
   [
     'who asked for a sweep is changed',
     'sweep',

@@ -86,7 +86,11 @@ it('a sweep waits for two signed approvals although its input asks for none, and
       { name: 'Bob', verified: true },
       { name: 'Mallory', verified: false },
     ],
-    source: { users: 3, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    source: {
+      name: expect.stringMatching(/^file:[^/]+\.(csv|jsonl)$/),
+      users: 3,
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+    },
     checkpoint: { signed: false },
   });
 });

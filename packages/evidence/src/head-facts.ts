@@ -20,7 +20,8 @@ export interface HeadFacts {
   approvedBy: { name: string; verified: boolean }[];
   /** SHA-256 of the operator's policy; absent without one. */
   policy?: string;
-  source: { users: number; duplicates: number; rejected: number; digest?: string };
+  /** `name`: `file:` and the file's name, or `query:NAME` and the like; absent for a redrive. */
+  source: { name?: string; users: number; duplicates: number; rejected: number; digest?: string };
   startedAt: string;
   endedAt: string;
   receipts: number;
@@ -40,7 +41,7 @@ interface Head {
   approvedBy?: string | null;
   approvals?: { snapshot: string; plan: string; environment: string; signed: { by: string; signature: string }[] };
   policy?: string | null;
-  source: { users: number; duplicates: number; rejected: number; digest: string | null };
+  source: { users: number; duplicates: number; rejected: number; digest: string | null; name?: string };
   startedAt: string;
   endedAt: string;
   receipts: number;
@@ -67,6 +68,7 @@ export async function readHeadFacts(ledger: HeadLedger, row: SweepRow): Promise<
     approvedBy: await approversOf(ledger, row, head),
     ...(typeof policy === 'string' && { policy }),
     source: {
+      ...(source.name !== undefined && { name: source.name }),
       users: source.users,
       duplicates: source.duplicates,
       rejected: source.rejected,
@@ -134,7 +136,10 @@ export function headWords(facts: HeadFacts): (readonly [name: string, value: str
     ['Reason', reason],
     ['Approved by', approvers.length === 0 ? undefined : approvers.join(', ')],
     ['Policy', policy],
-    ['Source', `${source.users} users, ${source.duplicates} duplicates, ${source.rejected} rejected`],
+    [
+      'Source',
+      `${source.name === undefined ? '' : `${source.name}, `}${source.users} users, ${source.duplicates} duplicates, ${source.rejected} rejected`,
+    ],
     ['Source digest', source.digest],
     ['Started', facts.startedAt],
     ['Ended', facts.endedAt],

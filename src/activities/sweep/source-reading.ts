@@ -4,6 +4,8 @@ import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
 import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
 import { identitiesOf, subjectsOf } from '../../ledger/user-subjects';
 import { CheckedRows } from '../../sources/check-rows';
+import { sourceName } from '../../operator-policy/rules';
+import { fileSource } from '../../sources/find-file';
 import { openSource } from '../../sources/open-source';
 import type { GoodRow } from '../../sources/source';
 import { inAccount } from '../../sources/to-user';
@@ -148,7 +150,8 @@ export class SourceReading {
     const after =
       position === undefined ? undefined : { position, counts: { good: total + duplicates, bad: rejected }, report };
     const { problemOf } = this.#columns;
-    return new CheckedRows(source, { tolerance: badRows, after, problemOf, signal: this.#signal });
+    const name = spec.file === undefined ? sourceName(spec) : fileSource(spec.file);
+    return new CheckedRows(source, { name, tolerance: badRows, after, problemOf, signal: this.#signal });
   }
 
   async #append(block: Omit<AppendTargets, 'sweepId'>): Promise<SnapshotState> {

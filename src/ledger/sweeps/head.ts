@@ -3,6 +3,7 @@ import type { Selectable } from 'kysely';
 import { canonicalJson } from '../../policy/canonical-json';
 import type { CanonicalValue } from '../../policy/canonical-json';
 import { leafHash } from '../../policy/merkle';
+import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { OutcomeCounts, SweepStatus } from '../../policy/sweep-result';
 import { environmentText, planDigest } from '../../operator-policy/approval';
 import { readLogState } from '../log/sealer';
@@ -51,6 +52,7 @@ export async function headOf(context: SweepContext, sweepId: string, end: SweepE
       duplicates: row.duplicates,
       rejected: row.rejected,
       digest: await snapshotDigest(context, sweepId),
+      ...sourceOf(row.snapshot_report),
     },
     redriveOf: row.redrive_of,
     reason,
@@ -87,6 +89,12 @@ function requestOf({ plan, about }: Selectable<Tables['sweeps']>): {
 } {
   const { reason = null, dryRun = null } = plan === null ? {} : (JSON.parse(plan) as HeadFields);
   return { reason, dryRun, request: about === null ? null : (JSON.parse(about) as HeadFields) };
+}
+
+/** Returns the name of the source, if it is known; sweeps of earlier versions and redrives have none. */
+function sourceOf(report: string | null): { name?: string } {
+  const { source } = report === null ? {} : (JSON.parse(report) as SnapshotReport);
+  return source === undefined ? {} : { name: source };
 }
 
 /** Returns the providers whose tasks the steps call, sorted. */

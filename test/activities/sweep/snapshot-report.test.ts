@@ -8,6 +8,7 @@ import type { TakeSnapshot } from 'temporal-http-tasks/internal/activities/sweep
 import { readSourceSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { SourceSpec } from 'temporal-http-tasks/internal/policy/source-spec';
+import { fileSource } from 'temporal-http-tasks/internal/sources/find-file';
 import { openSource } from 'temporal-http-tasks/internal/sources/open-source';
 import { SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 import type { RowsOptions, SourceRow } from 'temporal-http-tasks/internal/sources/source';
@@ -80,6 +81,15 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
     return name;
   }
 
+  it.each([
+    ['nightly/usr/closed 2030.csv', 'file:closed 2030.csv'],
+    ['C:\\exports\\closed.jsonl', 'file:closed.jsonl'],
+    [`/data/${'x'.repeat(300)}.csv`, `file:${'x'.repeat(200)}`],
+    ['-', 'standard input'],
+  ])('names a file without its folders (%#)', (file, name) => {
+    expect(fileSource(file)).toBe(name);
+  });
+
   it('keeps what is known of the source with the rows, and continues with it after a break', async () => {
     const lines = Array.from({ length: 5_000 }, (_, index) =>
       index === 100 || index === 4_700
@@ -88,6 +98,7 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
     );
     const source = { file: file('reported.csv', ['plaid_user_id,batch_user_id,note', ...lines]) };
     const expected = {
+      source: 'file:reported.csv',
       columns: { used: ['plaid_user_id', 'batch_user_id'], ignored: ['note'] },
       rejectedRows: [102, 4_702].map((line) => ({ line, problem: 'has 2 cells, and the first line names 3 columns' })),
       // 100 rows have the ID of the first; two of those are rejected. It was in many of them.
@@ -116,7 +127,7 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
     );
     breaksAt = -1;
     await take('reported in part', { source: CUSTOM });
-    const { columns: _, ...counted } = expected;
+    const { columns: _, ...counted } = { ...expected, source: 'custom:rows' };
     expect(await place.ledger.sweeps.read('reported in part')).toMatchObject({
       total: 4_998,
       rejected: 2,

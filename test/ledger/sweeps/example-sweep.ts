@@ -55,6 +55,7 @@ export async function writeExampleSweep({ sweeps, ...ledger }: OpenedLedger, exa
       rows: [...rows, ...rows.slice(0, 3)],
       position: 'end',
       rejected: 2,
+      report: { source: 'file:closed.csv', rejectedRows: [], idsInManyRows: 0 },
       complete: true,
     });
     for (let seq = SPECIAL.held; seq < users; seq += 100)

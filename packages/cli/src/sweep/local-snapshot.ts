@@ -10,6 +10,7 @@ import type { Law } from 'temporal-http-tasks/internal/policy/request-claims';
 import { idsOf, ONLY_ENVIRONMENT } from 'temporal-http-tasks/internal/policy/user-ids';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
+import { fileSource } from 'temporal-http-tasks/internal/sources/find-file';
 import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import { RejectFile } from 'temporal-http-tasks/internal/sources/reject-file';
 import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
@@ -99,6 +100,7 @@ export async function takeLocalSnapshot(
       begun,
       (after) =>
         new CheckedRows(source, {
+          name: fileSource(local.file),
           tolerance: local.badRows,
           // To the end, so that all of them are reported together.
           lookFor: Infinity,

@@ -29,6 +29,8 @@ export interface SweepDocument {
   counts: { total: number; pending?: number } & Record<Outcome, number>;
   duplicates: number;
   rejected: number;
+  /** `file:` and the name of the file, or `query:NAME` and the like; absent if it is not known. */
+  source?: string;
   /** Columns of the source; absent if it has none or the ledger cannot be read. */
   columns?: SourceColumns;
   /** The first rows that cannot be users, by line. */
@@ -71,10 +73,13 @@ export function toDocument(
 }
 
 /** Returns the known facts about a source. */
-export function sourceDocument(report: SnapshotReport): Pick<SweepDocument, 'columns' | 'rejectedRows' | 'warnings'> {
-  const { columns, rejectedRows } = report;
+export function sourceDocument(
+  report: SnapshotReport,
+): Pick<SweepDocument, 'source' | 'columns' | 'rejectedRows' | 'warnings'> {
+  const { source, columns, rejectedRows } = report;
   const warnings = snapshotWarnings(report);
   return {
+    ...(source !== undefined && { source }),
     ...(columns && { columns }),
     ...(rejectedRows.length > 0 && { rejectedRows }),
     ...(warnings.length > 0 && { warnings }),
@@ -120,7 +125,8 @@ export function printSweep(
   print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', inWords(status))}${why}`);
   if (result.approveUntil !== undefined)
     print(io, `Cancelled unless it is approved by: ${localTime(result.approveUntil)}`);
-  print(io, `Source: ${sourceText({ duplicates, rejected })}`);
+  const name = report?.source === undefined ? '' : `${printable(report.source)}, `;
+  print(io, `Source: ${name}${sourceText({ duplicates, rejected })}`);
   for (const line of [...rejectedLines(rejected, report), ...reportLines(report)]) print(io, printable(`  ${line}`));
   if (result.dueAt !== undefined) print(io, `Due by: ${localTime(result.dueAt)}`);
   if (redriveOf !== undefined) print(io, `Redrive of: ${printable(redriveOf)}`);

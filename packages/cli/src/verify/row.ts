@@ -98,6 +98,9 @@ function compareHead(found: Differences, row: SweepRow, counts: SweepCounts): vo
   compare('total', row.total, head.source?.['users']);
   compare('duplicates', row.duplicates, head.source?.['duplicates']);
   compare('rejected', row.rejected, head.source?.['rejected']);
+  // A worker of an earlier version seals without it.
+  const name = head.source?.['name'];
+  if (name !== undefined) compare('source', row.report?.source, name);
   compare('redriveOf', row.redriveOf, head['redriveOf']);
   compare('approvedBy', row.approvedBy, head['approvedBy']);
   compare('approvedAt', row.approvedAt, head['approvedAt']);
