@@ -59,6 +59,7 @@ function keyOf(name: string, algorithm: number, raw: Buffer, id = idOf(name, alg
 
 const log = new Signer('log');
 const witness = new Signer('witness', 4);
+const other = new Signer('other');
 
 interface Forgery {
   head?: Json;
@@ -74,7 +75,11 @@ interface Forgery {
 const FIELDS = ['s', '', '', ...Array.from({ length: 20 }, () => null)];
 
 /** Returns a bundle with one receipt, and the anchors that confirm it. */
-function forged({ head, fields = FIELDS, index = 0, header, body, lines }: Forgery): { text: string; root: string } {
+function forged({ head, fields = FIELDS, index = 0, header, body, lines }: Forgery): {
+  text: string;
+  root: string;
+  signed: string;
+} {
   const whole = {
     kind: 'sweep',
     sweepId: 's',
@@ -89,7 +94,7 @@ function forged({ head, fields = FIELDS, index = 0, header, body, lines }: Forge
   const note = `${text}\n${(lines ?? ((own) => [log.line(log.sign(own))]))(text).join('')}`;
   const first = { bundle: 'temporal-http-tasks receipts', version: 2, section: 1, sections: 1, head: whole };
   const line = withSum({ ...first, index: 0, path: [], checkpoint: note, ...header }, canonical);
-  return { text: `${line}\n${canonical({ index, fields, path: [] })}\n`, root };
+  return { text: `${line}\n${canonical({ index, fields, path: [] })}\n`, root, signed: text };
 }
 
 /** Returns a cosignature: eight bytes of time, and a signature of the time as it is said. */
@@ -124,7 +129,13 @@ const NEUTRAL = bySmall(`01${'00'.repeat(31)}`);
 const NOT_CANONICAL = bySmall(`ee${'ff'.repeat(30)}7f`);
 
 const ALL = Symbol('the root');
-type Case = [what: string, forgery: Forgery, code: number, anchors?: Anchors | typeof ALL];
+type Case = [
+  what: string,
+  forgery: Forgery,
+  code: number,
+  /** From the signed text of the checkpoint. */
+  anchors?: Anchors | typeof ALL | ((signed: string) => Anchors),
+];
 
 const CASES: Case[] = [
   ['a bundle as it should be', {}, 0, { keys: [log.key] }],
@@ -137,7 +148,7 @@ const CASES: Case[] = [
   ],
   [
     'a wrong signature of a key that nobody named',
-    { lines: (body) => [log.line(log.sign(body)), new Signer('other').line(log.sign('other'))] },
+    { lines: (body) => [log.line(log.sign(body)), other.line(log.sign('other'))] },
     0,
   ],
   [
@@ -164,6 +175,36 @@ const CASES: Case[] = [
   ['a key with the ID of another', {}, 1, { keys: [keyOf('log', 1, log.raw, '00000000')] }],
   ['a head whose only key is of another algorithm', { head: { keys: [keyOf('log', 2, log.raw)] } }, 1],
   ['a head whose keys are no texts', { head: { keys: [[log.key], 7, null] } }, 0],
+  ['a head without keys', { head: { keys: undefined }, lines: () => [] }, 0],
+  ['a head whose keys are an object', { head: { keys: { first: log.key } }, lines: () => [] }, 0],
+  ['a head whose keys are no keys', { head: { keys: ['log'] } }, 1],
+  ['a head without a kind', { head: { kind: undefined, workflowId: 's', runId: '' } }, 0],
+  ['a head of another kind', { head: { kind: 'sweeps' } }, 1],
+  ['a key whose name has a plus sign', {}, 1, { keys: [keyOf('log+log', 1, log.raw)] }],
+  ['a signature under no name', { lines: (body) => [log.line(log.sign(body)), `—  ${'AAAA'.repeat(24)}\n`] }, 1],
+  ['two spaces before a signature', { lines: (body) => [log.line(log.sign(body)).replace('log ', 'log  ')] }, 1],
+  ['a log without a name', { head: { origin: '', keys: [] }, body: (root) => `\n1\n${root}\n`, lines: () => [] }, 1],
+  [
+    'a given checkpoint that the given key has signed',
+    {},
+    0,
+    (signed) => ({
+      checkpoints: [`${signed}\n${witness.line(witness.sign(''))}${other.line(other.sign(signed))}`],
+      keys: [other.key],
+    }),
+  ],
+  [
+    'a given checkpoint with a wrong signature of the given key',
+    {},
+    1,
+    (signed) => ({ checkpoints: [`${signed}\n${other.line(other.sign(`${signed} `))}`], keys: [log.key, other.key] }),
+  ],
+  [
+    'a given checkpoint with a wrong signature of a key that only the head names',
+    {},
+    0,
+    (signed) => ({ checkpoints: [`${signed}\n${log.line(log.sign('other'))}`] }),
+  ],
   ['a signature with S beyond the order', { lines: (body) => [log.line(withLargeS(log.sign(body)))] }, 1],
   ['a key that is the neutral element', NEUTRAL, 1, { keys: [NEUTRAL.key] }],
   ['a key with y beyond the prime', NOT_CANONICAL, 1, { keys: [NOT_CANONICAL.key] }],
@@ -210,8 +251,9 @@ print(json.dumps([verify.verify(base64.b64decode(data), **anchors)["exit"] for d
 
 it('both verifiers decide alike on what libraries read differently', async () => {
   const cases = CASES.map(([what, forgery, code, anchors = ALL]) => {
-    const { text, root } = forged(forgery);
-    return { what, text, code, anchors: anchors === ALL ? { roots: [root] } : anchors };
+    const { text, root, signed } = forged(forgery);
+    const given = typeof anchors === 'function' ? anchors(signed) : anchors;
+    return { what, text, code, anchors: given === ALL ? { roots: [root] } : given };
   });
   const found: unknown[] = [];
   for (const { what, text, anchors } of cases) {

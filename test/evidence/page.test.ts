@@ -33,4 +33,5 @@ it('has two verifiers that are small enough to read', () => {
   const own = parts.map((name) => lines(`packages/evidence/src/verifier/${name}.ts`));
   expect(own.reduce((sum, count) => sum + count, 0)).toBeLessThan(500);
   expect(lines('docs/evidence/verify.py')).toBeLessThan(200);
+  expect(lines('docs/evidence/timestamp.py')).toBeLessThan(200);
 });

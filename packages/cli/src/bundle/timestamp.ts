@@ -25,14 +25,26 @@ const CONTENT_TYPE = '1.2.840.113549.1.9.3';
 const MESSAGE_DIGEST = '1.2.840.113549.1.9.4';
 /** The certificate that signed, by its hash; the first with SHA-1 only. */
 const SIGNING_CERTIFICATES = ['1.2.840.113549.1.9.16.2.12', '1.2.840.113549.1.9.16.2.47'];
-/** An extended key usage: the certificate is for timestamps. */
+/** An extended key usage: the certificate is for timestamps; RFC 3161 allows no other usage. */
 const TIME_STAMPING = '1.3.6.1.5.5.7.3.8';
-const RSA_PSS = '1.2.840.113549.1.1.10';
 
 const HASHES: Readonly<Record<string, string>> = {
   '2.16.840.1.101.3.4.2.1': 'sha256',
   '2.16.840.1.101.3.4.2.2': 'sha384',
   '2.16.840.1.101.3.4.2.3': 'sha512',
+};
+
+/** Ways to sign; `any` where the hash is that of the content. */
+const SIGNATURES: Readonly<Record<string, string>> = {
+  '1.2.840.113549.1.1.1': 'any',
+  '1.2.840.113549.1.1.11': 'sha256',
+  '1.2.840.113549.1.1.12': 'sha384',
+  '1.2.840.113549.1.1.13': 'sha512',
+  '1.2.840.10045.4.3.2': 'sha256',
+  '1.2.840.10045.4.3.3': 'sha384',
+  '1.2.840.10045.4.3.4': 'sha512',
+  '1.3.101.112': 'any',
+  '1.3.101.113': 'any',
 };
 
 const MOST_ISSUERS = 5;
@@ -76,8 +88,8 @@ export function checkTimestamp(
 
 function check(token: Buffer, texts: readonly string[], trusted: readonly X509Certificate[]): CheckedTimestamp {
   const signed = signedDataOf(Der.read(token));
-  const [, , content] = signed.parts;
-  if (content?.part(0, 0x06).oid !== TST_INFO) throw new TimestampError('it is not a timestamp');
+  const content = signed.part(2, SEQUENCE);
+  if (content.part(0, 0x06).oid !== TST_INFO) throw new TimestampError('it is not a timestamp');
   const info = content.part(1, context(0)).part(0, OCTET_STRING).content;
   const stamped = Der.read(info);
   const imprint = stamped.part(2, SEQUENCE);
@@ -90,8 +102,7 @@ function check(token: Buffer, texts: readonly string[], trusted: readonly X509Ce
   const signers = signed.parts.at(-1);
   if (signers?.tag !== SET || signers.parts.length !== 1) throw new TimestampError('it has not exactly one signer');
   const certificate = checkSigner(signers.part(0, SEQUENCE), info, [...certificates, ...trusted]);
-  if (!(certificate.keyUsage ?? []).includes(TIME_STAMPING))
-    throw new TimestampError('its certificate is not for timestamps');
+  if (certificate.keyUsage?.join() !== TIME_STAMPING) throw new TimestampError('its certificate is not for timestamps');
   if (time < Date.parse(certificate.validFrom) || time > Date.parse(certificate.validTo))
     throw new TimestampError('its certificate was not valid at its time');
   return {
@@ -134,8 +145,11 @@ function checkSigner(signer: Der, info: Buffer, certificates: readonly X509Certi
   );
   if (certificate === undefined)
     throw new TimestampError('the certificate that signed it is missing; give it with --tsa');
-  if (signatureAlgorithm.part(0, 0x06).oid === RSA_PSS)
-    throw new TimestampError('it is signed with RSA-PSS, which is not supported');
+  const by = SIGNATURES[signatureAlgorithm.part(0, 0x06).oid];
+  if (by !== 'any' && by !== hash)
+    throw new TimestampError(
+      'it is signed in another way than RSA (PKCS #1 v1.5), ECDSA or EdDSA with SHA-256 or longer',
+    );
   // What is signed is written as a SET there.
   const text = Buffer.concat([Buffer.from([SET]), attributes.bytes.subarray(1)]);
   const { asymmetricKeyType } = certificate.publicKey;
