@@ -34,12 +34,13 @@ describe.each(DATABASES)('receipts in $name that have been kept long enough', ({
     const url = await freshUrl();
     const stage = await BundleStage.open(url, newSealKey());
     const { ledger } = stage;
+    await runRaw(url, `insert into target_references (sweep, first, names) values (1, 64, 'encrypted')`);
     const before = { whole: await stage.ofSweep('first'), run: await stage.ofRun() };
     const { sealedRoot } = await ledger.sweeps.verify({ sweepId: 'first' });
     setClock(LATER);
     const purged = await purgeEvidence(ledger, { days: 100 });
     expect(purged).toEqual({ before: '2030-02-21T00:00:00.000Z', sweeps: ['first', 'second'], runs: 2, changed: [] });
-    for (const table of ['receipts', 'sealed_leaves', 'sealed_hashes', 'targets'])
+    for (const table of ['receipts', 'sealed_leaves', 'sealed_hashes', 'targets', 'target_references'])
       expect([table, await rowsOf(url, table)]).toEqual([table, 0]);
     expect(await problems(ledger, before.whole.checkpoint)).toEqual([]);
     const { receipts, purged: hashes = 0, ...verified } = await ledger.sweeps.verify({ sweepId: 'first' });

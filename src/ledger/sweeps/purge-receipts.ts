@@ -116,6 +116,12 @@ async function purgeUsers({ db }: SweepContext, { sweep, sweepId, from, to }: Us
         .where('last_seq', '>=', from)
         .where('last_seq', '<', to)
         .execute();
+      await transaction
+        .deleteFrom('target_references')
+        .where('sweep', '=', sweep)
+        .where('first', '>=', from)
+        .where('first', '<', to)
+        .execute();
     }),
   );
 }
