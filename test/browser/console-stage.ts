@@ -5,6 +5,7 @@ import { startProviderSimulator } from '@temporal-http-tasks/testing/internal/si
 import type { ProviderSimulator } from '@temporal-http-tasks/testing/internal/simulators/described/provider-simulator';
 import { providerSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
 import type { Page } from 'playwright-core';
+import { overflowOf, shoot, violationsOf } from '../support/browser';
 import { startCli } from '../cli/run-cli';
 import type { CliEnv, RunningCli } from '../cli/run-cli';
 
@@ -41,6 +42,27 @@ export async function signIn(on: Page, printed: string): Promise<void> {
 /** Goes to a place of the page without loading it again, which would forget the token. */
 export const goTo = (on: Page, hash: string): Promise<unknown> =>
   on.evaluate(`window.location.hash = ${JSON.stringify(hash)}`);
+
+/** Requires that axe-core finds nothing, light and dark, and that the page fits windows of every width. */
+export async function expectGoodView(on: Page, name: string): Promise<void> {
+  await shoot(on, name);
+  const before = on.viewportSize();
+  const found: Record<string, unknown> = {};
+  for (const width of [1_600, 800, 400]) {
+    await on.setViewportSize({ width, height: 900 });
+    const overflow = await overflowOf(on);
+    if (overflow > 0) found[`${width} px`] = `${overflow} px wider than the window`;
+    // The middle width has the layout of one of the others.
+    for (const colorScheme of width === 800 ? [] : (['light', 'dark'] as const)) {
+      await on.emulateMedia({ colorScheme });
+      const violations = await violationsOf(on);
+      if (violations.length > 0) found[`${width} px, ${colorScheme}`] = violations;
+    }
+  }
+  await on.emulateMedia({ colorScheme: null });
+  if (before) await on.setViewportSize(before);
+  expect({ name, found }).toEqual({ name, found: {} });
+}
 
 const COURIER_FILE = join(__dirname, '../../packages/cli/examples/courier.provider.yaml');
 

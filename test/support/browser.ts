@@ -60,7 +60,7 @@ export async function shoot(page: Page, name: string): Promise<void> {
   const folder = process.env['HTTP_TASKS_TEST_SCREENSHOTS'];
   if (folder === undefined) return;
   const before = page.viewportSize();
-  for (const width of [1_280, 400]) {
+  for (const width of [1_600, 800, 400]) {
     await page.setViewportSize({ width, height: 900 });
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
@@ -72,13 +72,13 @@ export async function shoot(page: Page, name: string): Promise<void> {
 }
 
 /** Takes a picture for the documentation where HTTP_TASKS_TEST_PICTURES names its folder, such as docs/images. */
-export async function picture(of: Page | Locator, name: string): Promise<void> {
+export async function picture(of: Page | Locator, name: string, options: { fullPage?: true } = {}): Promise<void> {
   const folder = process.env['HTTP_TASKS_TEST_PICTURES'];
   if (folder === undefined) return;
   const page = 'page' in of ? of.page() : of;
   const before = page.viewportSize();
   await page.setViewportSize({ width: 1_280, height: 860 });
-  await of.screenshot({ path: `${folder}/${name}.png`, animations: 'disabled' });
+  await of.screenshot({ path: `${folder}/${name}.png`, animations: 'disabled', ...options });
   if (before) await page.setViewportSize(before);
 }
 

@@ -40,6 +40,14 @@ export interface SettledOverTime {
   buckets: SettledInBucket[];
 }
 
+/** When the final outcomes of a step at one service were recorded. */
+export interface StepOverTime {
+  step: string;
+  service: string;
+  /** Intervals of the length in `SweepSummary.settled`, in order, without empty ones. */
+  buckets: { at: string; receipts: number }[];
+}
+
 /** A summary of a sweep's receipts. */
 export interface SweepSummary {
   /** Most frequent first. */
@@ -48,6 +56,8 @@ export interface SweepSummary {
   settled?: SettledOverTime;
   /** When each user's last step before the bulk calls ended. Only for sweeps with steps that are done in bulk calls. */
   settledBeforeBulk?: SettledOverTime;
+  /** Absent while no user is settled. */
+  steps?: StepOverTime[];
 }
 
 /** A sweep to summarise. */

@@ -1,7 +1,14 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import { storable } from '../values';
-import type { SettledInBucket, SettledOverTime, SummariseSweep, SweepSummary, ReceiptGroup } from './summary-types';
+import type {
+  ReceiptGroup,
+  SettledInBucket,
+  SettledOverTime,
+  StepOverTime,
+  SummariseSweep,
+  SweepSummary,
+} from './summary-types';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { UnknownSweepError } from './sweep-errors';
@@ -41,10 +48,12 @@ export async function summarise(
   const length = bucketFor(span.last - span.first);
   const buckets = { start: Math.floor(span.first / length) * length, length };
   const [users, beforeBulk] = [new Map<number, number>(), new Map<number, number>()];
+  const steps = new StepTally();
   const settledGroups = groups.mostFirst.filter(({ phase }) => phase === 'settled');
   const bulkSteps = [...new Set(settledGroups.flatMap((group) => (isBulk(group) ? [group.step] : [])))];
   for (const { from, to } of slicesOf(total)) {
     addTo(users, await context.inTime(() => settledOf(context, sweepId, { from, states: ['done'] }, buckets)));
+    steps.add(await context.inTime(() => stepsOf(context, sweepId, from, buckets)));
     if (bulkSteps.length > 0)
       addTo(
         beforeBulk,
@@ -62,7 +71,7 @@ export async function summarise(
   });
   return {
     groups: groups.mostFirst,
-    ...(users.size > 0 && { settled: overTime(users) }),
+    ...(users.size > 0 && { settled: overTime(users), steps: steps.overTime(buckets) }),
     ...(beforeBulk.size > 0 && { settledBeforeBulk: overTime(beforeBulk) }),
   };
 }
@@ -128,6 +137,49 @@ async function settledOf(
     ) as r join targets as t on t.sweep = ${sweep} and t.seq = r.seq and t.state in (${sql.join(states)})
     group by bucket`.execute(context.db);
   return rows;
+}
+
+interface StepBucketRow {
+  step: string;
+  service: string;
+  bucket: number | string;
+  receipts: number | string;
+}
+
+/** Counts the final outcomes of each step per interval. */
+async function stepsOf(
+  { db, store }: SweepContext,
+  sweepId: string,
+  from: number,
+  buckets: Buckets,
+): Promise<StepBucketRow[]> {
+  const { rows } = await sql<StepBucketRow>`
+    select step, service, ${store.intervalOf('at', buckets)} as bucket, count(*) as receipts
+    from receipts where ${ofSweep(sweepId)} and ${inSlice(from)} and phase = 'settled'
+    group by step, service, bucket`.execute(db);
+  return rows;
+}
+
+/** Sums the steps of all slices. */
+class StepTally {
+  readonly #steps = new Map<string, { step: string; service: string; counts: Map<number, number> }>();
+
+  add(rows: readonly StepBucketRow[]): void {
+    for (const { step, service, bucket, receipts } of rows) {
+      const key = JSON.stringify([step, service]);
+      const { counts } = this.#steps.get(key) ?? { counts: new Map<number, number>() };
+      counts.set(Number(bucket), (counts.get(Number(bucket)) ?? 0) + Number(receipts));
+      this.#steps.set(key, { step, service, counts });
+    }
+  }
+
+  overTime(buckets: Buckets): StepOverTime[] {
+    return [...this.#steps.values()].map(({ step, service, counts }) => ({
+      step,
+      service,
+      buckets: inOrder(counts, buckets).map(({ at, users }) => ({ at, receipts: users })),
+    }));
+  }
 }
 
 function inSlice(from: number): RawBuilder<boolean> {

@@ -6,6 +6,8 @@ it.each([
   ['noId', 'no ID'],
   ['skipped (noPlaidId)', 'skipped (no plaid ID)'],
   ['completed', 'completed'],
+  ['Task.NotAllowed users.perDay', 'Task.NotAllowed users.perDay'],
+  ['paused (Task.Unauthorized)', 'paused (Task.Unauthorized)'],
 ])('writes %s in words', (name, words) => {
   expect(inWords(name)).toBe(words);
 });

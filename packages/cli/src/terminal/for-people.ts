@@ -1,7 +1,4 @@
-/** Returns a state, outcome or reason in words: `waitingForApproval` is "waiting for approval", `noId` is "no ID". */
-export function inWords(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/\bid(s?)\b/g, 'ID$1');
-}
+export { inWords } from '@temporal-http-tasks/evidence/internal/report/words';
 
 /** Writes dates in the order and with the digits of ISO 8601, in the time zone of this machine. */
 const LOCAL = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });

@@ -4,7 +4,7 @@ import { html } from './markup';
 import type { Markup } from './markup';
 import type { ReportData } from './report-data';
 import { LOOKS } from './standings';
-import { count, counted, listed, moment, percent } from './words';
+import { count, counted, inWords, listed, moment, percent } from './words';
 
 /** Lists the questions of auditors of deletions, with this sweep's facts. */
 export function evidenceSection(data: ReportData): Markup {
@@ -77,7 +77,7 @@ function exceptions({ summary: { groups }, sweep }: ReportData): string[] {
     for (const { reason = 'no reason given', receipts, outcome } of finalOutcomes) {
       if (outcome === wanted) found.set(reason, (found.get(reason) ?? 0) + receipts);
     }
-    return listed([...found].map(([reason, receipts]) => `${reason} ${count(receipts)}`));
+    return listed([...found].map(([reason, receipts]) => `${inWords(reason)} (${count(receipts)})`));
   };
   const sum = (wanted: string): number =>
     finalOutcomes.filter(({ outcome }) => outcome === wanted).reduce((total, { receipts }) => total + receipts, 0);

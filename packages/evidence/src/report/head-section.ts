@@ -49,7 +49,7 @@ function fact(name: string, value: string | Markup, kind = ''): Markup {
 `;
 }
 
-/** Why it was done and where, who asked, and who approved. */
+/** Where it was done and why, who asked, and who approved. */
 function asked({ sweep, head, planned }: ReportData): Markup | false {
   const { reason = {} } = (sweep.plan === undefined ? {} : JSON.parse(sweep.plan)) as {
     reason?: { code?: string; note?: string };
@@ -62,13 +62,16 @@ function asked({ sweep, head, planned }: ReportData): Markup | false {
   const places = Object.entries(sweep.environments).map(
     ([service, environment]) => `${planned.titleOf(service)} ${environment}`,
   );
+  // Heads of earlier versions do not have it.
+  const { name: source } = (head?.source ?? {}) as { name?: string };
   const lines: [name: string, value: string | undefined][] = [
+    ['Where', listed(places)],
     ['Why', [reason.code, reason.note].filter(Boolean).join(': ')],
-    ['Asked for by', requestedBy === undefined ? undefined : `${requestedBy} (as the input says)`],
+    ['Requested by', requestedBy === undefined ? undefined : `${requestedBy} (not verified)`],
     ['Received', receivedAt],
     ['Due', dueAt === undefined ? undefined : `${moment(dueAt)}${law === 'none' ? '' : ` (${law.toUpperCase()})`}`],
     ['Approved by', listed(approvers)],
-    ['Where', listed(places)],
+    ['Source', source],
     ['Columns of the source', sweep.report?.columns?.used.join(', ')],
   ];
   const given = lines.flatMap(([name, value = '']) => (value === '' ? [] : [fact(name, value)]));

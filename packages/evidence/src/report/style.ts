@@ -78,7 +78,7 @@ code{font:.86em/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono"
 .card,header{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:24px;margin:0 0 16px}
 dl,dd,figure{margin:0}
 .card{margin:0 0 16px}
-.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:12px;margin:20px 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:12px;margin:20px 0}
 .tile{border:1px solid var(--line);border-radius:10px;padding:12px 14px}
 .tile dt{color:var(--soft);font-size:.88rem}
 .tile dd{font-size:1.7rem;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}

@@ -2,10 +2,11 @@ import type { SettledOverTime } from 'temporal-http-tasks/internal/ledger/sweeps
 import { html } from './markup';
 import type { Markup } from './markup';
 import { emptyFigure, plotFigure } from './plots/figure';
+import { stepProgressPlot } from './plots/step-progress';
 import { shareDonePlot, throughputPlot } from './plots/time-plots';
 import type { ReportData } from './report-data';
-import { overTime, timeOfShare } from './time-figures';
-import type { OverTime } from './time-figures';
+import { overTime, stepsOverTime, timeOfShare } from './time-figures';
+import type { OverTime, StepProgress } from './time-figures';
 import { count, counted, duration, moment, percent } from './words';
 
 const THROUGHPUT = { id: 'throughput', title: 'Users done over time' };
@@ -13,9 +14,52 @@ const SHARE_DONE = { id: 'share-done', title: 'How long users waited' };
 
 const BEFORE_BULK = { id: 'throughput-before-bulk', title: 'Users done before the bulk calls' };
 
-/** When users were done but for the bulk calls, when they came to their end, and after how long. */
-export async function timePlots({ sweep, summary: { settled, settledBeforeBulk } }: ReportData): Promise<Markup> {
-  return html`${settledBeforeBulk && (await beforeBulkPlot(settledBeforeBulk))}${await endPlots(sweep, settled)}`;
+/** How far each step was, when users were done but for the bulk calls, when they ended, and after how long. */
+export async function timePlots(data: ReportData): Promise<Markup> {
+  const { sweep, summary } = data;
+  const { settled, settledBeforeBulk } = summary;
+  return html`${await stepProgressFigure(data)}${settledBeforeBulk && (await beforeBulkPlot(settledBeforeBulk))}${await endPlots(sweep, settled)}`;
+}
+
+/** Shows which step took the time, and how far each one is. */
+async function stepProgressFigure({ sweep, summary: { settled, steps = [] }, planned }: ReportData): Promise<Markup | false> {
+  if (!settled) return false;
+  const begun = Date.parse(sweep.createdAt);
+  const { start, ends, steps: found } = stepsOverTime(steps, settled.bucketMs);
+  if (ends.length < 2) return false;
+  const sorted = [...found].sort((a, b) => planned.compare(a.step, b.step) || (a.service < b.service ? -1 : 1));
+  const rows = sorted.map((progress) => ({
+    title: planned.labelOf(progress),
+    note: `${count(progress.total)} · ${timesInWords(progress, begun)}`,
+    shortNote: count(progress.total),
+    total: progress.total,
+    sofar: progress.sofar,
+  }));
+  const span = `${moment(isoOf(start))} to ${moment(isoOf(ends.at(-1)))}`;
+  return plotFigure({
+    id: 'step-progress',
+    title: 'Progress of each step',
+    note: `The share of the final outcomes of each step that were recorded by then, ${span}; times are counted from the start of the sweep. A step that begins or rises late is the one that took the time.`,
+    description: `One curve for each of ${counted(rows.length, 'step')}, from ${span}: ${sorted.map((progress) => `${planned.labelOf(progress)}: ${timesInWords(progress, begun)}`).join('; ')}.`,
+    draw: (width) => stepProgressPlot({ rows, start, ends }, width),
+    table: {
+      head: ['Step', 'Outcomes', 'First (UTC)', 'Half (UTC)', 'Last (UTC)'],
+      rows: sorted.map((progress) => [
+        planned.labelOf(progress),
+        progress.total,
+        isoOf(progress.firstAt),
+        isoOf(progress.halfAt),
+        isoOf(progress.lastAt),
+      ]),
+    },
+  });
+}
+
+/** Measured from the start of the sweep, in milliseconds. */
+function timesInWords({ halfAt, lastAt, total }: StepProgress, begun: number): string {
+  const half = duration(Math.max(0, halfAt - begun));
+  const last = duration(Math.max(0, lastAt - begun));
+  return total === 1 || half === last ? `after ${last}` : `half after ${half}, all after ${last}`;
 }
 
 /** A bulk call is for thousands of users, so almost all of them finish at the same time. */

@@ -51,3 +51,16 @@ export function moment(iso: string): string {
 export function listed(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
+
+/** Words in camelCase; names with a dot, such as `users.perDay`, are none. */
+const CAMEL_CASE = /(?<![\w.])[a-z]+(?:[A-Z][a-z]*)+(?![\w.])/g;
+
+/**
+ * Returns a state, outcome or reason in words: `waitingForApproval` is "waiting for approval", `noId` is "no ID". Other
+ * texts, such as `Task.NotAllowed users.perDay`, stay as they are.
+ */
+export function inWords(name: string): string {
+  return name.replace(CAMEL_CASE, (word) =>
+    word.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/\bid(s?)\b/g, 'ID$1'),
+  );
+}

@@ -122,7 +122,8 @@ function labelFor(standing: Standing, number: number, room: number): string {
   return words.find((word) => widthOf(word) + GAP <= room) ?? '';
 }
 
-function fitted(title: string, room: number): string {
+/** Returns a title, shortened to the room in pixels. */
+export function fitted(title: string, room: number): string {
   const clean = visible(title).replace(/\s/g, ' ');
   if (widthOf(clean) <= room) return clean;
   let cut = '';
@@ -134,7 +135,7 @@ function fitted(title: string, room: number): string {
 }
 
 /** Returns an upper estimate of the width of a text, in pixels: no font is available to measure it. */
-function widthOf(text: string): number {
+export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) {
     if (/[ijltf.,:;·|!'()[\] ]/.test(character)) width += 0.42;

@@ -79,7 +79,7 @@ function numbersTable({ head, rows }: NumbersTable): Markup {
     ]) => html`<tr><th scope="row">${first}</th>${rest.map((cell) => html`<td${typeof cell === 'number' && html` class="number"`}>${shown(cell)}</td>`)}</tr>
 `,
   );
-  return html`<div class="scroll"><table class="numbers"><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="The numbers"><table class="numbers"><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
 ${lines}</tbody></table></div>`;
 }
 
@@ -110,5 +110,10 @@ function inline(svg: string, description: string, className: string): string {
   const [root = '', width = '0', height = '0'] = /^<svg [^>]*width="([\d.]+)" height="([\d.]+)"[^>]*>/.exec(svg) ?? [];
   if (root === '') throw new Error('The plotting library did not return SVG.');
   const attributes = `class="plot ${className}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
-  return `<svg ${attributes} role="img" aria-label="${escapeHtml(description)}">${svg.slice(root.length)}`;
+  return `<svg ${attributes} role="img" aria-label="${escapeHtml(description)}">${withoutRoles(svg.slice(root.length))}`;
+}
+
+/** An image has one description; roles of its parts would be images without one. */
+function withoutRoles(svg: string): string {
+  return svg.replace(/<[^>]*>/g, (tag) => tag.replace(/ (?:role|aria-[a-z]+)="[^"]*"/g, ''));
 }

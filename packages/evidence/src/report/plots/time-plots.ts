@@ -17,6 +17,18 @@ const CLOCK = {
 /** Approximate width of a label, in pixels. */
 const LABEL_ROOM = 90;
 
+/** Returns the time axis of a plot of this width, for a scale `x`. */
+export function timeAxis(width: number): Axis {
+  return {
+    orient: 'bottom',
+    scale: 'x',
+    format: CLOCK,
+    tickCount: Math.max(2, Math.floor(width / LABEL_ROOM)),
+    labelOverlap: true,
+    labelFlush: true,
+  };
+}
+
 interface Point {
   from: number;
   to: number;
@@ -89,14 +101,6 @@ function timePlot(
   { width, height }: { width: number; height: number },
   { top, format, marks }: TimePlot,
 ): Spec {
-  const bottom: Axis = {
-    orient: 'bottom',
-    scale: 'x',
-    format: CLOCK,
-    tickCount: Math.max(2, Math.floor(width / LABEL_ROOM)),
-    labelOverlap: true,
-    labelFlush: true,
-  };
   // Users are whole numbers.
   const tickCount = top === 1 ? 4 : Math.min(4, top);
   const left: Axis = {
@@ -129,7 +133,7 @@ function timePlot(
       },
       { name: 'y', type: 'linear', domain: [0, top], nice: top > 1, range: 'height' },
     ],
-    axes: [left, bottom],
+    axes: [left, timeAxis(width)],
     marks,
   };
 }
