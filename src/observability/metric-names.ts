@@ -76,7 +76,7 @@ export const METRICS = {
   http_tasks_users_waiting_for_person: {
     kind: 'gauge',
     tags: [],
-    help: 'Users who wait for a step that a person does.',
+    help: 'Users who wait for a manual step.',
   },
   http_tasks_stopped: {
     kind: 'gauge',

@@ -63,7 +63,7 @@ describe('snippet', () => {
     expect(stdout).toContain(
       "httpTask(plaid.userItemsRemove)({\n    item_ids: ['ITEM_ID'],\n    user_id: 'USER_ID',\n  })",
     );
-    expect(stderr).toBe('To be filled in: item_ids, user_id.\n');
+    expect(stderr).toBe('Placeholders to replace: item_ids, user_id.\n');
   });
 
   it('writes the given input down, and names keys without needing them', async () => {

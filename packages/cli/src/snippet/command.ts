@@ -58,7 +58,7 @@ export const snippetCommand = defineCommand<SnippetOptions>({
     else {
       printExactly(io, code);
       if (files.length > 0) say(io, printable(`The command reads bytes of the input from files: ${files.join(', ')}.`));
-      if (placeholders.length > 0) say(io, `To be filled in: ${placeholders.join(', ')}.`);
+      if (placeholders.length > 0) say(io, `Placeholders to replace: ${placeholders.join(', ')}.`);
     }
     return 0;
   },

@@ -133,7 +133,7 @@ export async function cancelSweep(
     if (json) printJson(io, { sweepId, cancelRequested: true });
     else
       print(io, `The sweep ${printable(sweepId)} is being cancelled: work in progress finishes and is recorded first.`);
-    say(io, `Watch its end with: http-tasks sweep watch ${printable(sweepId)}`);
+    say(io, `Watch it with: http-tasks sweep watch ${printable(sweepId)}`);
     return 0;
   });
 }

@@ -77,7 +77,7 @@ async function requireRedrivable(sweeps: SweepLedger, sweepId: string): Promise<
   if (row.endedAt === undefined) {
     throw new CommandFailure(
       'Conflict',
-      `The sweep ${sweepId} has not ended (${row.status}); until then it tries its users again by itself.`,
+      `The sweep ${sweepId} has not ended (${row.status}); until then it retries its users itself.`,
     );
   }
   const users = await sweeps.countFailed(sweepId);

@@ -113,7 +113,7 @@ const LIST = subcommand<ListOptions>('list', {
 const RELEASE = subcommand<ReleaseOptions>('release <id>', {
   summary: 'destroy the key of a sweep, so that its IDs can no longer be read',
   description:
-    'The failed and unknown users of the sweep cannot be redriven afterwards. Receipts, counts and the Merkle root stay. It happens by itself after 30 days without work on the sweep. Asks first, unless --yes is given.',
+    'The failed and unknown users of the sweep cannot be redriven afterwards. Receipts, counts and the Merkle root stay. It happens automatically after 30 days without work on the sweep. Asks first, unless --yes is given.',
   examples: ['http-tasks sweep release closed-2030-01', 'http-tasks sweep release closed-2030-01 --yes --json'],
   options: [flag('--yes', 'do not ask'), TEMPORAL_OPTIONS],
   run: async (io, options, [id = '']) => {
