@@ -46,19 +46,16 @@ export class InternalWorkers {
       Object.fromEntries(chosen.map((name) => [name, activities[name]])) as Activities;
     const chunks = names.filter((name) => CHUNK_ACTIVITIES.includes(name));
     const short = names.filter((name) => !CHUNK_ACTIVITIES.includes(name));
-    const creating = [
-      Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) }),
-      Worker.create({
+    const first = await Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) });
+    try {
+      const second = await Worker.create({
         ...optionsBeside(main, 'chunks'),
         activities: only(chunks),
         maxConcurrentActivityTaskExecutions: chunkSlots,
-      }),
-    ];
-    try {
-      return new InternalWorkers(main, await Promise.all(creating));
+      });
+      return new InternalWorkers(main, [first, second]);
     } catch (error) {
-      for (const created of await Promise.allSettled(creating))
-        if (created.status === 'fulfilled') await retireWorker(created.value).catch(() => undefined);
+      await retireWorker(first).catch(() => undefined);
       throw error;
     }
   }

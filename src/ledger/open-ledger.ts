@@ -3,7 +3,7 @@ import type { LogLedger } from './log/log-ledger';
 import { SealKeys } from './log/seal-key';
 import { createSqlLogLedger } from './log/sql-log-ledger';
 import { LedgerUnavailableError } from './ledger';
-import type { Ledger } from './ledger';
+import type { Ledger, Stop } from './ledger';
 import { prepareLedger, readSchemaState } from './migrate';
 import type { RequestLedger } from './requests/request-ledger';
 import { createSqlNoticeLedger } from './requests/notices';
@@ -13,6 +13,7 @@ import { LedgerSettingError, ALLOWED_LEDGER_URLS } from './setting-error';
 import { LedgerStatementError } from './sql-failure';
 import { createSqlHoldLedger, createSqlLedger, withinDeadline } from './sql-ledger';
 import type { LedgerDatabase, StoreAddress, StoreEvent } from './store';
+import { listStops } from './stops';
 import { createSubjectHasher } from './subject';
 import { readServicesOf } from './sweeps/environments';
 import type { RateLedger, RateRow, SweepRate } from './sweeps/rate-ledger';
@@ -148,6 +149,16 @@ export async function readLimitsOfLedger(
     services: await readServicesOf(database, sweepId),
   }));
   return read ?? { rates: [], own: [], services: [] };
+}
+
+/**
+ * Reads the emergency stops of a ledger without changing anything (see {@link readWorkersOfLedger}). Newest first; one
+ * without `liftedAt` is in force.
+ *
+ * @throws LedgerSettingError and LedgerUnavailableError as {@link readWorkersOfLedger}.
+ */
+export async function readStopsOfLedger(options: ReadOptions): Promise<Stop[]> {
+  return (await readOnly(options, listStops)) ?? [];
 }
 
 /** What a process of this version would meet in a ledger. */

@@ -73,7 +73,12 @@ describe('the tasks', () => {
     expect(body.limits.join()).toContain('2,000 calls a minute');
     expect(body.failures.length).toBeGreaterThan(4);
     expect(body.servers.map(({ url }) => url)).toContain('https://production.plaid.com');
-    expect(body.headers.map(({ value }) => value)).toEqual(['2020-09-14', '$PLAID_CLIENT_ID', '$PLAID_SECRET']);
+    expect(body.headers.map(({ value }) => value)).toEqual([
+      'application/json',
+      '2020-09-14',
+      '$PLAID_CLIENT_ID',
+      '$PLAID_SECRET',
+    ]);
   });
 
   it('are prepared without any key, problems at their fields', async () => {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunPage, WireError } from '@temporal-http-tasks/console/internal/gateway/wire';
+import type { RunPage } from '@temporal-http-tasks/console/internal/gateway/wire';
 import type {
   HoldLine,
   HoldLogLine,
@@ -11,13 +11,14 @@ import type {
   StartedSweep,
   SweepForm,
   SweepPreview,
-  UploadedFile,
 } from '@temporal-http-tasks/console/internal/gateway/wire-operations';
 import { startConsole, startCourier } from '../browser/console-stage';
 import type { CliEnv, RunningCli } from '../cli/run-cli';
 import { openStage, until } from '../cli/sweep-stage';
 import type { SweepStage } from '../cli/sweep-stage';
 import { environmentOf } from '../support/offboarding';
+import { askConsole, uploadTo } from './console-client';
+import type { ApiResponse } from './console-client';
 import { openGateway } from './stage';
 
 let stage: SweepStage;
@@ -43,29 +44,10 @@ afterAll(async () => {
   await courier?.close();
 });
 
-interface ApiResponse<T> {
-  status: number;
-  body: T & WireError;
-  text: string;
-}
+const ask = <T>(method: string, path: string, body?: unknown, at = console_): Promise<ApiResponse<T>> =>
+  askConsole<T>(at, method, path, body);
 
-async function ask<T>(method: string, path: string, body?: unknown, at = console_): Promise<ApiResponse<T>> {
-  const isFile = typeof body === 'string';
-  const response = await fetch(`${at.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${at.token}`,
-      ...(body !== undefined && { 'content-type': isFile ? 'application/octet-stream' : 'application/json' }),
-    },
-    ...(body !== undefined && { body: isFile ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const isJson = /\/json\b/.test(response.headers.get('content-type') ?? '');
-  return { status: response.status, text, body: (isJson ? JSON.parse(text) : {}) as T & WireError };
-}
-
-const uploaded = async (text: string, name = 'users.csv'): Promise<string> =>
-  (await ask<UploadedFile>('POST', `/api/uploads?name=${name}`, text)).body.upload;
+const uploaded = (text: string): Promise<string> => uploadTo(console_, text);
 
 const fileOf = (count: number): string =>
   `plaid_user_id,batch_user_id,comment\n${stage

@@ -45,7 +45,7 @@ it('the question names each provider from which users are deleted, and no other'
   const known = new ProviderSet([await readProvider(writeProvider(LIBRARY))]);
   const at = (service: string) => ({ service, environment: 'test', production: false, keySlots: [] });
   const place = { environments: [at('plaid'), at('cityLibrary/acme'), at('http')] } as unknown as WorkerPlace;
-  const library = ['City Library', 'steps: loans, member, cards, erasure'];
+  const library = ['City Library', 'runs the steps loans, member, cards, erasure'];
   expect(removalFacts({ input: {}, place, known })).toEqual([
     ['Plaid', 'removes all Items and ends their products; the user itself stays'],
     library,
@@ -53,6 +53,6 @@ it('the question names each provider from which users are deleted, and no other'
   expect(removalFacts({ input: { providers: ['cityLibrary'] }, place, known })).toEqual([library]);
   // Of a provider that only the worker knows.
   expect(removalFacts({ input: { providers: ['shop'] }, place }, { bulk: ['Shop'], others: ['Shop'] })).toEqual([
-    ['Shop', 'steps as the worker defines them'],
+    ['Shop', 'runs the steps that the worker defines'],
   ]);
 });

@@ -104,6 +104,7 @@ function commandsOf(io: Io, options: ConsoleOptions): RunCommand {
       stdout: stdout as unknown as Io['stdout'],
       stderr: stderr as unknown as Io['stderr'],
       exitCode: 0,
+      howToConfirm: 'Type production to start it anyway. Nothing was started.',
       run,
     });
     return { exitCode, stdout: stdout.text, stderr: stderr.text };

@@ -108,7 +108,7 @@ export async function addHoldsOfFile(io: Io, file: string, options: HoldOptions)
   const by = claimedBy(options);
   return withInterruption(({ signal }) =>
     withWorkersLedger<ExitCode>(io, async (opened) => {
-      const reading = { ...options, ...(await fileOptions(options, opened, signal)), by, hasher: opened.hasher };
+      const reading = { ...options, ...(await fileOptions(io, options, opened, signal)), by, hasher: opened.hasher };
       const holds = await holdsOfFile(io, file, reading);
       await refuseConflicts(io, file, opened, holds);
       const counts = { rows: holds.length, set: 0, extended: 0, unchanged: 0 };
@@ -118,8 +118,7 @@ export async function addHoldsOfFile(io: Io, file: string, options: HoldOptions)
         for (const change of await setSome(opened, some, counts)) counts[change] += 1;
       }
       if (options.json) printJson(io, counts);
-      else
-        print(io, `${counts.set} holds are set, ${counts.extended} extended, ${counts.unchanged} were there already.`);
+      else print(io, `${counts.set} holds are set, ${counts.extended} extended, ${counts.unchanged} already existed.`);
       return 0;
     }),
   );

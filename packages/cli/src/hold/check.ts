@@ -77,7 +77,7 @@ export async function checkHoldsOfFile(io: Io, file: string, options: HoldOption
         }
         some = [];
       };
-      for await (const row of readHoldFile(file, await fileOptions(options, opened, signal))) {
+      for await (const row of readHoldFile(file, await fileOptions(io, options, opened, signal))) {
         const problem =
           'problem' in row
             ? row.problem

@@ -10,6 +10,7 @@ import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provide
 import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import { CommandFailure, Refusal } from '../program/errors';
+import type { Io } from '../program/io';
 import type { AllUserIds, NamedUserId } from '../users/everywhere';
 import { idsAtServices, serviceAtAccount } from '../users/provider-ids';
 import { checkHoldId, checkReason } from './hold-options';
@@ -32,6 +33,8 @@ export interface HoldFileOptions {
   ignoreColumn?: readonly string[] | undefined;
   /** Services that workers have and this command does not know. A column named like one of them is refused. @default none */
   otherServices?: readonly string[];
+  /** What the file `-` stands for. @default the standard input of this process */
+  input?: AsyncIterable<unknown>;
   signal?: AbortSignal;
 }
 
@@ -56,6 +59,7 @@ export interface BadHoldRow {
  * @throws TypeError for a command that did not read its providers.
  */
 export async function fileOptions(
+  { stdin }: Io,
   { known, account, ignoreColumn }: HoldOptions,
   { ledger }: OpenedLedger,
   signal: AbortSignal,
@@ -63,7 +67,7 @@ export async function fileOptions(
   if (!known) throw new TypeError('The providers of a file of holds were not read.');
   const services = (await ledger.workers.readServices()).map(({ service }) => mainServiceOf(service));
   const otherServices = [...new Set(services)].filter((name) => !known.find(name));
-  return { known, account, ignoreColumn, otherServices, signal };
+  return { known, account, ignoreColumn, otherServices, input: stdin, signal };
 }
 
 /** The columns of a file of holds, for the providers that a command knows. */
@@ -153,7 +157,7 @@ export async function* readHoldFile(
   try {
     const found = await findAnywhere(file);
     for await (const records of fileRecords(
-      found,
+      { ...found, input: options.input },
       new CsvReader({ known, renames: {}, ignore: options.ignoreColumn, field: 'file', resembles }),
       options.signal,
     )) {

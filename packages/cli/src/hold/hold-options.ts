@@ -85,7 +85,7 @@ export function environmentOption(description: string): Option {
 
 /** `--file` and what belongs to it. */
 export const FILE_OPTIONS: readonly Option[] = [
-  literalOption('--file <csv>', 'a CSV file of users, instead of IDs'),
+  literalOption('--file <csv>', 'a CSV file of users, instead of IDs; - is the standard input'),
   repeatedOption(
     '--ignore-column <name>',
     'a column of the file that is not used although its name resembles that of an ID; may be repeated',

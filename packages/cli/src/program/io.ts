@@ -16,6 +16,8 @@ export interface Io {
   readonly stderr: WriteStream;
   /** Set by the command that ran. */
   exitCode: ExitCode;
+  /** What a refusal says about confirming without a terminal, in sentences. @default the option `--yes` */
+  readonly howToConfirm?: string;
   /** Runs another command line, for a command that offers others; present while one runs. Never rejects. */
   readonly run?: (argv: readonly string[], io: Io) => Promise<ExitCode>;
 }

@@ -12,6 +12,8 @@ interface RegisterOptions extends CommonOptions {
   open?: boolean;
   overdue?: boolean;
   dueBefore?: string;
+  after?: string;
+  limit?: string;
   csv?: boolean;
   out?: string;
   force?: boolean;
@@ -23,6 +25,7 @@ interface DecisionOptions extends CommonOptions {
 }
 
 const MOST_REQUEST_ID = 9_007_199_254_740_991;
+const MOST_LISTED = 1_000_000_000;
 
 const ADD = subcommand<AddOptions>('add', {
   summary: 'record a request for which nothing is started yet',
@@ -88,6 +91,8 @@ export const registerCommand = defineCommand<RegisterOptions>({
     flag('--open', 'only requests that are neither carried out nor refused'),
     flag('--overdue', 'only open requests whose due date has passed'),
     literalOption('--due-before <when>', 'only requests that are due before this day (in UTC), or date and time'),
+    literalOption('--after <request>', 'only requests with a higher number, for the next part of a long list'),
+    literalOption('--limit <count>', 'maximum number of requests'),
     flag('--csv', 'CSV with all fields'),
     literalOption('--out <file>', 'write the CSV into this file instead of stdout'),
     flag('--force', 'replace the file that --out names'),
@@ -100,7 +105,17 @@ function requestId(text: string): number {
   return wholeNumber('The number of a request', text, { min: 1, max: MOST_REQUEST_ID });
 }
 
-function wantedFrom({ open, overdue, dueBefore, csv, out, force, json }: RegisterOptions): WantedRequests {
+function wantedFrom({
+  open,
+  overdue,
+  dueBefore,
+  after,
+  limit,
+  csv,
+  out,
+  force,
+  json,
+}: RegisterOptions): WantedRequests {
   if (out !== undefined && !csv) refuse('out', '--out needs --csv.');
   if (out === '') refuse('out', '--out must name a file.');
   if (force && out === undefined) refuse('force', '--force replaces the file that --out names; name one.');
@@ -113,6 +128,8 @@ function wantedFrom({ open, overdue, dueBefore, csv, out, force, json }: Registe
   return {
     open: open === true || overdue === true,
     ...(before && { dueBefore: before }),
+    ...(after !== undefined && { afterId: wholeNumber('--after', after, { min: 0, max: MOST_REQUEST_ID }) }),
+    ...(limit !== undefined && { limit: wholeNumber('--limit', limit, { min: 1, max: MOST_LISTED }) }),
     format: csv ? 'csv' : json ? 'json' : 'table',
     json: json ?? false,
     ...(out !== undefined && { file: { path: out, force: force ?? false } }),

@@ -14,6 +14,10 @@ import { printTable } from '../terminal/table';
 export interface WantedRequests {
   open: boolean;
   dueBefore?: Date;
+  /** Only requests with a higher number. @default 0 */
+  afterId?: number;
+  /** Maximum number of requests. @default all */
+  limit?: number;
   format: 'table' | 'json' | 'csv';
   /** Whether a document reports what was written into the file. */
   json: boolean;
@@ -78,15 +82,15 @@ export async function listRequests(io: Io, wanted: WantedRequests): Promise<Exit
     if (format === 'csv' && file) {
       let written = 0;
       const counting = (count: number): void => void (written += count);
-      await writeChunksToFile(file, csv(pages(requests, wanted, PAGE), now, counting));
+      await writeChunksToFile(file, csv(pages(requests, wanted), now, counting));
       if (wanted.json) printJson(io, { file: file.path, format, requests: written });
       else say(io, printable(`${written} requests are in ${file.path}.`));
       return 0;
     }
-    if (format === 'csv') return writeChunksToStdout(io, csv(pages(requests, wanted, PAGE), now));
+    if (format === 'csv') return writeChunksToStdout(io, csv(pages(requests, wanted), now));
     const most = format === 'table' ? SHOWN : Infinity;
     const found: RequestDocument[] = [];
-    for await (const page of pages(requests, wanted, PAGE)) {
+    for await (const page of pages(requests, wanted)) {
       found.push(...page.map((request) => toDocument(request, now)));
       if (found.length > most) break;
     }
@@ -98,15 +102,17 @@ export async function listRequests(io: Io, wanted: WantedRequests): Promise<Exit
 
 async function* pages(
   requests: RequestLedger,
-  { open, dueBefore }: WantedRequests,
-  limit: number,
+  { open, dueBefore, afterId: first = 0, limit: most = Infinity }: WantedRequests,
 ): AsyncGenerator<RegisteredRequest[]> {
-  for (let afterId = 0; ;) {
+  let left = most;
+  for (let afterId = first; left > 0;) {
+    const limit = Math.min(PAGE, left);
     const page = await requests.list({ open, dueBefore, afterId, limit });
     if (page.length > 0) yield page;
     const last = page.at(-1);
     if (!last || page.length < limit) return;
     afterId = last.id;
+    left -= page.length;
   }
 }
 

@@ -33,6 +33,7 @@ export const showCommand = defineCommand<ShowOptions>({
 function printReference(io: Io, task: TaskReference, [changes, retry]: readonly [string, string]): void {
   print(io, `${paint(io, 'bold', task.name)}  ${task.method} ${task.path}`);
   print(io, task.description || task.summary);
+  if (task.notes) print(io, task.notes);
   if (task.docs) print(io, task.docs);
   printLines(io, `\n${EFFECT_HEADS[0]}: ${changes}. ${EFFECT_HEADS[1]}: ${retry}. ${task.lostResponse}`);
   if (task.remedy) print(io, `Afterwards: ${task.remedy}`);
@@ -61,10 +62,12 @@ function printFields(io: Io, title: string, schema: unknown): void {
 
 function printFailures(io: Io, { failures }: TaskReference): void {
   if (failures.length === 0) return;
-  const rows = failures.map(({ status, type, code, failure, mayHaveProcessed, advice = '' }) => [
-    [status, type, code].filter((part) => part !== undefined).join(' '),
-    failure,
-    mayHaveProcessed ? 'may have been carried out' : advice,
-  ]);
+  const rows = failures.map(
+    ({ status, documentedStatus, name, type, code, failure, mayHaveProcessed, advice = '' }) => [
+      [status ?? documentedStatus, name ?? type, code].filter((part) => part !== undefined).join(' '),
+      failure,
+      mayHaveProcessed ? 'may have been carried out' : advice,
+    ],
+  );
   printTable(io, ['Response', 'Failure', ''], rows);
 }

@@ -17,6 +17,10 @@ export interface AskingOptions {
   yes?: boolean;
 }
 
+const WORKERS_STEPS = 'runs the steps that the worker defines';
+
+const GIVE_YES = 'Give --yes to start without being asked, or run it in a terminal. Nothing was started.';
+
 /** A line of what is shown. */
 export type Fact = readonly [label: string, text: string];
 
@@ -51,11 +55,7 @@ export async function placeToAskAbout(
     unknownBecause === undefined
       ? `The workers of the task queue "${taskQueue}" delete in ${placeText(place)}.`
       : `Whether the task queue "${taskQueue}" is production is not known: ${unknownBecause}`;
-  throw new Refusal(
-    'Usage',
-    printable(`${where} Give --yes to start without being asked, or run it in a terminal. Nothing was started.`),
-    'yes',
-  );
+  throw new Refusal('Usage', printable(`${where} ${io.howToConfirm ?? GIVE_YES}`), 'yes');
 }
 
 /** Shows what would be deleted and asks for the text that confirms it. */
@@ -125,7 +125,7 @@ export function removalFacts({ input, place, known }: AskedRemoval, titles?: Pro
     .map(({ name, title }): Fact => [title, known ? stepsText(known, name, input) : '']);
   const shown = new Set([...basic, ...own].map(([title]) => title));
   const others = [...(titles?.others ?? []), ...(titles?.bulk ?? [])].filter((title) => !shown.has(title));
-  return [...basic, ...own, ...[...new Set(others)].map((title): Fact => [title, 'steps as the worker defines them'])];
+  return [...basic, ...own, ...[...new Set(others)].map((title): Fact => [title, WORKERS_STEPS])];
 }
 
 /** What a run removes at one provider. */
@@ -143,7 +143,7 @@ export function stepsText(
   const steps = known.find(name)?.steps({ keys: ['default'], options: {} }) ?? [];
   const run = steps.filter((step) => !step.optional || include.includes(`${name}.${step.step}`));
   const shown = run.map(({ step }) => step).filter((step) => !exclude.includes(`${name}.${step}`));
-  return shown.length === 0 ? 'steps as the worker defines them' : `steps: ${shown.join(', ')}`;
+  return shown.length === 0 ? WORKERS_STEPS : `runs the ${shown.length === 1 ? 'step' : 'steps'} ${shown.join(', ')}`;
 }
 
 /** Returns what a run removes at the providers that come with the package. */

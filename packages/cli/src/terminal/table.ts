@@ -9,14 +9,18 @@ const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-m
 /**
  * Writes a table of the result, for people; `widths` (with the blanks at both sides) wraps longer texts between words.
  * Without it, a table that is wider than the terminal is wrapped between words; if that is not enough, each row becomes a
- * block of lines, since a cut ID would be worthless.
+ * block of lines, since a cut ID would be worthless. A column without a title and without any text is left out.
  */
 export function printTable(
   io: Io,
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
+  titles: readonly string[],
+  lines: readonly (readonly string[])[],
   widths?: readonly number[],
 ): void {
+  const isShown = (_: string, index: number): boolean =>
+    widths !== undefined || titles[index] !== '' || lines.some((line) => (line[index] ?? '') !== '');
+  const head = titles.filter(isShown);
+  const rows = lines.map((line) => line.filter(isShown));
   const shown = rows.map((row) => row.map((cell) => coloured(cell, printableLines)));
   const fitted = widths ?? (io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined);
   if (fitted && !widths && totalOf(fitted) > io.stdout.columns) {

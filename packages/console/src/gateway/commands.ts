@@ -1,6 +1,7 @@
 import { GatewayRefusal } from './http-error';
 import type { RefusalStatus } from './http-error';
 import type { CommandEnd, GatewayParts } from './parts';
+import { UNKNOWN_PLACE } from './confirmation';
 
 /** The document of a command, and what it said besides: warnings and advice. */
 export interface CommandResponse<T> {
@@ -27,7 +28,7 @@ export interface CommandLine {
 export async function runJson<T>(parts: GatewayParts, line: CommandLine): Promise<CommandResponse<T>> {
   const { stdout, stderr } = await run(parts, { ...line, options: { ...line.options, json: true } });
   const document = parsed(stdout, line.input);
-  if (isFailure(document)) throw refusalOf(document.error);
+  if (isFailure(document)) throw refusalOf(document.error, linesOf(stderr));
   return { document: document as T, said: linesOf(stderr) };
 }
 
@@ -108,6 +109,17 @@ const STATUS: Readonly<Record<string, RefusalStatus>> = {
   SourceUnavailable: 503,
 };
 
-function refusalOf({ type, message, field }: CommandFailure['error']): GatewayRefusal {
-  return new GatewayRefusal(STATUS[type] ?? 400, type, message, field === undefined ? {} : { field });
+/** A row of a file that is wrong, as commands report it before they refuse the file. */
+const BAD_ROW = /^line \d+: /;
+const MOST_ROWS = 100;
+
+function refusalOf({ type, message, field }: CommandFailure['error'], said: readonly string[]): GatewayRefusal {
+  // It is not known whether this goes to production, or the workers of production came meanwhile.
+  if (type === 'Usage' && field === 'yes')
+    return new GatewayRefusal(409, 'ConfirmationNeeded', message, { needed: { environment: UNKNOWN_PLACE } });
+  const rows = said.filter((line) => BAD_ROW.test(line)).slice(0, MOST_ROWS);
+  return new GatewayRefusal(STATUS[type] ?? 400, type, message, {
+    ...(field !== undefined && { field }),
+    ...(rows.length > 0 && { rows }),
+  });
 }

@@ -3,6 +3,9 @@ import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define
 import { GatewayRefusal } from './http-error';
 import type { Confirmation } from './wire';
 
+/** To be typed where it is not known whether something goes to production, which counts as production. */
+export const UNKNOWN_PLACE = 'production';
+
 /** The call to confirm. */
 export interface GuardedCall {
   task: string;

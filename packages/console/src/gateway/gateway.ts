@@ -23,6 +23,7 @@ import { openApiDocument } from './openapi-document';
 import type { GatewayParts, GatewayTemporal, RunCommand } from './parts';
 import { credentialRoutes } from './routes/credential-routes';
 import { limitBody } from './routes/json-body';
+import { ledgerRoutes } from './routes/ledger-routes';
 import { offboardingRoutes } from './routes/offboarding-routes';
 import { operationRoutes } from './routes/operation-routes';
 import { pageRoutes } from './routes/page-routes';
@@ -77,6 +78,7 @@ export function createGateway(options: GatewayOptions): Hono {
     .route('/api', offboardingRoutes(parts))
     .route('/api', sweepRoutes(parts))
     .route('/api', operationRoutes(parts))
+    .route('/api', ledgerRoutes(parts))
     .route('/tasks', plainCallRoutes(parts));
   return (
     new Hono()

@@ -2,7 +2,7 @@ import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
-import type { Confirmation, WireError } from './wire';
+import type { WireError } from './wire';
 
 /** Statuses with which the gateway refuses requests. */
 export type RefusalStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
@@ -15,7 +15,7 @@ export class GatewayRefusal extends Error {
     readonly status: RefusalStatus,
     readonly type: string,
     message: string,
-    readonly more: { field?: string; needed?: Confirmation } = {},
+    readonly more: Pick<WireError['error'], 'field' | 'needed' | 'rows'> = {},
   ) {
     super(message);
   }

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import type { SchemaNode } from '../reference/schema-node';
 import { runJson } from './commands';
 import type { CommandLine } from './commands';
-import { requireConfirmation } from './confirmation';
+import { requireConfirmation, UNKNOWN_PLACE } from './confirmation';
 import { flatFormOf } from './form';
 import { GatewayRefusal } from './http-error';
 import { notThere } from './not-there';
@@ -126,7 +126,8 @@ export async function redriveSweep(
 
 /**
  * Returns whether the command may start in production without asking: when its name was typed here. Where this gateway
- * knows of no production, the command decides, and what it cannot know counts as production.
+ * knows of no production, the command decides: what it cannot know counts as production, and {@link UNKNOWN_PLACE} has
+ * to be typed.
  */
 export async function confirmedProduction(
   parts: GatewayParts,
@@ -135,7 +136,7 @@ export async function confirmedProduction(
 ): Promise<boolean> {
   const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts));
   requireConfirmation({ ...task, production, environment }, confirm);
-  return production;
+  return production || confirm.environment === UNKNOWN_PLACE;
 }
 
 /** Only sources of the worker: other words would name files of the gateway's machine. */
@@ -189,7 +190,15 @@ export function textOf(value: unknown, field: string): string | undefined {
   throw new GatewayRefusal(400, 'Task.InvalidInput', `${field} must be a text.`, { field });
 }
 
-function textsOf(value: unknown, field: string): string[] | undefined {
+/** @throws GatewayRefusal for anything but a text that is not blank. */
+export function requiredText(body: Readonly<Record<string, unknown>>, field: string): string {
+  const text = textOf(body[field], field)?.trim();
+  if (text) return text;
+  throw new GatewayRefusal(400, 'Task.InvalidInput', `${field} is required.`, { field });
+}
+
+/** @throws GatewayRefusal for anything but a list of texts. */
+export function textsOf(value: unknown, field: string): string[] | undefined {
   if (value === undefined) return undefined;
   const texts = Array.isArray(value) ? (value as unknown[]) : [undefined];
   if (texts.every((one) => typeof one === 'string')) return texts.length > 0 ? texts : undefined;

@@ -1,11 +1,13 @@
 import { fieldRows, taskReference } from '../reference/task-reference';
+import type { DocumentedRule } from '../reference/provider-notes';
 import type { TaskReference } from '../reference/task-reference';
 import type { SchemaNode } from '../reference/schema-node';
-import { credentialsOf } from 'temporal-http-tasks/internal/tasks/define';
+import { credentialsOf, takesBody } from 'temporal-http-tasks/internal/tasks/define';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { TaskFailureType } from 'temporal-http-tasks/internal/tasks/failure';
 import { deletesData } from 'temporal-http-tasks/internal/tasks/effect';
 import { formOf, rulesOf } from './form';
-import type { TaskLine, TaskPage } from './wire';
+import type { FailureLine, TaskLine, TaskPage } from './wire';
 
 /** Returns a task as a line of a list. */
 export function taskLine(task: HttpTask): TaskLine {
@@ -16,11 +18,11 @@ export function taskLine(task: HttpTask): TaskLine {
 /** Returns everything that the page shows about a task, with the form for its input. */
 export function taskPage(task: HttpTask): TaskPage {
   const reference = taskReference(task);
-  const { description, docs, remedy, settings, sensitive } = reference;
+  const { description, notes, docs, remedy, settings, sensitive } = reference;
   return {
     ...taskLine(task),
     serviceTitle: task.service.title,
-    ...{ description, docs, remedy, settings, sensitive },
+    ...{ description, notes, docs, remedy, settings, sensitive },
     lostResponse: reference.lostResponse,
     servers: serversOf(task),
     headers: headersOf(task),
@@ -28,14 +30,35 @@ export function taskPage(task: HttpTask): TaskPage {
     rules: rulesOf(reference.input as SchemaNode),
     input: fieldRows(reference.input),
     output: fieldRows(reference.output),
-    failures: reference.failures.map(({ status, type, code, failure, advice = '', mayHaveProcessed }) => ({
-      answer: [status, type, code].filter((part) => part !== undefined).join(' '),
-      failure,
-      advice: mayHaveProcessed ? 'It may have been carried out.' : advice,
-    })),
+    failures: reference.failures.map(failureLine),
     limits: limitsOf(reference),
   };
 }
+
+function failureLine({
+  name,
+  type,
+  status,
+  documentedStatus,
+  code = '',
+  failure,
+  advice = '',
+  mayHaveProcessed,
+}: DocumentedRule): FailureLine {
+  return {
+    error: name ?? type ?? '',
+    status: String(status ?? documentedStatus ?? ''),
+    code,
+    failure,
+    advice: mayHaveProcessed ? 'It may have been carried out.' : advice || (ADVICE[failure] ?? ''),
+  };
+}
+
+/** For rules without advice of their own. */
+const ADVICE: Partial<Record<TaskFailureType, string>> = {
+  'Task.RateLimited': 'Workflows retry it by themselves, more slowly.',
+  'Task.Unavailable': 'Workflows retry it by themselves.',
+};
 
 function serversOf({ service, generic }: HttpTask): TaskPage['servers'] {
   if (generic) return [];
@@ -48,18 +71,42 @@ function serversOf({ service, generic }: HttpTask): TaskPage['servers'] {
 
 function headersOf(task: HttpTask): TaskPage['headers'] {
   const { headers, placementSetting } = task.service;
-  const fixed = Object.entries(headers).map(([name, value]) => ({ name, value, about: 'Always the same.' }));
+  const required = true;
+  const fixed = Object.entries(headers).map(([name, value]) => ({ name, value, required, about: 'Always the same.' }));
   const keys = credentialsOf(task)
     .filter(({ in: place }) => place === 'header')
     .map(({ name, setting, bodyName }) => ({
       name,
       value: `$${setting}`,
+      required,
       about:
         bodyName === undefined || placementSetting === undefined
           ? 'A credential.'
           : `A credential; with ${placementSetting}=body it is sent as the field ${bodyName} instead.`,
     }));
-  return [...fixed, ...keys];
+  const type = bodyTypeOf(task);
+  const body =
+    type === undefined
+      ? []
+      : [{ name: 'content-type', value: type, required, about: 'The media type of the request body.' }];
+  return [...body, ...fixed, ...keys];
+}
+
+/** Media types of bodies whose task names no other; a body of form `none` is not sent. */
+const MEDIA_TYPES: Readonly<Record<NonNullable<HttpTask['bodyForm']>['as'], string | undefined>> = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+  multipart: 'multipart/form-data',
+  text: 'text/plain;charset=UTF-8',
+  bytes: 'application/octet-stream',
+  none: undefined,
+};
+
+/** Returns the media type of the body that the task sends; undefined for a task without one, or with one of the caller's. */
+function bodyTypeOf({ generic, method, places, bodyForm }: HttpTask): string | undefined {
+  const hasBody = takesBody(method) || Object.values(places).some((place) => place === 'body' || place === 'wholeBody');
+  if (generic || !hasBody) return undefined;
+  return bodyForm?.contentType ?? MEDIA_TYPES[bodyForm?.as ?? 'json'];
 }
 
 function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): string[] {

@@ -107,6 +107,119 @@ export interface ScheduleLine {
   lastWhy?: string;
 }
 
+/** Which holds stop which workers, for the IDs of one user. */
+export interface HoldCheck {
+  /** Whether every worker stops. */
+  held: boolean;
+  environments: Record<string, { held: boolean; holds: string[] }>;
+  holds: HoldLine[];
+}
+
+/** The same for each row of a file. */
+export interface HoldFileCheck {
+  held: number;
+  heldInPart: number;
+  notHeld: number;
+  rows: { line: number; held: boolean; heldIn: string[]; holds: string[] }[];
+}
+
+/** What became of the holds of a file. */
+export interface HoldFileCounts {
+  rows: number;
+  set: number;
+  extended: number;
+  unchanged: number;
+}
+
+/** One schedule with its runs. */
+export interface SchedulePage {
+  name: string;
+  times: string[];
+  timezone: string;
+  jitterMs: number;
+  overlap: string;
+  catchupWindowMs: number;
+  pauseOnFailure: boolean;
+  paused: boolean;
+  note?: string;
+  nextRuns: string[];
+  /** Latest last. */
+  lastRuns: { workflowId: string; scheduledAt: string; startedAt: string; status: string; why?: string }[];
+  /** Runs that wait for the one before. */
+  waiting: number;
+  started: number;
+  skippedByOverlap: number;
+  missedCatchupWindow: number;
+  taskQueue: string;
+  input: unknown;
+}
+
+/** A request of the register; no IDs of users. */
+export interface RequestLine {
+  id: number;
+  state: 'open' | 'overdue' | 'done' | 'refused';
+  late?: true;
+  kind: string;
+  workflowId?: string;
+  /** The number of the user in its sweep, from 0. */
+  seq?: number;
+  reference?: string;
+  law: string;
+  receivedAt?: string;
+  dueAt?: string;
+  requestedBy?: string;
+  recordedAt: string;
+  extended?: { at: string; by: string; reason: string };
+  refused?: { at: string; by: string; reason: string };
+  outcome?: string;
+  endedAt?: string;
+}
+
+/** One page of the register. */
+export interface RequestList {
+  requests: RequestLine[];
+  /** The number after which the next page begins; absent on the last. */
+  after?: number;
+}
+
+/** The limit on calls under one key. */
+export interface RateLine {
+  service: string;
+  keySlot?: string;
+  callsPerMinute: number;
+  by: 'sweep' | 'standing' | 'documented' | 'learned' | 'rising';
+  sweepId?: string;
+  callsPerMinuteNow: number;
+  standing?: number;
+}
+
+/** An emergency stop. */
+export interface StopLine {
+  reason: string;
+  by: string;
+  at: string;
+  liftedBy?: string;
+  liftedAt?: string;
+}
+
+/** The emergency stop of the workers' ledger. */
+export interface StopState {
+  /** False if the gateway has no ledger. */
+  known: boolean;
+  why?: string;
+  inForce?: StopLine;
+  /** Newest first. */
+  earlier: StopLine[];
+}
+
+/** What a start did. */
+export interface StartedAgain {
+  lifted: boolean;
+  resumed: string[];
+  /** Sweeps that are still paused. */
+  paused: string[];
+}
+
 /** A provider that the gateway knows. */
 export interface ProviderLine {
   provider: string;

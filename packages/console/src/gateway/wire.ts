@@ -11,6 +11,8 @@ export interface WireError {
     message: string;
     /** The confirmation that the same request needs to be accepted. */
     needed?: Confirmation;
+    /** Rows of a file that are wrong, each with its line; the first ones. */
+    rows?: string[];
   };
 }
 
@@ -57,6 +59,18 @@ export interface FieldLine {
   limits: string;
 }
 
+/** What an error response means. */
+export interface FailureLine {
+  /** The provider's name of the error or its type; empty if it has none. */
+  error: string;
+  /** Empty where any status counts. */
+  status: string;
+  code: string;
+  /** What the call fails with. */
+  failure: string;
+  advice: string;
+}
+
 /** How a field of the input is filled in. */
 export interface FormField {
   name: string;
@@ -75,6 +89,8 @@ export interface FormField {
 export interface TaskPage extends TaskLine {
   serviceTitle: string;
   description: string;
+  /** What to know about it besides its description; empty if there is nothing. */
+  notes: string;
   docs: string;
   remedy: string;
   /** What happens when a response is lost. */
@@ -82,13 +98,13 @@ export interface TaskPage extends TaskLine {
   form: FormField[];
   /** Where the service is reached; empty for a request to any address. */
   servers: { environment: string; url: string; production: boolean }[];
-  /** Headers that are sent besides those of every request. */
-  headers: { name: string; value: string; about: string }[];
+  /** Headers that are sent besides those about the connection. */
+  headers: { name: string; value: string; required: boolean; about: string }[];
   /** What holds for the input as a whole, such as which fields exclude each other. */
   rules: string[];
   input: FieldLine[];
   output: FieldLine[];
-  failures: { answer: string; failure: string; advice: string }[];
+  failures: FailureLine[];
   limits: string[];
   settings: string[];
   /** Fields that contain a user's bearer token. */

@@ -2,9 +2,10 @@ import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/
 import type { Env } from 'temporal-http-tasks/internal/config/env';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
-import { readWorkersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { readStopsOfLedger, readWorkersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import type { GatewayParts } from './parts';
+import type { StopState } from './wire-operations';
 
 /** The environment of calls, for the purpose of confirmation. */
 export interface GuardedPlace {
@@ -66,6 +67,25 @@ export async function queriesOfWorkers({ secrets, place: { namespace, taskQueue 
     throw error;
   }
 }
+
+/** The emergency stop of the workers' ledger. */
+export async function readStop({ secrets }: GatewayParts): Promise<StopState> {
+  try {
+    const stops = await readStopsOfLedger(ledgerOf(secrets.env));
+    const inForce = stops.find(({ liftedAt }) => liftedAt === undefined);
+    return {
+      known: true,
+      ...(inForce && { inForce }),
+      earlier: stops.filter((stop) => stop !== inForce).slice(0, MOST_STOPS),
+    };
+  } catch (error) {
+    if (error instanceof LedgerSettingError || error instanceof SettingsError)
+      return { known: false, earlier: [], why: error.message };
+    throw error;
+  }
+}
+
+const MOST_STOPS = 50;
 
 function ledgerOf(env: Env): { url: string; plaintextAllowed: boolean } {
   const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(env);

@@ -1,4 +1,5 @@
 import type { Confirmation, PreparedCall } from '../gateway/wire.js';
+import { messageOf, Refused } from './api.js';
 import { button, element, freshId } from './dom.js';
 import { currentGateway, isOwn } from './gateways.js';
 import type { Labelled } from './page-parts.js';
@@ -22,10 +23,44 @@ export interface Question {
   subject?: string;
   /** To be typed if it affects real users' data. */
   environment?: string;
+  /** It is not known whether it does. @default false */
+  isUnknown?: boolean;
   /** To be filled in before it can be sent, if they are required. */
-  fields?: readonly Labelled<HTMLInputElement>[];
+  fields?: readonly Labelled<HTMLInputElement | HTMLTextAreaElement>[];
   /** To be typed if a secret is sent to a gateway other than the page's own. */
   gateway?: string;
+}
+
+/**
+ * Asks, sends what was typed, and asks again if the gateway wants the name of an environment of which the page did not
+ * know, for example because it is not known whether it is production.
+ *
+ * @returns What the gateway responded; undefined if a dialog was cancelled.
+ * @throws Refused
+ */
+export async function askAndSend<T>(
+  question: Question,
+  how: string,
+  send: (confirm: Confirmation) => Promise<T>,
+): Promise<T | undefined> {
+  const confirm = await askFor(question, how);
+  if (!confirm) return undefined;
+  try {
+    return await send(confirm);
+  } catch (error) {
+    const environment = error instanceof Refused ? error.error.needed?.environment : undefined;
+    if (environment === undefined || confirm.environment === environment) throw error;
+    const { title, shown } = question;
+    const again = {
+      title,
+      description: messageOf(error),
+      environment,
+      isUnknown: true,
+      ...(shown !== undefined && { shown }),
+    };
+    const more = await askFor(again, how);
+    return more && send({ ...confirm, ...more });
+  }
 }
 
 /** What was typed: what the gateway requires, and what only the page asks for. */
@@ -36,7 +71,18 @@ type Typed = Confirmation & { gateway?: string; subject?: string };
  * gateway its address. Returns what was typed; nothing if the dialog is cancelled.
  */
 export function askFor(
-  { title, description, shown, afterwards, name, subject, environment, gateway, fields: asked = [] }: Question,
+  {
+    title,
+    description,
+    shown,
+    afterwards,
+    name,
+    subject,
+    environment,
+    isUnknown = false,
+    gateway,
+    fields: asked = [],
+  }: Question,
   how: string,
 ): Promise<Typed | undefined> {
   const words: { word: string; key: keyof Typed; label: string }[] = [
@@ -56,7 +102,7 @@ export function askFor(
           {
             word: environment,
             key: 'environment' as const,
-            label: `This affects real people's data. Type ${environment} to confirm`,
+            label: `This ${isUnknown ? 'may affect' : 'affects'} real people's data. Type ${environment} to confirm`,
           },
         ]),
     ...(gateway === undefined
@@ -81,7 +127,7 @@ export function askFor(
   });
   return new Promise((resolve) => {
     const send = element('button', { text: how, class: 'danger', attributes: { type: 'submit' } });
-    const isFilled = ({ control }: Labelled<HTMLInputElement>): boolean =>
+    const isFilled = ({ control }: Labelled<HTMLInputElement | HTMLTextAreaElement>): boolean =>
       !control.required || control.value.trim() !== '';
     const isTyped = (): boolean => fields.every(({ word, input }) => input.value === word) && asked.every(isFilled);
     const update = (): void => {

@@ -3,10 +3,11 @@ import { ask, messageOf } from './api.js';
 import { askFor } from './confirm-dialog.js';
 import { button, details, element, fill, table } from './dom.js';
 import type { Child } from './dom.js';
+import { HoldCheckView, HoldFileView, IdsField } from './hold-files.js';
 import { formOf, Said, saidLines, textField } from './page-parts.js';
 import { ago, when } from './run-steps.js';
 
-/** Legal holds: all of them, setting one, lifting one, and who did so. */
+/** Legal holds: all of them, setting one or those of a file, checking and lifting one, and who did so. */
 export class HoldsView {
   readonly node = element('article', { class: 'page wide' });
   readonly #signal: AbortSignal;
@@ -20,22 +21,14 @@ export class HoldsView {
     hint: 'For example production. Empty: every environment of each service.',
   });
   readonly #account = textField('Account', { hint: 'Where providers have accounts. Empty: the default account.' });
-  readonly #ids: HTMLTextAreaElement;
+  readonly #ids = new IdsField(
+    'One per line, as PROVIDER.ID=VALUE. Give every ID that you know: a hold by one ID does not cover a call by another.',
+  );
   #holds: readonly HoldLine[] = [];
 
   /** @param signal Aborts when this view is left. */
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    this.#ids = element('textarea', {
-      class: 'code',
-      attributes: {
-        id: 'held-ids',
-        rows: '3',
-        spellcheck: 'false',
-        placeholder: 'plaid.userId=usr_1\nbatch.userId=1001',
-        'aria-describedby': 'held-ids-hint',
-      },
-    });
     this.#search.control.type = 'search';
     this.#search.control.addEventListener('input', () => this.#draw());
     const log = details('Log of holds', this.#log);
@@ -48,6 +41,8 @@ export class HoldsView {
       }),
       this.#said.node,
       details('Set a hold', this.#form()),
+      details('Set holds from a file', new HoldFileView({ signal, onChange: () => this.#load() }).node),
+      details('Check whether a user is on hold', new HoldCheckView().node),
       this.#search.node,
       this.#list,
       log,
@@ -60,22 +55,7 @@ export class HoldsView {
       'Set a hold',
       'Set the hold',
       () => void this.#add(),
-      element(
-        'div',
-        { class: 'field' },
-        element(
-          'label',
-          { attributes: { for: 'held-ids' } },
-          'IDs of one user',
-          element('span', { class: 'required', text: 'required' }),
-        ),
-        this.#ids,
-        element('p', {
-          class: 'hint',
-          text: 'One per line, as PROVIDER.ID=VALUE. Give every ID that you know: a hold by one ID does not cover a call by another.',
-          attributes: { id: 'held-ids-hint' },
-        }),
-      ),
+      this.#ids.node,
       this.#reason.node,
       this.#by.node,
       details('More fields', this.#environment.node, this.#account.node),
@@ -127,18 +107,14 @@ export class HoldsView {
   }
 
   async #add(): Promise<void> {
-    const ids = this.#ids.value
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
     const fields = { reason: this.#reason, by: this.#by, environment: this.#environment, account: this.#account };
     const texts = Object.fromEntries(Object.entries(fields).map(([name, { control }]) => [name, control.value]));
     try {
       const { document, said } = await ask<{ document: { holdId: string }; said: string[] }>('POST', '/api/holds', {
-        ids,
+        ids: this.#ids.values,
         ...texts,
       });
-      this.#ids.value = '';
+      this.#ids.control.value = '';
       this.#reason.control.value = '';
       this.#said.good('The hold is set: ', element('code', { text: document.holdId }));
       this.#said.node.append(...[saidLines(said)].filter((node) => node instanceof Node));

@@ -3,6 +3,7 @@ import { button, details, element, fill, freshId } from './dom.js';
 import { inlineMarkdown, markdown } from './markdown.js';
 import { valueAt, withValueAt } from './paths.js';
 import type { JsonObject } from './paths.js';
+import { inWords } from './words.js';
 
 interface Control {
   field: FormField;
@@ -15,6 +16,8 @@ interface Control {
 export interface InputFormOptions {
   /** Rules for several fields together. */
   rules?: readonly string[];
+  /** Whether labels are words, with the names of the fields behind them. @default the names alone */
+  isInWords?: boolean;
   /** Initial values. @default nothing */
   value?: JsonObject;
   onChange: (value: JsonObject) => void;
@@ -136,7 +139,8 @@ export class InputForm {
     const label = element(
       'label',
       { attributes: { for: node.id } },
-      element('code', { text: field.name }),
+      this.#options.isInWords === true && element('span', { text: labelOf(field) }),
+      element('code', { class: this.#options.isInWords === true ? 'field-name' : '', text: field.name }),
       field.required && element('span', { class: 'required', text: 'required' }),
     );
     const hint = [
@@ -191,6 +195,17 @@ export class InputForm {
     if (read.problem !== undefined) this.#unreadable.set(field.name, read.problem);
     else this.#value = withValueAt(this.#value, pathOf(field), read.value);
   }
+}
+
+/** `user.plaidUserId` as "Plaid user ID", `reason.code` as "Reason code". */
+function labelOf({ name }: FormField): string {
+  const words = name
+    .replace(/^user\.(?:ids\.)?/, '')
+    .split('.')
+    .map((part) => inWords(part).toLowerCase())
+    .join(' ')
+    .replace(/\bid(s?)\b/g, 'ID$1');
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** Rarely needed fields; open if one of them is filled in. */

@@ -5,16 +5,20 @@ import { CredentialsView } from './credentials-view.js';
 import { button, element, fill, freshId } from './dom.js';
 import { currentGateway, gateways, isOwn, keepToken, signedFor, takeTokenFromAddress, useGateway } from './gateways.js';
 import { HoldsView } from './holds-view.js';
+import { LimitsView } from './limits-view.js';
 import { openPalette, openShortcuts, PLACES } from './palette.js';
 import { ProvidersView } from './providers-view.js';
+import { RequestsView } from './requests-view.js';
 import { RunsView } from './runs-view.js';
 import { SchedulesView } from './schedules-view.js';
+import { StopBanner, StopView } from './stop-view.js';
 import { SweepView } from './sweep-view.js';
 import { TaskList } from './task-list.js';
 import { TaskView } from './task-view.js';
 
 const main = document.querySelector('main') ?? document.body;
 const list = new TaskList();
+let banner: StopBanner | undefined;
 let about: AboutGateway | undefined;
 /** Ends the work of the current view. */
 let leaving = new AbortController();
@@ -64,6 +68,7 @@ function searchTasks(): void {
 async function connect(): Promise<void> {
   leaving.abort();
   drawHeader(undefined);
+  banner?.clear();
   try {
     about = await ask<AboutGateway>('GET', '/api/about');
   } catch (error) {
@@ -73,6 +78,9 @@ async function connect(): Promise<void> {
     return;
   }
   drawHeader(about);
+  const place = document.querySelector('#stop');
+  if (place) banner ??= new StopBanner(place);
+  void banner?.read();
   void list.load();
   await show();
 }
@@ -198,6 +206,12 @@ function viewOf(page: string, named: string | undefined, signal: AbortSignal): {
       return new HoldsView(signal);
     case 'schedules':
       return new SchedulesView(about, signal);
+    case 'requests':
+      return new RequestsView(signal);
+    case 'limits':
+      return new LimitsView(signal);
+    case 'stop':
+      return banner && new StopView(about, banner, signal);
     case 'providers':
       return new ProvidersView(signal);
     case 'credentials':
@@ -212,6 +226,9 @@ const TITLES: Readonly<Record<string, string>> = {
   sweep: 'Start a sweep',
   holds: 'Holds',
   schedules: 'Schedules',
+  requests: 'Requests',
+  limits: 'Limits on calls',
+  stop: 'Emergency stop',
   providers: 'Providers and policy',
   credentials: 'Credentials',
 };

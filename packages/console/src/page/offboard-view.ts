@@ -65,6 +65,7 @@ export class OffboardView {
     const { form, rules, environment, problem: missing } = this.#place;
     this.#form = new InputForm(form, {
       rules,
+      isInWords: true,
       value: readDraft(NAME, form),
       onChange: (value) => {
         keepDraft(NAME, form, value);

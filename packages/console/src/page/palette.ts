@@ -19,8 +19,11 @@ export const PLACES: readonly Place[] = [
   { title: 'Start a sweep', hash: '#/sweep', key: 's' },
   { title: 'Holds', hash: '#/holds', key: 'h' },
   { title: 'Schedules', hash: '#/schedules', key: 'e' },
+  { title: 'Requests', hash: '#/requests', key: 'q' },
+  { title: 'Limits on calls', hash: '#/limits', key: 'l' },
   { title: 'Providers and policy', hash: '#/providers', key: 'p' },
   { title: 'Credentials', hash: '#/credentials', key: 'c' },
+  { title: 'Emergency stop', hash: '#/stop', key: 'x' },
 ];
 
 interface Choice {

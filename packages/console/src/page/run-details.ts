@@ -4,7 +4,7 @@ import { durableView } from './response-view.js';
 import { ask, download, messageOf } from './api.js';
 import { signedApproval, typedApproval } from './approval-form.js';
 import type { Approval } from './approval-form.js';
-import { askFor } from './confirm-dialog.js';
+import { askAndSend, askFor } from './confirm-dialog.js';
 import type { Question } from './confirm-dialog.js';
 import { button, details, element, fill, freshId } from './dom.js';
 import type { Child } from './dom.js';
@@ -150,22 +150,21 @@ export class RunDetails {
   async #redrive(): Promise<void> {
     const { production } = this.#options;
     const by = textField('Requested by', { hint: 'Who asks for it: a claim, for the record.' });
-    const confirm = await askFor(
-      {
-        title: 'Retry failed and unknown users?',
-        description:
-          'Starts a new sweep with the options of this one. It waits for approval before anything is deleted.',
-        shown: this.#run.workflowId,
-        fields: [by],
-        ...(production !== undefined && { environment: production }),
-      },
-      'Start the sweep',
-    );
-    if (!confirm) return;
+    const question = {
+      title: 'Retry failed and unknown users?',
+      description: 'Starts a new sweep with the options of this one. It waits for approval before anything is deleted.',
+      shown: this.#run.workflowId,
+      fields: [by],
+      ...(production !== undefined && { environment: production }),
+    };
     try {
-      const requestedBy = by.control.value.trim();
-      const body = { ...(requestedBy !== '' && { requestedBy }), confirm };
-      const { workflowId } = await ask<StartedSweep>('POST', `${this.#path()}/redrive`, body);
+      const started = await askAndSend(question, 'Start the sweep', (confirm) => {
+        const requestedBy = by.control.value.trim();
+        const body = { ...(requestedBy !== '' && { requestedBy }), confirm };
+        return ask<StartedSweep>('POST', `${this.#path()}/redrive`, body);
+      });
+      if (!started) return;
+      const { workflowId } = started;
       const link = element('a', { text: workflowId, attributes: { href: `#/runs/${encodeURIComponent(workflowId)}` } });
       fill(
         this.#said,

@@ -1,19 +1,20 @@
 import type { AboutGateway } from '../gateway/wire.js';
 import type { ScheduleLine, SweepForm } from '../gateway/wire-operations.js';
 import { ask, messageOf } from './api.js';
-import { askFor } from './confirm-dialog.js';
+import { askAndSend } from './confirm-dialog.js';
 import { button, details, element, fill, table } from './dom.js';
 import type { Child } from './dom.js';
 import { InputForm } from './input-form.js';
 import { checkField, choiceField, formOf, Said, saidLines, textField } from './page-parts.js';
 import { when } from './run-steps.js';
+import { ScheduleView } from './schedule-view.js';
 import { inWords } from './words.js';
 
 const AGAIN_MS = 3_000;
 
 type Action = 'pause' | 'resume' | 'trigger' | 'delete';
 
-/** Schedules of sweeps: all of them, creating one, and pausing, resuming, starting and deleting one. */
+/** Schedules of sweeps: all of them and the runs of one, creating one, and pausing, resuming, starting and deleting one. */
 export class SchedulesView {
   readonly node = element('article', { class: 'page wide' });
   readonly #signal: AbortSignal;
@@ -21,6 +22,8 @@ export class SchedulesView {
   readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Reading the schedules' }));
   readonly #said = new Said();
   readonly #creation = element('div', {});
+  /** The schedule that is looked at. */
+  readonly #shown = element('div', {});
   #drawn = '';
   #plan = new InputForm([], { onChange: () => undefined });
 
@@ -36,11 +39,12 @@ export class SchedulesView {
       this.node,
       element('h1', { text: 'Schedules' }),
       element('p', {
-        text: 'Sweeps that Temporal starts by itself. Each run reads its source again; rows that were done after their closed_at are left out.',
+        text: 'Sweeps that Temporal starts at set times. Each run reads its source again; rows that were done after their closed_at are left out.',
       }),
       this.#said.node,
       creation,
       this.#list,
+      this.#shown,
     );
     void this.#follow();
   }
@@ -113,10 +117,18 @@ export class SchedulesView {
     return element(
       'div',
       { class: 'bar' },
+      button('Details', () => void this.#show(name), { attributes: { 'aria-label': `Details of ${name}` } }),
       paused ? change('resume', 'Resume') : change('pause', 'Pause'),
       change('trigger', 'Run now'),
       change('delete', 'Delete', 'danger-quiet'),
     );
+  }
+
+  async #show(name: string): Promise<void> {
+    const view = new ScheduleView(name, { production: this.#production, signal: this.#signal });
+    fill(this.#shown, view.node);
+    await view.load();
+    view.node.scrollIntoView({ block: 'nearest' });
   }
 
   async #change(name: string, action: Action): Promise<void> {
@@ -124,21 +136,22 @@ export class SchedulesView {
     const starts = action === 'resume' || action === 'trigger';
     const environment = this.#production;
     const note = textField('Note', { hint: 'Why; it replaces the note of the schedule.' });
-    const confirm = await askFor(
-      {
-        title,
-        description,
-        shown: `Schedule: ${name}`,
-        ...(action === 'pause' && { fields: [note] }),
-        ...(starts && { name }),
-        ...(starts && environment !== undefined && { environment }),
-      },
-      how,
-    );
-    if (!confirm) return;
+    const question = {
+      title,
+      description,
+      shown: `Schedule: ${name}`,
+      ...(action === 'pause' && { fields: [note] }),
+      ...(starts && { name }),
+      ...(starts && environment !== undefined && { environment }),
+    };
+    const path = `/api/schedules/${encodeURIComponent(name)}/${action}`;
     try {
-      await ask('POST', `/api/schedules/${encodeURIComponent(name)}/${action}`, { confirm, note: note.control.value });
+      const sent = await askAndSend(question, how, (confirm) =>
+        ask<object>('POST', path, { confirm, note: note.control.value }),
+      );
+      if (!sent) return;
       this.#said.good(`${name}: ${done}`);
+      fill(this.#shown);
       await this.#load();
     } catch (error) {
       this.#said.problem(error);
@@ -148,7 +161,7 @@ export class SchedulesView {
   async #prepare(): Promise<void> {
     try {
       const { form, queries } = await ask<SweepForm>('GET', '/api/sweeps/form', undefined, this.#signal);
-      this.#plan = new InputForm(form, { onChange: () => undefined });
+      this.#plan = new InputForm(form, { isInWords: true, onChange: () => undefined });
       fill(this.#creation, this.#form(queries));
     } catch (error) {
       if (!this.#signal.aborted) fill(this.#creation, element('p', { class: 'warning', text: messageOf(error) }));
@@ -212,21 +225,21 @@ export class SchedulesView {
     const { name } = wanted;
     if (name === '') return;
     const plan = { reason: {}, ...(this.#plan.value as object), ...(approval && { approval }) };
-    const confirm = await askFor(
-      {
-        title: 'Create this schedule?',
-        description: approval
-          ? "Its runs delete users' data, each after an approval."
-          : "Its runs delete users' data without an approval, unless the policy of the workers requires one.",
-        shown: JSON.stringify({ ...wanted, plan }, undefined, 2),
-        name,
-        ...(environment !== undefined && { environment }),
-      },
-      'Create the schedule',
-    );
-    if (!confirm) return;
+    const question = {
+      title: 'Create this schedule?',
+      description: approval
+        ? "Its runs delete users' data, each after an approval."
+        : "Its runs delete users' data without an approval, unless the policy of the workers requires one.",
+      shown: JSON.stringify({ ...wanted, plan }, undefined, 2),
+      name,
+      ...(environment !== undefined && { environment }),
+    };
     try {
-      const { said } = await ask<{ said: string[] }>('POST', '/api/schedules', { ...wanted, plan, confirm });
+      const sent = await askAndSend(question, 'Create the schedule', (confirm) =>
+        ask<{ said: string[] }>('POST', '/api/schedules', { ...wanted, plan, confirm }),
+      );
+      if (!sent) return;
+      const { said } = sent;
       this.#said.good(`The schedule ${name} was created.`);
       this.#said.node.append(...[saidLines(said)].filter((node) => node instanceof Node));
       await this.#load();

@@ -1,7 +1,8 @@
 import type { AboutGateway, Confirmation, InputProblem, RunPage } from '../gateway/wire.js';
 import type { StartedSweep, SweepForm, SweepPreview, SweepRequest, UploadedFile } from '../gateway/wire-operations.js';
 import { ask, messageOf, Refused, upload } from './api.js';
-import { askFor } from './confirm-dialog.js';
+import { askAndSend } from './confirm-dialog.js';
+import type { Question } from './confirm-dialog.js';
 import { button, details, element, fill } from './dom.js';
 import { InputForm } from './input-form.js';
 import { Said, saidLines, textField } from './page-parts.js';
@@ -103,7 +104,7 @@ export class SweepView {
       return;
     }
     const { form, queries, problem } = this.#place;
-    this.#form = new InputForm(form, { onChange: () => this.#draw() });
+    this.#form = new InputForm(form, { isInWords: true, onChange: () => this.#draw() });
     if (queries.length > 0) this.#source.control.placeholder = queries.map((name) => `query:${name}`).join(', ');
     fill(
       this.node,
@@ -215,13 +216,19 @@ export class SweepView {
     if (!(await this.#show())) return;
     const request = this.#request;
     try {
-      const confirm = await this.#confirmed(request, dryRun);
-      if (!confirm) return;
-      this.#busy = true;
-      this.#draw();
-      fill(this.#result);
-      this.#said.running(dryRun ? 'Starting the dry run' : 'Starting the sweep');
-      const started = await ask<StartedSweep>('POST', '/api/sweeps', { ...request, dryRun, confirm }, this.#signal);
+      const send = (confirm: Confirmation): Promise<StartedSweep> => {
+        this.#busy = true;
+        this.#draw();
+        fill(this.#result);
+        this.#said.running(dryRun ? 'Starting the dry run' : 'Starting the sweep');
+        return ask<StartedSweep>('POST', '/api/sweeps', { ...request, dryRun, confirm }, this.#signal);
+      };
+      const question = this.#question(request, dryRun);
+      const started = await (question ? askAndSend(question, dryRun ? 'Read' : 'Start', send) : send({}));
+      if (!started) {
+        this.#said.clear();
+        return;
+      }
       const page = await this.#follow(started);
       const isTried = dryRun && ['completed', 'partial', 'held'].includes(page.status);
       // After a real start another dry run is required.
@@ -235,23 +242,21 @@ export class SweepView {
     }
   }
 
-  async #confirmed(request: SweepRequest, dryRun: boolean): Promise<Confirmation | undefined> {
+  /** A dry run changes nothing, and is asked about only in production. */
+  #question(request: SweepRequest, dryRun: boolean): Question | undefined {
     const { production = false, environment } = this.#place;
-    if (dryRun && !production) return {};
-    return askFor(
-      {
-        title: dryRun ? 'Read these users in production?' : 'Start this sweep?',
-        description: dryRun
-          ? 'Only reads: nothing is changed.'
-          : `${this.#found} In ${environment ?? 'the environment of the worker'}. The sweep waits for approval before anything is deleted.`,
-        shown: [
-          `Users: ${this.#uploaded?.name ?? request.source ?? ''}`,
-          `Plan: ${JSON.stringify(request.plan, undefined, 2)}`,
-        ].join('\n'),
-        ...(production && environment !== undefined && { environment }),
-      },
-      dryRun ? 'Read' : 'Start',
-    );
+    if (dryRun && !production) return undefined;
+    return {
+      title: dryRun ? 'Read these users in production?' : 'Start this sweep?',
+      description: dryRun
+        ? 'Only reads: nothing is changed.'
+        : `${this.#found} In ${environment ?? 'the environment of the worker'}. The sweep waits for approval before anything is deleted.`,
+      shown: [
+        `Users: ${this.#uploaded?.name ?? request.source ?? ''}`,
+        `Plan: ${JSON.stringify(request.plan, undefined, 2)}`,
+      ].join('\n'),
+      ...(production && environment !== undefined && { environment }),
+    };
   }
 
   /** Follows a dry run to its end, and another sweep until it waits for its approval. */

@@ -247,6 +247,7 @@ function head(task: TaskPage): HTMLElement {
       task.docs !== '' && outsideLink(task.docs, `${task.serviceTitle}'s own documentation`),
     ),
     task.description !== '' && markdown(task.description),
+    task.notes !== '' && markdown(task.notes),
     task.effect !== 'read' &&
       element(
         'p',
@@ -262,6 +263,35 @@ function head(task: TaskPage): HTMLElement {
 function consequenceOf({ effect, deletes }: TaskPage): string {
   const undone = effect === 'irreversible' ? 'Cannot be undone. ' : '';
   return deletes ? `Deletes data. ${undone}` : undone || 'Changes data. ';
+}
+
+/** A name that is not broken at its hyphens. */
+function solid(text: string): HTMLElement {
+  return element('code', { class: 'nowrap', text });
+}
+
+/** The error table, without columns in which this service has nothing. */
+function failuresTable({ failures }: TaskPage): Child {
+  if (failures.length === 0) return undefined;
+  const columns = [
+    ['Error', 'error'],
+    ['HTTP status', 'status'],
+    ['Code', 'code'],
+    ['Fails with', 'failure'],
+    ['What to do', 'advice'],
+  ] as const;
+  const used = columns.filter(([, field]) => failures.some((line) => line[field] !== ''));
+  return table(
+    'Errors',
+    used.map(([title]) => title),
+    failures.map((line) =>
+      used.map(([, field]) =>
+        field === 'advice' || field === 'status'
+          ? line[field] || (field === 'status' ? 'any' : '')
+          : line[field] && solid(line[field]),
+      ),
+    ),
+  );
 }
 
 function reference(task: TaskPage): HTMLElement {
@@ -300,20 +330,17 @@ function reference(task: TaskPage): HTMLElement {
     task.headers.length > 0 &&
       table(
         'Request headers',
-        ['Header', 'Value', 'About'],
-        task.headers.map(({ name, value, about }) => [code(name), code(value), about]),
+        ['Header', 'Value', 'Required', 'Description'],
+        task.headers.map(({ name, value, required, about }) => [
+          solid(name),
+          solid(value),
+          required ? 'yes' : 'no',
+          about,
+        ]),
       ),
     task.input.length > 0 && table('Input', columns, fields(task.input)),
     task.output.length > 0 && table('Output', columns, fields(task.output)),
-    task.failures.length > 0 &&
-      details(
-        'Failures',
-        table(
-          'Failures',
-          ['Response', 'Failure', 'What to do'],
-          task.failures.map(({ answer, failure, advice }) => [code(answer), code(failure), advice]),
-        ),
-      ),
+    failuresTable(task),
     details('Limits', element('ul', {}, ...task.limits.map((text) => element('li', { text })))),
   );
 }

@@ -3,7 +3,8 @@ import { credentialsOf } from 'temporal-http-tasks/internal/tasks/define';
 import { LOOK_AFTER_MS } from 'temporal-http-tasks/internal/tasks/settle';
 import type { FieldPlace, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
-import type { ErrorRule } from 'temporal-http-tasks/internal/tasks/service';
+import { documentedRules, notesOn } from './provider-notes';
+import type { DocumentedRule } from './provider-notes';
 import type { SchemaNode } from './schema-node';
 
 /** The reference documentation of a task, as data. */
@@ -23,6 +24,8 @@ export interface TaskReference extends Pick<
   | 'maxResponseBytes'
 > {
   service: string;
+  /** What to know about it besides its description; empty if there is nothing. */
+  notes: string;
   /** JSON Schema of the input. */
   input: unknown;
   /** JSON Schema of the output; additional fields from the provider are kept. */
@@ -36,7 +39,7 @@ export interface TaskReference extends Pick<
   /** Settings that a call needs. */
   settings: string[];
   /** What an error response with this status, type or code means; the first match wins. */
-  failures: readonly ErrorRule[];
+  failures: readonly DocumentedRule[];
   rateLimits: HttpTask['service']['rateLimits'];
 }
 
@@ -48,6 +51,7 @@ export function taskReference(task: HttpTask): TaskReference {
     service: service.name,
     summary: task.summary,
     description: task.description,
+    notes: notesOn(task.name),
     docs: task.docs,
     tags: task.tags,
     method: task.method,
@@ -61,7 +65,7 @@ export function taskReference(task: HttpTask): TaskReference {
     places: task.places,
     sensitive: task.sensitive.map(({ field }) => field),
     settings: credentialsOf(task).flatMap(settingsOf),
-    failures: service.errors.rules,
+    failures: documentedRules(service.name, service.errors.rules),
     rateLimits: service.rateLimits.filter(({ operation }) => operation === undefined || operation === task.operation),
     timeouts: task.timeouts,
     maxResponseBytes: task.maxResponseBytes,
@@ -148,13 +152,16 @@ function limitsOf({
 }: SchemaNode): string {
   const characters = range(minLength, maxLength, 'characters');
   const entries = range(minItems, maxItems, 'entries');
+  // Omits zod's bounds for "an integer that JavaScript can represent", which say nothing useful.
+  const least = minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum;
+  const most = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? undefined : maximum;
   const bounds = [
-    ...(minimum === undefined ? [] : [`at least ${minimum}`]),
-    ...(exclusiveMinimum === undefined ? [] : [`more than ${exclusiveMinimum}`]),
-    // Omits zod's bounds for "an integer that JavaScript can represent", which say nothing useful.
-    ...(maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? [] : [`at most ${maximum}`]),
-    ...(exclusiveMaximum === undefined ? [] : [`less than ${exclusiveMaximum}`]),
-  ].filter((text) => text !== `at least ${Number.MIN_SAFE_INTEGER}`);
+    ...(least !== undefined && most !== undefined ? [`${count(least)} to ${count(most)}`] : []),
+    ...(least !== undefined && most === undefined ? [`at least ${count(least)}`] : []),
+    ...(exclusiveMinimum === undefined ? [] : [`more than ${count(exclusiveMinimum)}`]),
+    ...(least === undefined && most !== undefined ? [`at most ${count(most)}`] : []),
+    ...(exclusiveMaximum === undefined ? [] : [`less than ${count(exclusiveMaximum)}`]),
+  ];
   return [
     ...characters,
     ...entries,
@@ -169,7 +176,11 @@ function isExactNumber(type: SchemaNode['type']): boolean {
 }
 
 function range(least: number | undefined, most: number | undefined, what: string): string[] {
-  if (least === undefined || least === 0) return most === undefined ? [] : [`at most ${most} ${what}`];
-  if (most !== undefined) return [`${least} to ${most} ${what}`];
-  return [least === 1 ? 'not empty' : `at least ${least} ${what}`];
+  if (least === undefined || least === 0) return most === undefined ? [] : [`at most ${count(most)} ${what}`];
+  if (most !== undefined) return [`${count(least)} to ${count(most)} ${what}`];
+  return [least === 1 ? 'not empty' : `at least ${count(least)} ${what}`];
+}
+
+function count(number: number): string {
+  return number.toLocaleString('en', { maximumFractionDigits: 20 });
 }

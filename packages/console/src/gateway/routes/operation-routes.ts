@@ -1,16 +1,27 @@
 import { Hono } from 'hono';
 import { runJson } from '../commands';
-import type { CommandResponse } from '../commands';
+import type { CommandLine, CommandResponse } from '../commands';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
-import { confirmedProduction, textOf } from '../start-sweep';
-import type { HoldLine, HoldLogLine, PolicyPage, ProviderLine, ProviderPage, ScheduleLine } from '../wire-operations';
+import { confirmedProduction, requiredText, textOf, textsOf } from '../start-sweep';
+import type {
+  HoldCheck,
+  HoldFileCheck,
+  HoldFileCounts,
+  HoldLine,
+  HoldLogLine,
+  PolicyPage,
+  ProviderLine,
+  ProviderPage,
+  ScheduleLine,
+  SchedulePage,
+} from '../wire-operations';
 import { confirmationOf } from './call-request';
 import { jsonBody } from './json-body';
 
 /** Changes of a schedule; `delete` and `pause` start nothing. */
-const SCHEDULE_ACTIONS: readonly string[] = ['pause', 'resume', 'trigger', 'delete'];
-const STARTING: readonly string[] = ['resume', 'trigger'];
+const SCHEDULE_ACTIONS: readonly string[] = ['pause', 'resume', 'trigger', 'backfill', 'delete'];
+const STARTING: readonly string[] = ['resume', 'trigger', 'backfill'];
 
 /** Routes for holds, schedules, providers and the policy: each is a command of the same name. */
 export function operationRoutes(parts: GatewayParts): Hono {
@@ -22,10 +33,16 @@ export function operationRoutes(parts: GatewayParts): Hono {
       context.json((await runJson<HoldLogLine[]>(parts, { command: ['hold', 'log'] })).document),
     )
     .post('/holds', async (context) => context.json(await addHold(parts, await jsonBody(context)), 201))
+    .post('/holds/file', async (context) => context.json(await addHoldsOfFile(parts, await jsonBody(context)), 201))
+    .post('/holds/check', async (context) => context.json(await checkHolds(parts, await jsonBody(context))))
     .post('/holds/remove', async (context) => context.json(await removeHold(parts, await jsonBody(context))))
     .get('/schedules', async (context) =>
       context.json((await runJson<ScheduleLine[]>(parts, { command: ['schedule', 'list'] })).document),
     )
+    .get('/schedules/:name', async (context) => {
+      const line: CommandLine = { command: ['schedule', 'show'], operands: [context.req.param('name')] };
+      return context.json((await runJson<SchedulePage>(parts, line)).document);
+    })
     .post('/schedules', async (context) => context.json(await createSchedule(parts, await jsonBody(context)), 201))
     .post('/schedules/:name/:action', async (context) => {
       const { name, action } = context.req.param();
@@ -52,30 +69,78 @@ type Body = Record<string, unknown>;
 /** An ID at a provider, as the command takes it. */
 const ID = /^[a-z][A-Za-z0-9]*\.[a-z][A-Za-z0-9]*=./su;
 
-/** Sets a hold on one user. A reason is required here, since a hold without one cannot be judged later. */
-async function addHold(parts: GatewayParts, body: Body): Promise<CommandResponse<{ holdId: string }>> {
+/** @throws GatewayRefusal unless they are IDs; anything else would be taken for the ID of a hold. */
+export function idsOf(body: Body): string[] {
   const ids = Array.isArray(body['ids']) ? (body['ids'] as unknown[]) : [];
   const wrong = ids.findIndex((id) => typeof id !== 'string' || !ID.test(id));
   if (ids.length === 0 || wrong >= 0)
     throw new GatewayRefusal(400, 'Task.InvalidInput', 'Give at least one ID of the user, as PROVIDER.ID=VALUE.', {
       field: 'ids',
     });
+  return ids as string[];
+}
+
+function placeOf(body: Body): NonNullable<CommandLine['options']> {
+  return {
+    account: textOf(body['account'], 'account'),
+    environment: textOf(body['environment'], 'environment'),
+  };
+}
+
+/** Sets a hold on one user. A reason is required here, since a hold without one cannot be judged later. */
+async function addHold(parts: GatewayParts, body: Body): Promise<CommandResponse<{ holdId: string }>> {
   return runJson(parts, {
     command: ['hold', 'add'],
     options: {
-      id: ids as string[],
-      reason: required(body, 'reason'),
-      by: required(body, 'by'),
-      account: textOf(body['account'], 'account'),
-      environment: textOf(body['environment'], 'environment'),
+      id: idsOf(body),
+      reason: requiredText(body, 'reason'),
+      by: requiredText(body, 'by'),
+      ...placeOf(body),
     },
   });
+}
+
+/** Sets a hold on each user of an uploaded file. The reason counts for rows without one of their own. */
+async function addHoldsOfFile(parts: GatewayParts, body: Body): Promise<CommandResponse<HoldFileCounts>> {
+  const { options, input } = holdFileOf(parts, body);
+  return runJson(parts, {
+    command: ['hold', 'add'],
+    options: { ...options, reason: requiredText(body, 'reason'), by: requiredText(body, 'by') },
+    input,
+  });
+}
+
+async function checkHolds(parts: GatewayParts, body: Body): Promise<CommandResponse<HoldCheck | HoldFileCheck>> {
+  const command = ['hold', 'check'];
+  if (body['upload'] !== undefined) return runJson(parts, { command, ...holdFileOf(parts, body) });
+  return runJson(parts, { command, options: { id: idsOf(body), ...placeOf(body) } });
+}
+
+function holdFileOf(
+  { uploads }: GatewayParts,
+  body: Body,
+): { options: NonNullable<CommandLine['options']>; input: NonNullable<CommandLine['input']> } {
+  const { name, format, bytes } = uploads.get(body['upload']);
+  if (format !== 'csv')
+    throw new GatewayRefusal(400, 'Upload', 'A file of holds is CSV, with or without .gz.', { field: 'upload' });
+  return {
+    options: {
+      file: '-',
+      'ignore-column': textsOf(body['ignoreColumns'], 'ignoreColumns'),
+      ...placeOf(body),
+    },
+    input: { option: '--file -', name, bytes },
+  };
 }
 
 async function removeHold(parts: GatewayParts, body: Body): Promise<CommandResponse<{ removed: number }>> {
   const response = await runJson<{ removed: number }>(parts, {
     command: ['hold', 'remove'],
-    options: { hold: required(body, 'hold'), reason: required(body, 'reason'), by: required(body, 'by') },
+    options: {
+      hold: requiredText(body, 'hold'),
+      reason: requiredText(body, 'reason'),
+      by: requiredText(body, 'by'),
+    },
   });
   if (response.document.removed === 0)
     throw new GatewayRefusal(404, 'NotFound', 'There is no such hold; it may have been lifted meanwhile.');
@@ -83,12 +148,12 @@ async function removeHold(parts: GatewayParts, body: Body): Promise<CommandRespo
 }
 
 async function createSchedule(parts: GatewayParts, body: Body): Promise<CommandResponse<ScheduleLine>> {
-  const name = required(body, 'name');
+  const name = requiredText(body, 'name');
   const yes = await confirmedProduction(parts, confirmationOf(body['confirm']), { task: name, named: true });
   const plan = body['plan'];
   if (typeof plan !== 'object' || plan === null || Array.isArray(plan))
     throw new GatewayRefusal(400, 'Task.InvalidInput', 'plan must be a JSON object.', { field: 'plan' });
-  const source = required(body, 'source');
+  const source = requiredText(body, 'source');
   if (!/^(?:query|file):./su.test(source))
     throw new GatewayRefusal(400, 'Source', 'A schedule reads query:NAME or file:PATH of the worker.', {
       field: 'source',
@@ -125,13 +190,8 @@ async function changeSchedule(
     options: {
       yes,
       ...(['pause', 'resume'].includes(action) && { note: textOf(body['note'], 'note') }),
+      ...(action === 'backfill' && { from: requiredText(body, 'from'), to: requiredText(body, 'to') }),
     },
     operands: [name],
   });
-}
-
-function required(body: Body, field: string): string {
-  const text = textOf(body[field], field)?.trim();
-  if (text) return text;
-  throw new GatewayRefusal(400, 'Task.InvalidInput', `${field} is required.`, { field });
 }
