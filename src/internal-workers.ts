@@ -46,16 +46,19 @@ export class InternalWorkers {
       Object.fromEntries(chosen.map((name) => [name, activities[name]])) as Activities;
     const chunks = names.filter((name) => CHUNK_ACTIVITIES.includes(name));
     const short = names.filter((name) => !CHUNK_ACTIVITIES.includes(name));
-    const first = await Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) });
-    try {
-      const second = await Worker.create({
+    const creating = [
+      Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) }),
+      Worker.create({
         ...optionsBeside(main, 'chunks'),
         activities: only(chunks),
         maxConcurrentActivityTaskExecutions: chunkSlots,
-      });
-      return new InternalWorkers(main, [first, second]);
+      }),
+    ];
+    try {
+      return new InternalWorkers(main, await Promise.all(creating));
     } catch (error) {
-      await retireWorker(first).catch(() => undefined);
+      for (const created of await Promise.allSettled(creating))
+        if (created.status === 'fulfilled') await retireWorker(created.value).catch(() => undefined);
       throw error;
     }
   }

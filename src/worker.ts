@@ -5,7 +5,7 @@ import type { Settings } from './config/settings';
 import { EncryptionPlugin } from './encryption-plugin';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { HttpTasksPlugin } from './plugin';
-import { WORKFLOWS } from './workflow-modules';
+import { SHARED_MODULES, WORKFLOWS } from './workflow-modules';
 import type { Provider } from './providers/definition';
 
 /** Options of this package's own worker. */
@@ -66,7 +66,7 @@ export async function createWorkerAround(
     connection,
     namespace,
     taskQueue: settings.taskQueue,
-    ...(more.workflowBundle ? {} : { workflowsPath: WORKFLOWS }),
+    ...(more.workflowBundle ? {} : { workflowsPath: WORKFLOWS, bundlerOptions: { preloadModules: SHARED_MODULES } }),
     shutdownForceTime: DEFAULT_SHUTDOWN_MS,
     ...more,
     plugins: [

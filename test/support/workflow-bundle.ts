@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { BundlerPlugin, WorkflowBundlePath } from '@temporalio/worker';
 import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
+import { SHARED_MODULES } from 'temporal-http-tasks/internal/workflow-modules';
 import { quiet } from './quiet-runtime';
 
 const ROOT = join(__dirname, '../..');
@@ -21,6 +22,8 @@ const MADE_WITHIN_MS = 30_000;
 interface Parts {
   /** From the root of the package. */
   workflows: string;
+  /** Whether the runs of a worker share modules, as in the package's own worker. */
+  shared?: boolean;
   plugins?: BundlerPlugin[];
 }
 
@@ -31,7 +34,7 @@ const made = new Map<string, Promise<WorkflowBundlePath>>();
  * exactly these sources.
  */
 export function workflowBundle(): Promise<WorkflowBundlePath> {
-  return bundleOnce('plain', { workflows: 'src/workflow.ts' });
+  return bundleOnce('plain', { workflows: 'src/workflow.ts', shared: true });
 }
 
 /** A host's workflows next to the package's, bundled for encryption. The keys are not part of a bundle. */
@@ -49,11 +52,16 @@ function bundleOnce(name: string, parts: Parts): Promise<WorkflowBundlePath> {
   return bundle;
 }
 
-async function bundleUnlessKept(name: string, { workflows, plugins = [] }: Parts): Promise<WorkflowBundlePath> {
+async function bundleUnlessKept(
+  name: string,
+  { workflows, shared = false, plugins = [] }: Parts,
+): Promise<WorkflowBundlePath> {
   const codePath = join(KEPT, `${name}-${await fingerprint(workflows)}.js`);
   await mkdir(KEPT, { recursive: true });
   if (await isMadeElsewhere(codePath)) return { codePath };
-  const { code } = await bundleWorkflowCode({ workflowsPath: join(ROOT, workflows), plugins, logger: quiet });
+  const workflowsPath = join(ROOT, workflows);
+  const preloadModules = shared ? SHARED_MODULES : [];
+  const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules, plugins, logger: quiet });
   await removeOldBundles();
   const draft = `${codePath}.${process.pid}`;
   await writeFile(draft, code);

@@ -7,7 +7,12 @@ import { gunzip, gzip } from 'node:zlib';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { BundleOptions, Logger, WorkflowBundle } from '@temporalio/worker';
 import { markOwnBundle } from 'temporal-http-tasks/internal/host-checks/own-bundles';
-import { FAILURE_CONVERTER, TRACE_INTERCEPTORS, WORKFLOWS } from 'temporal-http-tasks/internal/workflow-modules';
+import {
+  FAILURE_CONVERTER,
+  SHARED_MODULES,
+  TRACE_INTERCEPTORS,
+  WORKFLOWS,
+} from 'temporal-http-tasks/internal/workflow-modules';
 
 /** The settings of a worker that change the bundle of the package's workflows. */
 export interface WorkflowVariant {
@@ -91,6 +96,7 @@ export async function makePrebuiltWorkflows(logger: Logger, folder = FOLDER): Pr
 function bundleOptionsOf({ encrypted, traced }: WorkflowVariant): BundleOptions {
   return {
     workflowsPath: WORKFLOWS,
+    preloadModules: SHARED_MODULES,
     ...(encrypted && { failureConverterPath: FAILURE_CONVERTER }),
     ...(traced && { workflowInterceptorModules: [TRACE_INTERCEPTORS] }),
     // Module names in the bundle are relative to it.

@@ -95,11 +95,10 @@ export async function runWorker(env: NodeJS.ProcessEnv, providers: readonly Prov
         '/readyz': () => readiness.ready(),
       }));
     closing.push(() => health?.close());
-    const { bundle, why } = await readPrebuiltWorkflows({
+    const prebuilt = readPrebuiltWorkflows({
       encrypted: settings.encryption !== undefined,
       traced: own.tracing !== undefined,
     });
-    if (why !== undefined) log.info({ why }, 'bundling the workflows, which takes some seconds');
     const tracing = own.tracing && (await startTracing(own.tracing, TRACE_INTERCEPTORS, log));
     closing.push(() => tracing?.stop());
     // Last, because it keeps the process alive until a worker or a connection has existed and ended.
@@ -108,6 +107,8 @@ export async function runWorker(env: NodeJS.ProcessEnv, providers: readonly Prov
     closing.push(() => (worker?.getState() === 'INITIALIZED' ? undefined : connection?.close()));
     await stopping.during(refuseUnknownNamespace(connection, namespace));
     await stopping.during(tryLedger(settings, onLedgerEvent));
+    const { bundle, why } = await prebuilt;
+    if (why !== undefined) log.info({ why }, 'bundling the workflows, which takes some seconds');
     const creating = createWorkerAround(plugin, {
       settings,
       connection,
