@@ -196,7 +196,7 @@ async function start({ db }: LedgerDatabase, { by }: { by: string }): Promise<bo
 }
 
 /** See `Ledger.listStops`. */
-async function listStops({ db }: LedgerDatabase): Promise<Stop[]> {
+export async function listStops({ db }: LedgerDatabase): Promise<Stop[]> {
   const rows = await db.selectFrom('stops').selectAll().orderBy('number', 'desc').execute();
   return rows.map(toStop);
 }
