@@ -306,10 +306,7 @@ interface TargetProgressTable {
   report: string | null;
 }
 
-interface TargetKeysTable {
-  sweep: number;
-  key: string;
-}
+type TargetKeysTable = { sweep: number; key: string };
 
 interface BulkQueueTable {
   sweep: number;
