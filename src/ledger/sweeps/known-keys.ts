@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { SweepContext } from './sweep-context';
+import type { LedgerDatabase } from '../store';
 import { DUPLICATE_KEY_CHARACTERS } from './sweep-key';
 
 /** The characters of base64url in the order in which the databases sort them. */
@@ -13,6 +13,11 @@ const PAGE = 50;
 
 /** Maximum number of sweeps whose keys are in memory; a process reads few sources at a time. */
 const MOST_SWEEPS = 3;
+
+/** Where keys are stored, and those that this process knows, by number of the sweep. */
+interface KeyStorage extends LedgerDatabase {
+  readonly knownKeys: Map<number, KnownKeys>;
+}
 
 /**
  * The duplicate keys of a sweep whose source is read. A key is random, so that writing each into an index as it comes
@@ -44,7 +49,7 @@ export class KnownKeys {
   }
 
   /** Returns the keys of a sweep whose snapshot has this version; read from the ledger if another process appended to it. */
-  static async of(context: SweepContext, sweep: number, version: number): Promise<KnownKeys> {
+  static async of(context: KeyStorage, sweep: number, version: number): Promise<KnownKeys> {
     const { db, knownKeys } = context;
     const known = knownKeys.get(sweep);
     if (known !== undefined && known.#version === version) return known;
@@ -71,7 +76,7 @@ export class KnownKeys {
   }
 
   /** Returns which of these keys earlier blocks have. */
-  async among({ db, store }: SweepContext, keys: readonly string[]): Promise<Set<string>> {
+  async among({ db, store }: KeyStorage, keys: readonly string[]): Promise<Set<string>> {
     const found = new Set<string>();
     const possible: string[] = [];
     for (const key of keys) {
@@ -90,13 +95,13 @@ export class KnownKeys {
   }
 
   /** Takes the keys of a block that was written, and moves some of the earlier ones if there are many. */
-  async follow(context: SweepContext, keys: readonly string[]): Promise<void> {
+  async follow(context: KeyStorage, keys: readonly string[]): Promise<void> {
     this.#version += 1;
     this.#add(keys);
     while (this.#count >= MOST_RECENT) await this.#move(context);
   }
 
-  async #move({ db, store, knownKeys }: SweepContext): Promise<void> {
+  async #move({ db, store, knownKeys }: KeyStorage): Promise<void> {
     if (this.#turn === 0) this.#roundVersion = this.#version;
     const moving = this.#recent[this.#turn] ?? new Set();
     const keys = [...moving].sort();
