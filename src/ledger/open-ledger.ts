@@ -38,7 +38,7 @@ const OPENING_DEADLINE_MS = 60_000;
  * Maximum wait for another process's lock while opening, in milliseconds. Short, so that a starting process soon runs
  * or reports why not.
  */
-const OPENING_LOCK_WAIT_MS = 6_000;
+const OPENING_LOCK_WAIT_MS = 5_000;
 
 /** An event that an operator may want in a log. It contains no user data. */
 export type LedgerEvent =

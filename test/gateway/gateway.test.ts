@@ -374,16 +374,13 @@ describe('for other tools', () => {
   it('takes calls as that document says, confirmations in headers', async () => {
     const read = await gateway.ask('POST', '/tasks/plaid.userItemsGet', { user_id: 'usr_1' });
     expect(read).toMatchObject({ status: 200, body: { items: [{ item_id: 'item-1' }, { item_id: 'item-2' }] } });
-    expect((await gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL)).status).toBe(409);
-    for (const header of ['x-http-tasks-confirm', 'x-http-tasks-environment']) {
-      expect(
-        (await gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL, { [header]: 'plaid.userRemove' })).status,
-      ).toBe(400);
-    }
+    const remove = (headers: Record<string, string> = {}) =>
+      gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL, headers);
+    expect((await remove()).status).toBe(409);
+    for (const header of ['x-http-tasks-confirm', 'x-http-tasks-environment'])
+      expect((await remove({ [header]: 'plaid.userRemove' })).status).toBe(400);
     expect((await gateway.ask('GET', '/tasks/plaid.userItemsRemove')).headers.get('allow')).toBe('POST');
-    const removed = await gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL, {
-      'x-http-tasks-confirm': 'plaid.userItemsRemove',
-    });
+    const removed = await remove({ 'x-http-tasks-confirm': 'plaid.userItemsRemove' });
     expect(removed).toMatchObject({ status: 200, body: { request_id: expect.any(String) } });
     const anywhere = await openGateway({ env: { ...env, HTTP_TASKS_HTTP_ALLOW: simulators.plaid.url } });
     const any = await anywhere.ask('POST', '/tasks/http.request', { uri: `${simulators.plaid.url}/__sim/state` });

@@ -115,5 +115,5 @@ function inline(svg: string, description: string, className: string): string {
 
 /** An image has one description; roles of its parts would be images without one. */
 function withoutRoles(svg: string): string {
-  return svg.replace(/<[^>]*>/g, (tag) => tag.replace(/ (?:role|aria-[a-z]+)="[^"]*"/g, ''));
+  return svg.replace(/<[^<>]*>/g, (tag) => tag.replace(/ (?:role|aria-[a-z]+)="[^"]*"/g, ''));
 }
