@@ -22,7 +22,11 @@ export async function timePlots(data: ReportData): Promise<Markup> {
 }
 
 /** Shows which step took the time, and how far each one is. */
-async function stepProgressFigure({ sweep, summary: { settled, steps = [] }, planned }: ReportData): Promise<Markup | false> {
+async function stepProgressFigure({
+  sweep,
+  summary: { settled, steps = [] },
+  planned,
+}: ReportData): Promise<Markup | false> {
   if (!settled) return false;
   const begun = Date.parse(sweep.createdAt);
   const { start, ends, steps: found } = stepsOverTime(steps, settled.bucketMs);
