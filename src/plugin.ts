@@ -163,18 +163,12 @@ export class HttpTasksPlugin extends SimplePlugin {
     let internal: InternalWorkers | undefined;
     try {
       record = await activities.announce(worker.options);
+      await this.#warnOfUnknownHolds();
+      if (this.#parts.searchAttributes) await this.#useSearchAttributes(worker);
       this.#watchRuns(worker);
       if (this.#options.startTemplates) templates = this.#makeTemplates(worker);
       for (const which of ['short', 'chunks'] as const) this.#internal.add(internalQueue(taskQueue, which));
-      const creating = InternalWorkers.create(worker, { activities: activities.activities, chunkSlots });
-      creating.catch(() => undefined);
-      try {
-        const searching = this.#parts.searchAttributes ? this.#useSearchAttributes(worker) : undefined;
-        await Promise.all([this.#warnOfUnknownHolds(), searching]);
-      } finally {
-        // Also after an error, so that they are discarded.
-        internal = await creating;
-      }
+      internal = await InternalWorkers.create(worker, { activities: activities.activities, chunkSlots });
       for (const line of keyLines) Runtime.instance().logger.info(`Imported service ${line}`, { plugin: this.name });
       this.#options.onReady?.();
       await internal.runBeside(() => super.runWorker(worker, next));
