@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { Kysely } from 'kysely';
 import Database from 'libsql';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { Ledger } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql/dialect';
 import { prepareLedger } from 'temporal-http-tasks/internal/ledger/migrate';
 import { LibsqlFailure } from 'temporal-http-tasks/internal/ledger/libsql/failures';
@@ -27,8 +28,9 @@ function freshFile(): string {
 async function ledgerWithThreads(deadlineMs = 5_000) {
   const threads: Worker[] = [];
   const lost: string[] = [];
+  const file = freshFile();
   const dialect = new LibsqlDialect({
-    path: freshFile(),
+    path: file,
     deadlineMs,
     onThreadLost: (reason) => lost.push(reason),
     startThread: (data) => {
@@ -39,7 +41,7 @@ async function ledgerWithThreads(deadlineMs = 5_000) {
   });
   const db = new Kysely<Tables>({ dialect });
   await prepareLedger({ db, store: libsqlStore }, createSubjectHasher(SUBJECT_KEY).fingerprint);
-  return { db, threads, lost, ledger: createSqlLedger({ db, store: libsqlStore }, deadlineMs) };
+  return { db, file, threads, lost, ledger: createSqlLedger({ db, store: libsqlStore }, deadlineMs) };
 }
 
 /**
@@ -55,6 +57,16 @@ async function eventually<T>(ask: () => Promise<T>): Promise<T> {
     }
   }
 }
+
+const RATE = {
+  service: 'plaid',
+  key_slot: '',
+  version: 1,
+  set_limit: 600,
+  state: '{}',
+  turn: null,
+  turn_until_ms: null,
+};
 
 describe('an embedded ledger', () => {
   afterAll(cleanUp);
@@ -202,20 +214,26 @@ describe('an embedded ledger', () => {
     expect(await recording).toEqual({ kind: 'recorded' });
   });
 
-  it('commits what it acknowledges after a statement that failed on a lock', async () => {
-    const deadlineMs = 1_000;
-    const file = freshFile();
-    const ledger = await open(`file:${file}`, { deadlineMs });
+  it.each<[string, (parts: { db: Kysely<Tables>; ledger: Ledger }) => Promise<unknown>]>([
+    ['the same statement', ({ ledger }) => ledger.recordIntent(intentOf({ workflowId: 'refused' }))],
+    ['another statement', ({ db }) => db.insertInto('rates').values(RATE).execute()],
+    [
+      'the begin of a transaction',
+      ({ db }) => db.transaction().execute((all) => all.selectFrom('receipts').selectAll().execute()),
+    ],
+  ])('commits what it acknowledges after %s got no lock', async (_, write) => {
+    const { db, file, ledger } = await ledgerWithThreads(1_000);
     const other = new Database(file);
     other.exec('begin immediate');
-    await expect(ledger.recordIntent(intentOf({ workflowId: 'refused' }))).rejects.toThrow(LedgerUnavailableError);
+    await expect(write({ db, ledger })).rejects.toThrow(/SQLITE_BUSY|locked|respond in time/);
     other.exec('rollback');
-    await ledger.recordIntent(intentOf({ workflowId: 'accepted' }));
+    await eventually(() => ledger.recordIntent(intentOf({ workflowId: 'accepted' })));
     // Read over another connection: only what is committed is seen there.
     expect(other.prepare('select workflow_id from receipts').all([])).toEqual([{ workflow_id: 'accepted' }]);
     other.exec('begin immediate');
     other.exec('rollback');
     other.close();
+    await db.destroy();
   });
 
   it('refuses writes that return rows, because libsql leaves those open when they fail', async () => {

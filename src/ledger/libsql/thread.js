@@ -111,9 +111,24 @@ function respond(request) {
   const until = performance.now() + request.busyMs;
   for (;;) {
     const result = tryOnce(request);
-    if (result.failure !== 'SQLITE_BUSY' || performance.now() >= until || stopped[0] !== 0) return result;
+    if (result.failure !== 'SQLITE_BUSY') return result;
+    if (performance.now() >= until || stopped[0] !== 0) {
+      reopen();
+      return result;
+    }
     Atomics.wait(stopped, 0, 0, LOCK_RETRY_MS);
   }
+}
+
+/**
+ * Replaces the connection after a statement that got no lock. libsql resets such a statement only when it runs again, and
+ * until then the database takes it for a write in progress: later writes report success, are never committed, and keep
+ * all others out. A transaction that was open is rolled back.
+ */
+function reopen() {
+  statements.clear();
+  database?.close();
+  database = undefined;
 }
 
 /**
