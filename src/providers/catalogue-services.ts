@@ -1,5 +1,5 @@
 import { batchService } from './batch/service';
-import { httpService } from '../tasks/http-request';
+import { httpService } from '../tasks/http-service';
 import { plaidService } from './plaid/service';
 import type { ServiceDefinition } from '../tasks/service';
 

@@ -12,7 +12,7 @@ import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { Metrics } from 'temporal-http-tasks/internal/observability/metrics';
-import { httpService } from 'temporal-http-tasks/internal/tasks/http-request';
+import { httpService } from 'temporal-http-tasks/internal/tasks/http-service';
 
 interface Received {
   body: string;

@@ -37,7 +37,7 @@ const [ITEMS, ONE, MANY] = ['plaid.userItemsRemove', 'batch.customDataDelete', '
 
 const open = async (task: string): Promise<void> => {
   await goTo(page, `#/tasks/${task}`);
-  await page.waitForFunction(`document.title.startsWith('${task} ')`);
+  await page.locator('.task-head code', { hasText: task }).waitFor();
 };
 const field = (name: string): Locator => page.locator(`.input-form [name="${name}"]`);
 const head = (): Promise<string> => page.locator('.task-head').innerText();

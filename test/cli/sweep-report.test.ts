@@ -68,7 +68,9 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       }
       const attributes = new Set(report.elements.flatMap(({ attrs }) => attrs.map(({ name }) => name)));
       expect([...attributes].filter((name) => /^(on|src|href|style|action|xmlns)/.test(name))).toEqual([]);
-      expect(report.html).not.toMatch(/https?:|\/\/[a-z]|url\(|@import|javascript:/i);
+      // Two slashes may be in the digest of the style.
+      const html = report.html.replace(/sha256-[A-Za-z0-9+/]+=*/, '');
+      expect(html).not.toMatch(/https?:|\/\/[a-z]|url\(|@import|javascript:/i);
       const style = /<style>([^]*?)<\/style>/.exec(report.html)?.[1] ?? '';
       const policy = report.elements.find((element) => attribute(element, 'http-equiv') === 'Content-Security-Policy');
       expect(attribute(policy!, 'content')).toBe(
@@ -241,7 +243,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       const { merkleRoot = 'none' } = (await ledger.sweeps.read('ended')) ?? {};
       expect(report.text('seal')).toContain(merkleRoot);
       expect(report.text('seal')).toContain('http-tasks verify ended');
-      expect(report.text('seal')).toMatch(/Source ?\d+ users, 3 duplicates, 2 rejected/);
+      expect(report.text('seal')).toMatch(/Source ?(file:[^,]+, )?\d+ users, 3 duplicates, 2 rejected/);
       const { document } = await runJson<{ head: object }>(['sweep', 'results', 'ended'], env);
       expect(document.head).toMatchObject({ root: merkleRoot, approvedBy: [], source: { duplicates: 3, rejected: 2 } });
     });

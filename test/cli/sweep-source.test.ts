@@ -129,13 +129,14 @@ describe('the rows of a source', () => {
       status: 'partial',
       counts: { total: 2, accepted: 2 },
       rejected: 1,
-      source: expect.stringMatching(/^file:[^/\\]+\.csv$/),
       rejectedRows,
       columns: { ignored: [] },
     };
     expect({ code, document }).toMatchObject({ code: 1, document: expected });
     expect(stderr).toContain('line 4: has no user ID');
     expect(stderr).toContain('Columns used: plaid_user_id, batch_user_id; ignored: none.');
+    const status = await stage.run('sweep', 'status', 'one-bad');
+    expect(status.document).toMatchObject({ source: expect.stringMatching(/^file:[^/\\]+\.csv$/) });
     for (const command of ['status', 'results', 'watch']) {
       expect((await stage.run('sweep', command, 'one-bad')).document).toMatchObject(expected);
       expect((await stage.begin('sweep', command, 'one-bad').ended).stdout).toContain('line 4: has no user ID');

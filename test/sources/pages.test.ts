@@ -13,7 +13,7 @@ import type { Source } from 'temporal-http-tasks/internal/sources/source';
 import { CATALOGUE, Catalogue } from 'temporal-http-tasks/internal/providers/catalogue';
 import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
-import { httpService } from 'temporal-http-tasks/internal/tasks/http-request';
+import { httpService } from 'temporal-http-tasks/internal/tasks/http-service';
 import { allOf, failureOf, rowsOf } from './reading';
 
 type Responder = (url: URL, response: ServerResponse) => void;

@@ -5,7 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
 import { batchService } from 'temporal-http-tasks/internal/providers/batch/service';
-import { httpService } from 'temporal-http-tasks/internal/tasks/http-request';
+import { httpService } from 'temporal-http-tasks/internal/tasks/http-service';
 import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 
 export interface Received {

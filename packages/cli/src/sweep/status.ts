@@ -36,7 +36,9 @@ export async function showStatus(
   if (note !== undefined) say(io, note);
   const report = await reportInLedger(io, sweepId);
   if (options.json) {
-    printJson(io, { ...toDocument(sweep, report), ...more(sweep), ...limitsDocument(limits), readFrom });
+    // `file:` and the name of the file, or `query:NAME` and the like.
+    const source = report?.source === undefined ? {} : { source: report.source };
+    printJson(io, { ...toDocument(sweep, report), ...source, ...more(sweep), ...limitsDocument(limits), readFrom });
     return 0;
   }
   printSweep(io, sweep, report);

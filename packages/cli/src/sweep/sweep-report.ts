@@ -29,8 +29,6 @@ export interface SweepDocument {
   counts: { total: number; pending?: number } & Record<Outcome, number>;
   duplicates: number;
   rejected: number;
-  /** `file:` and the name of the file, or `query:NAME` and the like; absent if it is not known. */
-  source?: string;
   /** Columns of the source; absent if it has none or the ledger cannot be read. */
   columns?: SourceColumns;
   /** The first rows that cannot be users, by line. */
@@ -73,13 +71,10 @@ export function toDocument(
 }
 
 /** Returns the known facts about a source. */
-export function sourceDocument(
-  report: SnapshotReport,
-): Pick<SweepDocument, 'source' | 'columns' | 'rejectedRows' | 'warnings'> {
-  const { source, columns, rejectedRows } = report;
+export function sourceDocument(report: SnapshotReport): Pick<SweepDocument, 'columns' | 'rejectedRows' | 'warnings'> {
+  const { columns, rejectedRows } = report;
   const warnings = snapshotWarnings(report);
   return {
-    ...(source !== undefined && { source }),
     ...(columns && { columns }),
     ...(rejectedRows.length > 0 && { rejectedRows }),
     ...(warnings.length > 0 && { warnings }),
