@@ -4,6 +4,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { openPage, startBrowser } from '../support/browser';
 import type { WatchedPage } from '../support/browser';
 import { environmentOf } from '../support/offboarding';
+import { until } from '../support/offboarding-runs';
 import type { RunningCli } from '../cli/run-cli';
 import { openStage } from '../cli/sweep-stage';
 import type { SweepStage } from '../cli/sweep-stage';
@@ -37,7 +38,7 @@ const [ITEMS, ONE, MANY] = ['plaid.userItemsRemove', 'batch.customDataDelete', '
 
 const open = async (task: string): Promise<void> => {
   await goTo(page, `#/tasks/${task}`);
-  await page.locator('.task-head code', { hasText: task }).waitFor();
+  await until(`the page of ${task}`, async () => (await page.title()).startsWith(`${task} `));
 };
 const field = (name: string): Locator => page.locator(`.input-form [name="${name}"]`);
 const head = (): Promise<string> => page.locator('.task-head').innerText();
