@@ -28,12 +28,7 @@ import { requireHashes, storable, storableOrNull } from './values';
 /** Creates a ledger over an open database whose schema is up to date. Each call ends within `deadlineMs`. */
 export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): Ledger {
   let closed = false;
-  const guarded =
-    <I extends unknown[], O>(work: (database: LedgerDatabase, ...input: I) => Promise<O>) =>
-    async (...input: I): Promise<O> => {
-      if (closed) throw new LedgerUnavailableError('The ledger is closed.');
-      return withinDeadline(() => work(database, ...input), deadlineMs);
-    };
+  const guarded = guardedBy(database, { deadlineMs, isClosed: () => closed });
   return {
     recordIntent: guarded(recordIntent),
     recordOutcome: guarded(recordOutcome),
@@ -57,6 +52,21 @@ export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): L
       return database.db.destroy();
     },
   };
+}
+
+/** Limits of the calls of a ledger. */
+export interface CallLimits {
+  deadlineMs: number;
+  isClosed: () => boolean;
+}
+
+/** Returns a function that makes a call of each function over the context: it ends in time, and is refused once the ledger is closed. */
+export function guardedBy<C>(context: C, { deadlineMs, isClosed }: CallLimits) {
+  return <I extends unknown[], O>(work: (context: C, ...input: I) => Promise<O>) =>
+    async (...input: I): Promise<O> => {
+      if (isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
+      return withinDeadline(() => work(context, ...input), deadlineMs);
+    };
 }
 
 /**
@@ -288,16 +298,8 @@ async function listPolicies({ db }: LedgerDatabase, { limit }: { limit: number }
  * Creates the holds part of a ledger over an open database whose schema is up to date. Each call ends within
  * `deadlineMs`.
  */
-export function createSqlHoldLedger(
-  database: LedgerDatabase,
-  { deadlineMs, isClosed }: { deadlineMs: number; isClosed: () => boolean },
-): HoldLedger {
-  const guarded =
-    <I extends unknown[], O>(work: (database: LedgerDatabase, ...input: I) => Promise<O>) =>
-    async (...input: I): Promise<O> => {
-      if (isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
-      return withinDeadline(() => work(database, ...input), deadlineMs);
-    };
+export function createSqlHoldLedger(database: LedgerDatabase, limits: CallLimits): HoldLedger {
+  const guarded = guardedBy(database, limits);
   return {
     set: guarded(setHolds),
     compare: guarded(compareHolds),

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { LedgerUnavailableError } from '../ledger';
-import { withinDeadline } from '../sql-ledger';
+import { guardedBy } from '../sql-ledger';
+import type { CallLimits } from '../sql-ledger';
 import type { LedgerDatabase } from '../store';
 import { storable } from '../values';
 
@@ -52,16 +52,8 @@ const LONGEST_DELAY = 64;
 const MOST_TRIES = 100;
 
 /** Creates the notices part of a ledger over an open database. Each call ends within `deadlineMs`. */
-export function createSqlNoticeLedger(
-  database: LedgerDatabase,
-  { deadlineMs, isClosed }: { deadlineMs: number; isClosed: () => boolean },
-): NoticeLedger {
-  const guarded =
-    <I extends unknown[], O>(work: (database: LedgerDatabase, ...input: I) => Promise<O>) =>
-    async (...input: I): Promise<O> => {
-      if (isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
-      return withinDeadline(() => work(database, ...input), deadlineMs);
-    };
+export function createSqlNoticeLedger(database: LedgerDatabase, limits: CallLimits): NoticeLedger {
+  const guarded = guardedBy(database, limits);
   return {
     waiting: guarded(waiting),
     note: guarded(note),

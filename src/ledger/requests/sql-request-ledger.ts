@@ -1,5 +1,4 @@
-import { LedgerUnavailableError } from '../ledger';
-import { withinDeadline } from '../sql-ledger';
+import { guardedBy } from '../sql-ledger';
 import { SweepKeys } from '../sweeps/sweep-key';
 import type { LedgerDatabase } from '../store';
 import type { RequestLedger } from './request-ledger';
@@ -21,12 +20,7 @@ export function createSqlRequestLedger(
   },
 ): RequestLedger {
   const context: RequestContext = { ...database, keys: new SweepKeys(subjectKey) };
-  const guarded =
-    <I extends unknown[], O>(work: (context: RequestContext, ...input: I) => Promise<O>) =>
-    async (...input: I): Promise<O> => {
-      if (isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
-      return withinDeadline(() => work(context, ...input), deadlineMs);
-    };
+  const guarded = guardedBy(context, { deadlineMs, isClosed });
   return {
     record: guarded(record),
     end: guarded(end),
