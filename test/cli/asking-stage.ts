@@ -2,18 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { templateId } from 'temporal-http-tasks/internal/operator/start-templates';
+import { WORKFLOW_TYPES } from 'temporal-http-tasks/internal/policy/example-inputs';
 import { SUBJECT_KEY } from '../support/offboarding';
 import type { StageUser, SweepStage } from './sweep-stage';
 
 export const REASON = ['--reason', 'OTHER'];
 export const ENTER = '\r';
 
-/** A stage with the workflows that its task queue was ever asked to run. */
+/**
+ * The workflows that the stage's task queue was ever asked to run. The example inputs that its worker prepares for the
+ * Temporal UI are not among them: they are never run, and which worker prepares them depends on which starts first.
+ */
 export async function startedOn(stage: SweepStage): Promise<string[]> {
   const ids: string[] = [];
   const query = `TaskQueue = "${stage.person['HTTP_TASKS_TASK_QUEUE'] ?? ''}"`;
   for await (const { workflowId } of stage.client.workflow.list({ query })) ids.push(workflowId);
-  return ids;
+  const examples = WORKFLOW_TYPES.map(templateId);
+  return ids.filter((id) => !examples.includes(id));
 }
 
 /** How a sweep of the stage's ledger stands, and whether its IDs can still be read. */
