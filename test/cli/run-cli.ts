@@ -14,6 +14,9 @@ const LAB = join(__dirname, '..', '..', 'lab', 'dist', 'main.js');
 /** A folder of its own, so that no profile, ledger or setting of the person's reaches the command. */
 export const HOME = mkdtempSync(join(tmpdir(), 'http-tasks-cli-'));
 
+/** Where all commands of the tests keep what Node.js has compiled; set in jest.config.cjs. */
+export const COMPILED = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] };
+
 /** How a command ended. */
 export interface CliEnd {
   code: number | null;
@@ -47,7 +50,7 @@ afterAll(() => {
 export function startCli(args: readonly string[], env: CliEnv = {}, main = MAIN): RunningCli {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: HOME,
-    env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, ...env },
+    env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, ...COMPILED, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { HOME, MAIN } from './run-cli';
+import { COMPILED, HOME, MAIN } from './run-cli';
 import type { CliEnv } from './run-cli';
 
 const PSEUDO_TERMINAL = path.join(__dirname, '../support/pseudo-terminal.py');
@@ -50,7 +50,7 @@ export function startInTerminal(
 ): TerminalRun {
   const child = spawn('python3', [PSEUDO_TERMINAL, String(columns), process.execPath, MAIN, ...args], {
     cwd: HOME,
-    env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, TERM: 'xterm-256color', ...env },
+    env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, TERM: 'xterm-256color', ...COMPILED, ...env },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
   }) as ChildProcessByStdio<Writable, Readable, Readable>;
   running.add(child);

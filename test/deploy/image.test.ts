@@ -57,6 +57,19 @@ it('runs as a user who is not root, by number, and keeps compilers and sources o
   expect(texts('RUN').some((text) => /rm -r lab \S+ packages\/\*\/src/.test(text))).toBe(true);
 });
 
+it('brings what Node.js compiled in the first stage, of a file that the build makes, for a user of the same number', () => {
+  const made = texts('RUN').flatMap((text) => [
+    ...text.matchAll(/^NODE_COMPILE_CACHE=(\S+) node --eval "require\('(\S+)'\)"$/g),
+  ]);
+  expect(made).toHaveLength(1);
+  const [[, folder = '', file = ''] = []] = made;
+  expect(existsSync(join(ROOT, file))).toBe(true);
+  expect(texts('COPY')).toContain(`--from=build ${folder} ${folder}`);
+  expect(imageEnv()['NODE_COMPILE_CACHE']).toBe(folder);
+  // The user "node" of the official images.
+  expect(texts('USER')).toEqual(['node', 'root', '1000:1000']);
+});
+
 it('holds no secret in any layer', () => {
   expect(texts('ARG')).toEqual([]);
   expect(Object.keys(imageEnv()).filter((name) => /SECRET|KEY|PASSWORD|TOKEN|CLIENT_ID|URL/.test(name))).toEqual([]);

@@ -16,6 +16,9 @@ export interface WorkerProcess {
   stop(): Promise<number | null>;
 }
 
+/** Variables of the tests that a worker has too: where programs are, and what Node.js has compiled before. */
+const KEPT = { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] };
+
 const STARTS_WITHIN_MS = 60_000;
 
 /**
@@ -31,7 +34,7 @@ export async function startWorkerProcess(
   const register = path.join(ROOT, 'test/ledger/children/register-typescript.cjs');
   const child = spawn(process.execPath, script.endsWith('.ts') ? ['--require', register, script] : [script], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, TEMPORAL_ADDRESS: temporalAddress(), ...place.env, ...moreEnv },
+    env: { ...KEPT, TEMPORAL_ADDRESS: temporalAddress(), ...place.env, ...moreEnv },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = once(child, 'exit');

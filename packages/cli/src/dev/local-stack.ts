@@ -94,7 +94,7 @@ export interface AddedWorker {
 
 const TASK_QUEUE = 'http-tasks';
 const OURS = /^(TEMPORAL|PLAID|BATCH|HTTP_TASKS|OTEL)_/;
-const MAIN = join(__dirname, '..', 'main.js');
+const MAIN = join(__dirname, '..', '..', 'bin', 'http-tasks.js');
 const WORKER_READY_MS = 90_000;
 const POLL_MS = 50;
 
