@@ -29,8 +29,8 @@ module.exports = {
   reporters: ['default', '<rootDir>/scripts/unfinished-reporter.cjs'],
   // A limit for what hangs: where other work keeps both cores busy, tests take some times as long.
   testTimeout: 180_000,
-  // One more than the two cores of a small machine: many tests wait for a server, a browser or a clock. With four, tests of pace fail.
-  maxWorkers: 3,
+  // Twice the cores of a small machine: many tests wait for a server, a browser or a clock.
+  maxWorkers: 4,
   // A test that leaves a socket, a timer or a process behind must be seen, not shot.
   forceExit: false,
 };
