@@ -120,6 +120,16 @@ describe('a sweep from the page', () => {
       status: 409,
       body: { error: { type: 'Conflict' } },
     });
+    for (const format of ['csv', 'jsonl']) {
+      const file = await ask('GET', `/api/runs/${workflowId}/receipts?format=${format}`);
+      const printed = await stage.begin('receipts', workflowId, `--${format}`).ended;
+      expect(file).toMatchObject({ status: 200, text: printed.stdout });
+      expect(file.text.trim().split('\n').length).toBeGreaterThan(3);
+      expect(file.text).not.toMatch(/usr_/);
+    }
+    expect((await ask('GET', '/api/runs/none/receipts?format=csv')).body.error).toMatchObject({
+      message: expect.stringContaining('no receipt for this ID'),
+    });
     const report = await ask('GET', `/api/runs/${workflowId}/report`);
     expect(report.status).toBe(200);
     expect(report.text).toMatch(/^<!doctype html>/i);

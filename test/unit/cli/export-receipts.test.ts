@@ -33,6 +33,24 @@ describe('a text that comes in pieces', () => {
   });
 });
 
+describe('a reader that goes away', () => {
+  it.each(['before a piece is written', 'while one waits to be read'])('ends the writing %s', async (when) => {
+    const { io } = streams();
+    io.stdout.on('error', () => undefined);
+    async function* endless(): AsyncGenerator<string> {
+      for (let pieces = 0; ; pieces += 1) {
+        if (pieces === 1 && when.startsWith('before')) io.stdout.destroy(new Error('gone'));
+        yield 'x'.repeat(when.startsWith('before') ? 1 : 100_000);
+        await Promise.resolve();
+      }
+    }
+    const code = writeChunksToStdout(io, endless());
+    await new Promise((resolve) => setImmediate(resolve));
+    io.stdout.destroy(new Error('gone'));
+    expect(await code).toBe(1);
+  });
+});
+
 describe('the final outcomes', () => {
   let id = 0;
   const of = (changes: Partial<Receipt>): Receipt => ({

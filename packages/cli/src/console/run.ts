@@ -94,14 +94,14 @@ function commandsOf(io: Io, options: ConsoleOptions): RunCommand {
     ...temporalEnv(options),
     ...(options.providers !== undefined && { HTTP_TASKS_PROVIDERS: options.providers }),
   };
-  return async (args, { env, input }) => {
+  return async (args, { env, input, output }) => {
     if (!run) throw new Error('Commands can be run only by a command.');
     const [stdout, stderr] = [new Collected(), new Collected()];
     const exitCode = await run(args, {
       env: { ...env, ...own },
       // Neither is a terminal, so that nothing is asked.
       stdin: Readable.from(input === undefined ? [] : [input]) as unknown as Io['stdin'],
-      stdout: stdout as unknown as Io['stdout'],
+      stdout: (output ?? stdout) as unknown as Io['stdout'],
       stderr: stderr as unknown as Io['stderr'],
       exitCode: 0,
       howToConfirm: 'Type production to start it anyway. Nothing was started.',

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { SingleBar } from 'cli-progress';
-import { reportOf } from '../program/errors';
+import { CommandFailure, reportOf } from '../program/errors';
 import { withInterruption } from '../terminal/interruption';
 import type { ExitCode, Io } from '../program/io';
 import { printExactly, sayLines } from '../terminal/output';
@@ -53,7 +53,10 @@ export async function writeChunksToStdout(io: Io, chunks: TextChunks): Promise<E
     for await (const chunk of chunks) {
       if (chunk === '') continue;
       begun = true;
-      if (!printExactly(io, chunk)) await once(io.stdout, 'drain');
+      if (printExactly(io, chunk)) continue;
+      // A reader that went away closes the stream, which then never drains.
+      if (io.stdout.destroyed) throw new CommandFailure('Interrupted', 'The output was closed before its end.');
+      await once(io.stdout, 'drain');
     }
     return 0;
   } catch (error) {

@@ -1,9 +1,11 @@
+import { Readable, Transform } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { GatewayRefusal } from './http-error';
 import type { RefusalStatus } from './http-error';
 import type { CommandEnd, GatewayParts } from './parts';
 import { UNKNOWN_PLACE } from './confirmation';
 
-/** The document of a command, and what it said besides: warnings and advice. */
+/** The document of a command, and the warnings and advice that it printed besides. */
 export interface CommandResponse<T> {
   document: T;
   said: string[];
@@ -38,14 +40,47 @@ export async function runJson<T>(parts: GatewayParts, line: CommandLine): Promis
  * @throws GatewayRefusal with the message of the command unless it printed the whole file.
  */
 export async function runForText(parts: GatewayParts, line: CommandLine): Promise<string> {
-  const { exitCode, stdout, stderr } = await run(parts, line);
-  if (exitCode === 0) return stdout;
-  throw new GatewayRefusal(exitCode === 2 ? 400 : 409, 'Failed', linesOf(stderr).join(' '));
+  const end = await run(parts, line);
+  if (end.exitCode === 0) return end.stdout;
+  throw failureOf(end);
+}
+
+/**
+ * Runs a command that prints a file of any length; the stream has what it prints, and fails if the command fails later.
+ *
+ * @throws GatewayRefusal with the message of the command if it failed before it printed anything.
+ */
+export async function runForStream(parts: GatewayParts, line: CommandLine): Promise<ReadableStream> {
+  let begin = (): void => undefined;
+  const begun = new Promise<undefined>((resolve) => {
+    begin = () => resolve(undefined);
+  });
+  const output = new Transform({
+    transform: (chunk, _encoding, done) => {
+      begin();
+      done(undefined, chunk);
+    },
+  });
+  // Reported to the reader of the stream.
+  output.on('error', () => undefined);
+  const ended = run(parts, line, output);
+  void ended.then(
+    (end) => (end.exitCode === 0 ? output.end() : output.destroy(failureOf(end))),
+    (error: Error) => output.destroy(error),
+  );
+  const end = await Promise.race([begun, ended]);
+  if (end !== undefined && end.exitCode !== 0) throw failureOf(end);
+  return Readable.toWeb(output) as ReadableStream;
+}
+
+function failureOf({ exitCode, stderr }: CommandEnd): GatewayRefusal {
+  return new GatewayRefusal(exitCode === 2 ? 400 : 409, 'Failed', linesOf(stderr).join(' '));
 }
 
 async function run(
   parts: GatewayParts,
   { command, options = {}, operands = [], input }: CommandLine,
+  output?: Writable,
 ): Promise<CommandEnd> {
   const { runCommand, secrets } = parts;
   if (!runCommand)
@@ -63,6 +98,7 @@ async function run(
   return runCommand([...command, ...words, ...(operands.length > 0 ? ['--', ...operands] : [])], {
     env: secrets.env,
     input: input?.bytes,
+    output,
   });
 }
 
@@ -113,11 +149,11 @@ const STATUS: Readonly<Record<string, RefusalStatus>> = {
 const BAD_ROW = /^line \d+: /;
 const MOST_ROWS = 100;
 
-function refusalOf({ type, message, field }: CommandFailure['error'], said: readonly string[]): GatewayRefusal {
+function refusalOf({ type, message, field }: CommandFailure['error'], lines: readonly string[]): GatewayRefusal {
   // It is not known whether this goes to production, or the workers of production came meanwhile.
   if (type === 'Usage' && field === 'yes')
     return new GatewayRefusal(409, 'ConfirmationNeeded', message, { needed: { environment: UNKNOWN_PLACE } });
-  const rows = said.filter((line) => BAD_ROW.test(line)).slice(0, MOST_ROWS);
+  const rows = lines.filter((line) => BAD_ROW.test(line)).slice(0, MOST_ROWS);
   return new GatewayRefusal(STATUS[type] ?? 400, type, message, {
     ...(field !== undefined && { field }),
     ...(rows.length > 0 && { rows }),

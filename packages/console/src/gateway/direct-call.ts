@@ -50,17 +50,17 @@ export async function callDirectly(
   refuseAccidentalProduction({ origin }, env, servicesOf(parts));
   requireConfirmation({ task: task.name, named: needsName(task, input), production, environment }, confirm);
   const sender = createTaskSender(settings);
-  const seen: { answer?: SeenResponse } = {};
+  const seen: { response?: SeenResponse } = {};
   const watched: TaskSender = {
     prepare: (what, given) => sender.prepare(what, given),
     send: (what, given, options) =>
-      sender.send(what, given, { ...options, onResponse: (response) => (seen.answer = response) }),
+      sender.send(what, given, { ...options, onResponse: (response) => (seen.response = response) }),
     close: () => sender.close(),
   };
   const startedAt = performance.now();
   try {
     const { receipts, note, send } = sending({ parts, effect, sender: watched, look, signal }, task, input);
-    const told = { environment, ...(receipts !== undefined && { receipts }), ...(note !== undefined && { note }) };
+    const place = { environment, ...(receipts !== undefined && { receipts }), ...(note !== undefined && { note }) };
     const ended = await send().then(
       ({ status, requestId, output, settledBy }: LoneResponse) => ({
         ok: true,
@@ -71,7 +71,7 @@ export async function callDirectly(
       }),
       (error: unknown) => ({ ok: false, ...failed(error) }),
     );
-    return { ...told, ...shown(seen.answer), ...ended, timeMs: Math.round(performance.now() - startedAt) };
+    return { ...place, ...shown(seen.response), ...ended, timeMs: Math.round(performance.now() - startedAt) };
   } finally {
     await sender.close();
   }

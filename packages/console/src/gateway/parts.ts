@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { Client } from '@temporalio/client';
 import type { TaskSearch } from '../search';
 import type { SnippetPlace } from '../reference/snippets/snippets';
@@ -42,6 +43,8 @@ export type RunCommand = (
     env: Env;
     /** Standard input. @default empty */
     input?: Uint8Array | undefined;
+    /** Receives standard output as it is printed; it is not ended. @default `stdout` of the end */
+    output?: Writable | undefined;
   },
 ) => Promise<CommandEnd>;
 

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { readText } from 'temporal-http-tasks/internal/config/env';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
 import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
@@ -13,10 +12,8 @@ import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledg
 import { readFailedSteps } from 'temporal-http-tasks/internal/attention/failed-steps';
 import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { inOrder } from 'temporal-http-tasks/internal/policy/user-ids';
-import { escapedJson, printable } from 'temporal-http-tasks/internal/policy/printable';
 import { stepInAccount } from 'temporal-http-tasks/internal/tasks/accounts';
-import { runForText, runJson } from './commands';
-import { GatewayRefusal } from './http-error';
+import { runForStream, runForText, runJson } from './commands';
 import type { GatewayParts } from './parts';
 import type { RateKeyLine, ReceiptLine, RunPage } from './wire';
 
@@ -24,8 +21,6 @@ import type { RateKeyLine, ReceiptLine, RunPage } from './wire';
 const MOST_RECEIPTS = 100;
 /** Maximum number of failed steps shown; `http-tasks sweep results ID --failed` has all of them. */
 const MOST_FAILED = 200;
-/** Receipts read from the ledger at a time for a download. */
-const PAGE = 1_000;
 
 /** Whether the settings contain the key with which receipts are stored. */
 export function hasSubjectKey(env: Env): boolean {
@@ -101,86 +96,18 @@ async function failedIn(ledger: OpenedLedger, sweepId: string): Promise<Pick<Run
   return { failed };
 }
 
-/** The formats of a download, and their media types. */
+/** The formats of a download, as options of `http-tasks receipts`, and their media types. */
 export const RECEIPT_FORMATS: Readonly<Record<string, string>> = {
   csv: 'text/csv; charset=utf-8',
   jsonl: 'application/jsonl; charset=utf-8',
 };
 
 /**
- * Returns all receipts of a run or sweep as CSV or JSON lines. They contain keyed hashes of users, no IDs. A text that a
- * spreadsheet would take for a formula gets an apostrophe in front.
- *
- * @throws GatewayRefusal if the gateway has no ledger.
+ * Returns the receipts of a run or sweep as `http-tasks receipts ID --csv` or `--jsonl` prints them. They contain keyed
+ * hashes of users, no IDs.
  */
-export async function receiptsFile(env: Env, workflowId: string, format: string): Promise<ReadableStream> {
-  const ledger = await ledgerOf(env);
-  if (!ledger)
-    throw new GatewayRefusal(
-      409,
-      'Settings',
-      "Receipts are in the worker's ledger; set HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY for the gateway.",
-      { field: 'HTTP_TASKS_SUBJECT_KEY' },
-    );
-  return Readable.toWeb(Readable.from(linesOf(ledger, workflowId, format === 'csv'))) as ReadableStream;
-}
-
-const COLUMNS = [
-  ['at', 'at'],
-  ['seq', 'seq'],
-  ['subject', 'subject'],
-  ['step', 'step'],
-  ['task', 'task'],
-  ['service', 'service'],
-  ['environment', 'environment'],
-  ['keySlot', 'key_slot'],
-  ['phase', 'phase'],
-  ['round', 'round'],
-  ['attempt', 'attempt'],
-  ['outcome', 'outcome'],
-  ['reason', 'reason'],
-  ['failureType', 'failure_type'],
-  ['status', 'status'],
-  ['code', 'code'],
-  ['requestId', 'request_id'],
-  ['token', 'token'],
-  ['workflowId', 'workflow_id'],
-  ['runId', 'run_id'],
-  ['id', 'receipt'],
-] as const satisfies readonly (readonly [keyof Receipt, string])[];
-
-async function* linesOf(ledger: OpenedLedger, workflowId: string, isCsv: boolean): AsyncGenerator<string> {
-  try {
-    if (isCsv) yield `${COLUMNS.map(([, name]) => name).join(',')}\r\n`;
-    for await (const page of pagesOf(ledger, workflowId))
-      yield page.map(isCsv ? csvLine : (receipt) => `${escapedJson(JSON.stringify(receipt))}\n`).join('');
-  } finally {
-    await ledger.close();
-  }
-}
-
-async function* pagesOf(ledger: OpenedLedger, workflowId: string): AsyncGenerator<readonly Receipt[]> {
-  if ((await ledger.sweeps.read(workflowId)) === undefined) {
-    yield await ledger.readReceipts({ workflowId });
-    return;
-  }
-  for (let afterSeq = -1; ;) {
-    const page = await ledger.sweeps.readReceipts({ sweepId: workflowId, afterSeq, limit: PAGE });
-    const last = page.at(-1);
-    if (!last) return;
-    yield page;
-    afterSeq = last.seq;
-  }
-}
-
-function csvLine(receipt: Receipt): string {
-  return `${COLUMNS.map(([field]) => csvCell(String(receipt[field] ?? ''))).join(',')}\r\n`;
-}
-
-function csvCell(text: string): string {
-  const shown = printable(text);
-  const safe = /^[=+\-@\t\r]/.test(shown) ? `'${shown}` : shown;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+export function receiptsFile(parts: GatewayParts, workflowId: string, format: string): Promise<ReadableStream> {
+  return runForStream(parts, { command: ['receipts'], options: { [format]: true }, operands: [workflowId] });
 }
 
 /** Returns undefined if the gateway has no ledger. */

@@ -170,8 +170,8 @@ function lineFor(
     },
     ...(upload && { input: { name: upload.name, option: '--source -', bytes: upload.bytes } }),
   };
-  const told = JSON.parse(JSON.stringify([upload?.digest ?? configured, plan, rules])) as CanonicalValue;
-  return { line, key: createHash('sha256').update(canonicalJson(told)).digest('hex') };
+  const request = JSON.parse(JSON.stringify([upload?.digest ?? configured, plan, rules])) as CanonicalValue;
+  return { line, key: createHash('sha256').update(canonicalJson(request)).digest('hex') };
 }
 
 function planOf(plan: unknown): Record<string, unknown> {

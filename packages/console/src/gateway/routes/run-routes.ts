@@ -29,7 +29,7 @@ export function runRoutes(parts: GatewayParts): Hono {
         const format = context.req.query('format') ?? '';
         const mediaType = Object.hasOwn(RECEIPT_FORMATS, format) ? RECEIPT_FORMATS[format] : undefined;
         if (mediaType === undefined) throw new GatewayRefusal(400, 'Query', 'format must be csv or jsonl.');
-        const lines = await receiptsFile(parts.secrets.env, workflowId, format);
+        const lines = await receiptsFile(parts, workflowId, format);
         return context.body(lines, 200, { 'content-type': mediaType, 'content-disposition': 'attachment' });
       })
       .get('/runs/:workflowId/plan', async (context) => {
