@@ -17,7 +17,7 @@ export function evidenceSection(data: ReportData): Markup {
 <table class="answers"><tbody>
 ${response(
   'Who did it?',
-  html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Above is what it was told about who asked, why, and who approved; who started it is in its history at Temporal.`,
+  html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Who asked, why, and who approved is above, as it was given; who started the workflow is in its history in Temporal.`,
 )}${response(
     'When?',
     `${moment(sweep.createdAt)} to ${sweep.endedAt === undefined ? 'now; it has not ended' : moment(sweep.endedAt)}. Every receipt has its own time.`,

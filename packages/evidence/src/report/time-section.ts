@@ -43,7 +43,7 @@ async function stepProgressFigure({
   return plotFigure({
     id: 'step-progress',
     title: 'Progress of each step',
-    note: `The share of the final outcomes of each step that were recorded by then, ${span}; times are counted from the start of the sweep. A step that begins or rises late is the one that took the time.`,
+    note: `Share of the final outcomes of each step that were recorded, ${span}. “After” counts from the start of the sweep. The step whose curve starts late or rises slowly took the time.`,
     description: `One curve for each of ${counted(rows.length, 'step')}, from ${span}: ${sorted.map((progress) => `${planned.labelOf(progress)}: ${timesInWords(progress, begun)}`).join('; ')}.`,
     draw: (width) => stepProgressPlot({ rows, start, ends }, width),
     table: {
