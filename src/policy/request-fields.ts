@@ -29,9 +29,7 @@ export const requestFields = {
     .min(1, 'must not be empty')
     .max(200, 'must have at most 200 characters')
     .optional()
-    .describe(
-      'Who asked for it, for the record: a claim. Where the policy asks for approvals, another person approves.',
-    ),
+    .describe('Who asked for it; not verified. Where the policy asks for approvals, another person approves.'),
   receivedAt: receivedAtText.optional(),
   law: z
     .enum(LAWS)

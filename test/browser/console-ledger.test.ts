@@ -75,12 +75,12 @@ it('sets holds from a file, after showing who is on hold already, and refuses a 
   const check = page.getByRole('form', { name: 'Check whether a user is on hold' });
   await check.getByLabel('IDs of one user').fill('plaid.userId=usr_2');
   await check.getByRole('button', { name: 'Check', exact: true }).click();
-  await page.getByText('On hold: a worker that is given these IDs deletes nothing of the user.').waitFor();
+  await page.getByText('On hold: workers delete nothing of a user with these IDs.').waitFor();
   await page.getByRole('table', { name: 'By environment of the worker' }).getByText('case 9').first().waitFor();
   await fine('hold-check');
   await check.getByLabel('IDs of one user').fill('plaid.userId=usr_3');
   await check.getByRole('button', { name: 'Check', exact: true }).click();
-  await page.getByText('Not on hold: a worker that is given these IDs does not stop.').waitFor();
+  await page.getByText('Not on hold: workers can delete the data of a user with these IDs.').waitFor();
 });
 
 it('records, extends and refuses a request, and saves the register as CSV', async () => {
@@ -125,7 +125,7 @@ it('sets and clears a standing limit', async () => {
   await page.getByText('Set the limit of another key', { exact: true }).click();
   const form = page.getByRole('form', { name: 'Set a standing limit' });
   await form.getByLabel('Key').fill('plad');
-  await form.getByLabel('Calls').fill('600');
+  await form.getByLabel('Calls per minute').fill('600');
   await form.getByRole('button', { name: 'Set the limit' }).click();
   await page.getByRole('alert').getByText('allowed:').waitFor();
   await form.getByLabel('Key').fill('plaid');
@@ -145,7 +145,7 @@ it('asks for production where it cannot know where a schedule deletes, and makes
   await page.getByText('Create a schedule', { exact: true }).first().click();
   const form = page.getByRole('form', { name: 'Create a schedule' });
   await form.getByLabel('Name').fill(name);
-  await form.getByLabel('Times or interval').fill('0 3 * * 1');
+  await form.getByLabel('Cron expression or interval').fill('0 3 * * 1');
   await form
     .getByLabel('Source')
     .first()
@@ -165,8 +165,8 @@ it('asks for production where it cannot know where a schedule deletes, and makes
   await page.getByText(`The schedule ${name} was created.`).waitFor();
   await page.getByRole('button', { name: `Details of ${name}` }).click();
   const shown = page.getByRole('region', { name: `Schedule ${name}` });
-  await shown.getByText('It has started no run yet.').waitFor();
-  await shown.getByText('Start runs of a time that is over', { exact: true }).click();
+  await shown.getByText('No run has started yet.').waitFor();
+  await shown.getByText('Backfill missed runs', { exact: true }).click();
   await shown.getByLabel('From').fill('2026-01-01T00:00');
   await shown.getByLabel('To').fill('2026-01-08T00:00');
   await shown.getByRole('button', { name: 'Start these runs' }).click();

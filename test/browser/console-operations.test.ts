@@ -81,7 +81,7 @@ it('starts a sweep from a file: preview, dry run, start, approval, and its evide
   await page.locator('.input-form [name="requestedBy"]').fill('bob');
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.getByText('12 users, 0 rejected').waitFor();
-  await page.getByText('The first 10 rows', { exact: true }).waitFor();
+  await page.getByText('First 10 rows', { exact: true }).waitFor();
   await page.getByText('case-10', { exact: true }).waitFor();
   expect(await page.locator('.preview').innerText()).toMatch(
     /removes all Items[\s\S]*plaid_user_id, batch_user_id, reference[\s\S]*comment/,
@@ -117,7 +117,7 @@ it('starts a sweep from a file: preview, dry run, start, approval, and its evide
     .getByRole('row', { name: /^sweep-/ })
     .getByText('Completed', { exact: true })
     .waitFor({ timeout: 60_000 });
-  await run.getByText('What was sealed', { exact: true }).click();
+  await run.getByText('Sealed evidence', { exact: true }).click();
   await run.getByText('Merkle root').waitFor();
   expect(await run.getByRole('group', { name: 'Head of the evidence' }).innerText()).toContain('"bob"');
   await fine('sweep-done');
@@ -201,8 +201,8 @@ it('sets, finds and lifts a hold, with the keyboard alone', async () => {
   await shoot(page, 'lift-hold');
   await page.keyboard.press('Enter');
   await page.getByText('The hold is lifted:').waitFor();
-  await page.getByText('Log of holds', { exact: true }).click();
-  await page.getByRole('table', { name: 'Changes of holds, the newest first' }).getByText('closed').waitFor();
+  await page.getByText('Hold log', { exact: true }).click();
+  await page.getByRole('table', { name: 'Hold changes, newest first' }).getByText('closed').waitFor();
   await fine('holds-log');
 });
 
@@ -211,7 +211,7 @@ it('creates, pauses and deletes a schedule', async () => {
   await goTo(page, '#/schedules');
   await page.getByText('Create a schedule', { exact: true }).first().click();
   await page.getByLabel('Name').fill(name);
-  await page.getByLabel('Times or interval').fill('0 3 * * *');
+  await page.getByLabel('Cron expression or interval').fill('0 3 * * *');
   await page.getByLabel('Time zone').fill('Europe/Paris');
   await page.getByLabel('Source', { exact: false }).first().fill('file:users.csv');
   await page.locator('.input-form [name="reason.code"]').selectOption('OTHER');

@@ -64,7 +64,7 @@ export function signedApproval(
     element(
       'p',
       { class: 'hint', attributes: { id: `${id}-hint` } },
-      'Paste what this prints where the private key is: ',
+      'Run this where the private key is, and paste what it prints: ',
       element('code', { text: command }),
       '. Never paste a private key.',
     ),

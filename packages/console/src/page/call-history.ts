@@ -28,7 +28,7 @@ export function recordCall(call: PastCall): void {
   calls.length = Math.min(calls.length, MOST_KEPT);
 }
 
-/** Shows the calls of this session, the newest first; nothing if there are none. */
+/** Shows the calls of this session, newest first; nothing if there are none. */
 export function historyView(): Child {
   if (calls.length === 0) return undefined;
   const rows = calls.map(({ task, how, at, ok, result, environment = '', timeMs, requestId, workflowId }): Child[] => [

@@ -17,6 +17,8 @@ export interface Question {
   shown?: string;
   /** What can be done afterwards. */
   afterwards?: string;
+  /** Whether it deletes or ends something although nothing has to be typed. @default false */
+  isDangerous?: boolean;
   /** To be typed if it cannot be undone. */
   name?: string;
   /** The user's ID; to be typed instead of a name. */
@@ -80,6 +82,7 @@ export function askFor(
     subject,
     environment,
     isUnknown = false,
+    isDangerous = false,
     gateway,
     fields: asked = [],
   }: Question,
@@ -126,7 +129,11 @@ export function askFor(
     };
   });
   return new Promise((resolve) => {
-    const send = element('button', { text: how, class: 'danger', attributes: { type: 'submit' } });
+    const send = element('button', {
+      text: how,
+      class: isDangerous || words.length > 0 ? 'danger' : 'primary',
+      attributes: { type: 'submit' },
+    });
     const isFilled = ({ control }: Labelled<HTMLInputElement | HTMLTextAreaElement>): boolean =>
       !control.required || control.value.trim() !== '';
     const isTyped = (): boolean => fields.every(({ word, input }) => input.value === word) && asked.every(isFilled);

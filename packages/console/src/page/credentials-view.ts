@@ -11,7 +11,7 @@ import { currentGateway, gateways, isOwn, keepToken, useGateway } from './gatewa
 export class CredentialsView {
   readonly node = element('article', { class: 'page' });
   readonly #services = element('div', { class: 'cards' });
-  readonly #said = element('p', { class: 'problem', attributes: { role: 'alert' } });
+  readonly #status = element('p', { class: 'problem', attributes: { role: 'alert' } });
 
   /** @param onGatewayChosen Called when another gateway was chosen. */
   constructor(onGatewayChosen: () => void) {
@@ -29,7 +29,7 @@ export class CredentialsView {
           element('b', { text: currentGateway() }),
           ', which is not the gateway that this page came from.',
         ),
-      this.#said,
+      this.#status,
       this.#services,
       gatewayForm(onGatewayChosen),
     );
@@ -40,7 +40,7 @@ export class CredentialsView {
     try {
       this.#draw(await ask<ServiceCredentials[]>('GET', '/api/credentials'));
     } catch (error) {
-      this.#said.textContent = messageOf(error);
+      this.#status.textContent = messageOf(error);
     }
   }
 
@@ -49,17 +49,17 @@ export class CredentialsView {
   }
 
   #card(service: ServiceCredentials): HTMLElement {
-    const said = element('div', { attributes: { role: 'status' } });
+    const status = element('div', { attributes: { role: 'status' } });
     const inputs = new Map<string, HTMLInputElement>();
     const rows = service.settings.map((state) => settingRow(state, inputs));
-    const check = button('Check credentials', () => void checkService(service, check, said));
+    const check = button('Check credentials', () => void checkService(service, check, status));
     const form = element(
       'form',
       {
         on: {
           submit: (event) => {
             event.preventDefault();
-            void this.#enter(inputs, said);
+            void this.#enter(inputs, status);
           },
         },
       },
@@ -70,7 +70,7 @@ export class CredentialsView {
         element('button', { text: 'Use for this session', attributes: { type: 'submit' } }),
         service.checkable && check,
       ),
-      said,
+      status,
     );
     return element(
       'section',
@@ -89,12 +89,12 @@ export class CredentialsView {
     );
   }
 
-  async #enter(inputs: ReadonlyMap<string, HTMLInputElement>, said: HTMLElement): Promise<void> {
+  async #enter(inputs: ReadonlyMap<string, HTMLInputElement>, status: HTMLElement): Promise<void> {
     const values = Object.fromEntries(
       [...inputs].flatMap(([setting, { value }]) => (value === '' ? [] : [[setting, value] as const])),
     );
     if (Object.keys(values).length === 0) {
-      fill(said, element('p', { class: 'problem', text: 'Type at least one key.' }));
+      fill(status, element('p', { class: 'problem', text: 'Type at least one key.' }));
       inputs.values().next().value?.focus();
       return;
     }
@@ -102,7 +102,7 @@ export class CredentialsView {
       if (!(await mayLeave(Object.keys(values)))) return;
       this.#draw(await ask<ServiceCredentials[]>('PUT', '/api/credentials', values));
     } catch (error) {
-      fill(said, element('p', { class: 'problem', text: messageOf(error) }));
+      fill(status, element('p', { class: 'problem', text: messageOf(error) }));
     }
   }
 }
@@ -157,7 +157,7 @@ async function mayLeave(settings: readonly string[]): Promise<boolean> {
 async function checkService(
   { service, title, environment, production, baseUrl }: ServiceCredentials,
   check: HTMLButtonElement,
-  said: HTMLElement,
+  status: HTMLElement,
 ): Promise<void> {
   const question = {
     title: `Check the keys of ${title}?`,
@@ -167,20 +167,20 @@ async function checkService(
   const confirm = production ? await askFor(question, 'Check') : {};
   if (!confirm) return;
   check.disabled = true;
-  fill(said, element('p', { class: 'status running', text: 'Checking' }));
+  fill(status, element('p', { class: 'status running', text: 'Checking' }));
   try {
     const { checks } = await ask<CredentialCheck>('POST', `/api/credentials/${encodeURIComponent(service)}/check`, {
       confirm,
     });
     const kinds = { accepted: 'good', refused: 'bad', unknown: 'running' } as const;
     fill(
-      said,
+      status,
       ...checks.map(({ slot, verdict, message }) =>
         element('p', { class: `status ${kinds[verdict]}`, text: `${slot === undefined ? '' : `${slot}: `}${message}` }),
       ),
     );
   } catch (error) {
-    fill(said, element('p', { class: 'problem', text: messageOf(error) }));
+    fill(status, element('p', { class: 'problem', text: messageOf(error) }));
   } finally {
     check.disabled = false;
   }
@@ -195,7 +195,7 @@ function gatewayForm(onChosen: () => void): HTMLElement {
       'p',
       { class: 'hint' },
       'This page talks to the gateway that it came from. To choose another here, start the console with ',
-      element('code', { text: '--other-gateway URL' }),
+      element('code', { class: 'nowrap', text: '--other-gateway URL' }),
       '.',
     );
     return element('section', { class: 'panel', attributes: { 'aria-label': 'Gateway' } }, title, hint);

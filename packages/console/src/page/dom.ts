@@ -71,16 +71,24 @@ export function details(summary: string, ...children: Child[]): HTMLDetailsEleme
   return element('details', {}, element('summary', { text: summary }), ...children);
 }
 
+/** Number of columns from which a table is a list of its rows in narrow windows. */
+const MANY_COLUMNS = 4;
+
+/** Creates the cells of a row; each is labelled for tables of many columns in narrow windows. */
+export function cellsOf(head: readonly string[], cells: readonly Child[]): HTMLElement[] {
+  return cells.map((cell, index) => element('td', { attributes: { 'data-label': head[index] } }, cell));
+}
+
 /** Creates a table with a caption for screen readers. */
 export function table(caption: string, head: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
   const headRow = element('tr', {}, ...head.map((text) => element('th', { text, attributes: { scope: 'col' } })));
-  const bodyRows = rows.map((cells) => element('tr', {}, ...cells.map((cell) => element('td', {}, cell))));
+  const bodyRows = rows.map((cells) => element('tr', {}, ...cellsOf(head, cells)));
   return element(
     'div',
     { class: 'table', attributes: { tabindex: '0', role: 'group', 'aria-label': caption } },
     element(
       'table',
-      {},
+      { class: head.length < MANY_COLUMNS ? '' : 'many-columns' },
       element('caption', { text: caption }),
       element('thead', {}, headRow),
       element('tbody', {}, ...bodyRows),

@@ -3,7 +3,7 @@ import { ask, messageOf, Refused, upload } from './api.js';
 import { askFor } from './confirm-dialog.js';
 import { button, element, fill, freshId, table } from './dom.js';
 import type { Child } from './dom.js';
-import { formOf, Said, saidLines, textField } from './page-parts.js';
+import { formOf, StatusLine, warningLines, textField } from './page-parts.js';
 
 const MOST_SHOWN = 200;
 
@@ -52,7 +52,7 @@ export class HoldCheckView {
   readonly #ids = new IdsField('One per line, as PROVIDER.ID=VALUE. The IDs are hashed and not stored.');
   readonly #environment = textField('Environment', { hint: 'For example production. Empty: every environment.' });
   readonly #account = textField('Account', { hint: 'Where providers have accounts. Empty: the default account.' });
-  readonly #said = new Said();
+  readonly #status = new StatusLine();
   readonly #found = element('div', {});
 
   constructor() {
@@ -66,7 +66,7 @@ export class HoldCheckView {
         this.#ids.node,
         element('div', { class: 'filters' }, this.#environment.node, this.#account.node),
       ),
-      this.#said.node,
+      this.#status.node,
       this.#found,
     );
   }
@@ -80,10 +80,10 @@ export class HoldCheckView {
         environment,
         account,
       });
-      this.#said.clear();
+      this.#status.clear();
       fill(this.#found, ...checkParts(document));
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 }
@@ -98,9 +98,9 @@ function checkParts({ environments, holds }: HoldCheck): Child[] {
   const [held, free] = [named(true), named(false)];
   const verdict =
     free === ''
-      ? 'On hold: a worker that is given these IDs deletes nothing of the user.'
+      ? 'On hold: workers delete nothing of a user with these IDs.'
       : held === ''
-        ? 'Not on hold: a worker that is given these IDs does not stop.'
+        ? 'Not on hold: workers can delete the data of a user with these IDs.'
         : `On hold only for workers in ${held}; not in ${free}.`;
   return [
     element('p', {
@@ -136,20 +136,20 @@ export class HoldFileView {
   readonly node: HTMLElement;
   readonly #options: HoldFileOptions;
   readonly #file: HTMLInputElement;
-  readonly #fileSaid = element('p', { class: 'hint', attributes: { role: 'status' } });
+  readonly #fileStatus = element('p', { class: 'hint', attributes: { role: 'status' } });
   readonly #reason = textField('Reason', {
     required: true,
     hint: 'For rows without a reason of their own. No personal data; the ledger keeps it.',
   });
-  readonly #by = textField('Set by', { required: true, hint: 'A claim, for the record.' });
+  readonly #by = textField('Set by', { required: true, hint: 'Recorded as typed, not verified.' });
   readonly #environment = textField('Environment', { hint: 'For example production. Empty: every environment.' });
-  readonly #account = textField('Account of rows without one');
+  readonly #account = textField('Account for rows without one');
   readonly #ignore = textField('Columns to ignore', {
-    hint: 'With commas. Only needed for columns whose names resemble those of IDs.',
+    hint: 'Comma-separated. Needed only for columns whose names look like those of IDs.',
   });
   readonly #check = button('Check the file', () => void this.#look());
   readonly #set = button('Set the holds', () => void this.#add(), { class: 'primary' });
-  readonly #said = new Said();
+  readonly #status = new StatusLine();
   readonly #found = element('div', {});
   #uploaded: UploadedFile | undefined;
 
@@ -173,13 +173,13 @@ export class HoldFileView {
           text: 'One user per row: plaid_user_id, plaid_user_token, plaid_access_token, batch_user_id, columns of other providers, and account, reason and hold_id. If a row is wrong, no hold is set.',
           attributes: { id: `${id}-hint` },
         }),
-        this.#fileSaid,
+        this.#fileStatus,
       ),
       this.#reason.node,
       this.#by.node,
       element('div', { class: 'filters' }, this.#environment.node, this.#account.node, this.#ignore.node),
       element('div', { class: 'bar start' }, this.#check, this.#set),
-      this.#said.node,
+      this.#status.node,
       this.#found,
     );
     this.#draw();
@@ -203,29 +203,29 @@ export class HoldFileView {
   async #upload(): Promise<void> {
     const file = this.#file.files?.[0];
     this.#uploaded = undefined;
-    this.#fileSaid.textContent = file ? `Reading ${file.name}` : '';
-    this.#said.clear();
+    this.#fileStatus.textContent = file ? `Reading ${file.name}` : '';
+    this.#status.clear();
     fill(this.#found);
     this.#draw();
     if (!file) return;
     try {
       this.#uploaded = await upload<UploadedFile>(file, this.#options.signal);
       const { name, bytes } = this.#uploaded;
-      this.#fileSaid.textContent = `${name} · ${bytes.toLocaleString('en')} bytes`;
+      this.#fileStatus.textContent = `${name} · ${bytes.toLocaleString('en')} bytes`;
       this.#draw();
     } catch (error) {
-      if (!this.#options.signal.aborted) this.#fileSaid.textContent = messageOf(error);
+      if (!this.#options.signal.aborted) this.#fileStatus.textContent = messageOf(error);
     }
   }
 
   /** Shows which rows are on hold already. */
   async #look(): Promise<HoldFileCheck | undefined> {
-    this.#said.running('Reading the file');
+    this.#status.running('Reading the file');
     fill(this.#found);
     try {
       const { document } = await ask<{ document: HoldFileCheck }>('POST', '/api/holds/check', this.#request);
       const { held, heldInPart, notHeld, rows } = document;
-      this.#said.good(
+      this.#status.good(
         `${rows.length.toLocaleString('en')} ${rows.length === 1 ? 'row' : 'rows'}: ${held.toLocaleString('en')} on hold in every environment, ${heldInPart.toLocaleString('en')} in some, ${notHeld.toLocaleString('en')} in none.`,
       );
       fill(this.#found, rowsTable(rows));
@@ -240,7 +240,7 @@ export class HoldFileView {
     const [reason, by] = [this.#reason.control.value.trim(), this.#by.control.value.trim()];
     if (reason === '' || by === '') {
       (reason === '' ? this.#reason : this.#by).control.focus();
-      this.#said.problem(new Error('Give a reason and a name.'));
+      this.#status.problem(new Error('Give a reason and a name.'));
       return;
     }
     const checked = await this.#look();
@@ -249,8 +249,7 @@ export class HoldFileView {
     const confirm = await askFor(
       {
         title: `Set ${checked.rows.length.toLocaleString('en')} ${checked.rows.length === 1 ? 'hold' : 'holds'}?`,
-        description:
-          'Nothing of these users is deleted any more, also in runs in progress, until the holds are lifted.',
+        description: 'No run deletes anything of these users, including runs in progress, until the holds are lifted.',
         shown: [
           `File: ${name}`,
           `Rows: ${checked.rows.length.toLocaleString('en')}`,
@@ -261,19 +260,23 @@ export class HoldFileView {
       'Set the holds',
     );
     if (!confirm) return;
-    this.#said.running('Setting the holds');
+    this.#status.running('Setting the holds');
     try {
-      const { document, said } = await ask<{ document: HoldFileCounts; said: string[] }>('POST', '/api/holds/file', {
-        ...this.#request,
-        reason,
-        by,
-      });
+      const { document, said: lines } = await ask<{ document: HoldFileCounts; said: string[] }>(
+        'POST',
+        '/api/holds/file',
+        {
+          ...this.#request,
+          reason,
+          by,
+        },
+      );
       const { set, extended, unchanged } = document;
       fill(this.#found);
-      this.#said.good(
+      this.#status.good(
         `${set.toLocaleString('en')} ${set === 1 ? 'hold is' : 'holds are'} set, ${extended.toLocaleString('en')} extended, ${unchanged.toLocaleString('en')} already existed.`,
       );
-      this.#said.node.append(...[saidLines(said)].filter((node) => node instanceof Node));
+      this.#status.node.append(...[warningLines(lines)].filter((node) => node instanceof Node));
       await this.#options.onChange();
     } catch (error) {
       this.#failed(error);
@@ -281,7 +284,7 @@ export class HoldFileView {
   }
 
   #failed(error: unknown): void {
-    this.#said.problem(error);
+    this.#status.problem(error);
     const rows = error instanceof Refused ? (error.error.rows ?? []) : [];
     if (rows.length === 0) return;
     fill(
@@ -313,6 +316,6 @@ function rowsTable(rows: HoldFileCheck['rows']): Child {
       ]),
     ),
     rows.length > shown.length &&
-      element('p', { class: 'hint', text: `The first ${shown.length} of ${rows.length.toLocaleString('en')}.` }),
+      element('p', { class: 'hint', text: `First ${shown.length} of ${rows.length.toLocaleString('en')} rows.` }),
   );
 }

@@ -4,25 +4,25 @@ import { askFor } from './confirm-dialog.js';
 import { button, details, element, fill, table } from './dom.js';
 import type { Child } from './dom.js';
 import { HoldCheckView, HoldFileView, IdsField } from './hold-files.js';
-import { formOf, Said, saidLines, textField } from './page-parts.js';
+import { formOf, StatusLine, warningLines, textField } from './page-parts.js';
 import { ago, when } from './run-steps.js';
 
 /** Legal holds: all of them, setting one or those of a file, checking and lifting one, and who did so. */
 export class HoldsView {
   readonly node = element('article', { class: 'page wide' });
   readonly #signal: AbortSignal;
-  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Reading the holds' }));
+  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Loading the holds' }));
   readonly #log = element('div', {});
-  readonly #said = new Said();
+  readonly #status = new StatusLine();
   readonly #search = textField('Search', { hint: 'In hold IDs, reasons and names.' });
   readonly #reason = textField('Reason', { required: true, hint: 'No personal data; the ledger keeps it.' });
-  readonly #by = textField('Set by', { required: true, hint: 'A claim, for the record.' });
+  readonly #by = textField('Set by', { required: true, hint: 'Recorded as typed, not verified.' });
   readonly #environment = textField('Environment', {
     hint: 'For example production. Empty: every environment of each service.',
   });
   readonly #account = textField('Account', { hint: 'Where providers have accounts. Empty: the default account.' });
   readonly #ids = new IdsField(
-    'One per line, as PROVIDER.ID=VALUE. Give every ID that you know: a hold by one ID does not cover a call by another.',
+    'One per line, as PROVIDER.ID=VALUE. Enter every ID you know: a hold on one ID does not cover calls that use another.',
   );
   #holds: readonly HoldLine[] = [];
 
@@ -31,15 +31,15 @@ export class HoldsView {
     this.#signal = signal;
     this.#search.control.type = 'search';
     this.#search.control.addEventListener('input', () => this.#draw());
-    const log = details('Log of holds', this.#log);
+    const log = details('Hold log', this.#log);
     log.addEventListener('toggle', () => void this.#readLog());
     fill(
       this.node,
       element('h1', { text: 'Holds' }),
       element('p', {
-        text: 'While a hold names a user, nothing of the user is deleted, also in runs in progress. The ledger keeps keyed hashes of the IDs, never the IDs.',
+        text: 'While a user is on hold, no run deletes anything of theirs, including runs in progress. The ledger stores keyed hashes of the IDs, never the IDs.',
       }),
-      this.#said.node,
+      this.#status.node,
       details('Set a hold', this.#form()),
       details('Set holds from a file', new HoldFileView({ signal, onChange: () => this.#load() }).node),
       details('Check whether a user is on hold', new HoldCheckView().node),
@@ -96,11 +96,7 @@ export class HoldsView {
       this.#list,
       rows.length === 0
         ? element('p', { text: this.#holds.length === 0 ? 'There are no holds.' : 'No hold matches.' })
-        : table(
-            'Holds, the newest first',
-            ['Hold', 'Since', 'Set by', 'Reason', 'Environments', 'IDs', 'Change'],
-            rows,
-          ),
+        : table('Holds, newest first', ['Hold', 'Since', 'Set by', 'Reason', 'Environments', 'IDs', 'Actions'], rows),
       found.length > shown.length &&
         element('p', { class: 'hint', text: `The newest ${shown.length} of ${found.length}; search for others.` }),
     );
@@ -110,17 +106,21 @@ export class HoldsView {
     const fields = { reason: this.#reason, by: this.#by, environment: this.#environment, account: this.#account };
     const texts = Object.fromEntries(Object.entries(fields).map(([name, { control }]) => [name, control.value]));
     try {
-      const { document, said } = await ask<{ document: { holdId: string }; said: string[] }>('POST', '/api/holds', {
-        ids: this.#ids.values,
-        ...texts,
-      });
+      const { document, said: lines } = await ask<{ document: { holdId: string }; said: string[] }>(
+        'POST',
+        '/api/holds',
+        {
+          ids: this.#ids.values,
+          ...texts,
+        },
+      );
       this.#ids.control.value = '';
       this.#reason.control.value = '';
-      this.#said.good('The hold is set: ', element('code', { text: document.holdId }));
-      this.#said.node.append(...[saidLines(said)].filter((node) => node instanceof Node));
+      this.#status.good('The hold is set: ', element('code', { text: document.holdId }));
+      this.#status.node.append(...[warningLines(lines)].filter((node) => node instanceof Node));
       await this.#load();
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 
@@ -128,29 +128,30 @@ export class HoldsView {
     const why = textField('Reason for lifting it', { required: true, hint: 'No personal data; the log keeps it.' });
     const by = textField('Lifted by', {
       required: true,
-      hint: 'A claim, for the record.',
+      hint: 'Recorded as typed, not verified.',
       value: this.#by.control.value,
     });
     const typed = await askFor(
       {
         title: 'Lift this hold?',
-        description: 'Runs can delete the data of this user again, unless another hold names the same IDs.',
+        description: 'Runs can delete the data of this user again, unless another hold covers the same IDs.',
         shown: [
           `Hold: ${holdId}`,
           `Set: ${when(at)}${setBy === '' ? '' : ` by ${setBy}`}`,
           ...(reason === '' ? [] : [`Reason: ${reason}`]),
         ].join('\n'),
         fields: [why, by],
+        isDangerous: true,
       },
       'Lift the hold',
     );
     if (!typed) return;
     try {
       await ask('POST', '/api/holds/remove', { hold: holdId, reason: why.control.value, by: by.control.value });
-      this.#said.good('The hold is lifted: ', element('code', { text: holdId }));
+      this.#status.good('The hold is lifted: ', element('code', { text: holdId }));
       await this.#load();
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 
@@ -163,7 +164,7 @@ export class HoldsView {
         shown.length === 0
           ? element('p', { text: 'The log is empty.' })
           : table(
-              'Changes of holds, the newest first',
+              'Hold changes, newest first',
               ['At', 'Hold', 'Change', 'By', 'Why', 'Reason of the hold'],
               shown.map(({ at, holdId, change, by = '', why = '', reason = '' }) => [
                 when(at),

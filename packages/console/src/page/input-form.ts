@@ -123,6 +123,8 @@ export class InputForm {
       },
       { class: 'quiet' },
     );
+    // A form in words has a heading of its own.
+    if (this.#options.isInWords === true) return element('div', { class: 'bar edit' }, toggle);
     return element('div', { class: 'bar' }, element('h2', { class: 'minor', text: 'Input' }), toggle);
   }
 
@@ -145,7 +147,8 @@ export class InputForm {
     );
     const hint = [
       field.description,
-      field.limits,
+      // A field that is left empty is absent.
+      field.limits === 'not empty' ? '' : field.limits,
       field.control === 'list' ? 'One per line.' : '',
       field.control === 'secrets' ? 'Several are separated by semicolons.' : '',
       field.control === 'json' ? 'As JSON.' : '',

@@ -3,14 +3,14 @@ import { ask } from './api.js';
 import { askFor } from './confirm-dialog.js';
 import { button, details, element, fill, table } from './dom.js';
 import type { Child } from './dom.js';
-import { formOf, Said, textField } from './page-parts.js';
+import { formOf, StatusLine, textField } from './page-parts.js';
 
 /** Limits on the calls of all workers: which one is in force for each key and why, and standing limits. */
 export class LimitsView {
   readonly node = element('article', { class: 'page wide' });
   readonly #signal: AbortSignal;
-  readonly #said = new Said();
-  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Reading the limits' }));
+  readonly #status = new StatusLine();
+  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Loading the limits' }));
 
   /** @param signal Aborts when this view is left. */
   constructor(signal: AbortSignal) {
@@ -18,16 +18,16 @@ export class LimitsView {
     const key = textField('Key', {
       required: true,
       placeholder: 'plaid',
-      hint: 'A service, or a service and one of its keys: plaid, batch.ios; of an account plaid/acme.',
+      hint: 'A service, a service and one of its keys, or an account: plaid, batch.ios, plaid/acme.',
     });
     const calls = callsField();
     fill(
       this.node,
       element('h1', { text: 'Limits on calls' }),
       element('p', {
-        text: 'A standing limit counts for all calls under one key, of sweeps and of single runs, of all workers of this ledger, until it is cleared. The rate of a sweep counts only for sweeps and ends with its sweep. The lowest counts.',
+        text: 'A standing limit applies to all calls under one key, of sweeps and single runs, in all workers of this ledger, until it is cleared. The rate of a sweep applies to sweeps only and ends with that sweep. The lowest limit applies.',
       }),
-      this.#said.node,
+      this.#status.node,
       this.#list,
       details(
         'Set the limit of another key',
@@ -49,7 +49,7 @@ export class LimitsView {
     } catch (error) {
       if (this.#signal.aborted) return;
       fill(this.#list);
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 
@@ -85,8 +85,12 @@ export class LimitsView {
     fill(
       this.#list,
       rows.length === 0
-        ? element('p', { text: 'No limit is set, and nothing was called yet.' })
-        : table('Calls a minute, by key', ['Key', 'In force', 'Because of', 'Standing limit', 'Now', 'Change'], rows),
+        ? element('p', { text: 'No limit is set, and no call was made yet.' })
+        : table(
+            'Calls per minute, by key',
+            ['Key', 'In force', 'Set by', 'Standing limit', 'Current rate', 'Actions'],
+            rows,
+          ),
     );
   }
 
@@ -95,7 +99,7 @@ export class LimitsView {
     const confirm = await askFor(
       {
         title: `Set the limit of ${keyOf(rate)}?`,
-        description: 'It counts for all calls under this key from the next one on, and replaces the documented limit.',
+        description: 'It applies to all calls under this key from the next one on, and replaces the documented limit.',
         shown: `In force now: ${rate.callsPerMinute.toLocaleString('en')} calls a minute`,
         fields: [calls],
       },
@@ -109,8 +113,9 @@ export class LimitsView {
       {
         title: `Clear the limit of ${keyOf(rate)}?`,
         description:
-          'The limit that the provider documents counts again; without one, sweeps begin at 600 calls a minute and rise until they are refused.',
+          'The limit that the provider documents applies again. Without one, sweeps start at 600 calls a minute and speed up until the provider refuses a call.',
         shown: `Standing limit: ${rate.standing?.toLocaleString('en') ?? 'none'} calls a minute`,
+        isDangerous: true,
       },
       'Clear the limit',
     );
@@ -121,23 +126,23 @@ export class LimitsView {
     try {
       const { document } = await ask<{ document: RateLine[] }>('POST', path, body);
       const [rate] = document;
-      this.#said.good(
+      this.#status.good(
         rate === undefined
           ? `${body.key} has no limit.`
           : `${body.key}: ${rate.callsPerMinute.toLocaleString('en')} calls a minute are in force (${WHY[rate.by].toLowerCase()}).`,
       );
       await this.#load();
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 }
 
 function callsField(): ReturnType<typeof textField> {
-  return textField('Calls', {
+  return textField('Calls per minute', {
     required: true,
     placeholder: '600',
-    hint: 'A minute; or a second, as 10/s.',
+    hint: 'Or calls per second, such as 10/s.',
   });
 }
 

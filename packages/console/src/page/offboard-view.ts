@@ -24,7 +24,7 @@ export class OffboardView {
   readonly node: HTMLElement;
   readonly #signal: AbortSignal;
   readonly #content = element('div', {});
-  readonly #said = element('div', { attributes: { 'aria-live': 'polite' } });
+  readonly #status = element('div', { attributes: { 'aria-live': 'polite' } });
   readonly #dry = button('Dry run', () => void this.#start(true), { class: 'primary' });
   readonly #real = button('Offboard', () => void this.#start(false), { class: 'danger' });
   #form = new InputForm([], { onChange: () => undefined });
@@ -78,7 +78,7 @@ export class OffboardView {
       missing === undefined
         ? element('p', {
             class: 'hint',
-            text: `Goes to ${environment}, as recorded by the workers or set at this gateway. The worker's own credentials and environment apply.`,
+            text: `Runs with the credentials of the worker, in ${environment}, as the workers recorded or this gateway is configured.`,
           })
         : element('p', { class: 'warning', text: missing }),
       this.#form.node,
@@ -87,7 +87,7 @@ export class OffboardView {
         class: 'hint',
         text: 'A dry run only reads. After it, the same input can be offboarded within the hour.',
       }),
-      this.#said,
+      this.#status,
     );
   }
 
@@ -139,7 +139,7 @@ export class OffboardView {
   }
 
   #failed(error: unknown): void {
-    if (!this.#signal.aborted) fill(this.#said, problem(error));
+    if (!this.#signal.aborted) fill(this.#status, problem(error));
   }
 
   /** Returns what was typed; nothing if the dialog is cancelled. */
@@ -183,7 +183,7 @@ export class OffboardView {
         undefined,
         this.#signal,
       );
-      fill(this.#said, runView(run, page));
+      fill(this.#status, runView(run, page));
       if (page.closedAt !== undefined) return page;
       await new Promise((resolve) => window.setTimeout(resolve, FOLLOW_MS));
     }

@@ -100,7 +100,13 @@ function field(
 }
 
 /** A form that is sent by a button; what is typed stays in the page. */
-export function formOf(name: string, send: string, onSubmit: () => void, ...children: Child[]): HTMLFormElement {
+export function formOf(
+  name: string,
+  send: string | { text: string; class: 'danger' },
+  onSubmit: () => void,
+  ...children: Child[]
+): HTMLFormElement {
+  const options = typeof send === 'string' ? { text: send, class: 'primary' } : send;
   return element(
     'form',
     {
@@ -114,11 +120,7 @@ export function formOf(name: string, send: string, onSubmit: () => void, ...chil
       },
     },
     ...children,
-    element(
-      'div',
-      { class: 'bar' },
-      element('button', { text: send, class: 'primary', attributes: { type: 'submit' } }),
-    ),
+    element('div', { class: 'bar' }, element('button', { ...options, attributes: { type: 'submit' } })),
   );
 }
 
@@ -132,9 +134,9 @@ export function facts(rows: readonly (readonly [string, Child])[]): HTMLElement 
   );
 }
 
-/** Where a view says how something went. */
-export class Said {
-  readonly node = element('div', { class: 'said' });
+/** Shows how an action of a view ended. */
+export class StatusLine {
+  readonly node = element('div', { class: 'status-line' });
 
   good(...children: Child[]): void {
     fill(this.node, element('p', { class: 'status good', attributes: { role: 'status' } }, ...children));
@@ -154,7 +156,7 @@ export class Said {
 }
 
 /** Warnings and advice of a command; those about its own options are left out. */
-export function saidLines(lines: readonly string[]): Child {
+export function warningLines(lines: readonly string[]): Child {
   const shown = lines.filter((line) => /^Warning: /.test(line));
   return shown.length > 0 && element('ul', { class: 'hint' }, ...shown.map((text) => element('li', { text })));
 }

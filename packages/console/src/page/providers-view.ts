@@ -9,9 +9,9 @@ import { inWords } from './words.js';
 export class ProvidersView {
   readonly node = element('article', { class: 'page wide' });
   readonly #signal: AbortSignal;
-  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Reading the providers' }));
+  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Loading the providers' }));
   readonly #shown = element('div', {});
-  readonly #policy = element('div', {}, element('p', { class: 'status running', text: 'Reading the policy' }));
+  readonly #policy = element('div', {}, element('p', { class: 'status running', text: 'Loading the policy' }));
 
   /** @param signal Aborts when this view is left. */
   constructor(signal: AbortSignal) {
@@ -20,7 +20,7 @@ export class ProvidersView {
       this.node,
       element('h1', { text: 'Providers and policy' }),
       element('p', {
-        text: 'As this gateway has them, from HTTP_TASKS_PROVIDERS and HTTP_TASKS_POLICY. Workers use their own.',
+        text: 'As configured for this gateway in HTTP_TASKS_PROVIDERS and HTTP_TASKS_POLICY. Workers use their own.',
       }),
       this.#list,
       this.#shown,
@@ -56,7 +56,7 @@ export class ProvidersView {
           !provider.includes('/') &&
           button('Steps', () => void this.#show(provider), { attributes: { 'aria-label': `Steps of ${title}` } }),
     ]);
-    return [table('Providers', ['Provider', 'Name', 'From', 'Missing settings here', 'More'], rows)];
+    return [table('Providers', ['Provider', 'Name', 'From', 'Settings missing here', 'Details'], rows)];
   }
 
   async #show(provider: string): Promise<void> {

@@ -4,7 +4,7 @@ import { askFor } from './confirm-dialog.js';
 import { button, details, element, fill, table } from './dom.js';
 import type { Child } from './dom.js';
 import { IdsField } from './hold-files.js';
-import { choiceField, formOf, Said, textField } from './page-parts.js';
+import { choiceField, formOf, StatusLine, textField } from './page-parts.js';
 import { ago, when } from './run-steps.js';
 import { inWords } from './words.js';
 
@@ -14,11 +14,11 @@ type Decision = 'extend' | 'refuse';
 export class RequestsView {
   readonly node = element('article', { class: 'page wide' });
   readonly #signal: AbortSignal;
-  readonly #said = new Said();
-  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Reading the requests' }));
+  readonly #status = new StatusLine();
+  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Loading the requests' }));
   readonly #show = choiceField('Show', { open: 'Open', overdue: 'Overdue', all: 'All' });
-  readonly #before = textField('Due before', { hint: 'Empty: whenever they are due.' });
-  readonly #by = textField('Decided by', { required: true, hint: 'A claim, for the record.' });
+  readonly #before = textField('Due before', { hint: 'Empty: any due date.' });
+  readonly #by = textField('Decided by', { required: true, hint: 'Recorded as typed, not verified.' });
   #after: number | undefined;
   #asked = 0;
 
@@ -37,9 +37,9 @@ export class RequestsView {
       this.node,
       element('h1', { text: 'Requests' }),
       element('p', {
-        text: 'Requests to be deleted, with their due dates and how they ended. A request is here when a run, a sweep or a row of its source came with a date of receipt, a law or a due date, or when it was recorded by hand.',
+        text: 'Deletion requests with their due dates and outcomes. A request is listed if a run, a sweep or a row of its source has a date of receipt, a law or a due date, or if it was recorded by hand.',
       }),
-      this.#said.node,
+      this.#status.node,
       details('Record a request', this.#form()),
       element('div', { class: 'filters' }, this.#show.node, this.#before.node),
       element(
@@ -70,7 +70,7 @@ export class RequestsView {
     } catch (error) {
       if (this.#signal.aborted) return;
       fill(this.#list);
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 
@@ -84,8 +84,8 @@ export class RequestsView {
       requests.length === 0
         ? element('p', { text: EMPTY[this.#show.control.value] ?? 'No such request.' })
         : table(
-            'Requests, in the order in which they were recorded',
-            ['Request', 'State', 'Due', 'Received', 'Law', 'Run or sweep', 'Reference', 'Change'],
+            'Requests, in the order they were recorded',
+            ['Request', 'State', 'Due', 'Received', 'Law', 'Run or sweep', 'Reference', 'Actions'],
             requests.map((request) => this.#row(request)),
           ),
       (this.#after !== undefined || after !== undefined) &&
@@ -143,7 +143,7 @@ export class RequestsView {
     const why = textField('Reason', { required: true, hint: 'No personal data; the register keeps it.' });
     const by = textField('Decided by', {
       required: true,
-      hint: 'A claim, for the record.',
+      hint: 'Recorded as typed, not verified.',
       value: this.#by.control.value,
     });
     const { title, description, how } = WORDS[decision];
@@ -157,6 +157,7 @@ export class RequestsView {
           ...(dueAt === undefined ? [] : [`Due: ${when(dueAt)}`]),
         ].join('\n'),
         fields: [why, by],
+        isDangerous: decision === 'refuse',
       },
       how,
     );
@@ -170,26 +171,29 @@ export class RequestsView {
       );
       const { dueAt: due, holdId } = document;
       if (decision === 'extend')
-        this.#said.good(`Request ${id} is extended${due === undefined ? '' : `; it is due ${when(due)}`}.`);
+        this.#status.good(`Request ${id} is extended${due === undefined ? '' : `; it is due ${when(due)}`}.`);
       else
-        this.#said.good(`Request ${id} is refused, and its user is on hold: `, element('code', { text: holdId ?? '' }));
+        this.#status.good(
+          `Request ${id} is refused, and its user is on hold: `,
+          element('code', { text: holdId ?? '' }),
+        );
       await this.#load();
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 
   #form(): HTMLElement {
     const ids = new IdsField('One per line, as PROVIDER.ID=VALUE. The register keeps keyed hashes of the IDs.');
-    const received = textField('Received on', { hint: 'The day on which the request arrived.' });
+    const received = textField('Received on', { hint: 'The day the request arrived.' });
     received.control.type = 'date';
     const law = choiceField('Law', LAWS);
-    const due = textField('Due on', { hint: "In place of the law's date." });
+    const due = textField('Due on', { hint: "Overrides the law's due date." });
     due.control.type = 'date';
     const reference = textField('Reference', {
       hint: 'Your own name for the case; no personal data. Stored encrypted.',
     });
-    const requestedBy = textField('Requested by', { hint: 'Who asks for it: a claim, for the record.' });
+    const requestedBy = textField('Requested by', { hint: 'Recorded as typed, not verified.' });
     const account = textField('Account', { hint: 'Where providers have accounts. Empty: the default account.' });
     const fields = { receivedAt: received, law, due, reference, requestedBy, account };
     const record = async (): Promise<void> => {
@@ -202,10 +206,10 @@ export class RequestsView {
         ids.control.value = '';
         reference.control.value = '';
         const { id, dueAt } = document;
-        this.#said.good(`Request ${id} is recorded${dueAt === undefined ? '' : `; it is due ${when(dueAt)}`}.`);
+        this.#status.good(`Request ${id} is recorded${dueAt === undefined ? '' : `; it is due ${when(dueAt)}`}.`);
         await this.#load();
       } catch (error) {
-        this.#said.problem(error);
+        this.#status.problem(error);
       }
     };
     return element(
@@ -213,7 +217,7 @@ export class RequestsView {
       {},
       element('p', {
         class: 'hint',
-        text: 'For a request for which nothing is started yet: its clock runs from now on. A run or sweep that is started later for a user with one of these IDs, with the same date of receipt, takes it over.',
+        text: 'For a request that no run or sweep handles yet. A later run or sweep for a user with one of these IDs and the same date of receipt takes it over.',
       }),
       formOf(
         'Record a request',
@@ -229,10 +233,10 @@ export class RequestsView {
   }
 
   #download(): void {
-    this.#said.running('Preparing the file');
+    this.#status.running('Preparing the file');
     download(`/api/requests/file?${this.#filter}`, 'requests.csv').then(
-      () => this.#said.good('The file is complete.'),
-      (error: unknown) => this.#said.problem(error),
+      () => this.#status.good('The file is complete.'),
+      (error: unknown) => this.#status.problem(error),
     );
   }
 }
@@ -271,13 +275,13 @@ const WORDS: Readonly<Record<Decision, { title: string; description: (law: strin
   extend: {
     title: 'Extend the time of this request?',
     description: (law) =>
-      `By ${law === 'ccpa' ? '45 days' : 'two further months'}, counted from the receipt, and only once. The person has to learn of it and of the reason before the first due date.`,
+      `By ${law === 'ccpa' ? '45 days' : 'two further months'}, counted from the receipt, and only once. Inform the person, with the reason, before the first due date.`,
     how: 'Extend',
   },
   refuse: {
     title: 'Refuse this request?',
     description: () =>
-      'A hold is set on the IDs of the request, so that no run carries it out by mistake. To carry it out later, lift the hold.',
+      'A hold is set on the IDs of the request, so that no run deletes the user by mistake. To carry the request out later, lift the hold.',
     how: 'Refuse',
   },
 };

@@ -5,8 +5,8 @@ import { facts } from './page-parts.js';
 import { failureView } from './run-steps.js';
 
 /** Shows the result of a direct call. */
-export function answerView(answer: TestResponse): HTMLElement {
-  const { ok, status, reason = '', timeMs, requestId, environment, headers, body, failure, receipts, note } = answer;
+export function responseView(response: TestResponse): HTMLElement {
+  const { ok, status, reason = '', timeMs, requestId, environment, headers, body, failure, receipts, note } = response;
   return element(
     'div',
     {},

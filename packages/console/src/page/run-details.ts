@@ -38,8 +38,8 @@ export class RunDetails {
   readonly #rateAt = element('span', {});
   #rateKey: RateKeyLine | undefined;
   #rateKeys = '';
-  readonly #said = element('div', {});
-  readonly #content = element('div', {}, element('p', { class: 'status running', text: 'Reading the run' }));
+  readonly #status = element('div', {});
+  readonly #content = element('div', {}, element('p', { class: 'status running', text: 'Loading the run' }));
   #run: RunLine;
   #canRedrive = false;
   #isEvidenceOpen = false;
@@ -55,7 +55,7 @@ export class RunDetails {
       'section',
       { class: 'run', attributes: { 'aria-label': run.workflowId } },
       this.#controls,
-      this.#said,
+      this.#status,
       this.#content,
     );
   }
@@ -78,7 +78,7 @@ export class RunDetails {
         fill(this.#content, durableView(await ask<DurableCall>('GET', path, undefined, this.#options.signal)));
       } else this.#show(await this.#read());
     } catch (error) {
-      if (!this.#options.signal.aborted) this.#say('problem', messageOf(error));
+      if (!this.#options.signal.aborted) this.#showStatus('problem', messageOf(error));
     }
   }
 
@@ -100,11 +100,11 @@ export class RunDetails {
     const { failure } = page;
     fill(
       this.#content,
-      factsOf(page),
       // A busy worker may have reported to the list and not to this request.
       progressView({ ...this.#run, ...page }),
       failure && failureView(failure),
       failedView(page),
+      factsOf(page),
       this.#downloads(page),
       this.#evidence(page),
       stepsView(page),
@@ -139,17 +139,17 @@ export class RunDetails {
 
   #download(path: string, kind: string, ending: string): void {
     const { workflowId } = this.#run;
-    this.#say('status running', 'Preparing the file');
+    this.#showStatus('status running', 'Preparing the file');
     download(`${this.#path()}/${path}`, `${kind}-${workflowId}.${ending}`).then(
-      () => this.#say('status good', 'The file is complete.'),
-      (error: unknown) => this.#say('problem', messageOf(error)),
+      () => this.#showStatus('status good', 'The file is complete.'),
+      (error: unknown) => this.#showStatus('problem', messageOf(error)),
     );
   }
 
   /** Retries the failed and unknown users of a sweep in a new one, which waits for an approval. */
   async #redrive(): Promise<void> {
     const { production } = this.#options;
-    const by = textField('Requested by', { hint: 'Who asks for it: a claim, for the record.' });
+    const by = textField('Requested by', { hint: 'Recorded as typed, not verified.' });
     const question = {
       title: 'Retry failed and unknown users?',
       description: 'Starts a new sweep with the options of this one. It waits for approval before anything is deleted.',
@@ -167,7 +167,7 @@ export class RunDetails {
       const { workflowId } = started;
       const link = element('a', { text: workflowId, attributes: { href: `#/runs/${encodeURIComponent(workflowId)}` } });
       fill(
-        this.#said,
+        this.#status,
         element(
           'p',
           { class: 'status good', attributes: { role: 'status' } },
@@ -177,7 +177,7 @@ export class RunDetails {
         ),
       );
     } catch (error) {
-      this.#say('problem', messageOf(error));
+      this.#showStatus('problem', messageOf(error));
     }
   }
 
@@ -186,19 +186,19 @@ export class RunDetails {
     if (type === 'offboardUsers' && closedAt !== undefined && this.#canRedrive)
       return [button('Retry failed users', () => void this.#redrive())];
     if (closedAt !== undefined || type === 'runHttpTask') return [];
-    const cancel = button('Cancel the run', () => void this.#tell('cancel', {}), { class: 'danger-quiet' });
+    const cancel = button('Cancel the run', () => void this.#steer('cancel', {}), { class: 'danger-quiet' });
     if (type !== 'offboardUsers') return [cancel];
     if (status === 'waitingForApproval') return [this.#approval(), cancel];
     return [
       status === 'paused'
-        ? button('Resume', () => void this.#tell('resume', {}), { class: 'primary' })
-        : button('Pause', () => void this.#tell('pause', {})),
+        ? button('Resume', () => void this.#steer('resume', {}), { class: 'primary' })
+        : button('Pause', () => void this.#steer('pause', {})),
       this.#rate(),
       cancel,
     ];
   }
 
-  async #tell(
+  async #steer(
     action: Action,
     body: { total?: number; by?: string; signature?: string; callsPerMinute?: number | null } & Partial<RateKeyLine>,
   ): Promise<void> {
@@ -212,9 +212,9 @@ export class RunDetails {
       const why = page.progress?.pausedBecause;
       const done =
         action === 'rate' ? 'The rate is set.' : action === 'cancel' ? 'Cancelling: calls in progress finish.' : '';
-      this.#say('status good', done || `${inWords(page.status)}${why === undefined ? '' : ` (${why})`}`);
+      this.#showStatus('status good', done || `${inWords(page.status)}${why === undefined ? '' : ` (${why})`}`);
     } catch (error) {
-      this.#say('problem', messageOf(error));
+      this.#showStatus('problem', messageOf(error));
     }
   }
 
@@ -228,6 +228,7 @@ export class RunDetails {
         description:
           'Calls in progress finish and are recorded; nothing more is started. What was deleted stays deleted, and a run that was cancelled cannot be resumed.',
         shown: workflowId,
+        isDangerous: true,
       };
     const { total, counts, pausedBecause } = progress ?? { counts: {} };
     const plan = await this.#plan();
@@ -280,9 +281,9 @@ export class RunDetails {
   }
 
   #approval(): HTMLElement {
-    const approve = (approval: Approval): void => void this.#tell('approve', approval);
+    const approve = (approval: Approval): void => void this.#steer('approve', approval);
     return this.#toSign
-      ? signedApproval(this.#run, this.#toSign, { approve, refuse: (why) => this.#say('problem', why) })
+      ? signedApproval(this.#run, this.#toSign, { approve, refuse: (why) => this.#showStatus('problem', why) })
       : typedApproval(this.#run, approve);
   }
 
@@ -297,12 +298,12 @@ export class RunDetails {
           submit: (event) => {
             event.preventDefault();
             const text = rate.value.trim();
-            void this.#tell('rate', { callsPerMinute: text === '' ? null : Number(text), ...this.#rateKey });
+            void this.#steer('rate', { callsPerMinute: text === '' ? null : Number(text), ...this.#rateKey });
           },
         },
       },
       this.#rateAt,
-      element('label', { text: 'Calls a minute (empty: automatic)', attributes: { for: id } }),
+      element('label', { text: 'Calls per minute (empty: automatic)', attributes: { for: id } }),
       rate,
       element('button', { text: 'Set', attributes: { type: 'submit' } }),
     );
@@ -323,9 +324,9 @@ export class RunDetails {
     fill(this.#rateAt, element('label', { text: 'Limit calls to', attributes: { for: id } }), select);
   }
 
-  #say(kind: string, text: string): void {
+  #showStatus(kind: string, text: string): void {
     fill(
-      this.#said,
+      this.#status,
       element('p', { class: kind, text, attributes: { role: kind === 'problem' ? 'alert' : 'status' } }),
     );
   }
@@ -360,7 +361,7 @@ function evidenceView({ evidence }: RunPage): HTMLDetailsElement | undefined {
   if (!evidence) return undefined;
   const { merkleRoot, leaves, head } = evidence;
   return details(
-    'What was sealed',
+    'Sealed evidence',
     facts([
       ['Merkle root', element('code', { text: merkleRoot })],
       ['Receipts under it', leaves?.toLocaleString('en')],

@@ -4,6 +4,13 @@ import type { Child } from './dom.js';
 import { inWords } from './words.js';
 
 const WAITING = 'waiting for bulk calls';
+const PHASES: Readonly<Record<string, string>> = {
+  reading: 'reading the source',
+  users: 'offboarding users',
+  bulk: 'making bulk calls',
+  waiting: 'waiting to retry',
+  closing: 'sealing the receipts',
+};
 const GOOD = new Set(['removed', 'alreadyGone', 'accepted', 'skipped', 'held']);
 
 /** Returns the progress of a run in a few words; empty if unknown. */
@@ -35,7 +42,7 @@ export function progressView({ progress }: RunLine): Child {
     total !== undefined &&
       element('p', {
         class: 'hint',
-        text: `${done.toLocaleString('en')} of ${total.toLocaleString('en')} users${phase === undefined ? '' : ` · ${inWords(phase).toLowerCase()}`}${pausedBecause === undefined ? '' : ` · paused: ${inWords(pausedBecause).toLowerCase()}`}`,
+        text: `${done.toLocaleString('en')} of ${total.toLocaleString('en')} users${phase === undefined ? '' : ` · ${PHASES[phase] ?? inWords(phase).toLowerCase()}`}${pausedBecause === undefined ? '' : ` · paused: ${inWords(pausedBecause).toLowerCase()}`}`,
       }),
     element('ul', { class: 'counts' }, ...words),
     // The approver's name can be any text.

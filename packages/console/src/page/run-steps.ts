@@ -22,6 +22,9 @@ export function stepsView({ steps, note, receipts }: RunPage): HTMLElement {
   );
 }
 
+/** Number of receipts that the gateway sends at most. */
+const MOST_RECEIPTS = 100;
+
 function receiptsOf(receipts: RunPage['receipts']): HTMLElement {
   if (!receipts)
     return element('p', {
@@ -30,13 +33,19 @@ function receiptsOf(receipts: RunPage['receipts']): HTMLElement {
     });
   if (receipts.length === 0) return element('p', { class: 'hint', text: 'No receipts yet.' });
   const rows = receipts.map(({ at, step, subject, outcome = '', requestId, token }) => [
-    when(at),
+    element('time', { text: when(at, 'medium'), attributes: { datetime: at } }),
     element('code', { text: step }),
     inWords(outcome),
     element('code', { text: requestId ?? token ?? '' }),
     element('code', { text: subject.slice(0, 12) }),
   ]);
-  return table(`Receipts, the first ${receipts.length}`, ['At', 'Step', 'Outcome', 'Evidence', 'User'], rows);
+  const shown = table(
+    receipts.length < MOST_RECEIPTS ? 'Receipts' : `First ${MOST_RECEIPTS} receipts`,
+    ['At', 'Step', 'Outcome', 'Evidence', 'User'],
+    rows,
+  );
+  shown.classList.add('long');
+  return shown;
 }
 
 /** Shows the steps of a sweep that need attention, each with its remedy. */
@@ -59,7 +68,7 @@ export function failedView({ failed = [], moreFailed = false, workflowId }: RunP
   return element(
     'div',
     { class: 'attention' },
-    table(moreFailed ? `Needs attention, the first ${failed.length} steps` : 'Needs attention', columns, rows),
+    table(moreFailed ? `Needs attention: first ${failed.length} steps` : 'Needs attention', columns, rows),
     moreFailed &&
       element(
         'p',
@@ -81,9 +90,9 @@ export function failureView({ type, message, code }: WireFailure): HTMLElement {
   );
 }
 
-/** Returns a moment in the browser's locale. */
-export function when(iso: string): string {
-  return new Date(iso).toLocaleString();
+/** Returns a moment in the browser's locale and time zone; to the second with `medium`. */
+export function when(iso: string, timeStyle: 'short' | 'medium' = 'short'): string {
+  return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle });
 }
 
 /** Returns how long ago a moment was, in words. */
@@ -94,6 +103,7 @@ export function ago(iso: string): string {
 }
 
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ['year', 31_557_600],
   ['day', 86_400],
   ['hour', 3_600],
   ['minute', 60],

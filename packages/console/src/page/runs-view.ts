@@ -1,12 +1,14 @@
 import type { AboutGateway, RunLine, RunList, StartForms } from '../gateway/wire.js';
 import { ask, messageOf } from './api.js';
-import { button, element, fill, freshId, outsideLink } from './dom.js';
+import { button, cellsOf, element, fill, freshId, outsideLink } from './dom.js';
 import type { Child } from './dom.js';
 import { OffboardView } from './offboard-view.js';
 import { RunDetails } from './run-details.js';
 import { progressText } from './run-progress-view.js';
 import { ago, when } from './run-steps.js';
 import { inWords } from './words.js';
+
+const COLUMNS = ['Run', 'Kind', 'Status', 'Progress', 'Started', 'Details'];
 
 const AGAIN_MS = 3_000;
 const WAIT_MS = 250;
@@ -24,10 +26,10 @@ export class RunsView {
   readonly node = element('article', { class: 'page wide' });
   readonly #rows = element('tbody');
   readonly #table: HTMLElement;
-  readonly #said = element('p', { class: 'problem', attributes: { role: 'alert' } });
+  readonly #status = element('p', { class: 'problem', attributes: { role: 'alert' } });
   readonly #loading = element('p', {
     class: 'status running',
-    text: 'Reading the runs',
+    text: 'Loading the runs',
     attributes: { role: 'status' },
   });
   readonly #links = element('p', { class: 'hint' });
@@ -50,25 +52,23 @@ export class RunsView {
     this.#signal = signal;
     this.#production = about?.production;
     this.#environment = about?.environment;
-    const head = ['Run', 'Kind', 'Status', 'Progress', 'Started', 'Details'].map((text) =>
-      element('th', { text, attributes: { scope: 'col' } }),
-    );
+    const head = COLUMNS.map((text) => element('th', { text, attributes: { scope: 'col' } }));
     this.#table = element(
       'div',
       { class: 'table', attributes: { tabindex: '0', role: 'group', 'aria-label': 'Runs' } },
-      element('table', { class: 'runs' }, element('thead', {}, element('tr', {}, ...head)), this.#rows),
+      element('table', { class: 'runs many-columns' }, element('thead', {}, element('tr', {}, ...head)), this.#rows),
     );
     this.#table.hidden = true;
     if (workflowId !== undefined) this.#filter.search = this.#named = workflowId;
     fill(
       this.node,
       element('h1', { text: 'Runs' }),
-      this.#links,
       about?.temporal &&
         element('p', {}, element('a', { text: 'Start a sweep', class: 'action', attributes: { href: '#/sweep' } })),
       about?.temporal && new OffboardView(signal).node,
+      this.#links,
       this.#filters(),
-      this.#said,
+      this.#status,
       this.#loading,
       this.#table,
       this.#paging,
@@ -144,12 +144,12 @@ export class RunsView {
     try {
       const list = await ask<RunList>('GET', `/api/runs?${query.toString()}`, undefined, this.#signal);
       if (mine !== this.#asked) return;
-      this.#said.textContent = '';
+      this.#status.textContent = '';
       // A field with the focus must stay, and so must the subject of a dialog.
       const isTyping = this.#rows.contains(document.activeElement) && document.activeElement?.matches('input') === true;
       if (!isTyping && !document.querySelector('dialog[open]')) this.#draw(list);
     } catch (error) {
-      if (!this.#signal.aborted && mine === this.#asked) this.#said.textContent = messageOf(error);
+      if (!this.#signal.aborted && mine === this.#asked) this.#status.textContent = messageOf(error);
     }
     this.#loading.hidden = true;
   }
@@ -176,7 +176,7 @@ export class RunsView {
         element('p', {
           text: isFiltered
             ? 'No run matches.'
-            : 'No run yet. Start one with http-tasks offboard, http-tasks sweep, or in the Temporal UI.',
+            : 'No runs yet. Start one here, with http-tasks offboard or http-tasks sweep, or in the Temporal UI.',
         }),
       offset > 0 && button('Newer', () => go(0), { attributes: { title: 'The first page' } }),
       runs.length > 0 && (offset > 0 || next !== undefined)
@@ -211,7 +211,7 @@ export class RunsView {
       element('time', { text: ago(startedAt), attributes: { datetime: startedAt, title: when(startedAt) } }),
       toggle,
     ];
-    const line = element('tr', {}, ...cells.map((cell) => element('td', {}, cell)));
+    const line = element('tr', {}, ...cellsOf(COLUMNS, cells));
     if (!details) return [line];
     return [line, element('tr', {}, element('td', { attributes: { colspan: String(cells.length) } }, details.node))];
   }
@@ -247,5 +247,5 @@ function startLinks({ workflows }: StartForms): Child[] {
   const links = workflows
     .flatMap(({ workflowType, url }) => [' · ', outsideLink(url, FORMS[workflowType] ?? workflowType)])
     .slice(1);
-  return ['Start in the Temporal UI, with an example in the form that changes nothing: ', ...links];
+  return ['Or start one in the Temporal UI, from an example that changes nothing: ', ...links];
 }

@@ -3,7 +3,7 @@ import { ask } from './api.js';
 import { askAndSend } from './confirm-dialog.js';
 import { details, element, fill, table } from './dom.js';
 import type { Child } from './dom.js';
-import { facts, formOf, Said, textField } from './page-parts.js';
+import { facts, formOf, StatusLine, textField } from './page-parts.js';
 import type { Labelled } from './page-parts.js';
 import { ago, when } from './run-steps.js';
 import { inWords } from './words.js';
@@ -20,8 +20,8 @@ export class ScheduleView {
   readonly node: HTMLElement;
   readonly #name: string;
   readonly #options: ScheduleOptions;
-  readonly #facts = element('div', {}, element('p', { class: 'status running', text: 'Reading the schedule' }));
-  readonly #said = new Said();
+  readonly #facts = element('div', {}, element('p', { class: 'status running', text: 'Loading the schedule' }));
+  readonly #status = new StatusLine();
 
   constructor(name: string, options: ScheduleOptions) {
     this.#name = name;
@@ -31,9 +31,9 @@ export class ScheduleView {
       'section',
       { class: 'panel', attributes: { 'aria-label': `Schedule ${name}` } },
       title,
-      this.#said.node,
+      this.#status.node,
       this.#facts,
-      details('Start runs of a time that is over', this.#backfillForm()),
+      details('Backfill missed runs', this.#backfillForm()),
     );
   }
 
@@ -48,7 +48,7 @@ export class ScheduleView {
     } catch (error) {
       if (this.#options.signal.aborted) return;
       fill(this.#facts);
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 
@@ -60,10 +60,10 @@ export class ScheduleView {
       {},
       element('p', {
         class: 'hint',
-        text: 'For nights that were missed, for example while the schedule was paused. Each run gets the time at which it should have started, and the runs wait for each other.',
+        text: 'Starts the runs that were missed in a period, for example while the schedule was paused. Each run gets the time it should have started at; they run one after the other.',
       }),
       formOf(
-        'Start runs of a time that is over',
+        'Backfill missed runs',
         'Start these runs',
         () => void this.#backfill(from.control.value, to.control.value),
         element('div', { class: 'filters' }, from.node, to.node),
@@ -75,11 +75,11 @@ export class ScheduleView {
     const environment = this.#options.production;
     const [start, end] = [instantOf(from), instantOf(to)];
     if (start === undefined || end === undefined) {
-      this.#said.problem(new Error('Choose both times.'));
+      this.#status.problem(new Error('Choose both times.'));
       return;
     }
     const question = {
-      title: 'Start the runs of this time?',
+      title: 'Backfill the runs of this period?',
       description: "The runs delete users' data, as the schedule's plan says.",
       shown: `Schedule: ${this.#name}\nFrom: ${when(start)}\nTo: ${when(end)}`,
       name: this.#name,
@@ -91,10 +91,10 @@ export class ScheduleView {
       );
       if (!sent) return;
       const { runs } = sent.document;
-      this.#said.good(`${runs} ${runs === 1 ? 'run starts' : 'runs start, one after the other'}.`);
+      this.#status.good(`${runs} ${runs === 1 ? 'run starts' : 'runs start, one after the other'}.`);
       await this.load();
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 }
@@ -125,7 +125,7 @@ function scheduleParts(schedule: SchedulePage): Child[] {
       ['Note', note],
       ['While a run is in progress', OVERLAPS[overlap] ?? overlap],
       ['Random delay', jitterMs === 0 ? 'None' : `Up to ${durationText(jitterMs)}`],
-      ['Makes up for missed starts', `Up to ${durationText(catchupWindowMs)} after their time`],
+      ['Catches up on missed starts', `Up to ${durationText(catchupWindowMs)} late`],
       [
         'When a run fails',
         pauseOnFailure ? 'The schedule is paused until it is resumed' : 'The next run starts at its time',
@@ -134,13 +134,21 @@ function scheduleParts(schedule: SchedulePage): Child[] {
         'Runs so far',
         `${started.toLocaleString('en')} started, ${skippedByOverlap.toLocaleString('en')} skipped because one was in progress, ${missedCatchupWindow.toLocaleString('en')} missed, ${waiting.toLocaleString('en')} waiting`,
       ],
-      ['Next runs', paused ? 'None while it is paused' : nextRuns.slice(0, 5).map(when).join(' · ') || 'None'],
+      [
+        'Next runs',
+        paused
+          ? 'None while it is paused'
+          : nextRuns
+              .slice(0, 5)
+              .map((at) => when(at))
+              .join(' · ') || 'None',
+      ],
       ['Task queue', code(taskQueue)],
     ]),
     lastRuns.length === 0
-      ? element('p', { text: 'It has started no run yet.' })
+      ? element('p', { text: 'No run has started yet.' })
       : table(
-          'Last runs, the newest first',
+          'Recent runs, newest first',
           ['Run', 'Planned for', 'Status', 'Result'],
           [...lastRuns]
             .reverse()
@@ -152,7 +160,7 @@ function scheduleParts(schedule: SchedulePage): Child[] {
             ]),
         ),
     details(
-      'What each run does',
+      'Input of each run',
       element('pre', {
         class: 'code',
         text: JSON.stringify(input, undefined, 2),

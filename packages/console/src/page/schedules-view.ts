@@ -5,7 +5,7 @@ import { askAndSend } from './confirm-dialog.js';
 import { button, details, element, fill, table } from './dom.js';
 import type { Child } from './dom.js';
 import { InputForm } from './input-form.js';
-import { checkField, choiceField, formOf, Said, saidLines, textField } from './page-parts.js';
+import { checkField, choiceField, formOf, StatusLine, warningLines, textField } from './page-parts.js';
 import { when } from './run-steps.js';
 import { ScheduleView } from './schedule-view.js';
 import { inWords } from './words.js';
@@ -19,8 +19,8 @@ export class SchedulesView {
   readonly node = element('article', { class: 'page wide' });
   readonly #signal: AbortSignal;
   readonly #production: string | undefined;
-  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Reading the schedules' }));
-  readonly #said = new Said();
+  readonly #list = element('div', {}, element('p', { class: 'status running', text: 'Loading the schedules' }));
+  readonly #status = new StatusLine();
   readonly #creation = element('div', {});
   /** The schedule that is looked at. */
   readonly #shown = element('div', {});
@@ -39,9 +39,9 @@ export class SchedulesView {
       this.node,
       element('h1', { text: 'Schedules' }),
       element('p', {
-        text: 'Sweeps that Temporal starts at set times. Each run reads its source again; rows that were done after their closed_at are left out.',
+        text: 'Sweeps that Temporal starts at set times. Each run reads its source again and leaves out users who were done after their closed_at.',
       }),
-      this.#said.node,
+      this.#status.node,
       creation,
       this.#list,
       this.#shown,
@@ -76,7 +76,7 @@ export class SchedulesView {
       const { name, times, timezone, paused, note = '', nextRun, lastRun, lastStatus, lastWhy } = schedule;
       return [
         element('b', { text: name }),
-        `${times.join(', ')} (${timezone})`,
+        element('span', {}, element('span', { class: 'nowrap', text: times.join(', ') }), ` (${timezone})`),
         paused
           ? element('span', { class: 'mark run-paused', text: 'Paused' })
           : nextRun === undefined
@@ -91,7 +91,7 @@ export class SchedulesView {
       this.#list,
       rows.length === 0
         ? element('p', { text: 'There are no schedules of sweeps.' })
-        : table('Schedules', ['Name', 'When', 'Next run', 'Last run', 'Note', 'Change'], rows),
+        : table('Schedules', ['Name', 'When', 'Next run', 'Last run', 'Note', 'Actions'], rows),
     );
   }
 
@@ -135,11 +135,12 @@ export class SchedulesView {
     const { title, description, how, done } = WORDS[action];
     const starts = action === 'resume' || action === 'trigger';
     const environment = this.#production;
-    const note = textField('Note', { hint: 'Why; it replaces the note of the schedule.' });
+    const note = textField('Note', { hint: 'Why it is paused. Replaces the note of the schedule.' });
     const question = {
       title,
       description,
       shown: `Schedule: ${name}`,
+      isDangerous: action === 'delete',
       ...(action === 'pause' && { fields: [note] }),
       ...(starts && { name }),
       ...(starts && environment !== undefined && { environment }),
@@ -150,11 +151,11 @@ export class SchedulesView {
         ask<object>('POST', path, { confirm, note: note.control.value }),
       );
       if (!sent) return;
-      this.#said.good(`${name}: ${done}`);
+      this.#status.good(`${name}: ${done}`);
       fill(this.#shown);
       await this.#load();
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 
@@ -170,11 +171,11 @@ export class SchedulesView {
 
   #form(queries: readonly string[]): HTMLElement {
     const name = textField('Name', { required: true, placeholder: 'nightly' });
-    const kind = choiceField('When', { cron: 'At times, as a cron expression', every: 'At intervals' });
-    const time = textField('Times or interval', {
+    const kind = choiceField('When', { cron: 'At set times (cron expression)', every: 'At intervals' });
+    const time = textField('Cron expression or interval', {
       required: true,
       placeholder: '0 3 * * *',
-      hint: 'Minute, hour, day of month, month, day of week; or an interval such as 24h.',
+      hint: 'Minute, hour, day of month, month, day of week, such as 0 3 * * *; or an interval, such as 24h.',
     });
     const timezone = textField('Time zone', {
       placeholder: 'Europe/Paris',
@@ -239,12 +240,12 @@ export class SchedulesView {
         ask<{ said: string[] }>('POST', '/api/schedules', { ...wanted, plan, confirm }),
       );
       if (!sent) return;
-      const { said } = sent;
-      this.#said.good(`The schedule ${name} was created.`);
-      this.#said.node.append(...[saidLines(said)].filter((node) => node instanceof Node));
+      const { said: lines } = sent;
+      this.#status.good(`The schedule ${name} was created.`);
+      this.#status.node.append(...[warningLines(lines)].filter((node) => node instanceof Node));
       await this.#load();
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
   }
 }
@@ -258,7 +259,8 @@ const WORDS: Readonly<Record<Action, { title: string; description: string; how: 
   },
   resume: {
     title: 'Resume this schedule?',
-    description: "Its runs delete users' data again. Runs that were missed meanwhile are not made up for.",
+    description:
+      "Its runs delete users' data again. Runs missed meanwhile are not started; backfill them in the details.",
     how: 'Resume',
     done: 'resumed',
   },

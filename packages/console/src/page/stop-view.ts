@@ -5,7 +5,7 @@ import { askAndSend } from './confirm-dialog.js';
 import { button, element, fill, table } from './dom.js';
 import type { Child } from './dom.js';
 import { currentGateway } from './gateways.js';
-import { checkField, facts, formOf, Said, textField } from './page-parts.js';
+import { checkField, facts, formOf, StatusLine, textField } from './page-parts.js';
 import { ago, when } from './run-steps.js';
 
 const AGAIN_MS = 5_000;
@@ -77,11 +77,11 @@ export class StopView {
   readonly node = element('article', { class: 'page' });
   readonly #about: AboutGateway | undefined;
   readonly #banner: StopBanner;
-  readonly #said = new Said();
-  readonly #state = element('div', {}, element('p', { class: 'status running', text: 'Reading the state' }));
+  readonly #status = new StatusLine();
+  readonly #state = element('div', {}, element('p', { class: 'status running', text: 'Loading the state' }));
   readonly #earlier = element('div', {});
   readonly #reason = textField('Reason', { required: true, hint: 'No personal data; the ledger keeps it.' });
-  readonly #by = textField('Name', { required: true, hint: 'Who stops or starts: a claim, for the record.' });
+  readonly #by = textField('Name', { required: true, hint: 'Who stops or starts. Recorded as typed, not verified.' });
   readonly #resume = checkField('Resume the sweeps that the stop paused');
   #drawn = '';
 
@@ -96,9 +96,9 @@ export class StopView {
       this.node,
       element('h1', { text: 'Emergency stop' }),
       element('p', {
-        text: 'Stops every call that changes something, of all workers of this ledger, within five seconds. Sweeps pause, single runs wait, and nothing fails because of it. Reads continue. Deadlines of sweeps stop, those of single runs continue.',
+        text: 'Stops every call that changes something, in all workers of this ledger, within five seconds. Sweeps pause, single runs wait, and nothing fails because of it. Reads continue. Deadlines of sweeps are suspended; those of single runs are not.',
       }),
-      this.#said.node,
+      this.#status.node,
       this.#state,
       this.#earlier,
     );
@@ -123,7 +123,7 @@ export class StopView {
       this.#earlier,
       earlier.length > 0 &&
         table(
-          'Earlier stops, the newest first',
+          'Earlier stops, newest first',
           ['Stopped', 'By', 'Reason', 'Started again', 'By'],
           earlier.map(({ at, by, reason, liftedAt, liftedBy = '' }) => [
             when(at),
@@ -138,8 +138,14 @@ export class StopView {
 
   #running(): Child[] {
     return [
-      element('p', { class: 'status good', text: 'Calls are sent.' }),
-      formOf('Stop all calls', 'Stop all calls', () => void this.#stop(), this.#reason.node, this.#by.node),
+      element('p', { class: 'status good', text: 'Not stopped: calls are being sent.' }),
+      formOf(
+        'Stop all calls',
+        { text: 'Stop all calls', class: 'danger' },
+        () => void this.#stop(),
+        this.#reason.node,
+        this.#by.node,
+      ),
     ];
   }
 
@@ -166,11 +172,9 @@ export class StopView {
     try {
       await ask('POST', '/api/stop', { reason: this.#reason.control.value, by: this.#by.control.value });
       this.#reason.control.value = '';
-      this.#said.good(
-        'Stopped. No worker of this ledger sends a call that changes something, within five seconds from now.',
-      );
+      this.#status.good('Stopped. Within five seconds, no worker of this ledger sends a call that changes something.');
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
     await this.#banner.read();
   }
@@ -178,7 +182,7 @@ export class StopView {
   async #start(): Promise<void> {
     const by = this.#by.control.value.trim();
     if (by === '') {
-      this.#said.problem(new Error('Give a name.'));
+      this.#status.problem(new Error('Give a name.'));
       this.#by.control.focus();
       return;
     }
@@ -197,7 +201,7 @@ export class StopView {
       const { lifted, resumed, paused } = sent.document;
       const count = (sweeps: readonly string[]): string =>
         `${sweeps.length} ${sweeps.length === 1 ? 'sweep' : 'sweeps'}`;
-      this.#said.good(
+      this.#status.good(
         [
           lifted ? 'Started again.' : 'Calls were not stopped.',
           ...(resumed.length > 0 ? [`Resumed ${count(resumed)}.`] : []),
@@ -205,7 +209,7 @@ export class StopView {
         ].join(' '),
       );
     } catch (error) {
-      this.#said.problem(error);
+      this.#status.problem(error);
     }
     await this.#banner.read();
   }

@@ -59,13 +59,13 @@ function fileView({
     ...warnings.map((text) => element('p', { class: 'warning', text })),
     rejectedRows.length > 0 &&
       table(
-        rejected > rejectedRows.length ? `Rejected rows, the first ${rejectedRows.length}` : 'Rejected rows',
+        rejected > rejectedRows.length ? `First ${rejectedRows.length} rejected rows` : 'Rejected rows',
         ['Line', 'Problem'],
         rejectedRows.map(({ line, problem }) => [String(line), problem]),
       ),
     rows.length > 0 &&
       table(
-        rows.length < users ? `The first ${rows.length} rows` : 'Rows',
+        rows.length < users ? `First ${rows.length} rows` : 'Rows',
         ['Line', ...(hasReferences ? ['Reference'] : []), ...(hasAccounts(first) ? ['Account'] : []), ...ids],
         rows,
       ),

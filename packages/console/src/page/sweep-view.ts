@@ -5,7 +5,7 @@ import { askAndSend } from './confirm-dialog.js';
 import type { Question } from './confirm-dialog.js';
 import { button, details, element, fill } from './dom.js';
 import { InputForm } from './input-form.js';
-import { Said, saidLines, textField } from './page-parts.js';
+import { StatusLine, warningLines, textField } from './page-parts.js';
 import type { JsonObject } from './paths.js';
 import { RunDetails } from './run-details.js';
 import { progressView } from './run-progress-view.js';
@@ -28,20 +28,20 @@ export class SweepView {
       'aria-describedby': 'sweep-file-hint',
     },
   });
-  readonly #fileSaid = element('p', { class: 'hint', attributes: { role: 'status' } });
-  readonly #source = textField('Or a source of the worker', {
+  readonly #fileStatus = element('p', { class: 'hint', attributes: { role: 'status' } });
+  readonly #source = textField('Or a source that the worker reads', {
     placeholder: 'query:closed_accounts',
-    hint: "query:NAME, a query that the worker has configured, or file:PATH below the worker's HTTP_TASKS_SOURCE_DIR.",
+    hint: "query:NAME, a query configured for the worker, or file:PATH, a file below the worker's HTTP_TASKS_SOURCE_DIR.",
   });
   readonly #ignore = textField('Columns to ignore', {
-    hint: 'With commas. Only needed for columns whose names resemble those of IDs.',
+    hint: 'Comma-separated. Needed only for columns whose names look like those of IDs.',
   });
-  readonly #placeholders = textField('Texts that are IDs here', {
-    hint: 'With commas, such as null or 0. Rows with one are rejected otherwise.',
+  readonly #placeholders = textField('Placeholders to accept as IDs', {
+    hint: 'Comma-separated, such as null or 0. Without this, rows that contain one are rejected.',
   });
-  readonly #account = textField('Account of users without one');
+  readonly #account = textField('Account for rows without one');
   readonly #preview = element('div', { class: 'preview' });
-  readonly #said = new Said();
+  readonly #status = new StatusLine();
   readonly #result = element('div', {});
   readonly #check = button('Preview', () => void this.#show());
   readonly #dry = button('Dry run', () => void this.#start(true), { class: 'primary' });
@@ -64,7 +64,7 @@ export class SweepView {
     fill(
       this.node,
       element('h1', { text: 'Start a sweep' }),
-      element('p', { class: 'status running', text: 'Reading the form', attributes: { role: 'status' } }),
+      element('p', { class: 'status running', text: 'Loading the form', attributes: { role: 'status' } }),
     );
     void this.#load();
   }
@@ -124,10 +124,10 @@ export class SweepView {
         element('h2', { text: '3. Check, then start' }),
         element('p', {
           class: 'hint',
-          text: 'Preview reads the file and says what would be deleted where. A dry run also asks the providers and changes nothing; after it, the same users and plan can be started within the hour. A started sweep waits for approval: nothing is deleted before that.',
+          text: 'Preview reads the file and shows what would be deleted where. A dry run also reads at the providers, and changes nothing. Within an hour of it you can start the same users with the same plan; the sweep then waits for approval before it deletes anything.',
         }),
         element('div', { class: 'bar' }, this.#check, this.#dry, this.#real),
-        this.#said.node,
+        this.#status.node,
         this.#preview,
         this.#result,
       ),
@@ -140,12 +140,11 @@ export class SweepView {
     return element(
       'p',
       {},
-      'Goes to ',
+      'Runs with the credentials of the worker, in ',
       element('span', {
         class: `mark environment ${production ? 'production' : 'plain'}`,
         text: environment ?? 'an unknown environment',
       }),
-      ' with the credentials of the worker.',
     );
   }
 
@@ -164,27 +163,27 @@ export class SweepView {
           text: 'CSV or JSON lines, also with .gz, up to 64 MB. The gateway keeps it in memory for an hour; its IDs are stored encrypted in the ledger when a sweep reads it.',
           attributes: { id: 'sweep-file-hint' },
         }),
-        this.#fileSaid,
+        this.#fileStatus,
       ),
       this.#source.node,
-      details('Columns and cells', this.#ignore.node, this.#placeholders.node, this.#account.node),
+      details('More options', this.#ignore.node, this.#placeholders.node, this.#account.node),
     );
   }
 
   async #upload(): Promise<void> {
     const file = this.#file.files?.[0];
     this.#uploaded = undefined;
-    this.#fileSaid.textContent = file ? `Reading ${file.name}` : '';
+    this.#fileStatus.textContent = file ? `Reading ${file.name}` : '';
     this.#draw();
     if (!file) return;
     try {
       this.#uploaded = await upload<UploadedFile>(file, this.#signal);
       const { name, bytes, digest } = this.#uploaded;
-      this.#fileSaid.textContent = `${name} · ${bytes.toLocaleString('en')} bytes · SHA-256 ${digest.slice(0, 12)}…`;
+      this.#fileStatus.textContent = `${name} · ${bytes.toLocaleString('en')} bytes · SHA-256 ${digest.slice(0, 12)}…`;
       this.#draw();
       await this.#show();
     } catch (error) {
-      if (!this.#signal.aborted) this.#fileSaid.textContent = messageOf(error);
+      if (!this.#signal.aborted) this.#fileStatus.textContent = messageOf(error);
     }
   }
 
@@ -199,11 +198,11 @@ export class SweepView {
   /** Shows what a sweep would read and delete; returns whether it would be accepted. */
   async #show(): Promise<boolean> {
     const request = this.#request;
-    this.#said.running('Reading the users');
+    this.#status.running('Reading the users');
     try {
       const preview = await ask<SweepPreview>('POST', '/api/sweeps/preview', request, this.#signal);
       this.#form.showProblems([], false);
-      this.#said.clear();
+      this.#status.clear();
       fill(this.#preview, previewView(preview));
       return preview.file?.refused === undefined;
     } catch (error) {
@@ -220,13 +219,13 @@ export class SweepView {
         this.#busy = true;
         this.#draw();
         fill(this.#result);
-        this.#said.running(dryRun ? 'Starting the dry run' : 'Starting the sweep');
+        this.#status.running(dryRun ? 'Starting the dry run' : 'Starting the sweep');
         return ask<StartedSweep>('POST', '/api/sweeps', { ...request, dryRun, confirm }, this.#signal);
       };
       const question = this.#question(request, dryRun);
       const started = await (question ? askAndSend(question, dryRun ? 'Read' : 'Start', send) : send({}));
       if (!started) {
-        this.#said.clear();
+        this.#status.clear();
         return;
       }
       const page = await this.#follow(started);
@@ -260,7 +259,7 @@ export class SweepView {
   }
 
   /** Follows a dry run to its end, and another sweep until it waits for its approval. */
-  async #follow({ workflowId, dryRun, said }: StartedSweep): Promise<RunPage> {
+  async #follow({ workflowId, dryRun, said: lines }: StartedSweep): Promise<RunPage> {
     const path = `/api/runs/${encodeURIComponent(workflowId)}`;
     const options = {
       production: this.#about?.production,
@@ -270,14 +269,14 @@ export class SweepView {
     let run: RunDetails | undefined;
     for (;;) {
       const page = await ask<RunPage>('GET', path, undefined, this.#signal);
-      this.#said.good(
+      this.#status.good(
         dryRun ? `Dry run ${workflowId}: ${inWords(page.status)}` : `${workflowId}: ${inWords(page.status)}`,
       );
-      if (dryRun) fill(this.#result, dryRunView(page), saidLines(said));
+      if (dryRun) fill(this.#result, dryRunView(page), warningLines(lines));
       else {
         run ??= new RunDetails(page, options);
         run.update(page);
-        if (!run.node.isConnected) fill(this.#result, saidLines(said), run.node, runsLink(workflowId));
+        if (!run.node.isConnected) fill(this.#result, warningLines(lines), run.node, runsLink(workflowId));
       }
       const isWaiting = !dryRun && page.status === 'waitingForApproval';
       if (page.closedAt !== undefined || isWaiting) return page;
@@ -292,10 +291,10 @@ export class SweepView {
     if (field !== undefined && this.#place.form.some(({ name }) => field === name || field.startsWith(`${name}.`))) {
       const problem: InputProblem = { field, message: shortened(messageOf(error), field) };
       this.#form.showProblems([problem], true);
-      this.#said.problem(new Error('Correct the marked field.'));
+      this.#status.problem(new Error('Correct the marked field.'));
       return;
     }
-    this.#said.problem(error);
+    this.#status.problem(error);
   }
 }
 

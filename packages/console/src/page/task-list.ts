@@ -19,7 +19,7 @@ export class TaskList {
   /** The groups that were opened or closed by a click. */
   readonly #opened = new Map<string, boolean>();
   #found: readonly TaskLine[] = [];
-  readonly #said = element('p', { class: 'hint', attributes: { role: 'status' } });
+  readonly #status = element('p', { class: 'hint', attributes: { role: 'status' } });
   #timer: number | undefined;
   #asked = 0;
   #current: string | undefined;
@@ -41,7 +41,7 @@ export class TaskList {
     });
     this.#search.addEventListener('keydown', (event) => this.#onKey(event));
     this.#list.addEventListener('keydown', (event) => this.#onKey(event));
-    this.node = element('aside', { class: 'side' }, this.#search, this.#said, this.#list);
+    this.node = element('aside', { class: 'side' }, this.#search, this.#status, this.#list);
   }
 
   /** Searches for the typed text. */
@@ -53,7 +53,7 @@ export class TaskList {
       // The response to an earlier search may arrive later.
       if (mine === this.#asked) this.#draw(found);
     } catch (error) {
-      if (mine === this.#asked) this.#said.textContent = messageOf(error);
+      if (mine === this.#asked) this.#status.textContent = messageOf(error);
     }
   }
 
@@ -88,11 +88,11 @@ export class TaskList {
     this.#found = found;
     const isSearch = this.#search.value.trim() !== '';
     const shown = isSearch ? found.slice(0, MOST_FOUND) : found;
-    this.#said.textContent =
+    this.#status.textContent =
       found.length === 0
         ? 'No task matches.'
         : found.length > shown.length
-          ? `The first ${shown.length} of ${found.length} tasks`
+          ? `First ${shown.length} of ${found.length} tasks`
           : `${found.length} ${found.length === 1 ? 'task' : 'tasks'}`;
     const held = this.#list.contains(document.activeElement)
       ? document.activeElement?.getAttribute('data-task')

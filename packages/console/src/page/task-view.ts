@@ -1,5 +1,5 @@
 import type { Confirmation, DurableCall, PreparedCall, StartedCall, TaskPage, TestResponse } from '../gateway/wire.js';
-import { answerView, durableView } from './response-view.js';
+import { responseView, durableView } from './response-view.js';
 import { ask, messageOf, Refused } from './api.js';
 import { historyView, recordCall } from './call-history.js';
 import type { PastCall } from './call-history.js';
@@ -27,7 +27,7 @@ export class TaskView {
     class: 'code',
     attributes: { tabindex: '0', role: 'group', 'aria-label': 'Prepared request' },
   });
-  readonly #answer = element('section', {
+  readonly #response = element('section', {
     class: 'panel response-panel',
     attributes: { 'aria-label': 'Response' },
   });
@@ -50,7 +50,7 @@ export class TaskView {
       },
       onSubmit: () => void this.#send('test'),
     });
-    this.#answer.hidden = true;
+    this.#response.hidden = true;
     const test = button('Test request', () => void this.#send('test'), { class: 'primary' });
     const run = button('Run as workflow', () => void this.#send('run'), {
       attributes: { title: 'A worker makes the call, with retries, receipts and its own keys' },
@@ -67,7 +67,7 @@ export class TaskView {
         this.#request,
         element('div', { class: 'bar send' }, ...this.#buttons),
       ),
-      element('div', { class: 'beside' }, this.#answer, this.#snippets.node),
+      element('div', { class: 'beside' }, this.#response, this.#snippets.node),
     );
     fill(this.#history, historyView());
     this.node = element('article', { class: 'task' }, head(task), working, this.#history, reference(task));
@@ -115,7 +115,7 @@ export class TaskView {
     const real =
       environment === undefined ? call : { ...call, guard: { ...call.guard, production: true, environment } };
     const confirm = wantsConfirmation(real)
-      ? await askFor(questionOf(this.#task, real), how === 'test' ? 'Send it' : 'Run it')
+      ? await askFor(questionOf(this.#task, real), how === 'test' ? 'Send request' : 'Run as workflow')
       : {};
     if (!confirm) return;
     // Not disabled: a disabled button loses the focus.
@@ -137,9 +137,9 @@ export class TaskView {
 
   async #test(input: unknown, confirm: Confirmation): Promise<void> {
     this.#show(running('Waiting for the response'));
-    const answer = await ask<TestResponse>('POST', `${this.#path()}/test`, { input, confirm });
-    this.#show(answerView(answer));
-    const { ok, status, reason = '', failure, environment, timeMs, requestId } = answer;
+    const response = await ask<TestResponse>('POST', `${this.#path()}/test`, { input, confirm });
+    this.#show(responseView(response));
+    const { ok, status, reason = '', failure, environment, timeMs, requestId } = response;
     const result = status === undefined ? (failure?.type ?? 'No response') : `${status} ${reason}`.trim();
     this.#record('Test request', { ok, result, environment, timeMs, requestId });
   }
@@ -175,8 +175,8 @@ export class TaskView {
   }
 
   #show(content: Node): void {
-    this.#answer.hidden = false;
-    fill(this.#answer, element('h2', { class: 'minor', text: 'Response' }), content);
+    this.#response.hidden = false;
+    fill(this.#response, element('h2', { class: 'minor', text: 'Response' }), content);
   }
 
   #path(): string {
@@ -270,9 +270,10 @@ function solid(text: string): HTMLElement {
   return element('code', { class: 'nowrap', text });
 }
 
-/** The error table, without columns in which this service has nothing. */
-function failuresTable({ failures }: TaskPage): Child {
-  if (failures.length === 0) return undefined;
+/** The error table, without columns in which this service has nothing. An error without a name is known by its code. */
+function failuresTable({ failures: lines }: TaskPage): Child {
+  if (lines.length === 0) return undefined;
+  const failures = lines.map((line) => (line.error === '' ? { ...line, error: line.code, code: '' } : line));
   const columns = [
     ['Error', 'error'],
     ['HTTP status', 'status'],
