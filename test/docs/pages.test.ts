@@ -89,7 +89,7 @@ it('explains messages that the code prints', () => {
     .map(read)
     .join('\n')
     .replaceAll("\\'", "'")
-    .replace(/['`]\s*\+\s*['`]/g, '');
+    .replace(/['"`]\s*\+\s*['"`]/g, '');
   const messages = [...read('docs/troubleshooting.md').matchAll(/^\| `([^`]+)` \|/gm)].map(([, text = '']) => text);
   expect(messages.length).toBeGreaterThan(30);
   const parts = messages.flatMap((message) => message.split('…')).filter((part) => part.length > 3);

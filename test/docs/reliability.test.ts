@@ -44,7 +44,7 @@ it('the figures of the page are those of the recorded results', () => {
     ['bystanders touched', numbers.bystandersTouched],
     ['calls unrecorded', numbers.unrecordedCalls],
     ['wrong compensation logs', numbers.wrongCompensations],
-    ['runs made again, because their deadline came before their fault', numbers.triedAgain],
+    ['runs repeated, because their deadline came before their fault', numbers.triedAgain],
   ];
   expectOnPage(rows);
 });
