@@ -111,7 +111,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       await ledger.sweeps.seal({ sweepId: 'asked' });
       const sealed = await reportOn('asked');
       expect(sealed.text('seal')).toMatch(
-        /Requested by ?Alice <a@b> \(a claim\) ?Received ?2030-01-02 ?Due ?2030-02-04T23:59:59.000Z \(gdpr\)/,
+        /Requested by ?Alice <a@b> \(not verified\) ?Received ?2030-01-02 ?Due ?2030-02-04T23:59:59.000Z \(gdpr\)/,
       );
     });
 

@@ -138,6 +138,13 @@ type Case = [
 ];
 
 const CASES: Case[] = [
+  ...['version', 'section', 'sections', 'head', 'index', 'path', 'checkpoint'].flatMap((member) =>
+    [null, true, '1', [1], { one: 1 }].map((value): Case => [
+      `a header whose ${member} is ${JSON.stringify(value)}`,
+      { header: { [member]: value } },
+      1,
+    ]),
+  ),
   ['a bundle as it should be', {}, 0, { keys: [log.key] }],
   ['the same with its root', {}, 0],
   ['a signature that is there twice', { lines: (body) => Array<string>(2).fill(log.line(log.sign(body))) }, 0],

@@ -122,34 +122,42 @@ async function rulesOf(ledger: HeadLedger, digest: string | undefined): Promise<
   return found?.rules === undefined ? undefined : (JSON.parse(found.rules) as PolicyRules);
 }
 
-/** The facts in words, as pairs of name and value. */
-export function headWords(facts: HeadFacts): (readonly [name: string, value: string])[] {
+/**
+ * The facts in words, as pairs of name and value.
+ *
+ * @param shown How moments are written. @default as they were recorded: ISO 8601 in UTC
+ */
+export function headWords(
+  facts: HeadFacts,
+  shown: (moment: string) => string = (moment) => moment,
+): (readonly [name: string, value: string])[] {
   const { reason, requestedBy, receivedAt, dueAt, law, approvedBy, policy, source, checkpoint } = facts;
   const approvers = approvedBy.map(
-    ({ name, verified }) => `${name} (${verified ? 'signature verified' : 'not verified: a claim'})`,
+    ({ name, verified }) => `${name} (${verified ? 'signature verified' : 'not verified'})`,
   );
   const signed = checkpoint?.signed === true ? 'signed' : 'unsigned';
   const lines: (readonly [string, string | undefined])[] = [
-    ['Requested by', requestedBy === undefined ? undefined : `${requestedBy} (a claim)`],
+    ['Requested by', requestedBy === undefined ? undefined : `${requestedBy} (not verified)`],
     ['Received', receivedAt],
-    ['Due', dueAt === undefined || law === undefined ? dueAt : `${dueAt} (${law})`],
+    ['Due', dueAt === undefined ? undefined : shown(dueAt) + (law === undefined ? '' : ` (${law})`)],
     ['Reason', reason],
     ['Approved by', approvers.length === 0 ? undefined : approvers.join(', ')],
     ['Policy', policy],
     [
       'Source',
-      `${source.name === undefined ? '' : `${source.name}, `}${source.users} users, ${source.duplicates} duplicates, ${source.rejected} rejected`,
+      (source.name === undefined ? '' : `${source.name}, `) +
+        `${source.users} users, ${source.duplicates} duplicates, ${source.rejected} rejected`,
     ],
     ['Source digest', source.digest],
-    ['Started', facts.startedAt],
-    ['Ended', facts.endedAt],
+    ['Started', shown(facts.startedAt)],
+    ['Ended', shown(facts.endedAt)],
     ['Receipts', String(facts.receipts)],
     ['Root', facts.root],
     [
       'Checkpoint',
       checkpoint === undefined
         ? 'none yet'
-        : `${checkpoint.size} leaves of ${checkpoint.origin}, ${checkpoint.at}, ${signed}`,
+        : `${checkpoint.size} leaves of ${checkpoint.origin}, ${shown(checkpoint.at)}, ${signed}`,
     ],
   ];
   return lines.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));

@@ -53,7 +53,10 @@ export function rateSentence(row: RateRow, titles: ServiceTitles = catalogueTitl
     case 'sweep':
       return `${title} is limited to ${calls(rate.callsPerMinute)} by the sweep ${printable(rate.sweepId)}${slowed}`;
     case 'standing':
-      return `${title} is limited to ${calls(rate.callsPerMinute)} by the standing limit (http-tasks rate clear ${printable(keyName(row))})${slowed}`;
+      return (
+        `${title} is limited to ${calls(rate.callsPerMinute)} by the standing limit (http-tasks rate clear ` +
+        `${printable(keyName(row))})${slowed}`
+      );
     case 'documented':
       return `${title} is limited to ${calls(rate.callsPerMinute)} by the limit that it documents${slowed}`;
     case 'learned':
@@ -65,7 +68,10 @@ export function rateSentence(row: RateRow, titles: ServiceTitles = catalogueTitl
 
 /** Says which rate of its own a sweep has that does not count now: it has ended, or makes no calls. */
 export function ownRateSentence(rate: SweepRate, titles: ServiceTitles = catalogueTitle): string {
-  return `this sweep's own rate was ${calls(rate.limitPerMinute)} for ${keyTitle(rate, titles)}; it counts only while the sweep makes calls`;
+  return (
+    `this sweep's own rate was ${calls(rate.limitPerMinute)} for ${keyTitle(rate, titles)}; it counts only while ` +
+    'the sweep makes calls'
+  );
 }
 
 /** Says which rate of its own a sweep that has ended had. */

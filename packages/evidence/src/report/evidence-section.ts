@@ -14,7 +14,7 @@ export function evidenceSection(data: ReportData): Markup {
 `;
   return html`<section id="evidence" class="card"><h2>What the receipts say</h2>
 <p class="note">What auditors of deletions usually ask, with facts from the ledger. This report is not legal advice.</p>
-<table class="answers"><tbody>
+<table class="questions"><tbody>
 ${response(
   'Who did it?',
   html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Who asked, why, and who approved is above, as it was given; who started the workflow is in its history in Temporal.`,

@@ -80,8 +80,8 @@ export function codeFigures(
 }
 
 /** Returns the most specific reason for the end of a step. */
-export function codeOf(said: Pick<ReceiptGroup, 'code' | 'reason' | 'status' | 'failureType' | 'various'>): string {
-  if (said.various) return 'various codes';
-  const status = said.status === undefined ? undefined : `status ${said.status}`;
-  return said.code ?? said.reason ?? status ?? said.failureType ?? 'no code';
+export function codeOf(group: Pick<ReceiptGroup, 'code' | 'reason' | 'status' | 'failureType' | 'various'>): string {
+  if (group.various) return 'various codes';
+  const status = group.status === undefined ? undefined : `status ${group.status}`;
+  return group.code ?? group.reason ?? status ?? group.failureType ?? 'no code';
 }

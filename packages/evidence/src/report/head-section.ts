@@ -38,10 +38,18 @@ function tiles(data: ReportData): Markup {
   const [system = 'a provider', ...others] = acceptingSystems(data);
   const acceptedBy = others.length > 0 ? 'providers' : system;
   const tile = (name: string, number: number, kind: string): Markup =>
-    html`<div class="tile ${number > 0 && kind}"><dt>${name}</dt><dd>${count(number)}${total > 0 && html`<small>${percent(number, total)}</small>`}</dd></div>
+    html`<div class="tile ${number > 0 && kind}"><dt>${name}</dt><dd>${count(number)}${
+      total > 0 && html`<small>${percent(number, total)}</small>`
+    }</dd></div>
 `;
   return html`<dl class="tiles">
-${(gone > 0 || accepted === 0) && tile('deleted', gone, 'good')}${accepted > 0 && tile(`accepted by ${acceptedBy}`, accepted, 'good')}${tile('need attention', needPerson, 'bad')}${tile('left out on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
+${[
+  (gone > 0 || accepted === 0) && tile('deleted', gone, 'good'),
+  accepted > 0 && tile(`accepted by ${acceptedBy}`, accepted, 'good'),
+  tile('need attention', needPerson, 'bad'),
+  tile('left out on purpose', leftAlone, 'calm'),
+  tile('not finished', unfinished, 'calm'),
+]}</dl>`;
 }
 
 function fact(name: string, value: string | Markup, kind = ''): Markup {
@@ -82,5 +90,17 @@ function facts({ sweep, counts, summary, limits, madeAt, version }: ReportData):
   const ended = sweep.endedAt === undefined ? undefined : Date.parse(sweep.endedAt) - Date.parse(sweep.createdAt);
   const receipts = summary.groups.reduce((sum, group) => sum + group.receipts, 0);
   return html`<dl class="facts">
-${fact('Started', moment(sweep.createdAt))}${fact('Ended', sweep.endedAt === undefined ? 'not yet' : moment(sweep.endedAt))}${ended !== undefined && fact('Took', duration(ended))}${fact('Users', count(counts.total))}${fact('Duplicates in the source', count(sweep.duplicates))}${fact('Rows rejected', count(sweep.rejected))}${fact('Receipts', count(receipts))}${limits.length > 0 && fact('Limits', limits.join('; '), 'long')}${sweep.redriveOf !== undefined && fact('Redrive of', sweep.redriveOf)}${sweep.claimedBy !== undefined && fact('Run', html`<code>${sweep.claimedBy}</code>`, 'long')}${fact('This report', `made ${moment(madeAt)} by temporal-http-tasks ${version}`, 'long')}</dl>`;
+${[
+  fact('Started', moment(sweep.createdAt)),
+  fact('Ended', sweep.endedAt === undefined ? 'not yet' : moment(sweep.endedAt)),
+  ended !== undefined && fact('Took', duration(ended)),
+  fact('Users', count(counts.total)),
+  fact('Duplicates in the source', count(sweep.duplicates)),
+  fact('Rows rejected', count(sweep.rejected)),
+  fact('Receipts', count(receipts)),
+  limits.length > 0 && fact('Limits', limits.join('; '), 'long'),
+  sweep.redriveOf !== undefined && fact('Redrive of', sweep.redriveOf),
+  sweep.claimedBy !== undefined && fact('Run', html`<code>${sweep.claimedBy}</code>`, 'long'),
+  fact('This report', `made ${moment(madeAt)} by temporal-http-tasks ${version}`, 'long'),
+]}</dl>`;
 }

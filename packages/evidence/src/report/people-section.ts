@@ -11,6 +11,8 @@ import { count, counted } from './words';
 
 const MOST_CHARACTERS = 120;
 
+const HEAD = ['User', 'Step', 'Outcome', 'Code', 'Request ID', 'What to do'] as const;
+
 /** A step that needs attention. */
 type OpenStep = Receipt & { outcome: Outcome };
 
@@ -18,7 +20,9 @@ type OpenStep = Receipt & { outcome: Outcome };
 export function peopleSection(data: ReportData): Markup {
   const { users, needsPerson, sweep } = data;
   if (users.users === 0) {
-    return html`<section id="people" class="card"><h2>Users who need attention</h2><p class="note">None: no step failed${needsPerson.includes('notFound') && ', was not found'} or is unknown.</p></section>
+    const orNotFound = needsPerson.includes('notFound') && ', was not found';
+    return html`<section id="people" class="card"><h2>Users who need attention</h2>
+<p class="note">None: no step failed${orNotFound} or is unknown.</p></section>
 `;
   }
   const receipts = users.receipts.filter(
@@ -27,11 +31,18 @@ export function peopleSection(data: ReportData): Markup {
   );
   const subjects = subjectsBySeq(users.receipts);
   const named = new Set(receipts.map(({ seq }) => seq)).size;
+  const what = needsPerson.includes('notFound') ? 'failed, is unknown or was not found' : 'failed or is unknown';
+  const more =
+    users.users > named &&
+    html`<p class="note strong">These are the first ${count(named)}; ${count(users.users - named)} more are in
+<code>http-tasks receipts ${quoted(sweep.sweepId)} --csv --out receipts.csv</code>.</p>`;
   return html`<section id="people" class="card"><h2>Users who need attention</h2>
-<p class="note">${counted(users.users, 'user')} with a step that failed, is unknown${needsPerson.includes('notFound') && ' or was not found'}. ${howToGoOn(data)}</p>
-<p class="note">No user is named here: a subject is a keyed hash of the user’s ID, and a number is the user’s place in this sweep, followed by its reference and its line in the source where there are any. The receipts of an ID are found with <code>http-tasks receipts ID</code>.</p>
-${users.users > named && html`<p class="note strong">These are the first ${count(named)}; ${count(users.users - named)} more are in <code>http-tasks receipts ${quoted(sweep.sweepId)} --csv --out receipts.csv</code>.</p>`}
-<table class="people"><thead><tr><th scope="col">User</th><th scope="col">Step</th><th scope="col">Outcome</th><th scope="col">Code</th><th scope="col">Request ID</th><th scope="col">What to do</th></tr></thead><tbody>
+<p class="note">${counted(users.users, 'user')} with a step that ${what}. ${howToGoOn(data)}</p>
+<p class="note">No user is named here: a subject is a keyed hash of the user’s ID, and a number is the user’s place in
+this sweep, followed by its reference and its line in the source where there are any. The receipts of an ID are found with
+<code>http-tasks receipts ID</code>.</p>
+${more}
+<table class="people"><thead><tr>${HEAD.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
 ${receipts.map((receipt) => personRow(receipt, receipt.subject || (subjects.get(receipt.seq) ?? ''), data))}</tbody></table>
 </section>
 `;
@@ -66,7 +77,22 @@ function personRow(
   const { reference, line } = labels.get(receipt.seq) ?? {};
   const system = planned.systemOf(receipt);
   const { seq, step, outcome, requestId = '', token } = receipt;
-  return html`<tr><th scope="row" data-label="User">${count(seq + 1)} <code class="subject">${subject}</code>${reference !== undefined && html` ${reference}`}${line !== undefined && html` <span class="note">line ${count(line)}</span>`}</th><td data-label="Step">${system !== '' && html`${system} `}<code>${step}</code></td><td data-label="Outcome"><span class="mark ${outcome}">${LOOKS[outcome].name}</span></td><td data-label="Code"><code>${cut(codeOf(receipt))}</code></td><td data-label="Request ID"><code>${cut(requestId)}</code>${token !== undefined && html` token <code>${cut(token)}</code>`}</td><td data-label="What to do">${remedyFor(receipt, outcome)}</td></tr>
+  const user = [
+    html`${count(seq + 1)} <code class="subject">${subject}</code>`,
+    reference !== undefined && html` ${reference}`,
+    line !== undefined && html` <span class="note">line ${count(line)}</span>`,
+  ];
+  const cells = [
+    html`${system !== '' && html`${system} `}<code>${step}</code>`,
+    html`<span class="mark ${outcome}">${LOOKS[outcome].name}</span>`,
+    html`<code>${cut(codeOf(receipt))}</code>`,
+    html`<code>${cut(requestId)}</code>${token !== undefined && html` token <code>${cut(token)}</code>`}`,
+    remedyFor(receipt, outcome),
+  ];
+  const [first, ...others] = HEAD;
+  return html`<tr><th scope="row" data-label="${first}">${user}</th>${cells.map(
+    (cell, index) => html`<td data-label="${others[index]}">${cell}</td>`,
+  )}</tr>
 `;
 }
 

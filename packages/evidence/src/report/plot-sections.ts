@@ -43,7 +43,10 @@ function legend(users: Tally, { groups }: ReportData['summary']): Markup {
   return html`<dl class="legend">
 ${occurs.map((standing) => {
   const number = users[standing] ?? 0;
-  return html`<div><dt><span class="swatch ${standing}"></span>${LOOKS[standing].name} <span class="soft">${number === 0 ? 'as a single step only' : `${count(number)}, ${percent(number, total)}`}</span></dt><dd>${LOOKS[standing].meaning}</dd></div>
+  const share = number === 0 ? 'as a single step only' : `${count(number)}, ${percent(number, total)}`;
+  const { name, meaning } = LOOKS[standing];
+  return html`<div><dt><span class="swatch ${standing}"></span>${name} <span class="soft">${share}</span></dt>
+<dd>${meaning}</dd></div>
 `;
 })}</dl>
 `;
@@ -70,7 +73,9 @@ export async function stepsPlot({ summary, needsPerson, planned }: ReportData): 
   return plotFigure({
     ...about,
     note: 'The final outcome of each step, in shares. A step with different outcomes for several things of a user has one for each.',
-    description: `Stacked bars of the outcomes of ${counted(steps.length, 'step')}: ${steps.map(({ label, tally }) => `${label}: ${tallyInWords(tally)}`).join('; ')}.`,
+    description:
+      `Stacked bars of the outcomes of ${counted(steps.length, 'step')}: ` +
+      `${steps.map(({ label, tally }) => `${label}: ${tallyInWords(tally)}`).join('; ')}.`,
     draw: (width) => barRows(rows, width),
     table: stepsTable(steps),
   });
@@ -116,7 +121,9 @@ export async function codesPlot({ summary, needsPerson, planned }: ReportData): 
       others > 0
         ? `The ${shown.length} most frequent; ${counted(others, 'more receipt')} with other codes.`
         : undefined,
-    description: `Bars of ${counted(shown.length, 'code')}: ${shown.map((figures) => `${titleOf(figures)}: ${count(figures.receipts)}`).join('; ')}.`,
+    description:
+      `Bars of ${counted(shown.length, 'code')}: ` +
+      `${shown.map((figures) => `${titleOf(figures)}: ${count(figures.receipts)}`).join('; ')}.`,
     draw: (width) => barRows(rows, width),
     table: {
       head: ['Code', 'System', 'Step', 'Outcome', 'Receipts'],

@@ -61,14 +61,16 @@ export const STYLE = `
 :root{color-scheme:light dark;${colours('light')}}
 @media (prefers-color-scheme:dark){:root{${colours('dark')}}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;overflow-wrap:anywhere}
+body{margin:0;background:var(--page);color:var(--ink);overflow-wrap:anywhere;
+font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 main{max-width:1040px;margin:0 auto;padding:32px 16px 64px}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 8px}
 h2{font-size:1.15rem;line-height:1.3;margin:0 0 4px}
 p{margin:0 0 8px}
 code{font:.86em/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 .eyebrow{color:var(--soft);font-size:.85rem;letter-spacing:.04em;text-transform:uppercase;margin:0 0 4px}
-.status{display:inline-block;border:1px solid var(--line);border-radius:999px;padding:1px 12px;font-size:.9rem;color:var(--soft);margin:0 0 16px}
+.status{display:inline-block;border:1px solid var(--line);border-radius:999px;padding:1px 12px;font-size:.9rem;
+color:var(--soft);margin:0 0 16px}
 .status.completed{border-color:var(--good);color:var(--good)}
 .status.partial,.status.failed,.status.cancelled,.status.paused{border-color:var(--bad);color:var(--bad)}
 .sentence{font-size:1.45rem;line-height:1.3;font-weight:600;margin:0 0 8px}
@@ -86,7 +88,8 @@ dl,dd,figure{margin:0}
 .tile.good dd{color:var(--good)}
 .tile.bad{border-color:var(--bad)}
 .tile.bad dd{color:var(--bad)}
-.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:12px 24px;border-top:1px solid var(--line);padding-top:16px}
+.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:12px 24px;padding-top:16px;
+border-top:1px solid var(--line)}
 .facts dt{color:var(--soft);font-size:.85rem}
 .facts .long{grid-column:span 2}
 .plot{display:block;max-width:100%;height:auto;margin:12px 0 4px}
@@ -113,9 +116,9 @@ thead th{color:var(--soft);border-top:0}
 .legend dt{font-weight:600}
 .legend dd,.soft{color:var(--soft)}
 .legend .soft{font-weight:400;margin-left:6px}
-.answers th{width:13em;font-weight:600;padding-right:24px}
-.answers p{margin:0 0 4px}
-.answers .numbers th,.answers .numbers td{width:auto;font-weight:400}
+.questions th{width:13em;font-weight:600;padding-right:24px}
+.questions p{margin:0 0 4px}
+.questions .numbers th,.questions .numbers td{width:auto;font-weight:400}
 .root{border:1px solid var(--line);border-radius:8px;padding:10px 14px;margin:12px 0}
 ol{padding-left:1.3em;margin:8px 0}
 li{margin:0 0 6px}
@@ -133,14 +136,15 @@ h1{font-size:1.45rem}
 .tiles{grid-template-columns:1fr 1fr}
 .facts{grid-template-columns:1fr 1fr;gap:12px}
 .people thead{display:none}
-.people,.people tbody,.people tr,.people th[scope=row],.people td,.answers,.answers>tbody,.answers>tbody>tr,.answers>tbody>tr>th,.answers>tbody>tr>td{display:block;width:auto}
+.people,.people tbody,.people tr,.people th[scope=row],.people td,.questions,
+.questions>tbody,.questions>tbody>tr,.questions>tbody>tr>th,.questions>tbody>tr>td{display:block;width:auto}
 .people tr{border-top:1px solid var(--line);padding:10px 0}
 .people th[scope=row],.people td{border:0;padding:2px 0 2px 7.5em;position:relative;min-height:1.5em}
 .people [data-label]::before{content:attr(data-label);position:absolute;left:0;color:var(--soft)}
-.answers>tbody>tr>td{border:0;padding-top:0}
-.answers .numbers{width:100%}
-.answers .numbers code{overflow-wrap:anywhere}
-.answers .numbers td:nth-child(2){width:70%}
+.questions>tbody>tr>td{border:0;padding-top:0}
+.questions .numbers{width:100%}
+.questions .numbers code{overflow-wrap:anywhere}
+.questions .numbers td:nth-child(2){width:70%}
 .sign{grid-template-columns:1fr;gap:44px}
 }
 @media print{

@@ -95,7 +95,7 @@ class BundleCheck {
   readonly #roots = new Set<string>();
   #differenceCount = 0;
   #line = 0;
-  #said = 0;
+  #size = 0;
   #tree: TreeCheck | undefined;
   #lastIndex = -1;
 
@@ -116,14 +116,14 @@ class BundleCheck {
     this.#line = 0;
     if (rest !== '') this.#differs('file', 'does not end with a line break; it was truncated');
     if (this.#sections.length === 0) this.#differs('file', 'has no header line');
-    if (this.#said > this.#sections.length) this.#differs('sections', `are ${this.#sections.length} of ${this.#said}`);
+    if (this.#size > this.#sections.length) this.#differs('sections', `are ${this.#sections.length} of ${this.#size}`);
     for (const root of roots.filter((one) => !this.#roots.has(one)))
       this.#differs('merkleRoot', `is not ${root}, which was given`);
     const anchored = this.#sections.length > 0 && this.#sections.every(({ anchoredBy }) => anchoredBy.length > 0);
     return {
       ok: anchored && this.#differenceCount === 0,
       anchored,
-      complete: this.#said > 0 && this.#said === this.#sections.length && this.#sections.every((one) => one.complete),
+      complete: this.#size > 0 && this.#size === this.#sections.length && this.#sections.every((one) => one.complete),
       sections: this.#sections,
       differences: this.#differences,
       differenceCount: this.#differenceCount,
@@ -141,8 +141,8 @@ class BundleCheck {
       this.#differs('sum', 'is not that of the header line; the line was changed');
     if (section !== this.#sections.length + 1 || !isWhole(sections) || sections < section)
       this.#differs('section', 'is out of order');
-    if (this.#said !== 0 && sections !== this.#said) this.#differs('sections', 'is not the same in all sections');
-    this.#said = Number(sections);
+    if (this.#size !== 0 && sections !== this.#size) this.#differs('sections', 'is not the same in all sections');
+    this.#size = Number(sections);
     const { receipts: sealed, receiptsRoot } = head;
     if (!isWhole(sealed) || typeof receiptsRoot !== 'string' || !HASH.test(receiptsRoot))
       return this.#differs('head', 'does not say which receipts were sealed');

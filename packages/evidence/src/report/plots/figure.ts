@@ -60,7 +60,8 @@ export async function plotFigure({
 <figcaption><h2>${title}</h2>${note !== undefined && html`<p class="note">${note}</p>`}</figcaption>
 ${wide}
 ${narrow}
-${legend}<details class="${table.rows.length > MOST_ROWS_ON_PAPER && 'long-table'}"><summary>The numbers</summary>${numbersTable(table)}</details>
+${legend}<details class="${table.rows.length > MOST_ROWS_ON_PAPER && 'long-table'}">
+<summary>The numbers</summary>${numbersTable(table)}</details>
 </figure>
 `;
 }
@@ -72,14 +73,14 @@ export function emptyFigure({ id, title }: Pick<PlotFigure, 'id' | 'title'>, why
 }
 
 function numbersTable({ head, rows }: NumbersTable): Markup {
+  const cellOf = (cell: string | number): Markup =>
+    html`<td${typeof cell === 'number' && html` class="number"`}>${shown(cell)}</td>`;
   const lines = rows.map(
-    ([
-      first,
-      ...rest
-    ]) => html`<tr><th scope="row">${first}</th>${rest.map((cell) => html`<td${typeof cell === 'number' && html` class="number"`}>${shown(cell)}</td>`)}</tr>
+    ([first, ...rest]) => html`<tr><th scope="row">${first}</th>${rest.map(cellOf)}</tr>
 `,
   );
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="The numbers"><table class="numbers"><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="The numbers">
+<table class="numbers"><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
 ${lines}</tbody></table></div>`;
 }
 
