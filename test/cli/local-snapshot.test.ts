@@ -96,7 +96,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
       userSubjects({ plaidUserId: 'usr_4999', batchUserId: 'customer-4999' }, { plaid: 'sandbox' }, hasher),
     );
     expect(said).toContain('line 2503: has 1 cells, and the first line names 2 columns');
-    expect(said).toContain('5,000 users, 1 duplicate, 2 rows that cannot be users');
+    expect(said).toContain('5,000 users, 1 duplicate, 2 invalid rows');
     expect(said).not.toMatch(/usr_|customer-|only-one/);
   });
 

@@ -80,7 +80,8 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
   it('are a table of the first fifty for people, with the way to all of them', async () => {
     const { code, stdout, stderr } = await runCli(['receipts', SWEEP], env);
     expect(code).toBe(0);
-    expect(stdout.match(/settled 1/g)).toHaveLength(50);
+    expect(stdout.match(/^│ (?!Step)\S/gm)).toHaveLength(50);
+    expect(stdout).toMatch(/^User 1\b/m);
     expect(stderr).toContain("http-tasks receipts 'closed accounts' --csv --out receipts.csv");
     expect(stderr).toContain('--html --out report.html');
   });

@@ -236,7 +236,7 @@ export async function extend(
     if (!due) throw new RequestConflictError(`Request ${id} is under no law that allows an extension.`);
     if (request.dueAt !== undefined && now.getTime() > Date.parse(request.dueAt))
       throw new RequestConflictError(
-        `Request ${id} was due at ${request.dueAt}. The person has to learn of an extension before that.`,
+        `Request ${id} was due at ${request.dueAt}, so it can no longer be extended: the person must learn of it before that.`,
       );
     await transaction
       .updateTable('requests')

@@ -1,4 +1,4 @@
-import { inWords, localTime, timeAgo } from '@temporal-http-tasks/cli/internal/terminal/for-people';
+import { inWords, localTime, pauseWords, timeAgo } from '@temporal-http-tasks/cli/internal/terminal/for-people';
 
 it.each([
   ['waitingForApproval', 'waiting for approval'],
@@ -10,6 +10,16 @@ it.each([
   ['paused (Task.Unauthorized)', 'paused (Task.Unauthorized)'],
 ])('writes %s in words', (name, words) => {
   expect(inWords(name)).toBe(words);
+});
+
+it.each([
+  ['request', 'on request'],
+  ['stopped', 'all calls are stopped'],
+  ['tolerance', 'too many users failed'],
+  ['notApproved', 'not approved in time'],
+  ['Task.Unauthorized batch.ios', 'Task.Unauthorized batch.ios'],
+])('says that a sweep pauses because of %s', (because, words) => {
+  expect(pauseWords(because)).toBe(words);
 });
 
 it('writes a time in the zone of this machine, to the second', () => {

@@ -89,6 +89,57 @@ describe('text from outside', () => {
     expect(withoutOurs(written())).toContain(`Workflow ID  ${id}Started      ${id}             nowWorkflow ID  b`);
   });
 
+  it('is wrapped between words where a table is too wide', () => {
+    const { io, written } = terminal();
+    const prose = 'word '.repeat(30).trim();
+    printTable(io, ['Workflow ID', 'What to do', 'Step'], [['x'.repeat(100), prose, 'y'.repeat(20)]]);
+    const lines = stripVTControlCharacters(written()).trimEnd().split('\n');
+    expect(lines.map((line) => line.length <= 120)).toEqual([true, true, true, true]);
+    expect(lines.slice(1, 3)).toEqual([
+      expect.stringMatching(/^What to do {3}word( word)*$/),
+      expect.stringMatching(/^ {13}word( word)*$/),
+    ]);
+  });
+
+  it('is wrapped between words in a terminal, where a command stays whole to be copied', () => {
+    const command = 'http-tasks sweep approve closed-2030-01 --total 1204 --by YOUR_NAME --watch';
+    const text = `  Waiting for approval of 1,204 users by a person who may do that. To approve it: ${command}. Then wait.`;
+    const { io, written } = terminal();
+    for (const write of [print, say, sayLines]) write(io, text);
+    expect(written()).toBe(
+      Array.from(
+        { length: 3 },
+        () =>
+          `  Waiting for approval of 1,204 users by a person who may do that. To approve it:\n    ${command}. Then wait.\n`,
+      ).join(''),
+    );
+    const long = 'x'.repeat(120);
+    for (const line of [
+      `  export NAME='${long}'`,
+      `    --input '{"a": "${long}"}'`,
+      `temporal workflow start --input ${long}`,
+    ]) {
+      const { io: other, written: shown } = terminal();
+      print(other, line);
+      expect(shown()).toBe(`${line}\n`);
+    }
+    const pipe = terminal(false);
+    for (const write of [print, say, sayLines]) write(pipe.io, text);
+    expect(pipe.written()).toBe(`${text}\n`.repeat(3));
+  });
+
+  it.each<[string, (io: Io) => unknown]>([
+    ['print', (io) => print(io, 'Receipts: 98')],
+    ['say', (io) => say(io, 'Receipts: 98')],
+    ['printTable', (io) => printTable(io, ['Title'], [['Receipts: 98']])],
+    ['printJson', (io) => printJson(io, 98)],
+  ])('does not follow a line that is written over: %s', (_name, write) => {
+    const { io, written } = terminal();
+    sayOver(io, '98 receipts');
+    write(io);
+    expect(written()).toMatch(/^\r\u001b\[K98 receipts\r\u001b\[K[^\r]/);
+  });
+
   it('cannot begin a line of its own where one line is printed', () => {
     const { io, written } = terminal();
     print(io, 'sweep\r\nEvery receipt was sealed.');

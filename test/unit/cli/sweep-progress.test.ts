@@ -2,6 +2,7 @@ import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/swee
 import { fitParts } from '@temporal-http-tasks/cli/internal/terminal/output';
 import { withRunningChunks } from '@temporal-http-tasks/cli/internal/sweep/watch';
 import { printSweep, toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
+import { localTime } from '@temporal-http-tasks/cli/internal/terminal/for-people';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import {
   RateMeter,
@@ -69,7 +70,7 @@ describe('the line of progress', () => {
     [
       'its chunks to stop',
       { status: 'paused', pausedBecause: 'request', underWay: 3 },
-      'pausing (request): 3 chunks finish work in progress',
+      'pausing (on request): 3 chunks finish their work in progress',
     ],
     [
       'a person',
@@ -91,14 +92,14 @@ describe('users whose last calls are missing', () => {
       { phase: 'waiting', nextTryAt: '2030-01-01T00:01:00.000Z' },
     );
     expect(progressText(tail, undefined)).toBe(
-      '5,002/5,003 users · accepted 5,002 · 1 user deferred, next try at 00:01:00 UTC on 2030-01-01',
+      `5,002/5,003 users · accepted 5,002 · 1 user to be tried again at ${localTime('2030-01-01T00:01:00.000Z')}`,
     );
     const both = progress(
       { total: 10, pending: 7, accepted: 3 },
       { phase: 'waiting', waitingForBulk: 5, nextTryAt: new Date(Date.now() + 60_000).toISOString() },
     );
     expect(progressText(both, undefined)).toMatch(
-      /^8\/10 users done at Plaid · accepted 3 · 5 waiting for Batch · 2 users deferred, next try at \d\d:\d\d:\d\d UTC$/,
+      /^8\/10 users done at Plaid · accepted 3 · 5 waiting for Batch · 2 users to be tried again at \d\d:\d\d:\d\d$/,
     );
   });
 
@@ -178,6 +179,6 @@ describe('the document of a sweep', () => {
     const printed: string[] = [];
     const io = { stdout: { write: (text: string) => printed.push(text) }, env: {} } as unknown as Io;
     printSweep(io, cancelled as SweepProgress);
-    expect(printed.join('')).toContain('Status: cancelled (not approved)');
+    expect(printed.join('')).toContain('Status: cancelled (not approved in time)');
   });
 });

@@ -116,7 +116,8 @@ async function writeOld(
   else
     print(
       io,
-      `Wrote ${receipts} receipts with their proofs into ${printable(file)}, in the form of version 0.1.0, which sealed them. Check them with: http-tasks verify --bundle ${printable(file)} --root ${merkleRoot}`,
+      `Wrote ${receipts} receipts with their proofs into ${printable(file)}, in the form of version 0.1.0, which ` +
+        `sealed them. Check them with: http-tasks verify --bundle ${printable(file)} --root ${merkleRoot}`,
     );
   return 0;
 }

@@ -266,7 +266,8 @@ export function timestampWords(results: readonly TimestampResult[]): string[] {
     'problem' in one
       ? []
       : [
-          `${one.time} by ${one.signedBy}${one.trusted ? '' : ' (not vouched for: give its certificate, or that of its authority, with --tsa)'}`,
+          `${one.time} by ${one.signedBy}` +
+            (one.trusted ? '' : ' (not vouched for: give its certificate, or that of its authority, with --tsa)'),
         ],
   );
 }

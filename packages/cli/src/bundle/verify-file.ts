@@ -11,6 +11,7 @@ import type {
 } from '@temporal-http-tasks/evidence/internal/verifier/verify-bundle';
 import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
+import { inWords } from '../terminal/for-people';
 import { paint, print, printJson, printable, say } from '../terminal/output';
 import { count } from '../sweep/reading-report';
 import { printTable } from '../terminal/table';
@@ -75,17 +76,19 @@ export async function verifyFile(io: Io, given: VerifyFile): Promise<ExitCode> {
   if (json) printJson(io, { ...summaryOf(verification), ...verification, ...(stamps.length > 0 && { timestamps }) });
   else {
     printVerification(io, verification);
-    for (const words of timestampWords(stamps)) print(io, `Stamped:    ${printable(words)}`);
+    for (const words of timestampWords(stamps)) print(io, `Stamped:      ${printable(words)}`);
   }
   if (!verification.anchored && verification.differenceCount === 0 && checkpoints.length > 0)
     say(
       io,
-      'Not verifiable: the checkpoint given has another size than the one in the bundle. Write the bundle with receipts ID --bundle FILE --checkpoint KEPT.',
+      'Not verifiable: the checkpoint given has another size than the one in the bundle. Write the bundle with ' +
+        'receipts ID --bundle FILE --checkpoint KEPT.',
     );
   else if (!verification.anchored && verification.differenceCount === 0)
     say(
       io,
-      'Not verifiable: the author of the bundle could have invented all of it. Give the root that the sweep returned (--root), a checkpoint that you kept (--checkpoint), or the public key of the log (--key).',
+      'Not verifiable: the author of the bundle could have invented all of it. Give the root that the sweep ' +
+        'returned (--root), a checkpoint that you kept (--checkpoint), or the public key of the log (--key).',
     );
   if (verification.ok) return 0;
   return verification.differenceCount > 0 ? 1 : 3;
@@ -135,13 +138,13 @@ function summaryOf({ sections, complete }: EvidenceVerification): object {
 }
 
 const PROVEN = [
-  'each receipt is one that was sealed under the head, at its place',
-  'every field of the head is as it was sealed',
+  'each receipt was sealed under the head, at this place, and was not changed since',
+  'every field of the head is as it was when it was sealed',
 ];
 const CLAIMED = [
-  'that the calls had the outcomes that the receipts state: only the providers know',
-  'reason, requestedBy and unsigned approvals: the ledger recorded them as given',
-  'the times: clocks of the machines that recorded them',
+  'that the calls had these outcomes: only the providers can confirm them',
+  'reason, requestedBy and unsigned approvals: they are recorded as they were given',
+  'the times, which come from the clocks of the machines that recorded them',
 ];
 
 function printVerification(io: Io, verification: EvidenceVerification): void {
@@ -155,8 +158,8 @@ function printVerification(io: Io, verification: EvidenceVerification): void {
   if (differenceCount > rows.length) print(io, `and ${count(differenceCount - rows.length)} more`);
   for (const section of sections) printSection(io, section);
   if (ok) {
-    for (const line of PROVEN) print(io, `Proven:     ${line}.`);
-    for (const line of CLAIMED) print(io, `Claimed:    ${line}.`);
+    for (const line of PROVEN) print(io, `Proven:       ${line}.`);
+    for (const line of CLAIMED) print(io, `Claimed:      ${line}.`);
     print(io, paint(io, 'green', 'Every receipt in it was sealed, and no field was changed.'));
   } else if (differenceCount > 0) print(io, paint(io, 'red', 'The bundle does NOT contain what was sealed.'));
   else print(io, paint(io, 'yellow', 'Not verifiable.'));
@@ -170,7 +173,7 @@ const SHOWN = [
   ['runId', 'Run'],
   ['reason', 'Reason'],
   ['request', 'Request'],
-  ['requestedBy', 'Asked by'],
+  ['requestedBy', 'Requested by'],
   ['receivedAt', 'Received'],
   ['dueAt', 'Due'],
   ['approvedBy', 'Approved by'],
@@ -185,11 +188,11 @@ function printSection(
   io: Io,
   { head, merkleRoot, receipts, sealed, complete, anchoredBy, checkpoint }: VerifiedSection,
 ): void {
-  const line = (name: string, text: string) => print(io, `${`${name}:`.padEnd(11)} ${printable(text)}`);
+  const line = (name: string, text: string) => print(io, `${`${name}:`.padEnd(13)} ${printable(text)}`);
   for (const [member, name] of SHOWN) {
     const value = head[member];
-    if (value !== undefined && value !== null && value !== '')
-      line(name, typeof value === 'string' ? value : JSON.stringify(value));
+    const text = memberText(value);
+    if (text !== '') line(name, text);
   }
   line('Receipts', `${count(receipts)} of the ${count(sealed)} that were sealed${complete ? '' : '; not complete'}`);
   line('Root', `${merkleRoot}${anchoredBy.includes('root') ? ' (as given)' : ''}`);
@@ -203,6 +206,20 @@ function printSection(
       : '';
   const signed = signedBy.length > 0 ? `signed by ${signedBy.join(', ')}` : 'unsigned';
   line('Checkpoint', `${count(size)} leaves of ${origin}${at}; ${signed}${confirmed}`);
+}
+
+/** Returns a member of a head as one line; empty where it has no value. */
+function memberText(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object') return JSON.stringify(value);
+  const { code, note, signed } = value as Record<string, unknown>;
+  if (Array.isArray(signed)) return signed.map((one) => memberText((one as Record<string, unknown>)['by'])).join(', ');
+  if (code !== undefined) return [code, note].map(memberText).filter(Boolean).join(': ');
+  return Object.entries(value)
+    .map(([name, one]) => [inWords(name), memberText(one)])
+    .flatMap(([name, one]) => (one === '' ? [] : [`${name} ${one}`]))
+    .join(', ');
 }
 
 async function originOf(file: string): Promise<string> {

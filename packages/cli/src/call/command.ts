@@ -67,7 +67,8 @@ function atAccount<Task extends HttpTask | undefined>(
   const known = accounts.of(name).join(', ') || 'none';
   throw new Refusal(
     'Usage',
-    `--account: ${name} has no account of this name here; known: ${known}. List it in HTTP_TASKS_ACCOUNTS as ${name}/${printable(account)}.`,
+    `--account: ${name} has no account of this name here; known: ${known}. List it in HTTP_TASKS_ACCOUNTS as ` +
+      `${name}/${printable(account)}.`,
     'account',
   );
 }

@@ -116,10 +116,8 @@ function printCall(io: Io, result: CallResult, { json }: CallOptions): ExitCode 
   const { ok, status, output, requestId, failure, settledBy } = result;
   if (json) printJson(io, result);
   else {
-    print(
-      io,
-      `${ok ? 'Response' : 'Failed'}${status === undefined ? '' : ` ${status}`}${requestId === undefined ? '' : `, request ID ${requestId}`}`,
-    );
+    const id = requestId === undefined ? '' : `, request ID ${requestId}`;
+    print(io, `${ok ? 'Response' : 'Failed'}${status === undefined ? '' : ` ${status}`}${id}`);
     if (settledBy !== undefined)
       print(
         io,

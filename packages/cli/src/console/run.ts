@@ -34,7 +34,8 @@ export interface ConsoleOptions extends ProvidersOptions, TemporalOptions, OpenA
 const MAX_PORT = 65_535;
 const TOKEN_BYTES = 24;
 const IN_CLEAR =
-  'It listens beyond this machine without TLS: put TLS in front of it and name the address with --public-url https://…; token and keys travel in clear text otherwise.';
+  'It listens beyond this machine without TLS: put TLS in front of it and name the address with --public-url ' +
+  'https://…; token and keys travel in clear text otherwise.';
 
 /** Serves the console until it is stopped; it then waits for calls in progress. */
 export async function runConsole(io: Io, options: ConsoleOptions & { port: string }): Promise<ExitCode> {

@@ -84,8 +84,10 @@ function multipart(form: readonly FormPart[]): { contentType: string; body: stri
   while (form.some(({ value }) => value.includes(boundary))) boundary += '-';
   const parts = form.map(({ name, value: bytes, type, filename }) => {
     const value = utf8(bytes);
-    const disposition = `content-disposition: form-data; name="${inHeader(name)}"${filename === undefined ? '' : `; filename="${inHeader(filename)}"`}`;
-    return `--${boundary}\r\n${disposition}\r\n${type === undefined ? '' : `content-type: ${type.replace(/[\r\n]/g, '')}\r\n`}\r\n${value}\r\n`;
+    const file = filename === undefined ? '' : `; filename="${inHeader(filename)}"`;
+    const disposition = `content-disposition: form-data; name="${inHeader(name)}"${file}`;
+    const contentType = type === undefined ? '' : `content-type: ${type.replace(/[\r\n]/g, '')}\r\n`;
+    return `--${boundary}\r\n${disposition}\r\n${contentType}\r\n${value}\r\n`;
   });
   return { contentType: `multipart/form-data; boundary=${boundary}`, body: `${parts.join('')}--${boundary}--\r\n` };
 }

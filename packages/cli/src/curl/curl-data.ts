@@ -66,7 +66,8 @@ function expanded(text: string): string {
   }
   if (calls > 1)
     refuseCurl(
-      `stands for ${calls} calls, by the lists or ranges in its URL; give one of them, or add --globoff if the brackets are part of the URL`,
+      `stands for ${calls} calls, by the lists or ranges in its URL; give one of them, or add --globoff if the ` +
+        'brackets are part of the URL',
     );
   return made;
 }

@@ -212,7 +212,8 @@ const LEFT_OUT_WITH_ARGUMENT: Readonly<Record<string, string | undefined>> = {
 };
 
 const SIGN =
-  'signs in a way that is not supported; a task is signed with the settings of its service, and http.request with a header that names a secret of HTTP_TASKS_SECRET_NAME';
+  'signs in a way that is not supported; a task is signed with the settings of its service, and http.request ' +
+  'with a header that names a secret of HTTP_TASKS_SECRET_NAME';
 const CERTIFICATE = 'certificates of authorities come from the settings; leave it out';
 const ELSEWHERE = 'a call goes to the address in its URL and nowhere else';
 const PROXY = 'a proxy is a setting of the sender (HTTPS_PROXY); leave it out';

@@ -158,7 +158,9 @@ function refuseOtherEnvironment(service: ServiceDefinition, environment: string,
   const configured = environmentOf(service, env);
   if (environment === configured) return;
   refuseCurl(
-    `calls ${service.title}'s ${environment}, and the settings ${configured === '' ? 'choose no environment' : `lead to its ${configured}`}; ${howTo(service, environment)} if that is what you want`,
+    `calls ${service.title}'s ${environment}, and the settings ` +
+      `${configured === '' ? 'choose no environment' : `lead to its ${configured}`}; ` +
+      `${howTo(service, environment)} if that is what you want`,
   );
 }
 

@@ -86,9 +86,9 @@ function problemsOf({ member, result }: RunOfUser, state: ProviderState): Proble
   return state.steps
     .filter(({ user }) => user === contactId)
     .flatMap(({ step, gone, items }): Problem[] => {
-      const said = (result?.steps ?? []).filter((one) => one.step === step);
+      const reported = (result?.steps ?? []).filter((one) => one.step === step);
       const isTouched = gone || (items?.removed.length ?? 0) > 0;
-      const claims = said.filter(({ outcome }) => outcome !== 'unknown');
+      const claims = reported.filter(({ outcome }) => outcome !== 'unknown');
       const isFalse = claims.some(({ outcome }) => isGood(outcome) !== gone);
       return [
         ...(onHold && isTouched

@@ -13,7 +13,6 @@ import type { Problem, ProblemKind, RunOfUser } from './demo-users';
 import type { Verdict } from './verdict';
 
 const MAX_WIDTH = 100;
-const FAULT_WIDTHS = [31, 10, 55];
 
 /** Prints the outcome of every user at every step. */
 export function printOutcomes(io: Io, runs: readonly RunOfUser[]): void {
@@ -44,7 +43,7 @@ export function printCompensations(io: Io, runs: readonly RunOfUser[]): void {
       if (!first) continue;
       const steps = [first, ...others].map(({ step }) => step).join(', ');
       const evidence = [first, ...others].map((line) => line.evidence).filter(Boolean);
-      printLines(io, wrapped(`${steps}: ${inWords(first.outcome)}. ${first.remedy}`));
+      printLines(io, wrapped(`${steps}: ${inWords(first.outcome)}. ${first.remedy}`, widthOf(io)));
       for (const text of evidence) print(io, paint(io, 'dim', `    ${text}`));
     }
   }
@@ -52,14 +51,14 @@ export function printCompensations(io: Io, runs: readonly RunOfUser[]): void {
 
 /** Prints which faults happened to which calls. */
 export function printFaults(io: Io, faults: readonly FaultSummary[]): void {
-  heading(io, `Faults that the simulators made: ${sumOf(faults, 'fired')} of ${sumOf(faults, 'planned')}`);
+  heading(io, `Faults that the simulators injected: ${sumOf(faults, 'fired')} of ${sumOf(faults, 'planned')}`);
   const endpoints = [...new Set(faults.map(({ endpoint }) => endpoint))];
   const rows = endpoints.map((endpoint) => {
     const own = faults.filter((fault) => fault.endpoint === endpoint);
     const kinds = own.map(({ kind, fired }) => (fired === 1 ? kind : `${kind} ×${fired}`)).join(', ');
     return [`${own[0]?.provider}.${endpoint}`, `${sumOf(own, 'fired')} of ${sumOf(own, 'planned')}`, kinds];
   });
-  printTable(io, ['Call', 'Fired', 'Kinds'], rows, FAULT_WIDTHS);
+  printTable(io, ['Call', 'Injected', 'Faults'], rows);
 }
 
 function sumOf(faults: readonly FaultSummary[], figure: 'planned' | 'fired'): number {
@@ -102,13 +101,16 @@ function groups(lines: readonly CompensationLine[]): CompensationLine[][] {
   return [...byText.values()];
 }
 
+function widthOf({ stdout }: Io): number {
+  return stdout.isTTY ? Math.min(MAX_WIDTH, stdout.columns) : MAX_WIDTH;
+}
+
 /** Wraps at spaces, indented by two. */
-function wrapped(text: string): string {
+function wrapped(text: string, width: number): string {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= MAX_WIDTH - 4)
-      lines[lines.length - 1] = `${last} ${word}`;
+    if (last !== undefined && last.length + 1 + word.length <= width - 4) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
   return lines.map((line, index) => `${index === 0 ? '  ' : '    '}${line}`).join('\n');
@@ -127,11 +129,11 @@ export function printVerdict(
   const line = (good: boolean, text: string): void =>
     print(io, `  ${good ? paint(io, 'green', '✔') : paint(io, 'red', '✘')} ${text}`);
   heading(io, "Verdict, from the simulators' own state");
-  line(!has('left'), `${verdict.usersGone} users gone, ${verdict.usersLeft} left that had to go`);
-  line(!has('tooMuch'), 'holds kept, and no Item removed that was not asked for');
+  line(!has('left'), `${verdict.usersGone} of ${verdict.usersGone + verdict.usersLeft} users deleted everywhere`);
+  line(!has('tooMuch'), 'nothing deleted of users on hold, and no Item that was not requested');
   line(!has('bystander'), `${verdict.bystandersTouched} of ${bystanders.toLocaleString('en')} bystanders touched`);
   line(!has('repeated'), `${verdict.irreversibleCallsRepeated} irreversible removals carried out twice`);
-  line(!has('report'), 'every run reports what the providers hold');
+  line(!has('report'), "the report of every run matches the providers' state");
   print(
     io,
     paint(
@@ -144,7 +146,7 @@ export function printVerdict(
     print(io, paint(io, 'red', printable(`    ${who}: ${problem}`)));
   if (problems.length > MOST_PROBLEMS) print(io, paint(io, 'red', `    and ${problems.length - MOST_PROBLEMS} more`));
   print(io, '');
-  print(io, verdict.ok ? paint(io, 'green', 'The verdict holds.') : paint(io, 'red', 'The verdict does not hold.'));
+  print(io, verdict.ok ? paint(io, 'green', 'PASS') : paint(io, 'red', 'FAIL'));
 }
 
 const REFRESH_MS = 150;

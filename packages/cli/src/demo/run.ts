@@ -204,7 +204,8 @@ async function refuseSecondCourier(io: Io, providers: string | undefined): Promi
   if (second)
     throw new Refusal(
       'Usage',
-      `The demo has a made-up provider of its own that is named ${own.name}. Rename that of ${second.file}, or try it with http-tasks dev --providers.`,
+      `The demo has a made-up provider of its own that is named ${own.name}. Rename that of ${second.file}, or ` +
+        'try it with http-tasks dev --providers.',
       'providers',
     );
 }
@@ -220,7 +221,8 @@ async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scen
   const { users, bystanders, stack, interruption } = scene;
   say(
     io,
-    `Offboarding ${users.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ${bystanders.toLocaleString('en')} bystanders must stay untouched`,
+    `Offboarding ${users.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ` +
+      `${bystanders.toLocaleString('en')} bystanders must stay untouched`,
   );
   const runs = await followRuns(io, concurrency, scene);
   const { plaid, batch } = stack.simulators;

@@ -12,17 +12,17 @@ const BATCH = 'batch.';
 export function disagreements(member: DemoUser, result: OffboardResult | undefined, state: ProviderState): string[] {
   if (!result) return ['the run gave no result'];
   const truth = truthAbout(member, state);
-  const said = result.steps;
+  const reported = result.steps;
   const apps = Object.entries(truth.batch).filter(([, { accepted }]) => accepted);
   return [
     ...disagreementsOverItems(
-      said.filter(({ step }) => step === ITEMS),
+      reported.filter(({ step }) => step === ITEMS),
       truth,
     ),
-    ...said.filter(({ step }) => step !== ITEMS).flatMap((step) => disagreementOver(step, truth) ?? []),
-    ...unreported('plaid.products', truth.productsTerminated, said),
-    ...unreported('plaid.user', truth.plaidUserRemoved, said),
-    ...apps.flatMap(([app]) => unreported(`${BATCH}${app}`, true, said)),
+    ...reported.filter(({ step }) => step !== ITEMS).flatMap((step) => disagreementOver(step, truth) ?? []),
+    ...unreported('plaid.products', truth.productsTerminated, reported),
+    ...unreported('plaid.user', truth.plaidUserRemoved, reported),
+    ...apps.flatMap(([app]) => unreported(`${BATCH}${app}`, true, reported)),
   ];
 }
 
@@ -30,10 +30,10 @@ export function disagreements(member: DemoUser, result: OffboardResult | undefin
 function disagreementsOverItems(steps: readonly StepResult[], { itemsRemoved }: ProviderTruth): string[] {
   // "Unknown" allows both, so nothing contradicts it.
   if (steps.some(({ outcome }) => outcome === 'unknown')) return [];
-  const said = steps.filter(({ outcome }) => isGood(outcome)).reduce((sum, { items = 0 }) => sum + items, 0);
-  return said === itemsRemoved.length
+  const reportedItems = steps.filter(({ outcome }) => isGood(outcome)).reduce((sum, { items = 0 }) => sum + items, 0);
+  return reportedItems === itemsRemoved.length
     ? []
-    : [`the run says ${said} Items were removed, Plaid says ${itemsRemoved.length}`];
+    : [`the run says ${reportedItems} Items were removed, Plaid says ${itemsRemoved.length}`];
 }
 
 function disagreementOver({ step, outcome }: StepResult, truth: ProviderTruth): string | undefined {
@@ -48,8 +48,10 @@ function happenedAt(step: string, truth: ProviderTruth): boolean | undefined {
   return step.startsWith(BATCH) ? truth.batch[step.slice(BATCH.length)]?.accepted : undefined;
 }
 
-function unreported(step: string, happened: boolean, said: readonly StepResult[]): string[] {
-  return happened && !said.some((one) => one.step === step) ? [`${step} was done, and the run does not report it`] : [];
+function unreported(step: string, happened: boolean, reported: readonly StepResult[]): string[] {
+  return happened && !reported.some((one) => one.step === step)
+    ? [`${step} was done, and the run does not report it`]
+    : [];
 }
 
 /** The state of both providers. */

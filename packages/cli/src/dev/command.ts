@@ -15,7 +15,8 @@ const PORTS = { min: 1, max: 65_535 };
 export const devCommand = defineCommand<DevCommandOptions>({
   description: [
     'For trying things out. Starts a Temporal server with its UI, simulators of Plaid, Batch and the provider files of',
-    '--providers or HTTP_TASKS_PROVIDERS, and a worker, and prints what to run next. The settings are written to .http-tasks-dev.env in this folder, where the other commands find them.',
+    '--providers or HTTP_TASKS_PROVIDERS, and a worker, and prints what to run next. The settings are written to',
+    '.http-tasks-dev.env in this folder, where the other commands find them.',
     'Settings for Temporal and the providers in the environment are ignored, the ledger is a temporary one, and nothing',
     'outside this machine is called. Ctrl-C stops everything and removes the data and the file.',
   ].join(' '),

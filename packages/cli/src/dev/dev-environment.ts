@@ -78,12 +78,14 @@ export function readDevEnvironment(
     return [
       {
         setting,
-        message: `differs from ${DEV_ENVIRONMENT_FILE}, which belongs to the http-tasks dev that runs here. Unset it, or run the command in another folder.`,
+        message:
+          `differs from ${DEV_ENVIRONMENT_FILE}, which belongs to the http-tasks dev that runs here. Unset it, or ` +
+          'run the command in another folder.',
       },
     ];
   });
   if (problems.length > 0) throw new SettingsError(problems);
-  return { env: { ...env, ...settings }, note: `Settings are those of the http-tasks dev that runs in this folder.` };
+  return { env: { ...env, ...settings }, note: 'Using the settings of the http-tasks dev that runs in this folder.' };
 }
 
 /** Provider files may be named in other ways than in the file, such as relative to its folder. */

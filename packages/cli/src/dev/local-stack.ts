@@ -34,7 +34,10 @@ const SETTINGS = ['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE',
 
 /** Options of a local stack with everything that offboarding needs. */
 export interface LocalStackOptions {
-  /** The environment to inherit; what it says about Temporal, the providers, us or where traces go is left out, but for a key for encryption. */
+  /**
+   * The environment to inherit, without the settings of Temporal, of the providers, of this package (except for a key for
+   * encryption) and of tracing.
+   */
   env: Readonly<Record<string, string | undefined>>;
   simulators: SimulatorsOptions;
   /** Providers of files, with their simulators. @default none */

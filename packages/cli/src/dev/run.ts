@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
@@ -53,7 +54,8 @@ export async function runDev(io: Io, { users, json, ports, providers }: DevOptio
         const removeFile = writeDevEnvironment(process.cwd(), stack.settings);
         try {
           if (json) printJson(io, description(stack, first.input, starts));
-          else printGuide(io, stack, { input: first.input, starts, files, isFileOurs: removeFile !== undefined });
+          else
+            printGuide(io, stack, { input: first.input, users, starts, files, isFileOurs: removeFile !== undefined });
           await wished;
         } finally {
           removeFile?.();
@@ -105,8 +107,27 @@ function exampleIds({ provider: { name, ids } }: ProviderFile): string {
 /** A filter of the Temporal UI. */
 const NEEDS_ATTENTION = `OffboardingStatus IN ("partial","failed","held","paused","waitingForApproval","waitingForPerson")`;
 
+/** The IDs of a user as options. */
+function userOptions({ user, itemIds }: OffboardUserInput): string {
+  const options: [flag: string, value: string | undefined][] = [
+    ['--plaid-user-id', user.plaidUserId],
+    ['--plaid-user-token', user.plaidUserToken],
+    ['--batch-user-id', user.batchUserId],
+    ['--item-ids', itemIds?.join(',')],
+  ];
+  return options.flatMap(([flag, value]) => (value === undefined ? [] : [`${flag} ${quoted(value)}`])).join(' ');
+}
+
+/** A path as it is shorter: from this folder, or as it was given. */
+function shortPath(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.length < path.length ? fromHere : path;
+}
+
 interface Guide {
   input: OffboardUserInput;
+  /** The file of the users whom the simulators know. */
+  users: string;
   starts: PreparedStarts;
   /** The provider files that the worker has. */
   files: readonly ProviderFile[];
@@ -114,7 +135,7 @@ interface Guide {
   isFileOurs: boolean;
 }
 
-function printGuide(io: Io, stack: LocalStack, { input, starts, files, isFileOurs }: Guide): void {
+function printGuide(io: Io, stack: LocalStack, { input, users, starts, files, isFileOurs }: Guide): void {
   const { uiUrl = '', codecUrl, encrypted, settings, simulators, others, taskQueue, address, workerLog } = stack;
   const json = quoted(JSON.stringify(input));
   const codec = codecUrl === undefined ? '' : ` --codec-endpoint ${codecUrl}`;
@@ -138,14 +159,20 @@ function printGuide(io: Io, stack: LocalStack, { input, starts, files, isFileOur
   }
   if (encrypted) lines(KEY_AS_HERE);
   lines(
-    `npx http-tasks offboard --input ${json}`,
-    ...files.map((file) => `npx http-tasks offboard ${exampleIds(file)} --reason OTHER`),
-    'npx http-tasks list-runs',
-    'npx http-tasks console       # search, test and watch in the browser',
+    'npx http-tasks offboard --reason OTHER --dry-run \\',
+    `  ${userOptions(input)}`,
+    ...files.map((file) => `npx http-tasks offboard ${exampleIds(file)} --reason OTHER --dry-run`),
+    'npx http-tasks list-runs     # what ran, and how it ended',
+    'npx http-tasks sweep --reason OTHER --dry-run --watch \\',
+    `  --source ${quoted(shortPath(users))}`,
+    'npx http-tasks console       # the same in the browser',
+    'Without --dry-run, the commands show what will be deleted, and ask.',
   );
   title("With Temporal's own command line");
   lines(
-    `temporal workflow start --address ${address}${codec} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${json}`,
+    `temporal workflow start --address ${address}${codec} \\`,
+    `  --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 \\`,
+    `  --input ${json}`,
   );
   title('In the Temporal UI: open a link, enter a workflow ID, press Start. The examples are dry runs.');
   lines(...startLines(starts));

@@ -163,7 +163,7 @@ function holdFindings({ oldHolds }: LedgerState): Finding[] {
       check: 'holds',
       state: 'fail',
       message: `${oldHolds} legal ${oldHolds === 1 ? 'hold' : 'holds'} of version 0.1.0 may not protect in every environment`,
-      toDo: 'Set them again with all IDs: http-tasks hold add --id HOLD … (docs/holds.md)',
+      toDo: 'Set them again with all IDs: http-tasks hold add --hold HOLD … (docs/holds.md)',
     },
   ];
 }

@@ -33,14 +33,17 @@ const MATRIX_STYLE = `
 /** Returns the matrix as one self-contained HTML page with a square for each cell. */
 export function matrixPage(results: FaultResults): string {
   const { cells, combinations, failed, seed } = results;
+  const all = cells + combinations;
+  const correct = failed.length === 0 ? 'All' : `${count(all - failed.length)} of ${count(all)}`;
   return page(
     'Every fault at every call',
     [
       html`<header>
 <p class="eyebrow">temporal-http-tasks · reliability</p>
 <h1>Every fault at every call</h1>
-<p class="sentence">${failed.length === 0 ? 'All' : `${count(cells + combinations - failed.length)} of ${count(cells + combinations)}`} offboardings ended correctly.</p>
-<p class="further">${count(cells)} cells, and ${count(combinations)} combinations of faults drawn from seed ${seed}, judged by the state of the providers.</p>
+<p class="sentence">${correct} offboardings ended correctly.</p>
+<p class="further">${count(cells)} cells, and ${count(combinations)} combinations of faults drawn from seed ${seed},
+judged by the state of the providers.</p>
 ${tiles(results)}
 ${legend()}</header>
 `,
@@ -63,7 +66,12 @@ function tiles({ numbers, failed }: FaultResults): Markup {
   ): Markup => html`<div class="tile ${number > 0 ? 'bad' : 'good'}"><dt>${name}</dt><dd>${count(number)}</dd></div>
 `;
   return html`<dl class="tiles">
-${tile('users lost', numbers.usersLost)}${tile('wrongly deleted', numbers.wronglyDeleted + numbers.bystandersTouched)}${tile('calls unrecorded', numbers.unrecordedCalls)}${tile('wrong', failed.length)}</dl>`;
+${[
+  tile('users lost', numbers.usersLost),
+  tile('wrongly deleted', numbers.wronglyDeleted + numbers.bystandersTouched),
+  tile('calls unrecorded', numbers.unrecordedCalls),
+  tile('wrong', failed.length),
+]}</dl>`;
 }
 
 function legend(): Markup {
@@ -71,7 +79,8 @@ function legend(): Markup {
 `;
   return html`<dl class="legend">
 ${[MARKS.gone, MARKS.reported, MARKS.wrong].map(entry)}</dl>
-<p class="note">Six squares for each call: once, twice and always from left to right; above with onFailure “continue”, below with “stop”.</p>
+<p class="note">Six squares for each call: once, twice and always from left to right;
+above with onFailure “continue”, below with “stop”.</p>
 `;
 }
 
@@ -108,7 +117,9 @@ function squares(marks: string, columns: number, words?: string): Markup {
       : `<rect x="${x}" y="${y}" width="${SQUARE}" height="${SQUARE}" rx="2" fill="${FILLS[mark]}"/>`;
   });
   const label = words === undefined ? html` aria-hidden="true"` : html` role="img" aria-label="${words}"`;
-  return html`<svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"${label}>${words !== undefined && html`<title>${words}</title>`}${new Markup(shapes.join(''))}</svg>`;
+  const title = words !== undefined && html`<title>${words}</title>`;
+  const size = html`width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
+  return html`<svg ${size}${label}>${title}${new Markup(shapes.join(''))}</svg>`;
 }
 
 function inWords(marks: string): string {

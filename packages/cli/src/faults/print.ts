@@ -34,7 +34,8 @@ export function printMatrix(io: Io, results: FaultResults): void {
   }
   print(
     io,
-    `${cells} cells and ${combinations} combinations of seed ${seed} in ${seconds} s: ${results.failed.length === 0 ? 'all correct' : `${results.failed.length} wrong`}.`,
+    `${cells} cells and ${combinations} combinations of seed ${seed} in ${seconds} s: ` +
+      `${results.failed.length === 0 ? 'all correct' : `${results.failed.length} wrong`}.`,
   );
 }
 

@@ -87,7 +87,8 @@ async function sayOldHolds(io: Io, { ledger }: OpenedLedger, { holdId, subjects 
     say(
       io,
       printable(
-        `Hold ${hold.holdId} of version 0.1.0 also names this user, in an unknown environment. Set it again with the same IDs and --id ${quoted(hold.holdId)}.`,
+        `Hold ${hold.holdId} of version 0.1.0 also names this user, in an unknown environment. Set it again with ` +
+          `the same IDs and --hold ${quoted(hold.holdId)}.`,
       ),
     );
   }
@@ -167,7 +168,8 @@ async function holdsOfFile(io: Io, file: string, reading: Reading): Promise<Hold
   if (accounts.size > 0)
     say(
       io,
-      `Each row is about the account that it names. Users with the same IDs in other accounts are not covered; those of some rows are ${[...accounts].join(', ')}.`,
+      'Each row is about the account that it names. Users with the same IDs in other accounts are not covered; ' +
+        `those of some rows are ${[...accounts].join(', ')}.`,
     );
   return holds;
 }

@@ -15,8 +15,8 @@ import type { GivenHoldOptions, HoldOptions } from './hold-options';
 const ADD = subcommand<GivenHoldOptions>('add', {
   summary: 'set a hold on one user, or on each user of a file',
   description: [
-    'Give every ID of the user that you know: each is held for itself, so that a hold by user ID does not cover a call by',
-    'user token, nor the other way round. The hold covers every environment of each service unless --environment narrows',
+    'Give every ID of the user that you know: each is held by itself, so a hold by user ID does not cover a call by user',
+    'token, nor the other way round. The hold covers every environment of each service unless --environment narrows',
     'it, and one account of each provider. The ledger keeps keyed hashes of the IDs, never the IDs. --file reads a CSV file',
     'with the columns plaid_user_id, plaid_user_token, plaid_access_token, batch_user_id, those of other providers such as',
     'courier_contact_id (lists joined by ;), account, reason and hold_id, one user a row; when a row is wrong, nothing is',
@@ -48,11 +48,11 @@ const ADD = subcommand<GivenHoldOptions>('add', {
 });
 
 const CHECK = subcommand<GivenHoldOptions>('check', {
-  summary: 'say whether a worker would stop for these IDs',
+  summary: 'check whether a hold forbids deletions for these IDs',
   description: [
-    'Asks the ledger what a worker asks it, for each environment that a worker can have, and names the holds. "held" is',
-    'true when a worker stops in every one of them. Exits 0 whether the user is held or not, and otherwise only when it',
-    'failed; scripts read "held" of --json. With --file, checks each row of a CSV file (see hold add).',
+    'Asks the ledger the same question as a worker, for each environment that a worker can have, and names the holds.',
+    '"held" is true only if the user is held in all of them. Exits 0 whether or not the user is held; scripts read "held"',
+    'of --json. With --file, checks each row of a CSV file (see hold add).',
   ].join(' '),
   examples: [
     'http-tasks hold check --plaid-user-id usr_1 --json',
@@ -96,7 +96,8 @@ const LIST = subcommand<GivenHoldOptions>('list', {
 const REMOVE = subcommand<GivenHoldOptions>('remove', {
   summary: 'lift one hold by its ID, or every hold on a user',
   description:
-    'By the IDs of a user, lifts every hold that names any of them, in whatever environment. The log keeps who lifted it and when. Exits 1 when there was no such hold.',
+    'With IDs of a user, lifts every hold that names any of them, in every environment. The log keeps who lifted it and ' +
+    'when. Exits 1 when there was no such hold.',
   examples: [
     'http-tasks hold remove --hold 3f0c…',
     'http-tasks hold remove --plaid-user-id usr_1 --reason "case 2031 closed"',
@@ -113,7 +114,8 @@ const REMOVE = subcommand<GivenHoldOptions>('remove', {
 const LOG = subcommand<HoldOptions & { hold?: string }>('log', {
   summary: 'show who set, extended and lifted holds, and when',
   description:
-    'Oldest first. The log is append-only and contains no ID of a user; of holds that were set by version 0.1.0 it has only what came later.',
+    'Oldest first. The log is append-only and contains no user IDs. For holds of version 0.1.0 it begins with their first ' +
+    'later change.',
   examples: ['http-tasks hold log', 'http-tasks hold log --id 3f0c… --json'],
   options: [holdOption('only this hold'), literalOption('--id <hold>', 'the same')],
   run: async (io, { hold, ...options }): Promise<ExitCode> =>

@@ -94,7 +94,7 @@ export const FILE_OPTIONS: readonly Option[] = [
 
 /** `--by`. */
 export function byOption(who: string): Option {
-  return literalOption('--by <name>', `${who}; a claim, kept in the ledger (default: the user of this process)`);
+  return literalOption('--by <name>', `${who}; not verified, stored in the ledger (default: your login)`);
 }
 
 /** The given IDs, each unchanged. */

@@ -45,7 +45,9 @@ export async function listHolds(io: Io, options: HoldOptions): Promise<ExitCode>
     if (unknown > 0) {
       say(
         io,
-        `${unknown} of them: environment unknown. They were set by version 0.1.0, cover one environment only, and must be set again: http-tasks hold add --id HOLD with every ID of the user, or hold add --file with the column hold_id.`,
+        `${unknown} of them: environment unknown. They were set by version 0.1.0, cover one environment only, ` +
+          'and must be set again: http-tasks hold add --hold HOLD with every ID of the user, or hold add --file with ' +
+          'the column hold_id.',
       );
     }
     return 0;
@@ -78,7 +80,7 @@ function printHolds(io: Io, holds: readonly Hold[]): void {
       environments === undefined ? 'environment unknown (0.1.0): set it again' : environmentsText(environments),
       String(subjects.length),
     ]);
-  printTable(io, ['Hold', 'Since', 'Set by', 'Reason', 'Environments', 'Subjects'], rows);
+  printTable(io, ['Hold', 'Since', 'Set by', 'Reason', 'Environments', 'ID hashes'], rows);
   if (holds.length > SHOWN) say(io, `These are the first ${SHOWN} of ${holds.length}; --json prints all of them.`);
 }
 
@@ -129,6 +131,6 @@ function printLog(io: Io, entries: readonly HoldLogEntry[]): void {
       environmentsText(environments),
       String(subjects),
     ]);
-  printTable(io, ['At', 'Hold', 'Change', 'By', 'Why', 'Reason of the hold', 'Environments', 'Subjects'], rows);
+  printTable(io, ['At', 'Hold', 'Change', 'By', 'Why', 'Reason of the hold', 'Environments', 'ID hashes'], rows);
   if (entries.length > SHOWN) say(io, `These are the last ${SHOWN} of ${entries.length}; --json prints all of them.`);
 }

@@ -40,12 +40,12 @@ function plaidNotCovered(given: ReadonlySet<string> = new Set()): string[] {
   return [
     ...(byId && !byToken
       ? [
-          'Not covered: calls that name this user by a user token. If the user has one, add the hold again with both IDs and this --id.',
+          'Not covered: calls that name this user by a user token. If the user has one, add the hold again with both IDs and this --hold.',
         ]
       : []),
     ...(byToken && !byId
       ? [
-          'Not covered: calls that name this user by a user ID. If the user has one, add the hold again with both IDs and this --id.',
+          'Not covered: calls that name this user by a user ID. If the user has one, add the hold again with both IDs and this --hold.',
         ]
       : []),
     ...((byId || byToken) && !given.has('accessTokens')
@@ -65,7 +65,8 @@ function othersNotCovered(given: ReadonlyMap<string, ReadonlySet<string>>, known
     return others.length === 0
       ? []
       : [
-          `Not covered: calls at ${title} that name this user by ${others.join(' or ')} only. If the user has such an ID, add the hold again with all IDs and this --hold.`,
+          `Not covered: calls at ${title} that name this user by ${others.join(' or ')} only. If the user has ` +
+            'such an ID, add the hold again with all IDs and this --hold.',
         ];
   });
 }

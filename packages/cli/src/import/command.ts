@@ -6,7 +6,11 @@ import type { ImportOptions } from './run';
 /** `http-tasks import SPEC`: the operations of an OpenAPI document, listed, written as definitions, or loaded. */
 export const importCommand = defineCommand<ImportOptions>({
   description:
-    'Without an option it lists the operations of a document (OpenAPI 3.0 or 3.1, JSON or YAML, a file or a URL). With --operation it writes an editable definition of each into --out, or to stdout. With --all it creates a task from every operation, as tasksFromOpenApi does at run time, and reports operations that cannot be tasks and decisions that the document leaves open. Contacts no server except for a document at a URL.',
+    'Without an option it lists the operations of a document (OpenAPI 3.0 or 3.1, JSON or YAML, a file or a ' +
+    'URL). With --operation it writes an editable definition of each into --out, or to stdout. With --all it ' +
+    'creates a task from every operation, as tasksFromOpenApi does at run time, and reports operations that ' +
+    'cannot be tasks and decisions that the document leaves open. Contacts no server except for a document at a ' +
+    'URL.',
   examples: [
     'http-tasks import openapi.yml --search "remove items"',
     'http-tasks import desk.yml --operation ticketOpen --service desk --out src/tasks/desk',

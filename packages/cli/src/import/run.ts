@@ -130,7 +130,8 @@ function nameOf(wanted: string, listed: readonly ListedOperation[]): string {
   if (found.length > 1)
     throw new Refusal(
       'Usage',
-      `${JSON.stringify(wanted)} is the method and path of several operations; name one of ${found.map(({ operation }) => operation).join(', ')}.`,
+      `${JSON.stringify(wanted)} is the method and path of several operations; name one of ` +
+        `${found.map(({ operation }) => operation).join(', ')}.`,
       'operation',
     );
   if (found[0]) return found[0].operation;

@@ -43,7 +43,8 @@ const PURGE = subcommand<CommonOptions & { keepDays?: string }>('purge', {
       else
         print(
           io,
-          `Deleted the receipts of ${count(purged.sweeps.length)} sweeps and ${count(purged.runs)} runs that ended before ${purged.before}.`,
+          `Deleted the receipts of ${count(purged.sweeps.length)} sweeps and ${count(purged.runs)} runs that ` +
+            `ended before ${purged.before}.`,
         );
       for (const sweepId of purged.changed)
         say(

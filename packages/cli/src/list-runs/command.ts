@@ -41,9 +41,11 @@ const MOST_RUNS = 10_000;
 /** `http-tasks list-runs`: finds runs of the offboarding workflows by their search attributes. Changes nothing. */
 export const listRunsCommand = defineCommand<ListRunsOptions>({
   description: [
-    'Asks the Temporal server, newest first. A run of one user is found under the first of its IDs: plaidUserId,',
-    'plaidUserToken, batchUserId, then by the names of the providers. --user, and --id for any provider, turns an ID into its keyed hashes for every environment with HTTP_TASKS_SUBJECT_KEY,',
-    'and the result says in which environment a run was; the ID itself is not sent. Due dates are those of runs; http-tasks register has those of all requests. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
+    'Lists runs of the Temporal server, newest first. A run of one user is found under the first of its IDs: plaidUserId,',
+    'plaidUserToken, batchUserId, then by the names of the providers. --user, and --id for any provider, search by the',
+    'keyed hashes of the ID (with HTTP_TASKS_SUBJECT_KEY); the ID itself is not sent. Due dates are those of runs;',
+    'http-tasks register has those of all requests. Needs the search attributes that a worker creates at startup; a worker',
+    'that may not create them says in its log what to run.',
   ].join(' '),
   examples: [
     'http-tasks list-runs --status partial',

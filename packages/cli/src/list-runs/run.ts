@@ -60,7 +60,7 @@ export async function listRuns(
   const runs = await withTemporal(io, options, (client) => findRuns(client, wanted));
   if (options.json) printJson(io, runs);
   else if (runs.length > 0) printRuns(io, runs);
-  if (runs.length === 0) say(io, 'No such run.');
+  if (runs.length === 0) say(io, 'No runs found.');
   if (runs.length === wanted.limit) say(io, `There may be more than these ${wanted.limit}; see --limit.`);
   return 0;
 }
@@ -78,7 +78,8 @@ async function findRuns(client: Client, wanted: WantedRuns): Promise<FoundRun[]>
   } catch (error) {
     throw withoutAttributes(error);
   }
-  return found;
+  // The server lists runs in progress before those that have ended.
+  return found.sort((one, other) => (one.startedAt < other.startedAt ? 1 : -1));
 }
 
 function queryFor({ status, sweep, subjects, dueBefore, overdue }: WantedRuns): string {
@@ -109,14 +110,18 @@ function foundRun(
 ): FoundRun {
   const value = (name: KeywordAttribute): string | undefined =>
     typedSearchAttributes.get(defineSearchAttributeKey(name, 'KEYWORD'));
-  const [said, sweepId, subject] = [value('OffboardingStatus'), value('OffboardingSweep'), value('OffboardingSubject')];
+  const [offboardingStatus, sweepId, subject] = [
+    value('OffboardingStatus'),
+    value('OffboardingSweep'),
+    value('OffboardingSubject'),
+  ];
   const dueAt = typedSearchAttributes.get(defineSearchAttributeKey(DUE_ATTRIBUTE, 'DATETIME'));
   const environment = wanted?.find((one) => one.subject === subject)?.environment;
   return {
     workflowId,
     runId,
     workflowType: type,
-    ...(said !== undefined && { status: said }),
+    ...(offboardingStatus !== undefined && { status: offboardingStatus }),
     temporalStatus: status.name,
     ...(sweepId !== undefined && { sweepId }),
     ...(subject !== undefined && { subject }),
@@ -128,45 +133,31 @@ function foundRun(
 }
 
 function printRuns(io: Io, runs: readonly FoundRun[]): void {
-  const withDue = runs.some(({ dueAt }) => dueAt !== undefined);
-  const withEnvironment = runs.some(({ environment }) => environment !== undefined);
-  const rows = runs.map(
-    ({
-      startedAt,
-      workflowId,
-      workflowType,
-      status = '',
-      temporalStatus,
-      sweepId = '',
-      subject = '',
-      environment = '',
-      dueAt,
-    }) => [
-      `${localTime(startedAt)}\n${timeAgo(startedAt)}`,
-      workflowId,
-      workflowType,
-      // Ended from outside, so the run could not report it.
-      ['TERMINATED', 'TIMED_OUT'].includes(temporalStatus)
-        ? `${inWords(status)} (${temporalStatus.toLowerCase().replace('_', ' ')})`
-        : inWords(status),
-      workflowType === 'offboardUsers' ? sweepId : subject,
-      ...(withDue ? [dueAt === undefined ? '' : localTime(dueAt)] : []),
-      ...(withEnvironment ? [environment] : []),
-    ],
-  );
   printTable(
     io,
-    [
-      'Started',
-      'Workflow ID',
-      'Type',
-      'Status',
-      'Sweep or subject',
-      ...(withDue ? ['Due'] : []),
-      ...(withEnvironment ? ['Environment'] : []),
-    ],
-    rows,
+    ['Started', 'Workflow ID', 'What', 'Status', 'Due', 'Environment'],
+    runs.map((run) => [
+      `${localTime(run.startedAt)}\n${timeAgo(run.startedAt)}`,
+      idText(run),
+      run.workflowType === 'offboardUsers' ? 'sweep' : 'user',
+      statusText(run),
+      run.dueAt === undefined ? '' : localTime(run.dueAt),
+      run.environment ?? '',
+    ]),
   );
+}
+
+/** The workflow ID; and the keyed hash of the user, unless the ID has it. */
+function idText({ workflowId, workflowType, subject }: FoundRun): string {
+  const isNamed = workflowType === 'offboardUsers' || subject === undefined || workflowId.includes(subject);
+  return isNamed ? workflowId : `${workflowId}\nuser ${subject}`;
+}
+
+/** One that was ended from outside could not report its end. */
+function statusText({ status = '', temporalStatus }: FoundRun): string {
+  return ['TERMINATED', 'TIMED_OUT'].includes(temporalStatus)
+    ? `${inWords(status)} (${temporalStatus.toLowerCase().replace('_', ' ')})`
+    : inWords(status);
 }
 
 /** The server refuses a query about an attribute that the namespace lacks. */
@@ -175,6 +166,7 @@ function withoutAttributes(error: unknown): unknown {
   if (!isGrpcServiceError(cause) || Number(cause.code) !== INVALID_ARGUMENT) return error;
   return new CommandFailure(
     'Failed',
-    `This namespace cannot be searched by the offboarding's attributes (${cause.details}). A worker makes them when it starts, or says in its log what to run.`,
+    `This namespace cannot be searched by the offboarding's attributes (${cause.details}). A worker makes them ` +
+      'when it starts, or says in its log what to run.',
   );
 }

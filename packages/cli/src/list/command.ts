@@ -15,7 +15,8 @@ interface ListOptions extends CommonOptions, OpenApiTasksOptions {}
  */
 export const listCommand = defineCommand<ListOptions>({
   description:
-    'With a query only those whose name, summary, path or tags contain each of its words. Tasks are those of the catalogue and, with --openapi, of a document.',
+    'With a query only those whose name, summary, path or tags contain each of its words. Tasks are those of the ' +
+    'catalogue and, with --openapi, of a document.',
   examples: [
     'http-tasks list',
     'http-tasks list "batch removal"',

@@ -24,15 +24,18 @@ export async function setUpNexus(
     if (found.namespace !== namespace || found.taskQueue !== taskQueue) {
       throw new CommandFailure(
         'Conflict',
-        `The endpoint ${name} already exists and leads to the task queue "${found.taskQueue}" of the namespace ${found.namespace}, not to "${taskQueue}" of ${namespace}; it was not changed. ` +
-          `Choose another --endpoint, or lead it here: temporal operator nexus endpoint update --name ${name} --target-namespace ${namespace} --target-task-queue ${taskQueue}`,
+        `The endpoint ${name} already exists and leads to the task queue "${found.taskQueue}" of the namespace ` +
+          `${found.namespace}, not to "${taskQueue}" of ${namespace}; it was not changed. ` +
+          `Choose another --endpoint, or lead it here: temporal operator nexus endpoint update --name ${name} ` +
+          `--target-namespace ${namespace} --target-task-queue ${taskQueue}`,
       );
     }
     if (options.json) printJson(io, { endpoint: name, namespace, taskQueue, service: 'offboarding', created });
     else
       print(
         io,
-        `The endpoint ${printable(name)} ${created ? 'was created and leads' : 'already exists and leads'} to the task queue "${taskQueue}" of the namespace ${namespace}.`,
+        `The endpoint ${printable(name)} ${created ? 'was created and leads' : 'already exists and leads'} to ` +
+          `the task queue "${taskQueue}" of the namespace ${namespace}.`,
       );
     if (!(await hasWorker(client, taskQueue)))
       say(io, `No worker polls the task queue "${taskQueue}" now; operations will wait for one.`);

@@ -11,7 +11,7 @@ import { Refusal } from '../program/errors';
 import { defined, readJsonInput } from '../tasks/json-input';
 import { givenIds, idOptions, USER_OPTIONS } from '../users/options';
 import type { IdOptions, UserOptions } from '../users/options';
-import { HOW_NAMES, howFields, howOptions } from './how-options';
+import { HOW_NAMES, howFields, howOptions, sayingHow } from './how-options';
 import type { HowOptions } from './how-options';
 
 /** Options of the input; none of them can be combined with `--input`. */
@@ -47,8 +47,8 @@ export const OFFBOARD_OPTIONS: readonly Option[] = [
 /** `http-tasks offboard`: starts (or joins) the run that offboards one user, and follows it to its end. */
 export const offboardCommand = defineCommand<OffboardOptions>({
   description: [
-    'Needs a Temporal server, a worker (http-tasks worker) and HTTP_TASKS_SUBJECT_KEY, from which the workflow ID is made;',
-    'no keys of a provider. A run for the same user with the same input that is still in progress is joined, not repeated.',
+    'Needs a Temporal server, a worker (http-tasks worker) and HTTP_TASKS_SUBJECT_KEY, but no keys of a provider. If a run',
+    'for the same user with the same input is in progress, the command follows that one.',
     'In a terminal it shows what will be deleted and asks for the ID of the user. Without one it starts immediately, except',
     'in production, or where HTTP_TASKS_LEDGER_URL does not lead to the ledger in which the workers record their',
     'environment: there --yes is required.',
@@ -90,13 +90,13 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
 export async function readOffboardInput(options: OffboardOptions, ids?: ProviderIds): Promise<OffboardUserInput> {
   const input =
     options.input === undefined ? inputFromOptions(options, ids) : await inputFromJson(options.input, options);
-  return parseInput('offboardUser', offboardUserInput, input);
+  return sayingHow(options, 'offboard', () => parseInput('offboardUser', offboardUserInput, input));
 }
 
 async function inputFromJson(text: string, options: OffboardOptions): Promise<unknown> {
-  const beside = INPUT_OPTIONS.find((name) => options[name] !== undefined);
-  if (beside !== undefined) {
-    throw new Refusal('Usage', `Give --input or ${flagOf(beside)}, not both: write it in the input.`);
+  const conflicting = INPUT_OPTIONS.find((name) => options[name] !== undefined);
+  if (conflicting !== undefined) {
+    throw new Refusal('Usage', `Give --input or ${flagOf(conflicting)}, not both: write it in the input.`);
   }
   return readJsonInput('--input', text);
 }

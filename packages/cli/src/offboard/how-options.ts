@@ -1,6 +1,8 @@
 import type { Option } from 'commander';
 import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/providers/plaid/reason-codes';
 import { flag, literalOption } from '../program/command';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
+import { Refusal } from '../program/errors';
 import { defined } from '../tasks/json-input';
 
 /** How users are offboarded, for every command that does; each value as it was typed, lists with commas. */
@@ -74,15 +76,38 @@ export function howOptions(words: HowWords): readonly Option[] {
     flag('--dry-run', 'read only; change nothing'),
     literalOption(
       '--requested-by <name>',
-      'who asked for it: a claim, for the record; a policy wants another person to approve',
+      'who asked for it; not verified. A policy that requires an approval refuses that of the same person',
     ),
     literalOption(
       '--received-at <when>',
-      'when the request was received: a day (2026-03-28) or a date and time with its offset; the register then has it',
+      'when the request was received: a day (2026-03-28) or a date and time with its offset; adds it to the register',
     ),
     literalOption('--law <law>', 'count the due date by gdpr (one month), ccpa (45 days) or none (else none)'),
     literalOption('--due <when>', "the due date in place of the law's: a day, or a date and time with its offset"),
   ];
+}
+
+/**
+ * Checks an input that these options made.
+ *
+ * @throws Refusal that names the option where the reason is missing.
+ */
+export function sayingHow<T>(
+  { input }: { input?: string },
+  command: 'offboard' | 'sweep' | 'schedule create',
+  check: () => T,
+): T {
+  try {
+    return check();
+  } catch (error) {
+    const isMissing = error instanceof InvalidInputError && error.field === 'reason' && error.problems.length === 1;
+    if (input !== undefined || !isMissing) throw error;
+    throw new Refusal(
+      'Task.InvalidInput',
+      `--reason is required, for example --reason USER_OFFBOARDING. For all codes see: http-tasks ${command} --help`,
+      'reason',
+    );
+  }
 }
 
 /** Returns the fields of a workflow's input that these options give; undefined where an option is not given. */

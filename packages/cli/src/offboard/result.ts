@@ -64,6 +64,7 @@ async function resultOfCancelled(client: Client, handle: WorkflowHandle): Promis
   }
   throw new CommandFailure(
     'RunEnded',
-    `${handle.workflowId} was cancelled, and no worker reports what it had done until then. Start one, or see: http-tasks receipts ${handle.workflowId}`,
+    `${handle.workflowId} was cancelled, and no worker reports what it had done until then. Start one, or see: ` +
+      `http-tasks receipts ${handle.workflowId}`,
   );
 }

@@ -58,7 +58,7 @@ export async function runOffboarding(
       follow(io, client, handle, interruption, options.json ?? false),
     );
     if (options.json) printJson(io, result);
-    else printOffboarding(io, result);
+    else printOffboarding(io, result, input.dryRun ?? false);
     return result.status === 'completed' ? 0 : 1;
   });
 }
@@ -199,14 +199,14 @@ async function follow(
 
 /** Prints each step that ended, until the signal aborts. A worker that is down for a while only delays it. */
 async function followProgress(io: Io, handle: WorkflowHandle, ended: AbortSignal): Promise<void> {
-  let told = 0;
+  let printed = 0;
   while (!ended.aborted) {
     try {
       const { steps } = await handle.query<Pick<OffboardResult, 'steps'>>('progress');
       // The end itself is printed as a table; a line that comes after it would only confuse.
       if (ended.aborted) return;
-      for (const step of steps.slice(told)) say(io, `  ${printable(stepText(step))}`);
-      told = Math.max(told, steps.length);
+      for (const step of steps.slice(printed)) say(io, `  ${printable(stepText(step))}`);
+      printed = Math.max(printed, steps.length);
     } catch {
       // Not begun yet, or no worker at the moment: the run itself is what is waited for.
     }
@@ -219,13 +219,14 @@ function stepText({ step, outcome, reason }: StepResult): string {
 }
 
 /** Prints how an offboarding ended: a row for each step, then what needs attention. */
-function printOffboarding(io: Io, result: OffboardResult): void {
+function printOffboarding(io: Io, result: OffboardResult, isDryRun: boolean): void {
   printTable(
     io,
     ['Step', 'Outcome', 'Evidence'],
     result.steps.map((step) => [step.step, outcomeText(io, step), evidenceText(step)]),
   );
-  print(io, `Status: ${paint(io, result.status === 'completed' ? 'green' : 'yellow', inWords(result.status))}`);
+  const status = paint(io, result.status === 'completed' ? 'green' : 'yellow', inWords(result.status));
+  print(io, `Status: ${status}${isDryRun ? ' (dry run: nothing was changed)' : ''}`);
   if (result.compensations.length > 0) printLines(io, '\nCompensation log');
   for (const { step, outcome, remedy, evidence } of result.compensations) {
     print(io, printable(`  ${step}, ${inWords(outcome)}: ${remedy}${evidence === '' ? '' : ` [${evidence}]`}`));
@@ -254,7 +255,7 @@ function evidenceText({ requestId, token, items, itemIds, failure }: StepResult)
   const lines = [
     requestId === undefined ? '' : `request_id=${requestId}`,
     token === undefined ? '' : `token=${token}`,
-    items === undefined ? '' : `items=${items}`,
+    items === undefined ? '' : items === 1 ? '1 item' : `${items} items`,
     itemIds === undefined ? '' : `not the user's: ${itemIds.join(', ')}`,
     failure === undefined ? '' : `${failure.type}${failure.code === undefined ? '' : ` ${failure.code}`}`,
   ];

@@ -17,6 +17,7 @@ const CHECK = subcommand<CommonOptions>('check <file>', {
 
 /** `http-tasks policy …`: the operator's policy, which no input of a run overrides. */
 export const policyCommand = defineGroup(
-  'The policy file that HTTP_TASKS_POLICY names limits what a worker may do, whatever a run requests. Each process reads its own at startup.',
+  'The policy file that HTTP_TASKS_POLICY names limits what a worker may do, whatever a run requests. Each ' +
+    'process reads its own at startup.',
   [SHOW, CHECK],
 );

@@ -18,7 +18,10 @@ import type { ExitCode } from './io';
 
 /** What went wrong, as `--json` prints it under `error`. */
 export interface ErrorReport {
-  /** `Usage`, `Settings`, `Task.InvalidInput`, `Task.NotAllowed`, `Document`, `Provider`, `Policy`, or what else prevented the command, for example `NoWorker`. */
+  /**
+   * `Usage`, `Settings`, `Task.InvalidInput`, `Task.NotAllowed`, `Document`, `Provider`, `Policy`, or what else prevented
+   * the command, for example `NoWorker`.
+   */
   type: string;
   /** The path in the input (`user.batchUserId`), the setting (`PLAID_SECRET`), or the place in a document (`#/paths`). */
   field?: string;

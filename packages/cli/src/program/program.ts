@@ -61,6 +61,7 @@ function buildProgram(io: Io, { name, description }: ProgramDefinition): Command
   const program = new Command(name)
     .description(description)
     .version(packageVersion(), '--version', 'print the version')
+    .addHelpText('after', `\n${name} COMMAND --help shows the options of a command, with examples.`)
     // A word behind a command belongs to the command: `offboard --note --version` is a note.
     .enablePositionalOptions()
     .exitOverride()
@@ -82,8 +83,9 @@ async function addCommands(
 ): Promise<void> {
   const [first, second] = argv.filter((word) => !word.startsWith('-'));
   const named = first === 'help' ? second : first;
-  for (const { usage, summary, isGroup, load } of commands) {
+  for (const { usage, summary, group, isGroup, load } of commands) {
     const command = program.command(usage).summary(summary);
+    if (group !== undefined) command.helpGroup(`${group}:`);
     if (command.name() === named) (await load())(command, io);
     else if (!isGroup) addJsonOption(command);
   }

@@ -37,10 +37,10 @@ const CHECK = subcommand<CheckOptions>('check <file>', {
   summary: 'check a provider file and report every problem with its place',
   description: [
     'Reads the file and the OpenAPI document that it names. Needs no setting and sends nothing. Exits 2 when anything is wrong.',
-    'With --faults, a Temporal server, a worker with this provider and a simulator of it are started, and users are',
-    'offboarded while each call of each step meets each fault: lost before and after it is processed, processed and then',
-    '500, 503, 429, truncated; in a single run and in a sweep. Exits 1 when a step is reported wrongly, is left undone',
-    'although it could be settled, or is carried out twice.',
+    'With --faults, starts a Temporal server, a worker with this provider and a simulator of it, and offboards users',
+    'while every fault hits every call of every step: lost before or after it is processed, a 500, 503 or 429, a truncated',
+    'response; in single runs and in a sweep. Exits 1 when a step is reported wrongly, is left undone although it could be',
+    'settled, or is carried out twice.',
   ].join(' '),
   examples: [
     'http-tasks providers check courier.provider.yaml',
@@ -63,7 +63,8 @@ const CHECK = subcommand<CheckOptions>('check <file>', {
 const ADD = subcommand<AddOptions>('add <name>', {
   summary: 'copy a provider file that comes with the package',
   description:
-    'Copies the provider file, the OpenAPI document that it names, and a page with what is known of the API. The copy is yours to change. An unknown name lists the existing ones.',
+    'Copies the provider file, the OpenAPI document that it names, and a page with what is known of the API. The ' +
+    'copy is yours to change. An unknown name lists the existing ones.',
   examples: [
     'http-tasks providers add hubspot --to ./providers',
     'http-tasks providers add hubspot --to ./providers --force --json',

@@ -36,8 +36,12 @@ async function namedProvider(io: Io, name: string, option: string | undefined): 
       'provider',
     );
   const names = found.map(({ provider }) => provider.name);
-  const listed = names.length === 0 ? 'none is listed; use --providers or a path' : `allowed: ${names.join(', ')}`;
-  throw new Refusal('Usage', `No provider file has this name; ${listed}${didYouMean(name, names)}`, 'provider');
+  const hint = `${didYouMean(name, names)}`;
+  const listed =
+    names.length === 0
+      ? 'none is listed here. Name files with --providers or HTTP_TASKS_PROVIDERS, or give the path of one.'
+      : `allowed: ${names.join(', ')}${hint === '' ? '.' : hint}`;
+  throw new Refusal('Usage', `No provider file has the name ${name}; ${listed}`, 'provider');
 }
 
 type Description = ReturnType<typeof describeProvider>;

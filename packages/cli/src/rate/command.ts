@@ -16,7 +16,8 @@ const MOST_CALLS = 60_000_000;
 const SHOW = subcommand<CommonOptions>('show [key]', {
   summary: 'show the limit in force for each key, and why',
   description:
-    'KEY is a service, or a service and one of its keys: plaid, batch.ios; of an account plaid/acme, batch/acme.ios. Without it, every key that was ever called.',
+    'KEY is a service, or a service and one of its keys: plaid, batch.ios; of an account plaid/acme, ' +
+    'batch/acme.ios. Without it, every key that was ever called.',
   examples: ['http-tasks rate show', 'http-tasks rate show plaid --json'],
   run: async (io, { json }, [name]) =>
     withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
@@ -142,7 +143,8 @@ async function requireKnown(io: Io, ledger: OpenedLedger, { service, keySlot }: 
   if (known.length === 0) {
     throw new Refusal(
       'Usage',
-      `No worker has recorded its keys in this ledger within the last day, so "${keyName({ service, keySlot })}" cannot be checked. Start a worker first.`,
+      `No worker has recorded its keys in this ledger within the last day, so "${keyName({ service, keySlot })}" ` +
+        'cannot be checked. Start a worker first.',
       'key',
     );
   }

@@ -5,7 +5,7 @@ import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
-import { printJson, printable, say } from '../terminal/output';
+import { paint, printJson, printLines, printable, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { checkOutputFile } from '../terminal/output-file';
 import { inWords, localTime } from '../terminal/for-people';
@@ -22,8 +22,6 @@ import type { Wanted } from './receipt-options';
 
 /** Maximum number of receipts of a sweep in a table; more are for files. */
 const SHOWN = 50;
-
-const HEAD = ['At', 'Step', 'Task', 'Phase', 'Outcome', 'Evidence'];
 
 /** Shows or writes the receipts of an ID, or of a user by IDs at providers. */
 export async function showReceipts(
@@ -48,7 +46,8 @@ export async function showReceipts(
         : await findReceipts(id, opened, serviceAt);
     if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
     const pages = markReceipts(opened.ledger.sweeps, wanted.attempts ? found.pages : finalOutcomesOf(found.pages));
-    if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);
+    if (wanted.format === 'table')
+      return showTable(io, id, pages, { isSweep: found.sweep !== undefined, attempts: wanted.attempts });
     return exportAs(io, id, pages, wanted);
   });
 }
@@ -128,15 +127,19 @@ function sayNone(io: Io): ExitCode {
   return 1;
 }
 
-async function showTable(io: Io, id: string, pages: MarkedPages, isSweep: boolean): Promise<ExitCode> {
+async function showTable(
+  io: Io,
+  id: string,
+  pages: MarkedPages,
+  { isSweep, attempts }: { isSweep: boolean; attempts: boolean },
+): Promise<ExitCode> {
   const shown: MarkedReceipt[] = [];
   for await (const page of pages) {
     shown.push(...page);
     if (isSweep && shown.length > SHOWN) break;
   }
   if (shown.length === 0) return sayNone(io);
-  if (isSweep) printOfSweep(io, shown.slice(0, SHOWN));
-  else printReceipts(io, shown);
+  printReceipts(io, isSweep ? shown.slice(0, SHOWN) : shown, { isSweep, attempts });
   if (isSweep && shown.length > SHOWN) {
     say(io, `These are the first ${SHOWN}. All of them: http-tasks receipts ${quoted(id)} --csv --out receipts.csv`);
   }
@@ -144,46 +147,56 @@ async function showTable(io: Io, id: string, pages: MarkedPages, isSweep: boolea
   return 0;
 }
 
-function printReceipts(io: Io, receipts: readonly MarkedReceipt[]): void {
-  printTable(
-    io,
-    [...HEAD, 'Environment'],
-    receipts.map((receipt) => [...cells(receipt), receipt.environment]),
-  );
+/** Prints a table for each run, or each user of a sweep. */
+function printReceipts(
+  io: Io,
+  receipts: readonly MarkedReceipt[],
+  { isSweep, attempts }: { isSweep: boolean; attempts: boolean },
+): void {
+  const groups = new Map<string, MarkedReceipt[]>();
+  for (const receipt of receipts) {
+    const { workflowId, runId, seq } = receipt;
+    const key = JSON.stringify(isOfSweep(receipt) ? [workflowId, seq] : [workflowId, runId]);
+    groups.set(key, [...(groups.get(key) ?? []), receipt]);
+  }
+  for (const [index, group] of [...groups.values()].entries()) {
+    printLines(io, `${index === 0 ? '' : '\n'}${paint(io, 'bold', titleOf(group, isSweep))}`);
+    printTable(
+      io,
+      attempts ? ['At', 'Step', 'Phase', 'Task', 'Outcome', 'Evidence'] : ['Step', 'Outcome', 'Evidence'],
+      group.map((receipt) => cells(receipt, attempts)),
+    );
+  }
 }
 
-/** Prints receipts of a sweep. Users are numbered from 1 here; `seq` in files starts at 0. */
-function printOfSweep(io: Io, receipts: readonly MarkedReceipt[]): void {
-  printTable(
-    io,
-    ['User', 'Reference', ...HEAD, 'Sealed'],
-    receipts.map((receipt) => [
-      ...[String(receipt.seq + 1), printable(receipt.reference ?? '')],
-      ...[...cells(receipt), receipt.sealed ? 'yes' : 'no'],
-    ]),
-  );
+/** Receipts of a sweep have neither run nor activity. */
+function isOfSweep({ runId }: Receipt): boolean {
+  return runId === '';
 }
 
-function cells({
-  at,
-  step,
-  service,
-  task,
-  phase,
-  attempt,
-  outcome,
-  reason,
-  requestId,
-  token,
-  code,
-}: MarkedReceipt): string[] {
+/** Users are numbered from 1 here; `seq` in files starts at 0. */
+function titleOf(group: readonly MarkedReceipt[], isSweep: boolean): string {
+  const [first] = group;
+  const last = group.at(-1);
+  if (!first || !last) return '';
+  const user = `user ${first.seq + 1}${first.reference === undefined ? '' : ` (${first.reference})`}`;
+  const environments = [...new Set(group.map(({ environment }) => environment))];
+  const parts = [
+    isSweep ? `U${user.slice(1)}` : isOfSweep(first) ? `${first.workflowId}, ${user}` : first.workflowId || first.runId,
+    localTime(last.at),
+    environments.join(', '),
+    ...(isSweep && group.some(({ sealed }) => !sealed) ? ['not sealed'] : []),
+  ];
+  return printable(parts.join(' · '));
+}
+
+function cells(receipt: MarkedReceipt, attempts: boolean): string[] {
+  const { at, step, service, task, phase, attempt, outcome, reason, requestId, token, code } = receipt;
   const became = inWords(reason === undefined ? (outcome ?? '') : `${outcome} (${reason})`);
   const evidence = [requestId && `request_id=${requestId}`, token && `token=${token}`, code && `code=${code}`];
+  const name = stepInAccount({ step, service });
   return [
-    localTime(at),
-    stepInAccount({ step, service }),
-    task,
-    `${phase} ${attempt}`,
+    ...(attempts ? [localTime(at), name, `${phase} ${attempt}`, task] : [name]),
     became,
     evidence.filter(Boolean).join('\n'),
   ];

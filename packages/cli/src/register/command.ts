@@ -30,9 +30,9 @@ const MOST_LISTED = 1_000_000_000;
 const ADD = subcommand<AddOptions>('add', {
   summary: 'record a request for which nothing is started yet',
   description: [
-    'From then on its clock runs: it is listed, counted in the metrics, and can be extended or refused. A run or sweep that',
-    'is started later for a user with one of these IDs and the same --received-at takes it over. The ledger keeps keyed hashes',
-    'of the IDs, never the IDs.',
+    'From then on the request is listed, counted in the metrics, and can be extended or refused. A run or sweep that is',
+    'started later for a user with one of these IDs and the same --received-at continues it. The ledger keeps keyed hashes of',
+    'the IDs, never the IDs.',
   ].join(' '),
   examples: ['http-tasks register add --plaid-user-id usr_1 --batch-user-id 1001 --received-at 2026-11-03 --law gdpr'],
   options: [
@@ -43,8 +43,8 @@ const ADD = subcommand<AddOptions>('add', {
     ),
     literalOption('--law <law>', `${LAWS.join(', ')} (else none)`),
     literalOption('--due <when>', "the due date in place of the law's"),
-    literalOption('--reference <text>', 'your own name for the case; no personal data; stored encrypted'),
-    literalOption('--requested-by <name>', 'who asked for it: a claim'),
+    literalOption('--reference <text>', 'your own reference for the case; no personal data; stored encrypted'),
+    literalOption('--requested-by <name>', 'who asked for it; not verified'),
   ],
   run: async (io, options) => (await import('./decide.js')).addRequest(io, await readHoldOptions(io, options), options),
 });
@@ -52,7 +52,8 @@ const ADD = subcommand<AddOptions>('add', {
 const EXTEND = subcommand<DecisionOptions & TemporalOptions>('extend <request>', {
   summary: 'extend the time of a request once, as its law allows',
   description:
-    'By two further months (gdpr), or by 45 days (ccpa), counted from the receipt. The person has to learn of it before the first due date; after that date the command refuses. A run in progress is then found by its new date.',
+    'By two further months (gdpr), or by 45 days (ccpa), counted from the day of receipt. The person must learn of it before the first ' +
+    'due date; after that date the command refuses. Runs in progress are then listed with the new date.',
   examples: ['http-tasks register extend 12 --why "three providers have to confirm" --by "A. Smith"'],
   options: [
     literalOption('--why <text>', 'the reason, without personal data (required)'),
@@ -79,7 +80,7 @@ const REFUSE = subcommand<DecisionOptions>('refuse <request>', {
 export const registerCommand = defineCommand<RegisterOptions>({
   description: [
     'A request is in the register when --received-at, --law or --due was given with it: a run of one user, a sweep as a whole,',
-    'and each row of a source with a value in the column received_at. There is no ID of a user in it. Requests are kept for',
+    'and each row of a source with a value in the column received_at. It contains no user IDs. Requests are kept for',
     'HTTP_TASKS_REGISTER_MONTHS (24) months after they were carried out or refused.',
   ].join(' '),
   examples: [

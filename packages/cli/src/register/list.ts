@@ -167,7 +167,7 @@ function cellsOf(request: RequestDocument): (string | number)[] {
 
 function printRequests(io: Io, found: readonly RequestDocument[]): void {
   if (found.length === 0) {
-    say(io, 'No such request.');
+    say(io, 'No requests found.');
     return;
   }
   printTable(

@@ -119,8 +119,8 @@ export async function triggerSchedule(io: Io, name: string, options: ActionOptio
   return withTemporal<ExitCode>(io, options, async (client) => {
     const { handle, description } = await findSchedule(client, name);
     await requireWorker(client, description.action.taskQueue);
-    const [underWay] = description.info.runningActions;
-    if (underWay && description.policies.overlap === 'SKIP') throw skipped(name, underWay.workflow.workflowId);
+    const [running] = description.info.runningActions;
+    if (running && description.policies.overlap === 'SKIP') throw skipped(name, running.workflow.workflowId);
     await askAboutRuns(
       io,
       client,
@@ -146,7 +146,8 @@ export async function triggerSchedule(io: Io, name: string, options: ActionOptio
 function skipped(name: string, workflowId: string): CommandFailure {
   return new CommandFailure(
     'Conflict',
-    `${workflowId} is in progress and the schedule ${name} skips overlaps, so nothing was started. Watch it with: http-tasks sweep watch ${workflowId}`,
+    `${workflowId} is in progress and the schedule ${name} skips overlaps, so nothing was started. Watch it ` +
+      `with: http-tasks sweep watch ${workflowId}`,
   );
 }
 
@@ -166,7 +167,8 @@ async function startedRun(client: Client, name: string, before: ScheduleDescript
   }
   throw new CommandFailure(
     'Failed',
-    `Temporal accepted the request for a run of ${name}, but started none within ${TRIGGER_MS / 1_000} s. See: http-tasks schedule show ${name}`,
+    `Temporal accepted the request for a run of ${name}, but started none within ${TRIGGER_MS / 1_000} s. See: ` +
+      `http-tasks schedule show ${name}`,
   );
 }
 
@@ -243,7 +245,8 @@ export async function backfillSchedule(
     else
       print(
         io,
-        `${runs} runs of ${printable(name)} start one after the other. See: http-tasks schedule show ${printable(name)}`,
+        `${runs === 1 ? '1 run' : `${runs} runs`} of ${printable(name)} will start${runs === 1 ? '' : ' one after the other'}. ` +
+          `See: http-tasks schedule show ${printable(name)}`,
       );
     return 0;
   });
@@ -270,6 +273,16 @@ export async function deleteSchedule(io: Io, name: string, options: ActionOption
   });
 }
 
+/** What happens to a run whose time comes while another one is in progress, by Temporal's name for it. */
+const OVERLAP_WORDS: Readonly<Record<string, string>> = {
+  skip: 'the next one is skipped',
+  'buffer-one': 'one run waits for it',
+  'buffer-all': 'all later runs wait for it',
+  'cancel-other': 'it is cancelled, and the next one starts',
+  'terminate-other': 'it is terminated, and the next one starts',
+  'allow-all': 'the next one starts at the same time',
+};
+
 function printSchedule(io: Io, schedule: ScheduleDocument): void {
   const {
     name,
@@ -290,7 +303,7 @@ function printSchedule(io: Io, schedule: ScheduleDocument): void {
     ['When', `${times.join('\n')} (${timezone})`],
     ['State', paused ? 'paused' : 'active'],
     ...(note === undefined ? [] : [['Note', note]]),
-    ['Overlap', overlap],
+    ['While a run is in progress', OVERLAP_WORDS[overlap] ?? overlap],
     ['Jitter', jitterMs === 0 ? 'none' : `up to ${durationText(jitterMs)}`],
     ['Catch-up window', durationText(catchupWindowMs)],
     [
@@ -299,17 +312,17 @@ function printSchedule(io: Io, schedule: ScheduleDocument): void {
         ? 'yes: a failed run pauses the schedule, and no user is offboarded until it is resumed'
         : 'no: the next run starts at its time',
     ],
-    ['Started', String(schedule.started)],
+    ['Runs started', String(schedule.started)],
     ['Skipped because of overlap', String(schedule.skippedByOverlap)],
     ['Missed the catch-up window', String(schedule.missedCatchupWindow)],
-    ['Waiting', String(waiting)],
+    ['Runs that wait', String(waiting)],
     ['Next runs', paused ? 'none while it is paused' : nextRuns.slice(0, 5).map(localTime).join('\n')],
   ];
   printTable(io, ['', ''], facts);
   if (lastRuns.length > 0)
     printTable(
       io,
-      ['Last runs', 'Nominal time', 'Status'],
+      ['Last runs', 'Scheduled for', 'Status'],
       lastRuns.map(({ workflowId, scheduledAt, ...standing }) => [
         workflowId,
         localTime(scheduledAt),

@@ -34,14 +34,14 @@ const TRIGGER = subcommand<NamedOptions>('trigger <name>', {
 });
 
 const PAUSE = subcommand<NamedOptions>('pause <name>', {
-  summary: 'start no runs any more, until it is resumed; a run in progress continues',
+  summary: 'start no more runs until it is resumed; a run in progress continues',
   examples: ['http-tasks schedule pause nightly --note "until the incident is closed"'],
   options: [TEMPORAL_OPTIONS, NOTE_OPTION],
   run: async (io, options, [name = '']) => (await actions()).pauseSchedule(io, name, options),
 });
 
 const RESUME = subcommand<NamedOptions>('resume <name>', {
-  summary: 'start runs again; what was missed meanwhile is for backfill',
+  summary: 'start runs again; start the missed ones with backfill',
   examples: ['http-tasks schedule resume nightly'],
   options: [TEMPORAL_OPTIONS, NOTE_OPTION, YES_OPTION],
   run: async (io, options, [name = '']) => (await actions()).resumeSchedule(io, name, options),
@@ -57,17 +57,18 @@ const DELETE = subcommand<NamedOptions>('delete <name>', {
 const CREATE = subcommand<CreateOptions>('create <name>', {
   summary: 'create a schedule of sweeps',
   description: [
-    'Each run reads its source again. In a query, :scheduledTime is its nominal time, and :previousScheduledTime the',
-    'nominal time of the last run that finished, so that no account is missed when clocks change or a night does not run.',
+    'Each run reads its source again. In a query, :scheduledTime is the time for which the run is scheduled, and',
+    ':previousScheduledTime that of the last run that finished, so that no account is missed when clocks change or a night',
+    'does not run.',
     'Rows whose closed_at lies before an earlier offboarding of the user are left out. A run that fails does not stop',
-    'later ones unless --pause-on-failure is given; then no user is offboarded until schedule resume. A run has the',
-    'workflow ID NAME with the nominal time behind it. In a terminal,',
-    'create, trigger, resume and backfill show what will be deleted where and ask for the name; in production without a',
-    'terminal they need --yes.',
+    'later ones unless --pause-on-failure is given; then no user is offboarded until schedule resume. The workflow ID of a',
+    'run is NAME with its scheduled time behind it. In a terminal, create, trigger, resume and backfill show what will be',
+    'deleted where and ask for the name; in production without a terminal they need --yes.',
     `\n\n${SOURCE_HELP} A file on this machine cannot be scheduled.`,
   ].join(' '),
   examples: [
-    'http-tasks schedule create nightly --cron "0 3 * * *" --timezone Europe/Paris --source query:closed_accounts --reason CONSUMER_ACCOUNT_CLOSED',
+    'http-tasks schedule create nightly --cron "0 3 * * *" --timezone Europe/Paris --source ' +
+      'query:closed_accounts --reason CONSUMER_ACCOUNT_CLOSED',
     'http-tasks schedule create hourly --every 1h --source file:users.csv --reason OTHER --pause-on-failure --jitter 5m --paused',
   ],
   options: [SCHEDULE_OPTIONS, TEMPORAL_OPTIONS],
@@ -88,9 +89,10 @@ const LIST = subcommand<NamedOptions>('list', {
 });
 
 const BACKFILL = subcommand<NamedOptions>('backfill <name>', {
-  summary: 'start the runs of a time that is over, one after the other',
+  summary: 'start the runs of a past period, one after the other',
   description:
-    'Each gets its own nominal time. They wait for each other, whatever the schedule says about overlaps: skipping would drop all but one.',
+    'Each run has its own scheduled time. The runs wait for each other even if the schedule skips overlaps, because skipping ' +
+    'would drop all but the first.',
   examples: ['http-tasks schedule backfill nightly --from 2030-01-01T00:00:00Z --to 2030-01-05T00:00:00Z'],
   options: [
     literalOption('--from <time>', 'the first moment, in ISO 8601 with its offset from UTC'),

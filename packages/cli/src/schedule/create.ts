@@ -21,6 +21,7 @@ import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provide
 import { readProviders } from '../users/provider-ids';
 import { confirmDeletion, notConfirmed, placeToAskAbout, removalFacts } from '../terminal/deletion-question';
 import type { AskingOptions, Fact } from '../terminal/deletion-question';
+import { localTime } from '../terminal/for-people';
 import { print, printable, printJson, say } from '../terminal/output';
 import { findSchedule, toScheduleDocument } from './document';
 import { clockChangeWarnings, durationText } from './times';
@@ -100,7 +101,8 @@ export async function checkQuery(
     const setting = `HTTP_TASKS_SOURCE_${settingName(name).toUpperCase()}`;
     throw new Refusal(
       'Task.InvalidInput',
-      `source.query: no live worker of the task queue "${taskQueue}" has the query ${name}; known: ${known}. Give the worker ${setting}_URL and ${setting}_QUERY, then create the schedule.`,
+      `source.query: no live worker of the task queue "${taskQueue}" has the query ${name}; known: ${known}. ` +
+        `Give the worker ${setting}_URL and ${setting}_QUERY, then create the schedule.`,
       'source',
     );
   }
@@ -180,11 +182,13 @@ export async function createSchedule(
     for (const warning of clockChangeWarnings(description.spec, new Date())) say(io, `Warning: ${warning}`);
     const document = await toScheduleDocument(client, description);
     if (options.json) printJson(io, document);
-    else
-      print(
-        io,
-        `The schedule ${printable(name)} ${document.paused ? 'is paused; resume it with: http-tasks schedule resume' : `has its next run at ${document.nextRuns[0] ?? ''}; see: http-tasks schedule show`} ${printable(name)}`,
-      );
+    else {
+      const next = document.nextRuns[0] === undefined ? 'not planned' : localTime(document.nextRuns[0]);
+      const then = document.paused
+        ? 'is paused. Resume it with: http-tasks schedule resume'
+        : `is created; next run: ${next}. See it with: http-tasks schedule show`;
+      print(io, `The schedule ${printable(name)} ${then} ${printable(name)}`);
+    }
     if (wanted.policies?.pauseOnFailure)
       say(
         io,

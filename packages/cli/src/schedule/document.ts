@@ -28,7 +28,8 @@ export async function findSchedule(client: Client, name: string): Promise<FoundS
     if (!(error instanceof ScheduleNotFoundError)) throw error;
     throw new CommandFailure(
       'NotFound',
-      `Temporal has no schedule ${name}. http-tasks schedule list shows those there are; check the name, TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.`,
+      `Temporal has no schedule ${name}. Check the name (http-tasks schedule list), TEMPORAL_ADDRESS and ` +
+        'TEMPORAL_NAMESPACE.',
     );
   }
 }
@@ -102,7 +103,10 @@ export async function toScheduleDocument(client: Client, description: ScheduleDe
 
 /** The state of a run. */
 export interface RunStatus {
-  /** A sweep's status; or `terminated`, `timedOut`, `ended` when its result cannot be read here, and `forgotten` when Temporal no longer has the run. */
+  /**
+   * A sweep's status; or `terminated`, `timedOut`, `ended` when its result cannot be read here, and `forgotten` when
+   * Temporal no longer has the run.
+   */
   status: string;
   /** Counts of a sweep that ended, the reason of a pause or of a missing approval, or the first line of a failure. */
   why?: string;

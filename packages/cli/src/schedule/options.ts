@@ -4,6 +4,7 @@ import { toDurationMs } from 'temporal-http-tasks/internal/policy/deadline';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { flag, literalOption, YES_OPTION } from '../program/command';
 import type { CommonOptions } from '../program/command';
+import { sayingHow } from '../offboard/how-options';
 import { Refusal } from '../program/errors';
 import { planOptions } from '../sweep/plan-options';
 import type { PlanOptions } from '../sweep/plan-options';
@@ -135,7 +136,8 @@ function checkedCron(cron: string): string {
   // A year has more than two digits.
   if (fields.length === 6 && !/\d{4}/.test(fields[5] ?? '')) {
     return refuse(
-      `has six fields, of which Temporal reads the last as the year and the first as minutes. Without seconds it is "${fields.slice(1).join(' ')}"; with seconds, add a year: "${fields.join(' ')} *".`,
+      'has six fields, of which Temporal reads the last as the year and the first as minutes. Without seconds it ' +
+        `is "${fields.slice(1).join(' ')}"; with seconds, add a year: "${fields.join(' ')} *".`,
     );
   }
   return cron;
@@ -170,7 +172,7 @@ export async function readScheduledInput(options: CreateOptions): Promise<Offboa
     source: sourceOf(options),
     skipDone: fields['skipDone'],
   };
-  const input = checked({ ...fields, source, skipDone });
+  const input = sayingHow(options, 'schedule create', () => checked({ ...fields, source, skipDone }));
   if (input.source) return input;
   throw new Refusal(
     'Task.InvalidInput',
@@ -187,7 +189,8 @@ function sourceOf(options: CreateOptions): object | undefined {
   if ('configured' in argument) return { ...argument.configured, ...rules };
   throw new Refusal(
     'Task.InvalidInput',
-    "source: it is a file on this machine, and a schedule's runs are made by the worker. Put the file into the worker's HTTP_TASKS_SOURCE_DIR and write --source file:NAME.",
+    "source: it is a file on this machine, and a schedule's runs are made by the worker. Put the file into the " +
+      "worker's HTTP_TASKS_SOURCE_DIR and write --source file:NAME.",
     'source',
   );
 }

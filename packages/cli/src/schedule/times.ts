@@ -109,7 +109,8 @@ export function clockChangeWarnings({ calendars = [], timezone }: ScheduleSpecDe
     if (!first) return [];
     const [day = '', time = ''] = first.toISOString().slice(0, 16).split('T');
     return after > before
-      ? `${time} does not exist on ${day} in ${timezone}, so no run starts then. The next run is for that night too if its query uses :previousScheduledTime.`
+      ? `${time} does not exist on ${day} in ${timezone}, so no run starts then. The next run is for that night ` +
+          'too if its query uses :previousScheduledTime.'
       : `${time} occurs twice on ${day} in ${timezone}; Temporal starts one run, and not always at the time you expect.`;
   });
 }

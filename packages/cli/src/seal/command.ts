@@ -12,12 +12,12 @@ const KEYGEN = subcommand<CommonOptions & { out?: string }>('keygen', {
   summary: 'make a key for HTTP_TASKS_SEAL_KEY',
   description:
     'Writes an Ed25519 key as PKCS#8 PEM into a new file that only you can read, for HTTP_TASKS_SEAL_KEY_FILE of the workers, ' +
-    'and prints its public key, which auditors get for verify --key. To replace a key, put the new one before the old one ' +
-    'in the file for at least as long as checkpoints of the old one are of use: both sign.',
+    'and prints its public key, which auditors need for verify --key. To replace a key, put the new one before the old one in ' +
+    'the file, and keep both there as long as checkpoints of the old one are used: both sign.',
   examples: ['http-tasks seal keygen --out seal-key.pem'],
   options: [literalOption('--out <file>', 'the new file for the private key (required)')],
   run: async (io, { out, json }) => {
-    if (out === undefined) throw new Refusal('Usage', '--out is missing: name a new file for the private key.', 'out');
+    if (out === undefined) throw new Refusal('Usage', '--out is required: name a new file for the private key.', 'out');
     const { privateKey } = generateKeyPairSync('ed25519');
     const privatePem = String(privateKey.export({ format: 'pem', type: 'pkcs8' }));
     await writePrivateKey(out, privatePem);
@@ -37,7 +37,8 @@ const CHECKPOINT = subcommand<CommonOptions>('checkpoint', {
   summary: 'bring the log up to date and print its latest checkpoint',
   description:
     'The checkpoint is a signed note (C2SP): the name of the log, its size, its root, and signatures of HTTP_TASKS_SEAL_KEY, or the ' +
-    'line "unsigned". It covers what running sweeps have recorded so far. Keep it where the ledger cannot be rewritten from; verify --since compares the ledger with it later.',
+    'line "unsigned". It covers what running sweeps have recorded so far. Keep it where people who can change the ledger ' +
+    'cannot change it; verify --since compares the ledger with it later.',
   examples: ['http-tasks seal checkpoint > kept.checkpoint', 'http-tasks verify --since kept.checkpoint'],
   run: async (io, { json }) =>
     withWorkersLedger<ExitCode>(io, async ({ ledger }) => {

@@ -46,7 +46,8 @@ function printReference(io: Io, task: TaskReference, [changes, retry]: readonly 
   const { connectMs, firstByteMs, bodyMs, totalMs } = task.timeouts;
   print(
     io,
-    `Timeouts in ms: connect ${connectMs}, first byte ${firstByteMs}, silence ${bodyMs}, total ${totalMs}. Largest response: ${task.maxResponseBytes} bytes.`,
+    `Timeouts in ms: connect ${connectMs}, first byte ${firstByteMs}, silence ${bodyMs}, total ${totalMs}. ` +
+      `Largest response: ${task.maxResponseBytes} bytes.`,
   );
 }
 

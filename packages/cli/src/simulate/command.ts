@@ -34,7 +34,10 @@ const MAX_RATE = 1_000_000;
 /** `http-tasks simulate`: runs simulators of Plaid, Batch and provider files on this machine until they are stopped. */
 export const simulateCommand = defineCommand<SimulateOptions>({
   description:
-    'They keep their state in memory and take invented keys, which are printed together with the settings to export. Control them under /__sim/ (users, faults, settings, state, calls, reset). A port of 0 takes any free one. The simulator of a provider file is made from the file and its OpenAPI document: what a step is about exists until its act succeeds.',
+    'They keep their state in memory and take invented keys, which are printed together with the settings to ' +
+    'export. Control them under /__sim/ (users, faults, settings, state, calls, reset). A port of 0 takes any ' +
+    'free one. The simulator of a provider file is made from the file and its OpenAPI document: everything that a ' +
+    'step deletes exists until its act succeeds.',
   examples: [
     'http-tasks simulate --plaid-port 4010 --batch-port 4020 --users users.csv',
     'http-tasks simulate --latency-ms 80 --read-lag-ms 500 --rate-limit 50 --json',

@@ -7,6 +7,7 @@ import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
+import { localTime } from '../terminal/for-people';
 import { print, printJson, say } from '../terminal/output';
 import { userName } from '../users/name';
 
@@ -30,12 +31,13 @@ interface StartOptions extends CommonOptions, TemporalOptions {
 /** `http-tasks stop`: the kill switch of a ledger, for all its workers. */
 export const stopCommand = defineCommand<StopOptions>({
   description:
-    'Within five seconds no worker sends such a call any more. Sweeps pause (pausedBecause: stopped), single runs wait, and ' +
-    'nothing fails because of it. Deadlines of sweeps stop, those of single runs continue. Reads continue. Needs the HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY of the workers.',
+    'Within five seconds no worker sends any more calls that change something. Reads continue. Sweeps pause (pausedBecause: ' +
+    'stopped), single runs wait, and nothing fails because of it. A deadline that is a duration stops for sweeps; deadlines ' +
+    'of single runs continue. Needs the HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY of the workers.',
   examples: ['http-tasks stop --reason "wrong export, see INC-204"'],
   options: [
     literalOption('--reason <text>', 'why, without personal data; the ledger keeps it (required)'),
-    literalOption('--by <name>', 'who stops; a claim (else the name of this user)'),
+    literalOption('--by <name>', 'who stops it; not verified (else your login)'),
   ],
   run: async (io, { reason, by = userName(), json }) => {
     const stop = { reason: textOf('reason', reason), by: textOf('by', by) };
@@ -47,10 +49,10 @@ export const stopCommand = defineCommand<StopOptions>({
         print(
           io,
           inForce.at < asked
-            ? `It was stopped already: ${wordsOf(inForce)}`
-            : `Stopped. No worker of this ledger sends a call that changes something, within five seconds from now.`,
+            ? `Already stopped ${wordsOf(inForce)}`
+            : 'Stopped. Within five seconds, no worker of this ledger sends any more calls that change something.',
         );
-      if (!json) say(io, 'Continue with: http-tasks start');
+      if (!json) say(io, 'To lift the stop: http-tasks start');
       return 0;
     });
   },
@@ -62,7 +64,7 @@ export const startCommand = defineCommand<StartOptions>({
   examples: ['http-tasks start', 'http-tasks start --no-resume'],
   options: [
     TEMPORAL_OPTIONS,
-    literalOption('--by <name>', 'who starts; a claim (else the name of this user)'),
+    literalOption('--by <name>', 'who lifts the stop; not verified (else your login)'),
     flag('--no-resume', 'leave the sweeps paused'),
   ],
   run: async (io, { by = userName(), resume = true, json, ...temporal }) => {
@@ -75,7 +77,7 @@ export const startCommand = defineCommand<StartOptions>({
         : { resumed: [], paused: [] };
       if (json) printJson(io, { stopped: false, lifted, ...sweeps });
       else {
-        print(io, lifted && last ? `Started again. It was stopped: ${wordsOf(last)}` : 'It was not stopped.');
+        print(io, lifted && last ? `The stop is lifted. It was in force ${wordsOf(last)}` : 'Nothing was stopped.');
         for (const sweepId of sweeps.resumed) print(io, `Resumed the sweep ${sweepId}.`);
         for (const sweepId of sweeps.paused)
           say(io, `Still paused: ${sweepId}. Resume it with: http-tasks sweep resume ${sweepId}`);
@@ -86,7 +88,7 @@ export const startCommand = defineCommand<StartOptions>({
 });
 
 function wordsOf({ at, by, reason }: Stop): string {
-  return `since ${at}, by ${by}: ${reason}`;
+  return `since ${localTime(at)}, by ${by}: ${reason}`;
 }
 
 function textOf(field: string, text: string | undefined): string {

@@ -118,9 +118,9 @@ const CANCEL = subcommand<ControlOptions>('cancel <id>', {
 const REDRIVE = subcommand<RedriveOptions>('redrive <id>', {
   summary: 'retry the failed and unknown users of a sweep that has ended, in a new sweep',
   description: [
-    "The new sweep gets the ID ID-redrive-N, a Merkle root of its own, and the first one's options, which are read from",
-    'its start in Temporal; options given here replace them. In a terminal it',
-    'asks for the number of users, as sweep does.',
+    'The new sweep has the ID of the old one with -redrive-N behind it, a Merkle root of its own, and the options of the',
+    'old one, which are read from Temporal; options given here replace them. In a terminal it asks for the number of users,',
+    'like sweep.',
   ].join(' '),
   examples: [
     'http-tasks sweep redrive closed-2030-01 --watch',
@@ -128,7 +128,7 @@ const REDRIVE = subcommand<RedriveOptions>('redrive <id>', {
   ],
   options: [
     planOptions('--note'),
-    literalOption('--id <id>', 'the ID of the new sweep (else ID-redrive-N)'),
+    literalOption('--id <id>', 'the ID of the new sweep (else the old ID and -redrive-N)'),
     YES_OPTION,
     WATCH_OPTION,
     TEMPORAL_OPTIONS,

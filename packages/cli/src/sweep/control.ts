@@ -25,7 +25,7 @@ export type SweepUpdate =
   | { name: 'approve'; argument: z.input<typeof approveInput>; key?: string; print?: boolean }
   | { name: 'setRate'; argument: z.input<typeof setRateInput> };
 
-const ANSWER_MS = 30_000;
+const RESPONSE_MS = 30_000;
 
 /** Sends an update, and then prints the status of the sweep or follows it. */
 export async function updateSweep(
@@ -78,7 +78,7 @@ export async function requireInProgress(client: Client, sweepId: string): Promis
 export async function sendUpdate(client: Client, sweepId: string, wanted: SweepUpdate): Promise<SweepProgress> {
   const handle = client.workflow.getHandle(sweepId);
   try {
-    const responded = await client.withDeadline(Date.now() + ANSWER_MS, () => execute(handle, wanted));
+    const responded = await client.withDeadline(Date.now() + RESPONSE_MS, () => execute(handle, wanted));
     // The response was sent before the sweep had processed the update.
     return await queryProgress(client, handle).catch(() => responded);
   } catch (error) {
@@ -108,7 +108,8 @@ function updateFailure(sweepId: string, error: unknown): unknown {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
     return new CommandFailure(
       'Failed',
-      `The sweep ${sweepId} has not responded within ${ANSWER_MS / 1_000} s. It may still accept this; see: http-tasks sweep status ${sweepId}`,
+      `The sweep ${sweepId} has not responded within ${RESPONSE_MS / 1_000} s. It may still accept this; see: ` +
+        `http-tasks sweep status ${sweepId}`,
     );
   }
   return error;
@@ -157,7 +158,8 @@ export async function releaseSweep(
     else
       print(
         io,
-        `The IDs of sweep ${printable(sweepId)} ${row.readable ? 'are released' : 'were released before'} and can no longer be read. Receipts, counts and the Merkle root stay.`,
+        `The IDs of sweep ${printable(sweepId)} ${row.readable ? 'are released' : 'were released before'} and ` +
+          'can no longer be read. Receipts, counts and the Merkle root stay.',
       );
     return 0;
   });
@@ -171,7 +173,8 @@ async function requireEnded(io: Io, row: SweepRow, options: TemporalOptions): Pr
   const { sweepId, status } = row;
   throw new CommandFailure(
     'Conflict',
-    `The sweep ${sweepId} has not ended (${status}), so its IDs are still needed. Cancel it first: http-tasks sweep cancel ${sweepId} --watch`,
+    `The sweep ${sweepId} has not ended (${status}), so its IDs are still needed. Cancel it first: http-tasks ` +
+      `sweep cancel ${sweepId} --watch`,
   );
 }
 
@@ -179,7 +182,8 @@ async function confirm(io: Io, { sweepId }: SweepRow, failed: number): Promise<v
   const loss =
     failed === 0
       ? 'It has no failed or unknown users.'
-      : `${counted(failed, 'failed or unknown user', 'failed and unknown users')} can then never be redriven, only found in the source again.`;
+      : `${counted(failed, 'failed or unknown user', 'failed and unknown users')} can then never be redriven, only ` +
+        'found in the source again.';
   const what = `Releasing the IDs of sweep ${printable(sweepId)} cannot be undone. ${loss}`;
   if (!isTerminal(io)) throw new Refusal('Usage', `${what} Give --yes to confirm. Nothing was changed.`, 'yes');
   if (await agrees(io, `${what} Release them? [y/N] `)) return;

@@ -44,7 +44,7 @@ export interface ReadingOptions {
 export class FileReading {
   readonly #options: ReadingOptions;
   /** Number of bad rows that were reported to the ledger. */
-  #told = 0;
+  #reportedBad = 0;
 
   constructor(options: ReadingOptions) {
     this.#options = options;
@@ -56,7 +56,7 @@ export class FileReading {
     // Bad rows after the last good one are read again; those of a complete snapshot are known and are not counted
     // again.
     const bad = complete ? 0 : begun.rejected;
-    this.#told = bad;
+    this.#reportedBad = bad;
     const after =
       begun.position === undefined
         ? undefined
@@ -89,8 +89,8 @@ export class FileReading {
   }
 
   #newlyBad({ counts }: CheckedRows): number {
-    const fresh = counts.bad - this.#told;
-    this.#told = counts.bad;
+    const fresh = counts.bad - this.#reportedBad;
+    this.#reportedBad = counts.bad;
     return fresh;
   }
 

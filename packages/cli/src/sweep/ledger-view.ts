@@ -12,7 +12,7 @@ import { noCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { stringify } from 'csv-stringify/sync';
 import { withWorkersLedger } from '../ledger/open-ledger';
-import { inWords, localTime } from '../terminal/for-people';
+import { inWords, localTime, pauseWords } from '../terminal/for-people';
 import type { ExitCode, Io } from '../program/io';
 import { paint, print, printJson, printLines, printable, say } from '../terminal/output';
 import { checkOutputFile, writeOutputFile } from '../terminal/output-file';
@@ -86,14 +86,13 @@ export async function listSweeps(io: Io, { limit, json }: { limit: number; json:
       paint(
         io,
         status === 'completed' ? 'green' : 'yellow',
-        inWords(pausedBecause === undefined ? status : `${status} (${pausedBecause})`),
-      ),
+        inWords(status) + (pausedBecause === undefined ? '' : ` (${pauseWords(pausedBecause)})`),
+      ) + (readable && endedAt !== undefined ? '\nIDs readable' : ''),
       count(total),
       localTime(createdAt),
       endedAt === undefined ? '' : localTime(endedAt),
-      readable ? 'yes' : 'no',
     ]);
-    printTable(io, ['Sweep', 'Status', 'Users', 'Started', 'Ended', 'IDs readable'], rows);
+    printTable(io, ['Sweep', 'Status', 'Users', 'Started', 'Ended'], rows);
   }
   return 0;
 }
@@ -150,10 +149,10 @@ export async function showResults(io: Io, sweepId: string, options: ResultsOptio
     printFailures(io, failures);
     if (head) {
       printLines(io, '\nSealed');
-      for (const [name, value] of headWords(head)) print(io, printable(`${`${name}:`.padEnd(15)}${value}`));
+      for (const [name, value] of headWords(head, localTime)) print(io, printable(`${`${name}:`.padEnd(15)}${value}`));
     }
     if (row.purgedAt !== undefined)
-      print(io, `The receipts were purged at ${row.purgedAt}; their hashes are still there.`);
+      print(io, `The receipts were purged at ${localTime(row.purgedAt)}; their hashes are still there.`);
     sayNextSteps(io, result);
     return 0;
   });
@@ -179,9 +178,9 @@ function printFailures(io: Io, failures: readonly FailureLine[]): void {
   printLines(io, '\nProblems by step');
   const rows = failures.map(({ step, outcome, type = '', status, code, reason, receipts }) => [
     step,
-    outcome,
+    inWords(outcome),
     type,
-    code ?? reason ?? String(status ?? ''),
+    code ?? (reason === undefined ? String(status ?? '') : inWords(reason)),
     count(receipts),
   ]);
   printTable(io, ['Step', 'Outcome', 'Failure', 'Code or reason', 'Receipts'], rows);

@@ -168,7 +168,8 @@ async function afterFailure(
   if (error instanceof LedgerUnavailableError || error instanceof SourceUnavailableError) {
     return new CommandFailure(
       'Failed',
-      `${error.message} Nothing was started. The rows read so far are in the ledger: run the same command with --id ${sweepId} to continue.`,
+      `${error.message} Nothing was started. The rows read so far are in the ledger: run the same command with ` +
+        `--id ${sweepId} to continue.`,
     );
   }
   await discardSnapshot(io, sweeps, { sweepId, status: interrupted ? 'cancelled' : 'failed' });

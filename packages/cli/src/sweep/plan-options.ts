@@ -57,7 +57,8 @@ export function planOptions(noteFlag: '--note' | '--reason-note'): readonly Opti
     ),
     literalOption(
       '--rate <calls>',
-      'limit on calls to Plaid while this sweep runs: calls a minute (600) or a second (10/s); a dry run does not store it (else the standing limit, or learned from 10/s on)',
+      'limit on calls to Plaid while this sweep runs: calls a minute (600) or a second (10/s); a dry run does ' +
+        'not store it (else the standing limit, or learned from 10/s on)',
     ),
     literalOption(
       '--tolerance <n>',

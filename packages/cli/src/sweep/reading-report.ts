@@ -13,13 +13,13 @@ const TERMINAL_MS = 200;
 const LOG_MS = 10_000;
 
 /** Maximum number of bad rows that are printed; all of them are written to a reject file. */
-const MOST_TOLD = 5;
+const MOST_PRINTED = 5;
 
 /** Reports on stderr the progress of reading a file, and which of its rows cannot be users. */
 export class ReadingReport {
   readonly #io: Io;
   readonly #file: string;
-  readonly #told: Pick<BadRow, 'line' | 'problem'>[] = [];
+  readonly #printed: Pick<BadRow, 'line' | 'problem'>[] = [];
   #badRows = 0;
   #shownAtMs = performance.now();
 
@@ -31,7 +31,7 @@ export class ReadingReport {
   /** Records a row that cannot be a user. */
   badRow({ line, problem }: Pick<BadRow, 'line' | 'problem'>): void {
     this.#badRows += 1;
-    if (this.#told.length < MOST_TOLD) this.#told.push({ line, problem });
+    if (this.#printed.length < MOST_PRINTED) this.#printed.push({ line, problem });
   }
 
   /** Writes a line of progress, unless one was written a moment ago. */
@@ -46,13 +46,15 @@ export class ReadingReport {
   /** Reports the bad rows. Without a state the reading failed, and the caller reports the cause. */
   end(state: SnapshotState | undefined, rejectFile: string | undefined): void {
     sayOver(this.#io, '');
-    for (const { line, problem } of this.#told) say(this.#io, printable(`  line ${line}: ${problem}`));
-    const untold = this.#badRows - this.#told.length;
-    if (untold > 0) say(this.#io, `  and ${count(untold)} more`);
+    for (const { line, problem } of this.#printed) say(this.#io, printable(`  line ${line}: ${problem}`));
+    const unprinted = this.#badRows - this.#printed.length;
+    if (unprinted > 0) say(this.#io, `  and ${count(unprinted)} more`);
     if (this.#badRows > 0)
       say(
         this.#io,
-        `  ${rejectFile === undefined ? '--reject-file FILE writes all rows that cannot be users.' : `All of them are in ${printable(rejectFile)}.`}`,
+        rejectFile === undefined
+          ? '  --reject-file FILE writes all rows that cannot be users.'
+          : `  All of them are in ${printable(rejectFile)}.`,
       );
     if (!state) return;
     say(this.#io, this.#line('Read', state));
@@ -89,5 +91,9 @@ export function counted(number: number, one: string, many: string): string {
 
 /** Returns what of a source is not offboarded. */
 export function sourceText({ duplicates, rejected }: { duplicates: number; rejected: number }): string {
-  return `${counted(duplicates, 'duplicate', 'duplicates')}, ${counted(rejected, 'row that cannot be a user', 'rows that cannot be users')}`;
+  return `${none(duplicates, 'duplicate', 'duplicates')}, ${none(rejected, 'invalid row', 'invalid rows')}`;
+}
+
+function none(number: number, one: string, many: string): string {
+  return number === 0 ? `no ${many}` : counted(number, one, many);
 }

@@ -96,7 +96,8 @@ async function released(sweeps: SweepLedger, sweepId: string): Promise<Error> {
   if ((await sweeps.read(redrive)) === undefined) return new SweepReleasedError(sweepId);
   return new CommandFailure(
     'Released',
-    `The failed and unknown users of sweep ${sweepId} were redriven by ${redrive}, which has their IDs now. See: http-tasks sweep status ${redrive}`,
+    `The failed and unknown users of sweep ${sweepId} were redriven by ${redrive}, which has their IDs now. See: ` +
+      `http-tasks sweep status ${redrive}`,
   );
 }
 

@@ -166,12 +166,16 @@ function printMore(
   if (phase === undefined || phase === 'ended') return;
   const words = bulkWords(titles);
   const details = [
-    `round ${round ?? 1}`,
+    (round ?? 1) > 0 && `round ${round ?? 1}`,
     underWay !== undefined && underWay > 0 && `${underWay} chunks or child workflows in progress`,
     waitingForBulk !== undefined &&
       waitingForBulk > 0 &&
-      `${count(doneBeforeBulk({ counts, waitingForBulk }))} of ${count(counts.total)} users ${words.done}, ${count(waitingForBulk)} ${words.waiting}`,
+      `${count(doneBeforeBulk({ counts, waitingForBulk }))} of ${count(counts.total)} users ${words.done}, ` +
+        `${count(waitingForBulk)} ${words.waiting}`,
     counts.pending > 0 && nextTryAt !== undefined && deferredText({ counts, waitingForBulk, nextTryAt }),
   ];
-  print(io, `Phase: ${inWords(phase)} (${details.filter(Boolean).join(', ')})`);
+  // The status says it.
+  if (phase === 'waitingForApproval') return;
+  const more = details.filter(Boolean).join(', ');
+  print(io, `Phase: ${inWords(phase)}${more === '' ? '' : ` (${more})`}`);
 }

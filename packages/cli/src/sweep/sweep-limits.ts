@@ -37,16 +37,24 @@ export async function readLimits(io: Io, sweepId: string): Promise<SweepLimits> 
   }
 }
 
+/** Calls a minute that workers do not reach: a higher limit, such as that of `http-tasks dev`, limits nothing. */
+const BEYOND_REACH = 1_000_000;
+
+function limits(row: RateRow): boolean {
+  return rateDocument(row).callsPerMinute < BEYOND_REACH;
+}
+
 /** Returns the limit that says most about how fast a sweep is: one of its own, else that of the first provider. */
 export function mainLimit({ rates }: SweepLimits, sweepId: string): RateRow | undefined {
-  return rates.find(({ sweeps }) => sweeps.some((own) => own.sweepId === sweepId)) ?? rates[0];
+  const shown = rates.filter(limits);
+  return shown.find(({ sweeps }) => sweeps.some((own) => own.sweepId === sweepId)) ?? shown[0];
 }
 
 /** Returns the limits in sentences: the one in force, and the sweep's own ones that are not. */
 export function limitLines({ rates, own }: SweepLimits): string[] {
   const counting = new Set(rates.flatMap((row) => row.sweeps.map(({ sweepId }) => `${sweepId} ${keyName(row)}`)));
   const over = own.filter((rate) => !counting.has(`${rate.sweepId} ${keyName(rate)}`));
-  return [...over.map((rate) => ownRateSentence(rate)), ...rates.map((row) => rateSentence(row))].map(
+  return [...over.map((rate) => ownRateSentence(rate)), ...rates.filter(limits).map((row) => rateSentence(row))].map(
     (sentence) => `Rate: ${sentence}`,
   );
 }

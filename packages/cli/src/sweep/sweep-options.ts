@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { flag, flagOf, literalOption, repeatedOption, YES_OPTION } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
+import { sayingHow } from '../offboard/how-options';
 import { defined, readJsonInput } from '../tasks/json-input';
 import type { TemporalOptions } from '../temporal/options';
 import { PLAN_NAMES, planFromOptions, planOptions } from './plan-options';
@@ -75,7 +76,8 @@ export function readSourceArgument(argument: string): SourceArgument {
 /** For `--help` of every command with `--source`. */
 export const SOURCE_HELP = [
   'The form of --source decides: an existing file, or anything with a / or the ending .csv, .jsonl or',
-  ".ndjson (also with .gz), is a file on this machine; - is standard input, with --format; file:PATH is one below the worker's HTTP_TASKS_SOURCE_DIR;",
+  '.ndjson (also with .gz), is a file on this machine; - is standard input, with --format; file:PATH is one',
+  "below the worker's HTTP_TASKS_SOURCE_DIR;",
   'query:NAME, or any other word, is a query that the worker has configured (HTTP_TASKS_SOURCE_<NAME>_URL and _QUERY).',
 ].join(' ');
 
@@ -103,7 +105,8 @@ export interface SweepOptions extends CommonOptions, TemporalOptions, PlanOption
 export const SOURCE_OPTIONS: readonly Option[] = [
   literalOption(
     '--bad-rows <n>',
-    `refuse a source with more rows than this that cannot be users: a number, or a share (else ${DEFAULT_BAD_ROWS}); a sweep with any such row is partial`,
+    'refuse a source with more rows than this that cannot be users: a number, or a share (else ' +
+      `${DEFAULT_BAD_ROWS}); a sweep with any such row is partial`,
   ),
   literalOption('--account <name>', 'the account of the users for whom the source has no cell in the column account'),
   repeatedOption(
@@ -116,7 +119,8 @@ export const SOURCE_OPTIONS: readonly Option[] = [
   ),
   literalOption(
     '--input <json>',
-    "the workflow's whole input as JSON, or @file; of the options above only --source, --account, --ignore-column and --allow-placeholders may be combined with it",
+    "the workflow's whole input as JSON, or @file; of the options above only --source, --account, " +
+      '--ignore-column and --allow-placeholders may be combined with it',
   ),
 ];
 
@@ -176,7 +180,12 @@ export async function readWantedSweep(options: SweepOptions): Promise<WantedSwee
   if (source && 'local' in source) {
     const { badRows, skipDone, ...plan } = fields;
     const local = localFile(source.local, options, { badRows, skipDone });
-    return { sweepId, isOwnId, local, input: checked({ ...plan, snapshot: sweepId }) };
+    return {
+      sweepId,
+      isOwnId,
+      local,
+      input: sayingHow(options, 'sweep', () => checked({ ...plan, snapshot: sweepId })),
+    };
   }
   const misplaced = (['format', 'rejectFile'] as const).find((name) => options[name] !== undefined);
   if (misplaced !== undefined)
@@ -184,7 +193,9 @@ export async function readWantedSweep(options: SweepOptions): Promise<WantedSwee
   return {
     sweepId,
     isOwnId,
-    input: checked(source ? { ...fields, source: { ...source.configured, ...sourceRules(options) } } : fields),
+    input: sayingHow(options, 'sweep', () =>
+      checked(source ? { ...fields, source: { ...source.configured, ...sourceRules(options) } } : fields),
+    ),
   };
 }
 
@@ -225,9 +236,11 @@ export function sourceRules({
 export async function fieldsFrom(options: PlanOptions & SourceOptions): Promise<Record<string, unknown>> {
   const { input, skipDone, badRows } = options;
   if (input === undefined) return defined({ ...planFromOptions(options), skipDone, badRows });
-  const beside = [...PLAN_NAMES, 'skipDone' as const, 'badRows' as const].find((name) => options[name] !== undefined);
-  if (beside !== undefined) {
-    throw new Refusal('Usage', `Give --input or ${flagOf(beside)}, not both: write it in the input.`);
+  const conflicting = [...PLAN_NAMES, 'skipDone' as const, 'badRows' as const].find(
+    (name) => options[name] !== undefined,
+  );
+  if (conflicting !== undefined) {
+    throw new Refusal('Usage', `Give --input or ${flagOf(conflicting)}, not both: write it in the input.`);
   }
   const fields = await readJsonInput('--input', input);
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {

@@ -53,7 +53,7 @@ export async function confirmSweep(
   const { sweepId, input, place, from } = asked;
   const total = counted(users.total, 'user', 'users');
   const facts: Fact[] = [
-    ['Users', `${total} from ${from}${users.more === undefined ? '' : `; ${users.more}`}`],
+    ['Users', `${count(users.total)} from ${from}${users.more === undefined ? '' : ` (${users.more})`}`],
     ...removalFacts(asked, users.titles),
     ['Reason', input.reason.code],
     ['Sweep', sweepId],
@@ -78,7 +78,7 @@ export function leftOut(
   { duplicates, rejected }: Pick<SnapshotState, 'duplicates' | 'rejected'>,
   doneBefore = 0,
 ): string {
-  const done = doneBefore === 0 ? '' : `${count(doneBefore)} of them done before, which are skipped; `;
+  const done = doneBefore === 0 ? '' : `${count(doneBefore)} of them done before, which are skipped, `;
   return `${done}${sourceText({ duplicates, rejected })}`;
 }
 

@@ -13,7 +13,7 @@ import type {
 import type { ExitCode, Io } from '../program/io';
 import { paint, print, printable, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
-import { inWords, localTime } from '../terminal/for-people';
+import { inWords, localTime, pauseWords } from '../terminal/for-people';
 import { count, counted, reportLines, sourceText } from './reading-report';
 
 /** The state or the result of a sweep, as `--json` prints it. */
@@ -91,6 +91,16 @@ export function exitCodeOf(status: SweepStatus): ExitCode {
   return status === 'completed' || status === 'running' ? 0 : 1;
 }
 
+/** Returns why a sweep did not complete; empty where its status says it. */
+function whyPartial({ status, counts, rejected }: SweepResult): string {
+  if (status !== 'partial') return '';
+  const users = counts.failed + counts.unknown + counts.notFound;
+  return [
+    ...(users > 0 ? [`${counted(users, 'user needs', 'users need')} attention`] : []),
+    ...(rejected > 0 ? [counted(rejected, 'invalid row', 'invalid rows')] : []),
+  ].join(', ');
+}
+
 /** Prints a sweep: its users by outcome, then further facts. */
 export function printSweep(
   io: Io,
@@ -116,10 +126,13 @@ export function printSweep(
   ];
   printTable(io, ['Outcome', 'Users'], [...rows, ...pending, ['total', count(counts.total)]]);
   const because = pausedBecause ?? result.cancelledBecause;
-  const why = because === undefined ? '' : ` (${printable(inWords(because))})`;
-  print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', inWords(status))}${why}`);
+  const why = because === undefined ? whyPartial(result) : pauseWords(because);
+  print(
+    io,
+    `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', inWords(status))}${why === '' ? '' : ` (${printable(why)})`}`,
+  );
   if (result.approveUntil !== undefined)
-    print(io, `Cancelled unless it is approved by: ${localTime(result.approveUntil)}`);
+    print(io, `Approve it before: ${localTime(result.approveUntil)}; later it is cancelled`);
   const name = report?.source === undefined ? '' : `${printable(report.source)}, `;
   print(io, `Source: ${name}${sourceText({ duplicates, rejected })}`);
   for (const line of [...rejectedLines(rejected, report), ...reportLines(report)]) print(io, printable(`  ${line}`));
@@ -130,7 +143,8 @@ export function printSweep(
     print(
       io,
       printable(
-        `Compensation task ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`,
+        `Compensation task ${compensationTask.task}: ` +
+          (compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`),
       ),
     );
 }
@@ -149,7 +163,8 @@ export function sayNextSteps(io: Io, { sweepId, status, pausedBecause, counts }:
   if (status === 'waitingForApproval') {
     say(
       io,
-      `Waiting for approval of ${counted(counts.total, 'user', 'users')}: http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`,
+      `Waiting for approval of ${counted(counts.total, 'user', 'users')}: ` +
+        `http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`,
     );
   } else if (status === 'paused') {
     if (pausedBecause === 'stopped')
@@ -158,11 +173,11 @@ export function sayNextSteps(io: Io, { sweepId, status, pausedBecause, counts }:
     say(io, `Cancel:   http-tasks sweep cancel ${id}`);
   } else if (status !== 'running') {
     if (counts.failed + counts.unknown + counts.notFound > 0)
-      say(io, `What failed: http-tasks sweep results ${id} --failed`);
+      say(io, `Needs attention: http-tasks sweep results ${id} --failed`);
     if (counts.failed + counts.unknown > 0)
       say(io, `Try the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
-    say(io, `Receipts:   http-tasks receipts ${id}`);
-    say(io, `Check them: http-tasks verify ${id}`);
+    say(io, `Receipts:        http-tasks receipts ${id}`);
+    say(io, `Verify them:     http-tasks verify ${id}`);
   }
 }
 

@@ -77,7 +77,8 @@ function undefinedIfNotFound(error: unknown): undefined {
 export function unknownSweep(sweepId: string): CommandFailure {
   return new CommandFailure(
     'NotFound',
-    `Temporal has no sweep ${sweepId}, and neither has a ledger that is configured here. Check the ID (http-tasks sweep list), TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and HTTP_TASKS_LEDGER_URL.`,
+    `Temporal has no sweep ${sweepId}, and neither has a ledger that is configured here. Check the ID ` +
+      '(http-tasks sweep list), TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and HTTP_TASKS_LEDGER_URL.',
   );
 }
 
@@ -160,6 +161,7 @@ async function resultOfCancelled(io: Io, client: Client, handle: WorkflowHandle)
   if (known) return known;
   throw new CommandFailure(
     'RunEnded',
-    `The sweep ${handle.workflowId} was cancelled, and neither a worker nor a ledger has its result. Start a worker, or set HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY.`,
+    `The sweep ${handle.workflowId} was cancelled, and neither a worker nor a ledger has its result. Start a ` +
+      'worker, or set HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY.',
   );
 }

@@ -48,7 +48,8 @@ const PREVIEW = subcommand<SweepOptions>('preview', {
 const STATUS = subcommand<CommonOptions & TemporalOptions>('status <id>', {
   summary: 'show sweep status',
   description:
-    'Queries the workflow, or the ledger when no worker responds or Temporal no longer has the run. Exits 0 when the sweep is known, whatever its status.',
+    'Queries the workflow, or the ledger when no worker responds or Temporal no longer has the run. Exits 0 when ' +
+    'the sweep is known, whatever its status.',
   examples: ['http-tasks sweep status sweep-20300131-120000-1f2e3d4c', 'http-tasks sweep status closed-2030-01 --json'],
   options: [TEMPORAL_OPTIONS],
   run: async (io, options, [id = '']) => {
@@ -60,7 +61,8 @@ const STATUS = subcommand<CommonOptions & TemporalOptions>('status <id>', {
 const WATCH = subcommand<CommonOptions & TemporalOptions>('watch <id>', {
   summary: 'follow a sweep until it ends, pauses or waits for approval',
   description:
-    'Keeps watching while a worker or the server is down for some time. Ctrl-C does not affect the sweep. Exits 0 when it completed and 1 otherwise.',
+    'Keeps watching while a worker or the server is down for some time. Ctrl-C does not affect the sweep. Exits ' +
+    '0 when it completed and 1 otherwise.',
   examples: ['http-tasks sweep watch closed-2030-01', 'http-tasks sweep watch closed-2030-01 --json'],
   options: [TEMPORAL_OPTIONS],
   run: async (io, options, [id = '']) => {
@@ -113,7 +115,9 @@ const LIST = subcommand<ListOptions>('list', {
 const RELEASE = subcommand<ReleaseOptions>('release <id>', {
   summary: 'destroy the key of a sweep, so that its IDs can no longer be read',
   description:
-    'The failed and unknown users of the sweep cannot be redriven afterwards. Receipts, counts and the Merkle root stay. It happens automatically after 30 days without work on the sweep. Asks first, unless --yes is given.',
+    'The failed and unknown users of the sweep cannot be redriven afterwards. Receipts, counts and the Merkle ' +
+    'root stay. It happens automatically after 30 days without work on the sweep. Asks first, unless --yes is ' +
+    'given.',
   examples: ['http-tasks sweep release closed-2030-01', 'http-tasks sweep release closed-2030-01 --yes --json'],
   options: [flag('--yes', 'do not ask'), TEMPORAL_OPTIONS],
   run: async (io, options, [id = '']) => {

@@ -3,7 +3,7 @@ import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Io } from '../program/io';
-import { inWords } from '../terminal/for-people';
+import { inWords, localTime, pauseWords } from '../terminal/for-people';
 import { fitParts, oneLine, printable, say } from '../terminal/output';
 import type { LinePart } from '../terminal/output';
 import { count, counted } from './reading-report';
@@ -93,9 +93,9 @@ class Bar implements WatchDisplay {
 class Lines implements WatchDisplay {
   readonly #io: Io;
   readonly #meter = new RateMeter();
-  #said = '';
+  #printed = '';
   #phase = '';
-  #saidAtMs = -LOG_MS;
+  #printedAtMs = -LOG_MS;
 
   constructor(io: Io) {
     this.#io = io;
@@ -121,11 +121,11 @@ class Lines implements WatchDisplay {
   }
 
   #say(what: string, phase: string, line: string): void {
-    if (what === this.#said) return;
-    if (phase === this.#phase && performance.now() - this.#saidAtMs < LOG_MS) return;
-    this.#said = what;
+    if (what === this.#printed) return;
+    if (phase === this.#phase && performance.now() - this.#printedAtMs < LOG_MS) return;
+    this.#printed = what;
     this.#phase = phase;
-    this.#saidAtMs = performance.now();
+    this.#printedAtMs = performance.now();
     say(this.#io, `  ${line}`);
   }
 }
@@ -212,20 +212,23 @@ export function deferredText({
   nextTryAt?: string | undefined;
 }): string {
   const deferred = Math.max(0, counts.pending - waitingForBulk);
-  const next = nextTryAt === undefined ? 'next try soon' : `next try at ${clockText(nextTryAt)}`;
-  return deferred > 0 ? `${counted(deferred, 'user', 'users')} deferred, ${next}` : next;
+  const next = nextTryAt === undefined ? 'soon' : `at ${clockText(nextTryAt)}`;
+  return deferred > 0 ? `${counted(deferred, 'user', 'users')} to be tried again ${next}` : `next try ${next}`;
 }
 
-/** A time within the next hours. */
+/** A local time within the next hours; a later one with its date. */
 function clockText(iso: string): string {
-  return `${iso.slice(11, 19)} UTC${Date.parse(iso) - Date.now() > 43_200_000 ? ` on ${iso.slice(0, 10)}` : ''}`;
+  const time = localTime(iso);
+  return Date.parse(iso) - Date.now() > 43_200_000 ? time : time.slice(time.indexOf(' ') + 1);
 }
 
 function waitsFor(progress: SweepProgress): string {
   const { phase, status, pausedBecause, underWay } = progress;
   if (status === 'paused') {
-    const why = printable(pausedBecause ?? '');
-    return underWay > 0 ? `pausing (${why}): ${underWay} chunks finish work in progress` : `paused (${why})`;
+    const why = printable(pauseWords(pausedBecause ?? ''));
+    return underWay > 0
+      ? `pausing (${why}): ${counted(underWay, 'chunk finishes its', 'chunks finish their')} work in progress`
+      : `paused (${why})`;
   }
   switch (phase) {
     case 'reading':

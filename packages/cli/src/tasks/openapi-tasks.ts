@@ -33,7 +33,8 @@ export interface OpenApiTasksOptions extends ImportDecisions {
 export const IMPORT_DECISIONS: readonly Option[] = [
   literalOption(
     '--service <name>',
-    "the name of the document's service; only a service that is named reads settings (NAME_BASE_URL, NAME_ENV, HTTP_TASKS_OPENAPI_NAME_SCHEME)",
+    "the name of the document's service; only a service that is named reads settings (NAME_BASE_URL, NAME_ENV, " +
+      'HTTP_TASKS_OPENAPI_NAME_SCHEME)',
   ),
   repeatedOption('--key <scheme=setting>', 'the setting with the key of a security scheme; may be repeated'),
   repeatedOption(
@@ -46,7 +47,8 @@ export const IMPORT_DECISIONS: readonly Option[] = [
   ),
   repeatedOption(
     '--sign-in <way=setting>',
-    'how operations sign in that the document describes without a key: bearer=SETTING, basic=SETTING (user:password), header:NAME=SETTING, query:NAME=SETTING or cookie:NAME=SETTING; may be repeated',
+    'how operations sign in that the document describes without a key: bearer=SETTING, basic=SETTING ' +
+      '(user:password), header:NAME=SETTING, query:NAME=SETTING or cookie:NAME=SETTING; may be repeated',
   ),
   flag('--allow-unknown', 'take fields of bodies that the document does not name, unless it closes the object'),
   repeatedOption(

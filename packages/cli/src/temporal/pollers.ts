@@ -32,7 +32,10 @@ export async function requireWorker(
 
 function whyNot(service: Exclude<Service, { kind: 'served' }>, taskQueue: string, then: string): string {
   if (service.kind === 'noWorker') {
-    return `No worker polls the task queue "${taskQueue}", so ${then}. Start one with: http-tasks worker (or set HTTP_TASKS_TASK_QUEUE to the queue of yours).`;
+    return (
+      `No worker polls the task queue "${taskQueue}", so ${then}. Start one with: http-tasks worker ` +
+      '(or set HTTP_TASKS_TASK_QUEUE to the queue of yours).'
+    );
   }
   const { current, versions } = service;
   const [version] = versions;
@@ -43,7 +46,8 @@ function whyNot(service: Exclude<Service, { kind: 'served' }>, taskQueue: string
     ? `workers of ${version.buildId} of ${version.deploymentName} poll it`
     : 'workers without a version poll it';
   const command = version
-    ? ` Make it current: temporal worker deployment set-current-version --deployment-name ${version.deploymentName} --build-id ${version.buildId}`
+    ? ' Make it current: temporal worker deployment set-current-version --deployment-name ' +
+      `${version.deploymentName} --build-id ${version.buildId}`
     : ' Start a worker of that version.';
   return `The workers of the task queue "${taskQueue}" get no new workflows (${has}, ${polls}), so ${then}.${command}`;
 }
@@ -90,7 +94,10 @@ export async function failingTasks(
   const message = failed?.failure?.message ?? '';
   const type = workflowExecutionInfo?.type?.name ?? 'the workflow';
   if (NO_SUCH_TYPE.test(message)) {
-    return `a worker polls the task queue without the workflow ${type}: its workflows file must contain "export * from 'temporal-http-tasks/workflow'"`;
+    return (
+      `a worker polls the task queue without the workflow ${type}: its workflows file must contain ` +
+      `"export * from 'temporal-http-tasks/workflow'"`
+    );
   }
   if (failed) return `the worker's workflow task failed ${attempt - 1} times: ${message.slice(0, MOST_WORDS)}`;
   return undefined;

@@ -66,9 +66,11 @@ export function placeOf(
   const stranger = pollers.find((poller) => recorded.every(({ identity }) => identity !== poller));
   const unknownBecause =
     stranger !== undefined && environments.length > 0
-      ? `the worker ${stranger} polls the task queue "${taskQueue}" and has not recorded its environment in this ledger; it is of an older version or uses another ledger.`
+      ? `the worker ${stranger} polls the task queue "${taskQueue}" and has not recorded its environment in this ` +
+        'ledger; it is of an older version or uses another ledger.'
       : environments.length === 0
-        ? `no live worker of the task queue "${taskQueue}" has recorded its environment in this ledger; check HTTP_TASKS_LEDGER_URL, and that the worker is of this version.`
+        ? `no live worker of the task queue "${taskQueue}" has recorded its environment in this ledger; check ` +
+          'HTTP_TASKS_LEDGER_URL, and that the worker is of this version.'
         : undefined;
   const production = unknownBecause !== undefined || environments.some((one) => one.production);
   return { production, environments, ...(unknownBecause !== undefined && { unknownBecause }) };

@@ -1,4 +1,6 @@
-export { inWords } from '@temporal-http-tasks/evidence/internal/report/words';
+import { inWords } from '@temporal-http-tasks/evidence/internal/report/words';
+
+export { inWords };
 
 /** Writes dates in the order and with the digits of ISO 8601, in the time zone of this machine. */
 const LOCAL = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });
@@ -7,6 +9,19 @@ const LOCAL = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 
 export function localTime(time: string | Date): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? String(time) : LOCAL.format(date);
+}
+
+/** Why a sweep pauses or was cancelled, by the name in its status. */
+const PAUSES: Readonly<Record<string, string>> = {
+  request: 'on request',
+  stopped: 'all calls are stopped',
+  tolerance: 'too many users failed',
+  notApproved: 'not approved in time',
+};
+
+/** Returns why a sweep pauses or was cancelled, in words; types of failures and their details stay as they are. */
+export function pauseWords(because: string): string {
+  return PAUSES[because] ?? inWords(because);
 }
 
 const AGES: readonly [unit: string, seconds: number][] = [

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { escapedJson, printable, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import type { Io } from '../program/io';
 
@@ -31,38 +31,85 @@ export { printable } from 'temporal-http-tasks/internal/policy/printable';
 
 type Style = Parameters<typeof styleText>[0];
 
+/** Terminals with a line that the next one overwrites. */
+const overwritable = new WeakSet<Io['stderr']>();
+
+/** Removes the line of {@link sayOver}, so that no other text follows it on its line. */
+export function clearOver({ stderr }: Io): void {
+  if (overwritable.delete(stderr)) stderr.write('\r\u001b[K');
+}
+
+/** A command that can be copied from a sentence. */
+const COMMAND = /(?:npx )?\b(?:http-tasks|temporal) [a-z](?:[^.;)]|[.;)](?=\S))*/g;
+
+/** A line that is for a shell as a whole, or continues one that is. */
+const OF_SHELL = /^ *(?:export |--)/;
+
+/** Continuation lines of a line that is wrapped. */
+const HANGING = '  ';
+
+/**
+ * Returns a line as it is written to a stream: for a terminal it is wrapped between words. Commands stay whole, so that
+ * they can be copied.
+ */
+function fittedLine({ isTTY, columns }: Io['stdout'], line: string): string {
+  if (!isTTY || OF_SHELL.test(line) || stripVTControlCharacters(line).length <= columns) return line;
+  const [indent = ''] = /^ */.exec(line) ?? [];
+  const whole = line.slice(indent.length).replace(COMMAND, (command) => command.replaceAll(' ', '\u0000'));
+  const lines: string[] = [];
+  for (const word of whole.split(' ')) {
+    const last = lines.at(-1);
+    const longer = last === undefined ? `${indent}${word}` : `${last} ${word}`;
+    if (last === undefined || stripVTControlCharacters(longer).length <= columns)
+      lines[Math.max(0, lines.length - 1)] = longer;
+    else lines.push(`${indent}${HANGING}${word}`);
+  }
+  return lines.join('\n').replaceAll('\u0000', ' ');
+}
+
 /** Writes the one document of a command under `--json`. */
 export function printJson(io: Io, value: unknown): void {
+  clearOver(io);
   io.stdout.write(`${escapedJson(JSON.stringify(value, undefined, 2))}\n`);
 }
 
 /** Writes one line of the result, for people. A line break in it is shown as U+FFFD; {@link printLines} writes several lines. */
 export function print(io: Io, line: string): void {
-  io.stdout.write(`${coloured(line, printable)}\n`);
+  clearOver(io);
+  io.stdout.write(`${fittedLine(io.stdout, coloured(line, printable))}\n`);
 }
 
 /** Writes text of several lines of the result, for people. */
 export function printLines(io: Io, text: string): void {
+  clearOver(io);
   io.stdout.write(`${coloured(text, printableLines)}\n`);
 }
 
 /** Writes one line about the result or the way to it; never to stdout. */
 export function say(io: Io, line: string): void {
-  io.stderr.write(`${coloured(line, printable)}\n`);
+  clearOver(io);
+  io.stderr.write(`${fittedLine(io.stderr, coloured(line, printable))}\n`);
 }
 
 /** Writes text of several lines about the result; never to stdout. */
 export function sayLines(io: Io, text: string): void {
-  io.stderr.write(`${coloured(text, printableLines)}\n`);
+  clearOver(io);
+  const lines = coloured(text, printableLines).split('\n');
+  io.stderr.write(`${lines.map((line) => fittedLine(io.stderr, line)).join('\n')}\n`);
 }
 
 /** Shows a line on stderr that the next one overwrites; nothing unless stderr is a terminal. An empty line clears it. */
 export function sayOver({ stderr }: Io, line: string): void {
-  if (stderr.isTTY) stderr.write(`\r\u001b[K${oneLine(printable(line), stderr.columns - 1)}`);
+  if (!stderr.isTTY) return;
+  if (line === '') overwritable.delete(stderr);
+  else overwritable.add(stderr);
+  stderr.write(`\r\u001b[K${oneLine(printable(line), stderr.columns - 1)}`);
 }
 
 /** Writes text that another program may read: exactly as it is into a pipe or a file, safe to look at in a terminal. */
-export function printExactly({ stdout }: Io, text: string): boolean {
+export function printExactly(io: Io, text: string): boolean {
+  clearOver(io);
+  const { stdout } = io;
   return stdout.write(stdout.isTTY ? printableLines(text) : text);
 }
 

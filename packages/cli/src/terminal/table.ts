@@ -2,33 +2,29 @@ import Table from 'cli-table3';
 import { stripVTControlCharacters } from 'node:util';
 import { printable, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import type { Io } from '../program/io';
-import { coloured, paint } from './output';
+import { clearOver, coloured, paint } from './output';
 
 const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
 /**
- * Writes a table of the result, for people; `widths` (with the blanks at both sides) wraps longer texts between words.
- * Without it, a table that is wider than the terminal is wrapped between words; if that is not enough, each row becomes a
- * block of lines, since a cut ID would be worthless. A column without a title and without any text is left out.
+ * Writes a table of the result, for people. One that is wider than the terminal is wrapped between words; if that is not
+ * enough, each row becomes a block of lines, since a cut ID would be worthless. A column without any text is left out in a
+ * terminal, and everywhere if it has no title either.
  */
-export function printTable(
-  io: Io,
-  titles: readonly string[],
-  lines: readonly (readonly string[])[],
-  widths?: readonly number[],
-): void {
+export function printTable(io: Io, titles: readonly string[], lines: readonly (readonly string[])[]): void {
+  clearOver(io);
   const isShown = (_: string, index: number): boolean =>
-    widths !== undefined || titles[index] !== '' || lines.some((line) => (line[index] ?? '') !== '');
+    (titles[index] !== '' && !io.stdout.isTTY) || lines.some((line) => (line[index] ?? '') !== '');
   const head = titles.filter(isShown);
   const rows = lines.map((line) => line.filter(isShown));
   const shown = rows.map((row) => row.map((cell) => coloured(cell, printableLines)));
-  const fitted = widths ?? (io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined);
-  if (fitted && !widths && totalOf(fitted) > io.stdout.columns) {
+  const fitted = io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined;
+  if (fitted && totalOf(fitted) > io.stdout.columns) {
     for (const [index, row] of shown.entries()) writeBlock(io, head, row, index > 0);
     return;
   }
   const table = new Table({
-    head: head.map((title) => coloured(paint(io, 'bold', title), printable)),
+    head: head.every((title) => title === '') ? [] : head.map((title) => coloured(paint(io, 'bold', title), printable)),
     // The library's own colours would ignore NO_COLOR.
     style: { head: [], border: [] },
     chars: NO_LINES_BETWEEN_ROWS,
@@ -39,15 +35,29 @@ export function printTable(
   io.stdout.write(`${table.toString()}\n`);
 }
 
-/** One row as lines of `Title  value`; empty cells are left out. */
+/** One row as lines of `Title  value`, wrapped between words; empty cells are left out. */
 function writeBlock(io: Io, head: readonly string[], row: readonly string[], isLater: boolean): void {
-  const width = Math.max(...head.map(({ length }) => length));
+  const width = Math.max(...head.map(({ length }) => length)) + BLANKS;
   const lines = head.flatMap((title, index) => {
     const value = row[index] ?? '';
-    const indented = value.replaceAll('\n', `\n${' '.repeat(width + 2)}`);
-    return value === '' ? [] : [`${coloured(paint(io, 'bold', title.padEnd(width)), printable)}  ${indented}`];
+    const wrapped = value.split('\n').flatMap((line) => wrappedLine(line, io.stdout.columns - width));
+    return value === ''
+      ? []
+      : [`${coloured(paint(io, 'bold', title.padEnd(width)), printable)}${wrapped.join(`\n${' '.repeat(width)}`)}`];
   });
   io.stdout.write(`${isLater ? '\n' : ''}${lines.join('\n')}\n`);
+}
+
+/** Lines of a text that are not longer than a width, unless one of its words is. Colours have no width. */
+function wrappedLine(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    const longer = last === undefined ? word : `${last} ${word}`;
+    if (last !== undefined && stripVTControlCharacters(longer).length <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function totalOf(widths: readonly number[]): number {

@@ -79,7 +79,10 @@ export function environmentProblem(ids: AllUserIds, only: string | undefined): s
     ({ environments }) => !Object.hasOwn(environments, only),
   );
   if (!wrong) return undefined;
-  return `"${only}" is not an environment of ${wrong.title}; allowed: ${Object.keys(wrong.environments).join(', ')}. Leave it out for all of them.`;
+  return (
+    `"${only}" is not an environment of ${wrong.title}; allowed: ${Object.keys(wrong.environments).join(', ')}. ` +
+    'Leave it out for all of them.'
+  );
 }
 
 /**
@@ -108,7 +111,10 @@ export function viewsProblem(ids: AllUserIds, only?: string): string | undefined
   const choices = servicesOf(ids).filter(hasChoice);
   const views = choices.reduce((product, { environments }) => product * (Object.keys(environments).length + 1), 1);
   if (only !== undefined || views <= MOST_VIEWS) return undefined;
-  return `workers may combine the environments of ${choices.map(({ name }) => name).join(', ')} in too many ways; name one with --environment, or check the IDs of fewer providers`;
+  return (
+    `workers may combine the environments of ${choices.map(({ name }) => name).join(', ')} in too many ways; name ` +
+    'one with --environment, or check the IDs of fewer providers'
+  );
 }
 
 /** The names of the services at which a user is known by these IDs, for example `courier/acme`. */

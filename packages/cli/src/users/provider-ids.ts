@@ -68,10 +68,10 @@ export async function readIds(io: Io, { id = [], account, providers: option }: I
 
 /** Says that a provider is not known here, and what to set. */
 export function unknownProvider(known: ProviderSet, name: string): string {
-  return `user.ids.${name}: unknown provider ${name}; allowed: ${known.names.join(', ')}${didYouMean(name, known.names)}. Give this command the provider files of the workers, with HTTP_TASKS_PROVIDERS or --providers.`.replace(
-    '?.',
-    '?',
-  );
+  return (
+    `user.ids.${name}: unknown provider ${name}; allowed: ${known.names.join(', ')}${didYouMean(name, known.names)}. ` +
+    'Give this command the provider files of the workers, with HTTP_TASKS_PROVIDERS or --providers.'
+  ).replace('?.', '?');
 }
 
 /**

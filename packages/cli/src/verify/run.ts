@@ -60,7 +60,8 @@ export async function verifySweep(io: Io, { sweepId, expectedRoot, json, tempora
     if (!verification.anchored) {
       say(
         io,
-        "Not verifiable: only the ledger's own root was compared, and anyone who can change receipts could change it too. Give the root that you kept with --root.",
+        "Not verifiable: only the ledger's own root was compared, and anyone who can change receipts could " +
+          'change it too. Give the root that you kept with --root.',
       );
     }
     return exitCodeOf(verification);
@@ -169,9 +170,9 @@ function printVerification(io: Io, verification: SweepVerification): void {
   const rows = differences.map((one) =>
     one.kind === 'sweep'
       ? [one.kind, '', one.field, `${one.found}, not ${one.expected}`]
-      : [one.kind, String(one.seq), one.step, String(one.receipt)],
+      : [one.kind, String(one.seq + 1), one.step, String(one.receipt)],
   );
-  printDifferences(io, ['What', 'User (seq)', 'Step or field', 'Receipt or value'], rows, differenceCount);
+  printDifferences(io, ['What', 'User', 'Step or field', 'Receipt or value'], rows, differenceCount);
   print(io, `Receipts:       ${count(receipts)}`);
   if (purged !== undefined) print(io, `Purged:         ${count(purged)}, of which only the hashes are left`);
   print(io, `Computed root:  ${root}`);
@@ -207,15 +208,15 @@ export async function verifyFirstFile(
     const rows = differences.map((one) =>
       one.kind === 'header'
         ? [one.kind, '1', '', `${one.field}: ${one.found}, not ${one.expected}`]
-        : [one.kind, String(one.line), String(one.seq ?? ''), one.step ?? ''],
+        : [one.kind, String(one.line), one.seq === undefined ? '' : String(one.seq + 1), one.step ?? ''],
     );
-    printDifferences(io, ['What', 'Line', 'User (seq)', 'Step or field'], rows, differenceCount);
+    printDifferences(io, ['What', 'Line', 'User', 'Step or field'], rows, differenceCount);
     print(io, `Sweep: ${printable(sweepId)}`);
     if (runId !== undefined) print(io, `First run: ${printable(runId)}`);
-    print(
-      io,
-      `Receipts: ${count(receipts)}${notProven.includes('leaves') ? '; how many were sealed is not proven' : ` of the ${count(leaves)} that were sealed`}`,
-    );
+    const of = notProven.includes('leaves')
+      ? '; how many were sealed is not proven'
+      : ` of the ${count(leaves)} that were sealed`;
+    print(io, `Receipts: ${count(receipts)}${of}`);
     print(io, `Root of the bundle: ${merkleRoot}`);
     if (expectedRoot !== undefined && expectedRoot !== merkleRoot) print(io, `Expected root: ${expectedRoot}`);
     if (notProven.length > 0) print(io, `Not proven: ${printable(notProven.join(', '))}`);
@@ -234,7 +235,8 @@ export async function verifyFirstFile(
   else if (!verification.ok && differenceCount === 0)
     say(
       io,
-      'Not verifiable: receipts may be missing, and nothing in the file proves how many were sealed. Give --part if the file is intentionally a part.',
+      'Not verifiable: receipts may be missing, and nothing in the file proves how many were sealed. Give --part ' +
+        'if the file is intentionally a part.',
     );
   return exitCodeOf(verification);
 }

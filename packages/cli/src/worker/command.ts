@@ -8,7 +8,9 @@ import type { ProvidersOptions } from '../users/options';
 /** `http-tasks worker`: polls the task queue until it is asked to stop. */
 export const workerCommand = defineCommand<ProvidersOptions & TemporalOptions>({
   description:
-    'Reads its settings from the environment and reports everything that is missing before it polls. Logs to stderr. Ctrl-C ends it after the calls in flight. HTTP_TASKS_SERVICES chooses services; only those need keys.',
+    'Reads its settings from the environment and reports everything that is missing before it polls. Logs to ' +
+    'stderr. Ctrl-C ends it after the calls in flight. HTTP_TASKS_SERVICES chooses services; only those need ' +
+    'keys.',
   examples: [
     'HTTP_TASKS_SERVICES=batch http-tasks worker',
     'http-tasks worker --providers ./courier.provider.yaml',
