@@ -12,25 +12,28 @@ export function evidenceSection(data: ReportData): Markup {
   const response = (question: string, ...words: readonly (string | Markup)[]): Markup =>
     html`<tr><th scope="row">${question}</th><td>${words.map((word) => html`<p>${word}</p>`)}</td></tr>
 `;
+  const run = sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`;
+  const until = sweep.endedAt === undefined ? 'now; it has not ended' : moment(sweep.endedAt);
   return html`<section id="evidence" class="card"><h2>What the receipts say</h2>
 <p class="note">What auditors of deletions usually ask, with facts from the ledger. This report is not legal advice.</p>
 <table class="questions"><tbody>
 ${response(
   'Who did it?',
-  html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Who asked, why, and who approved is above, as it was given; who started the workflow is in its history in Temporal.`,
-)}${response(
-    'When?',
-    `${moment(sweep.createdAt)} to ${sweep.endedAt === undefined ? 'now; it has not ended' : moment(sweep.endedAt)}. Every receipt has its own time.`,
-  )}${response(
+  html`The workflow <code>${sweep.sweepId}</code>${run}. Who asked, why, and who approved is above, as it was given;
+who started the workflow is in its history in Temporal.`,
+)}${response('When?', `${moment(sweep.createdAt)} to ${until}. Every receipt has its own time.`)}${response(
     'About whom?',
-    `${counted(counts.total, 'user')}, each under a keyed hash (HMAC-SHA-256) of the ID at each system. The receipts and this report contain no ID; with the key, the receipts of an ID can be found.`,
+    `${counted(counts.total, 'user')}, each under a keyed hash (HMAC-SHA-256) of the ID at each system. The ` +
+      'receipts and this report contain no ID; with the key, the receipts of an ID can be found.',
     sweep.readable
       ? 'The IDs of users who need attention, or are not finished, are still stored, encrypted under a key of this sweep.'
       : 'The IDs of this sweep can no longer be read: their key is destroyed.',
-  )}${response('In which systems, and by which method?', methodsTable(data))}${response('With which receipt of the provider?', proofInWords(summary.groups))}${response(
-    'With what outcome?',
-    outcomesInWords(data),
-  )}${response('With which exceptions?', ...exceptions(data))}</tbody></table>
+  )}${[
+    response('In which systems, and by which method?', methodsTable(data)),
+    response('With which receipt of the provider?', proofInWords(summary.groups)),
+    response('With what outcome?', outcomesInWords(data)),
+    response('With which exceptions?', ...exceptions(data)),
+  ]}</tbody></table>
 </section>
 `;
 }
@@ -46,10 +49,14 @@ function methodsTable({ summary: { groups }, planned }: ReportData): Markup | st
   const rows = [...methods.values()].map(({ service, environment, keySlot, task, receipts }) => {
     const known = planned.taskWords(task);
     const key = keySlot === undefined ? '' : `, key ${keySlot}`;
-    return html`<tr><th scope="row">${planned.titleOf(service)}, ${environment}${key}</th><td><code>${task}</code>${known && html`<br>${known.summary}${known.route !== undefined && html`: <code>${known.route}</code>`}`}</td><td class="number">${count(receipts)}</td></tr>
+    const route = known?.route !== undefined && html`: <code>${known.route}</code>`;
+    const method = html`<code>${task}</code>${known && html`<br>${known.summary}${route}`}`;
+    return html`<tr><th scope="row">${planned.titleOf(service)}, ${environment}${key}</th>
+<td>${method}</td><td class="number">${count(receipts)}</td></tr>
 `;
   });
-  return html`<table class="numbers"><thead><tr><th scope="col">System</th><th scope="col">Method</th><th scope="col">Receipts</th></tr></thead><tbody>
+  const head = ['System', 'Method', 'Receipts'].map((title) => html`<th scope="col">${title}</th>`);
+  return html`<table class="numbers"><thead><tr>${head}</tr></thead><tbody>
 ${rows}</tbody></table>`;
 }
 
@@ -58,7 +65,11 @@ function proofInWords(groups: readonly ReceiptGroup[]): string {
   const all = done.reduce((sum, { receipts }) => sum + receipts, 0);
   if (all === 0) return 'Nothing was removed or accepted.';
   const proven = done.reduce((sum, { withProof }) => sum + withProof, 0);
-  return `${count(proven)} of ${counted(all, 'receipt')} that report removed or accepted (${percent(proven, all)}) have the provider’s request ID or token, which its support can look up. A removal without one was confirmed by a follow-up read.`;
+  return (
+    `${count(proven)} of ${counted(all, 'receipt')} that report removed or accepted (${percent(proven, all)}) have ` +
+    'the provider’s request ID or token, which its support can look up. A removal without one was confirmed by a ' +
+    'follow-up read.'
+  );
 }
 
 function outcomesInWords({ counts }: ReportData): string {

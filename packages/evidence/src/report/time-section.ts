@@ -18,7 +18,8 @@ const BEFORE_BULK = { id: 'throughput-before-bulk', title: 'Users done before th
 export async function timePlots(data: ReportData): Promise<Markup> {
   const { sweep, summary } = data;
   const { settled, settledBeforeBulk } = summary;
-  return html`${await stepProgressFigure(data)}${settledBeforeBulk && (await beforeBulkPlot(settledBeforeBulk))}${await endPlots(sweep, settled)}`;
+  const beforeBulk = settledBeforeBulk && (await beforeBulkPlot(settledBeforeBulk));
+  return html`${await stepProgressFigure(data)}${beforeBulk}${await endPlots(sweep, settled)}`;
 }
 
 /** Shows which step took the time, and how far each one is. */
@@ -43,8 +44,12 @@ async function stepProgressFigure({
   return plotFigure({
     id: 'step-progress',
     title: 'Progress of each step',
-    note: `Share of the final outcomes of each step that were recorded, ${span}. “After” counts from the start of the sweep. The step whose curve starts late or rises slowly took the time.`,
-    description: `One curve for each of ${counted(rows.length, 'step')}, from ${span}: ${sorted.map((progress) => `${planned.labelOf(progress)}: ${timesInWords(progress, begun)}`).join('; ')}.`,
+    note:
+      `Share of the final outcomes of each step that were recorded, ${span}. “After” counts from the start of the ` +
+      'sweep. The step whose curve starts late or rises slowly took the time.',
+    description:
+      `One curve for each of ${counted(rows.length, 'step')}, from ${span}: ` +
+      `${sorted.map((progress) => `${planned.labelOf(progress)}: ${timesInWords(progress, begun)}`).join('; ')}.`,
     draw: (width) => stepProgressPlot({ rows, start, ends }, width),
     table: {
       head: ['Step', 'Outcomes', 'First (UTC)', 'Half (UTC)', 'Last (UTC)'],
@@ -128,7 +133,8 @@ function waitsInWords(
   const end = duration(Math.max(0, Date.parse(last) - startedAt));
   return total === 1
     ? `The user was done ${end} after the sweep was started.`
-    : `Measured from the start of the sweep, half of the users were done after ${after(0.5)}, 95% after ${after(0.95)}, and the last one after ${end}.`;
+    : `Measured from the start of the sweep, half of the users were done after ${after(0.5)}, 95% after ` +
+        `${after(0.95)}, and the last one after ${end}.`;
 }
 
 function isoOf(ms = 0): string {
