@@ -68,5 +68,5 @@ export type { CompensationLine, OffboardResult, StepResult } from './policy/offb
 export type { Outcome, RunStatus } from './policy/outcome';
 export type { TargetUser } from './policy/target-reference';
 export type { TaskEnvelope } from './activities/contract';
-export type { OffboardProgress } from './workflows/queries';
+export type { OffboardProgress } from './workflows/progress';
 export type { RunHttpTaskInput } from './workflows/run-http-task';

@@ -17,7 +17,7 @@ import type { BundleRules } from './host-checks/check-bundle';
 import { refuseMixedVersions } from './host-checks/temporal-versions';
 import { ensureSearchAttributes } from './operator/search-attributes';
 import { findWaitingRuns } from './operator/waiting-runs';
-import { startLink } from './operator/start-links';
+import { startLink } from './operator/prepared-starts';
 import { makeStartTemplates } from './operator/start-templates';
 import { exampleInputs } from './policy/example-inputs';
 

@@ -10,7 +10,7 @@ export { httpTask } from './workflows/http-task';
 export { pollHttpTask } from './workflows/http-task';
 export { httpTasksWorkflows } from './workflows/package-workflows';
 export { completeStepUpdate } from './workflows/manual-steps';
-export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/queries';
+export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/progress';
 export {
   approveUpdate,
   pauseUpdate,
@@ -30,7 +30,7 @@ export type { HttpTaskOptions } from './workflows/http-task';
 export type { PollHttpTaskOptions } from './workflows/http-task';
 export type { Paging } from './policy/next-page';
 export type { RunHttpTaskInput, TaskEnvelope } from './workflows/run-http-task';
-export type { OffboardProgress } from './workflows/queries';
+export type { OffboardProgress } from './workflows/progress';
 export type { CarriedSweep } from './workflows/offboard-users';
 export type { OffboardUserInput } from './policy/offboard-input';
 export type { OffboardUsersInput } from './policy/sweep-input';

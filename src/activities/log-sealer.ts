@@ -1,7 +1,7 @@
 import { ExportError, exportCheckpoint } from '../ledger/log/export-checkpoint';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import { purgeEvidence } from '../ledger/purge-evidence';
-import { LedgerStatementError } from '../ledger/sql-failure';
+import { LedgerStatementError } from '../ledger/sql-calls';
 
 /** Interval at which the queue of the log is checked, in milliseconds. */
 const LOOK_MS = 5_000;

@@ -12,7 +12,7 @@ import { otherIds, targetIdsOf } from '../policy/target-reference';
 import type { TargetUser } from '../policy/target-reference';
 import { idAt, idsOf, namedField, ONLY_ENVIRONMENT, placeOf } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
-import { fitsInRoute } from '../providers/batch/fields';
+import { fitsInRoute } from '../providers/batch/service';
 import type { NamedUser, ProviderSet, StepChoices } from '../providers/provider-set';
 import type { Catalogue } from '../providers/catalogue';
 import { accountOf } from '../tasks/accounts';

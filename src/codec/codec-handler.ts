@@ -1,8 +1,9 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
 import { z } from 'zod';
 import { isLoopback } from '../config/origins';
-import { UndecryptableError } from './sealed-payload';
+import { UndecryptableError } from './encryption-codec';
 
 const { Payload: PayloadMessage } = temporal.api.common.v1;
 
@@ -184,4 +185,14 @@ function corsFor(origin: string | null): Record<string, string> {
 
 function refused(status: number, message: string, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify({ message }), { status, headers: { ...JSON_CONTENT, ...headers } });
+}
+
+/** Allows callers that send `Authorization: Bearer TOKEN`, compared in constant time. */
+export function requiringToken(token: string): Authorize {
+  const expected = digest(`Bearer ${token}`);
+  return ({ headers }) => timingSafeEqual(digest(headers.get('authorization') ?? ''), expected);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }

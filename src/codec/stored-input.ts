@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { isEncrypted } from './payload-format';
+import { isEncrypted } from './encryption-codec';
 
 type Info = Context['info'];
 type HistoryEvent = NonNullable<

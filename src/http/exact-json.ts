@@ -1,6 +1,7 @@
 import { LosslessNumber, parse, stringify } from 'lossless-json';
 import type { z } from 'zod';
 import { isExactNumber, isExactNumberSchema, isNumberText } from '../tasks/exact-number';
+import { isWrapper } from '../tasks/parse-input';
 
 export { isExactNumber, WRITE_AS_TEXT } from '../tasks/exact-number';
 
@@ -236,16 +237,8 @@ function visit(schema: z.core.$ZodType, value: unknown, path: string, places: Pl
     case 'pipe':
       visit(def.in, value, path, places);
       return;
-    case 'optional':
-    case 'nullable':
-    case 'default':
-    case 'prefault':
-    case 'nonoptional':
-    case 'readonly':
-    case 'catch':
-      visit(def.innerType, value, path, places);
-      return;
     default:
+      if (isWrapper(def)) visit(def.innerType, value, path, places);
   }
 }
 

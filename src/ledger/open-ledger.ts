@@ -10,8 +10,8 @@ import { createSqlNoticeLedger } from './requests/notices';
 import type { NoticeLedger } from './requests/notices';
 import { createSqlRequestLedger } from './requests/sql-request-ledger';
 import { LedgerSettingError, ALLOWED_LEDGER_URLS } from './setting-error';
-import { LedgerStatementError } from './sql-failure';
-import { createSqlHoldLedger, createSqlLedger, listStops, withinDeadline } from './sql-ledger';
+import { LedgerStatementError, withinDeadline } from './sql-calls';
+import { createSqlHoldLedger, createSqlLedger, listStops } from './sql-ledger';
 import type { LedgerDatabase, StoreAddress, StoreEvent } from './store';
 import { createSubjectHasher } from './subject';
 import { readServicesOf } from './sweeps/environments';
@@ -235,16 +235,16 @@ function overDatabase(
 ): OpenedLedger {
   const ledger = createSqlLedger(database, deadlineMs);
   let closed = false;
-  const isClosed = () => closed;
+  const limits = { deadlineMs, isClosed: () => closed };
   return {
     ...ledger,
-    holds: createSqlHoldLedger(database, { deadlineMs, isClosed }),
-    sweeps: createSqlSweepLedger(database, { subjectKey, sealKeys: keys, deadlineMs, isClosed }),
-    rates: createSqlRateLedger(database, { deadlineMs, isClosed }),
-    workers: createSqlWorkerLedger(database, { deadlineMs, isClosed }),
-    log: createSqlLogLedger(database, { deadlineMs, isClosed, keys }),
-    requests: createSqlRequestLedger(database, { subjectKey, deadlineMs, isClosed }),
-    notices: createSqlNoticeLedger(database, { deadlineMs, isClosed }),
+    holds: createSqlHoldLedger(database, limits),
+    sweeps: createSqlSweepLedger(database, { subjectKey, sealKeys: keys, ...limits }),
+    rates: createSqlRateLedger(database, limits),
+    workers: createSqlWorkerLedger(database, limits),
+    log: createSqlLogLedger(database, { keys, ...limits }),
+    requests: createSqlRequestLedger(database, { subjectKey, ...limits }),
+    notices: createSqlNoticeLedger(database, limits),
     close: () => {
       closed = true;
       return ledger.close();

@@ -15,12 +15,12 @@ import {
   readHolds,
   setHolds,
 } from './holds';
-import { LedgerUnavailableError } from './ledger';
 import type { Ledger, RunEnd, Stop, PolicyChange, WorkersPolicy } from './ledger';
 import { digestOfRules } from './log/contents';
 import { enqueue } from './log/queue';
 import { readHistory, readReceipts, recordIntent, recordOutcome } from './receipts';
-import { toLedgerError } from './sql-failure';
+import { guardedBy } from './sql-calls';
+import type { CallLimits } from './sql-calls';
 import type { LedgerDatabase } from './store';
 import type { Tables } from './tables';
 import { requireHashes, storable, storableOrNull } from './values';
@@ -52,43 +52,6 @@ export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): L
       return database.db.destroy();
     },
   };
-}
-
-/** Limits of the calls of a ledger. */
-export interface CallLimits {
-  deadlineMs: number;
-  isClosed: () => boolean;
-}
-
-/** Returns a function that makes a call of each function over the context: it ends in time, and is refused once the ledger is closed. */
-export function guardedBy<C>(context: C, { deadlineMs, isClosed }: CallLimits) {
-  return <I extends unknown[], O>(work: (context: C, ...input: I) => Promise<O>) =>
-    async (...input: I): Promise<O> => {
-      if (isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
-      return withinDeadline(() => work(context, ...input), deadlineMs);
-    };
-}
-
-/**
- * Resolves or rejects within the deadline. The database has its own, shorter limits; this one applies when several of
- * them add up. A write that timed out here may still take effect, for example an intent without a call, which a later
- * attempt finds unsettled.
- */
-export async function withinDeadline<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new LedgerUnavailableError(`The ledger did not respond within ${deadlineMs} ms.`)),
-      deadlineMs,
-    );
-  });
-  try {
-    return await Promise.race([work(), tooLate]);
-  } catch (error) {
-    throw toLedgerError(error);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** A run ends once, so its settled receipts have no activity and no attempts. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { LedgerUnavailableError } from './ledger';
-import { withinDeadline } from './sql-ledger';
+import { guardedBy } from './sql-calls';
+import type { CallLimits } from './sql-calls';
 import type { LedgerDatabase } from './store';
 import { storable } from './values';
 
@@ -65,18 +65,13 @@ export interface WorkerLedger {
 }
 
 /** Creates the workers part of a ledger over an open database whose schema is up to date. */
-export function createSqlWorkerLedger(
-  database: LedgerDatabase,
-  options: { deadlineMs: number; isClosed: () => boolean },
-): WorkerLedger {
-  const { deadlineMs, isClosed } = options;
-  const inTime = <T>(work: () => Promise<T>): Promise<T> =>
-    isClosed() ? Promise.reject(new LedgerUnavailableError('The ledger is closed.')) : withinDeadline(work, deadlineMs);
+export function createSqlWorkerLedger(database: LedgerDatabase, limits: CallLimits): WorkerLedger {
+  const guarded = guardedBy(database, limits);
   return {
-    beat: (worker) => inTime(() => beat(database, worker)),
-    end: (worker) => inTime(() => end(database, worker)),
-    readWorkers: (queue) => inTime(() => readWorkers(database, queue)),
-    readServices: () => inTime(() => readServices(database)),
+    beat: guarded(beat),
+    end: guarded(end),
+    readWorkers: guarded(readWorkers),
+    readServices: guarded(readServices),
   };
 }
 

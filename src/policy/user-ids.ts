@@ -109,3 +109,16 @@ export function inOrder(providers: Iterable<string>): string[] {
   const rank = (provider: string): number => (FIRST.includes(provider) ? FIRST.indexOf(provider) : FIRST.length);
   return [...new Set(providers)].sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
 }
+
+/** Returns the column of a source with this ID: `courier_contact_id` for `contactId` of `courier`. */
+export function columnOf(provider: string, id: string): string {
+  return `${snakeCase(provider)}_${snakeCase(id)}`;
+}
+
+/** Returns a name in camelCase with small letters and underscores. */
+export function snakeCase(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
+    .toLowerCase();
+}

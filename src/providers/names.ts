@@ -1,7 +1,7 @@
-import { snakeCase } from '../policy/id-columns';
+import { snakeCase } from '../policy/user-ids';
 import { accountOf, accountSuffix, mainServiceOf } from '../tasks/accounts';
 
-export { columnOf } from '../policy/id-columns';
+export { columnOf } from '../policy/user-ids';
 
 /** Returns the setting that selects the environment of a provider: `COURIER_ENV`, or `COURIER_ENV__ACME` for `courier/acme`. */
 export function environmentSettingOf(service: string): string {

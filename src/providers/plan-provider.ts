@@ -18,11 +18,10 @@ import { STEP_KINDS } from '../policy/providers/step-plan';
 import { filledFrom, markPlaces, placeholdersIn } from '../policy/providers/template';
 import { SETTLE_MS } from '../policy/steps/step';
 import type { HttpTask } from '../tasks/define';
-import { CallReader, isRecord } from './call-reader';
+import { CallReader, isRecord, placesIn } from './call-reader';
 import type { Raw, StepOwner } from './call-reader';
 import { oneOf, Problems } from './problems';
 import type { ProviderProblem } from './problems';
-import { placesIn } from './schema-places';
 
 /** Default maximum size of a bulk call's body, in bytes: what passes a proxy with default limits. */
 const MOST_BULK_BYTES = 1_000_000;

@@ -1,6 +1,5 @@
-import { columnOf, snakeCase } from '../policy/id-columns';
+import { columnOf, idAt, idsOf, NAMED_FIELDS, snakeCase } from '../policy/user-ids';
 import { USER_COLUMNS } from '../policy/source-spec';
-import { idAt, idsOf, NAMED_FIELDS } from '../policy/user-ids';
 import type { NamedIds, ProviderIds } from '../policy/user-ids';
 import { mainServiceOf } from '../tasks/accounts';
 

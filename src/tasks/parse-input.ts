@@ -132,14 +132,6 @@ export function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]):
 function plainForms(schema: z.core.$ZodType): z.core.$ZodTypes[] {
   const { def } = (schema as z.core.$ZodTypes)._zod;
   switch (def.type) {
-    case 'optional':
-    case 'nullable':
-    case 'default':
-    case 'prefault':
-    case 'nonoptional':
-    case 'readonly':
-    case 'catch':
-      return plainForms(def.innerType);
     case 'union':
       return def.options.flatMap(plainForms);
     case 'intersection':
@@ -149,8 +141,13 @@ function plainForms(schema: z.core.$ZodType): z.core.$ZodTypes[] {
     case 'lazy':
       return plainForms(def.getter());
     default:
-      return [schema as z.core.$ZodTypes];
+      return isWrapper(def) ? plainForms(def.innerType) : [schema as z.core.$ZodTypes];
   }
+}
+
+/** Returns whether a schema accepts what another one does, as `optional`, `default` and `readonly` do. */
+export function isWrapper<D extends z.core.$ZodTypes['_zod']['def']>(def: D): def is Extract<D, { innerType: unknown }> {
+  return 'innerType' in def;
 }
 
 function inside({ _zod: { def } }: z.core.$ZodTypes, step: PropertyKey): z.core.$ZodType[] {

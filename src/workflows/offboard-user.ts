@@ -32,10 +32,9 @@ import { readDueDate, refreshDueDateUpdate } from './internal-activity';
 import { offboardingFailed, runSteps, writeEnd } from './saga';
 import { HoldCheck } from './hold-check';
 import { ManualSteps } from './manual-steps';
-import { describeProgress } from './progress-details';
+import { compensationsQuery, describeProgress, progressQuery, receiptsQuery } from './progress';
 import { invalidInput, parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
-import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
-import type { OffboardProgress } from './queries';
+import type { OffboardProgress } from './progress';
 import { clearForeignDueDate, clearForeignSweep, makeSearchable } from './search-attributes';
 
 type Input = z.output<typeof offboardUserInput>;

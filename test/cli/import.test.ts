@@ -1,7 +1,7 @@
 import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeSourceFiles } from '@temporal-http-tasks/cli/internal/import/write-files';
+import { writeSourceFiles } from '@temporal-http-tasks/cli/internal/import/run';
 import { documentWith, jsonBody, operation } from '../openapi/documents';
 import { runCli, runJson } from './run-cli';
 import type { Refused } from './run-cli';

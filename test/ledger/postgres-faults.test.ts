@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { Ledger } from 'temporal-http-tasks/internal/ledger/ledger';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
-import { LedgerStatementError } from 'temporal-http-tasks/internal/ledger/sql-failure';
+import { LedgerStatementError } from 'temporal-http-tasks/internal/ledger/sql-calls';
 import { freshPostgresUrl } from '../support/postgres';
 import { SUBJECT_KEY, cleanUp, intentOf, open, runRaw } from './databases';
 import { unhurriedMs } from '../support/unhurried';

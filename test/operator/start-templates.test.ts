@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
-import { startLink } from 'temporal-http-tasks/internal/operator/start-links';
+import { startLink } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import { makeStartTemplates, templateId } from 'temporal-http-tasks/internal/operator/start-templates';
 import { exampleInputs, WORKFLOW_TYPES } from 'temporal-http-tasks/internal/policy/example-inputs';
 import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';

@@ -6,7 +6,6 @@ const ROOT = join(__dirname, '../..');
 const CHECK = join(ROOT, 'test/types/plaid-drift.ts');
 const PLAID = join(ROOT, 'node_modules/plaid/dist/api.d.ts');
 const REASONS = join(ROOT, 'src/policy/input-fields.ts');
-const ITEM_REASONS = join(ROOT, 'src/providers/plaid/reason-codes.ts');
 const TASKS = join(ROOT, 'src/providers/plaid/tasks.ts');
 
 const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.test.json'), (path) => ts.sys.readFile(path)) as {
@@ -146,7 +145,7 @@ it.each([
   ['our list of reasons loses one', REASONS, replacing(['FRAUD_TRANSACTION'], () => "'OTHER'")],
   [
     'our list of reasons invents one',
-    ITEM_REASONS,
+    TASKS,
     replacing(['CONNECTION_IS_NON_FUNCTIONAL'], (reason) => `${reason}, 'INVENTED'`),
   ],
   [

@@ -4,7 +4,7 @@ import { CancelledFailure } from '@temporalio/common';
 import type { FaultRuleInput } from '@temporal-http-tasks/testing';
 import type { OffboardResult } from 'temporal-http-tasks/workflow';
 import type { offboardUser } from 'temporal-http-tasks/internal/workflows/offboard-user';
-import { progressQuery } from 'temporal-http-tasks/internal/workflows/queries';
+import { progressQuery } from 'temporal-http-tasks/internal/workflows/progress';
 import { startHttpTarget } from '../support/http-target';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';

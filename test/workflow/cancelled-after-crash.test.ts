@@ -6,7 +6,7 @@ import { callsFor, seedUser, startOffboarding, stepLines, until } from '../suppo
 import { temporalAddress } from '../support/temporal';
 import { startWorkerProcess } from '../support/worker-process';
 import { workflowBundle } from '../support/workflow-bundle';
-import { progressQuery } from 'temporal-http-tasks/internal/workflows/queries';
+import { progressQuery } from 'temporal-http-tasks/internal/workflows/progress';
 
 // A user kills the worker to stop it and then cancels the run, so that no attempt after the lost one ever begins.
 

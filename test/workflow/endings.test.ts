@@ -3,7 +3,7 @@ import type { Place } from '../support/offboarding';
 import { failureOfRun, offboard, seedUser, startOffboarding, stepLines } from '../support/offboarding-runs';
 import { startHttpTarget } from '../support/http-target';
 import type { HttpTarget } from '../support/http-target';
-import { compensationsQuery, progressQuery, receiptsQuery } from 'temporal-http-tasks/internal/workflows/queries';
+import { compensationsQuery, progressQuery, receiptsQuery } from 'temporal-http-tasks/internal/workflows/progress';
 import type { OffboardResult } from 'temporal-http-tasks/workflow';
 
 let place: Place;

@@ -1,4 +1,4 @@
-import { compensationsQuery, receiptsQuery } from 'temporal-http-tasks/internal/workflows/queries';
+import { compensationsQuery, receiptsQuery } from 'temporal-http-tasks/internal/workflows/progress';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import {

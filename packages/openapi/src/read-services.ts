@@ -6,7 +6,7 @@ import type {
   ServiceDefinition,
 } from 'temporal-http-tasks/internal/tasks/service';
 import type { DocumentNode } from './document/document-node';
-import { readErrors } from './operation/errors';
+import { readErrors } from './operation/responses';
 import { capitalised, freeName, upperSnakeCase } from './operation/names';
 import type { ReadOperation } from './operation/read-operation';
 import type { Servers } from './operation/servers';

@@ -25,7 +25,7 @@ import { isDryRun } from './sweep-steps';
 import { beating, withSweep } from './sweep-work';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { LedgerUnavailableError } from '../../ledger/ledger';
-import { LedgerStatementError } from '../../ledger/sql-failure';
+import { LedgerStatementError } from '../../ledger/sql-calls';
 import { SourceError, SourceUnavailableError } from '../../sources/source';
 import type { TaskFailure } from '../../tasks/failure';
 import { InvalidInputError } from '../../tasks/parse-input';

@@ -1,8 +1,8 @@
 import { consistencyProof, rangeRoot } from '../../policy/merkle-consistency';
 import { MerkleLevels } from '../../policy/merkle-levels';
 import { rootOfPeaks } from '../../policy/merkle-peaks';
-import { LedgerUnavailableError } from '../ledger';
-import { withinDeadline } from '../sql-ledger';
+import { inTimeBy } from '../sql-calls';
+import type { CallLimits } from '../sql-calls';
 import { sha256 } from '../sweeps/leaf';
 import type { LedgerDatabase } from '../store';
 import { coveringCheckpoint, latestCheckpoint, writeCheckpoint } from './checkpoints';
@@ -22,12 +22,9 @@ const HASH_BYTES = 32;
 /** Creates the log part of a ledger over an open database. Each statement ends within `deadlineMs`. */
 export function createSqlLogLedger(
   database: LedgerDatabase,
-  { deadlineMs, isClosed, keys }: { deadlineMs: number; isClosed: () => boolean; keys: SealKeys },
+  { keys, ...limits }: CallLimits & { keys: SealKeys },
 ): LogLedger {
-  const inTime = <T>(work: () => Promise<T>): Promise<T> => {
-    if (isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
-    return withinDeadline(work, deadlineMs);
-  };
+  const inTime = inTimeBy(limits);
   const readLeaves = ({ from, limit }: { from: number; limit: number }): Promise<LogLeaf[]> =>
     inTime(() => readPage(database, from, limit));
   const hashes = (size: number): Promise<Uint8Array> => readHashes(readLeaves, size);

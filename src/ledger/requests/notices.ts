@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { guardedBy } from '../sql-ledger';
-import type { CallLimits } from '../sql-ledger';
+import { guardedBy } from '../sql-calls';
+import type { CallLimits } from '../sql-calls';
 import type { LedgerDatabase } from '../store';
 import { storable } from '../values';
 

@@ -1,4 +1,5 @@
-import { guardedBy } from '../sql-ledger';
+import { guardedBy } from '../sql-calls';
+import type { CallLimits } from '../sql-calls';
 import { SweepKeys } from '../sweeps/sweep-key';
 import type { LedgerDatabase } from '../store';
 import type { RequestLedger } from './request-ledger';
@@ -10,17 +11,14 @@ export function createSqlRequestLedger(
   database: LedgerDatabase,
   {
     subjectKey,
-    deadlineMs,
-    isClosed,
-  }: {
+    ...limits
+  }: CallLimits & {
     /** `HTTP_TASKS_SUBJECT_KEY`, from which the key of the references is derived. */
     subjectKey: string;
-    deadlineMs: number;
-    isClosed: () => boolean;
   },
 ): RequestLedger {
   const context: RequestContext = { ...database, keys: new SweepKeys(subjectKey) };
-  const guarded = guardedBy(context, { deadlineMs, isClosed });
+  const guarded = guardedBy(context, limits);
   return {
     record: guarded(record),
     end: guarded(end),

@@ -6,7 +6,8 @@ import { LEASE_MS, lease, report, startRate, sweepPace, underLimits } from '../.
 import type { Limits, RateState } from '../../policy/rate';
 import { DeadlineMutex } from '../deadline-mutex';
 import { LedgerUnavailableError } from '../ledger';
-import { withinDeadline } from '../sql-ledger';
+import { guardedBy } from '../sql-calls';
+import type { CallLimits } from '../sql-calls';
 import type { LedgerDatabase } from '../store';
 import { storable } from '../values';
 import { keepSweepRates, readCountingRates, readSweepRates, requireLimit, setSweepRate } from './rate-ledger';
@@ -38,34 +39,24 @@ type Decide = (now: Change) => Change;
 type ChangeRow = (key: RateKey, documentedLimit: number | undefined, decide: Decide) => Promise<RateState>;
 
 /** Creates the rates part of a ledger over an open database whose schema is up to date. */
-export function createSqlRateLedger(
-  database: LedgerDatabase,
-  options: { deadlineMs: number; isClosed: () => boolean },
-): RateLedger {
-  const { deadlineMs, isClosed } = options;
+export function createSqlRateLedger(database: LedgerDatabase, limits: CallLimits): RateLedger {
   const turns = new Turns();
-  const inTime = <T>(work: (change: ChangeRow) => Promise<T>): Promise<T> => {
-    if (isClosed()) return Promise.reject(new LedgerUnavailableError('The ledger is closed.'));
-    const untilMs = performance.now() + deadlineMs;
-    const change: ChangeRow = (key, documentedLimit, decide) =>
-      turns.one(key, untilMs, () => changeRow(database, { key, documentedLimit, decide, untilMs }));
-    return withinDeadline(() => work(change), deadlineMs);
-  };
+  const guarded = guardedBy(database, limits);
+  const changing = <I, O>(work: (change: ChangeRow, input: I) => Promise<O>) =>
+    guarded(async (context, input: I): Promise<O> => {
+      const untilMs = performance.now() + limits.deadlineMs;
+      const change: ChangeRow = (key, documentedLimit, decide) =>
+        turns.one(key, untilMs, () => changeRow(context, { key, documentedLimit, decide, untilMs }));
+      return work(change, input);
+    });
   return {
-    leaseTokens: (request) => inTime((change) => leaseTokens(change, request)),
-    reportResponses: ({ responses, documentedLimit, ...key }) =>
-      inTime(async (change) => {
-        const state = await change(key, documentedLimit, (now) => ({
-          ...now,
-          state: report(now.state, { ...responses, nowMs: now.nowMs }),
-        }));
-        return { generation: state.generation };
-      }),
-    setLimit: ({ limitPerMinute, ...key }) => inTime((change) => setLimit(change, key, limitPerMinute)),
-    setSweepRate: (rate) => inTime(() => setSweepRate(database, rate)),
-    keepSweepRates: (sweepId) => inTime(() => keepSweepRates(database, sweepId)),
-    readSweepRates: (sweepId) => inTime(() => readSweepRates(database, sweepId)),
-    readRates: () => inTime(() => readRates(database)),
+    leaseTokens: changing(leaseTokens),
+    reportResponses: changing(reportResponses),
+    setLimit: changing(setLimit),
+    setSweepRate: guarded(setSweepRate),
+    keepSweepRates: guarded(keepSweepRates),
+    readSweepRates: guarded(readSweepRates),
+    readRates: guarded(readRates),
   };
 }
 
@@ -98,7 +89,21 @@ async function leaseTokens(change: ChangeRow, request: LeaseTokens): Promise<Tok
   return { ...granted, expiresInMs: LEASE_MS, generation: state.generation };
 }
 
-async function setLimit(change: ChangeRow, key: RateKey, limitPerMinute: number | undefined): Promise<void> {
+async function reportResponses(
+  change: ChangeRow,
+  { responses, documentedLimit, ...key }: Parameters<RateLedger['reportResponses']>[0],
+): Promise<{ generation: number }> {
+  const { generation } = await change(key, documentedLimit, (now) => ({
+    ...now,
+    state: report(now.state, { ...responses, nowMs: now.nowMs }),
+  }));
+  return { generation };
+}
+
+async function setLimit(
+  change: ChangeRow,
+  { limitPerMinute, ...key }: Parameters<RateLedger['setLimit']>[0],
+): Promise<void> {
   requireLimit(limitPerMinute);
   await change(key, limitPerMinute, (now) => {
     const setLimit = limitPerMinute ?? null;

@@ -1,6 +1,7 @@
 import { LedgerUnavailableError } from '../ledger';
 import { endRequests } from '../requests/sweep-requests';
-import { withinDeadline } from '../sql-ledger';
+import { inTimeBy } from '../sql-calls';
+import type { CallLimits } from '../sql-calls';
 import type { SealKeys } from '../log/seal-key';
 import type { LedgerDatabase } from '../store';
 import { addApproval, readApprovals, requireApproval } from './approvals';
@@ -17,8 +18,7 @@ import {
   openWave,
 } from './waves';
 import { count, countFailed, isOpen, makeDue, readHistories, readUnfinished, readUser } from './progress';
-import { purge, release, releaseUntouchedSince } from './purge';
-import { listPurgeable, purgeReceipts } from './purge-receipts';
+import { listPurgeable, purge, purgeReceipts, release, releaseUntouchedSince } from './purge';
 import { proveAll, verify } from './verify';
 import { listEndedUnderFirstKey, rekey } from './rekey';
 import { prove, seal } from './seal';
@@ -31,25 +31,21 @@ import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
 import { readLabels } from './references';
-import { readReceipts } from './sweep-receipts';
+import { readReceipts, readUsersWithOutcome } from './sweep-receipts';
 import { adoptPlan, approve, claim, create, list, noteRequests, read, readClaimedBy, setStatus } from './sweep-rows';
 import { summarise } from './summary';
-import { readUsersWithOutcome } from './users-with-outcome';
 
 /** Options of the sweeps part of a ledger. */
-export interface SweepLedgerOptions {
+export interface SweepLedgerOptions extends CallLimits {
   /** `HTTP_TASKS_SUBJECT_KEY`, from which the key of the sweeps' keys is derived. */
   subjectKey: string;
   /** The keys that sign checkpoints of the log. */
   sealKeys: SealKeys;
-  /** Maximum duration of one statement or one short call, in milliseconds. */
-  deadlineMs: number;
-  /** Returns whether the ledger was closed. */
-  isClosed: () => boolean;
 }
 
 /** Creates the sweeps part of a ledger over an open database whose schema is up to date. */
 export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLedgerOptions): SweepLedger {
+  const inTime = inTimeBy(options);
   const context: SweepContext = {
     ...database,
     keys: new SweepKeys(options.subjectKey),
@@ -57,9 +53,8 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     numbers: new Map(),
     knownKeys: new Map(),
     inTime: async (work) => {
-      if (options.isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
       try {
-        return await withinDeadline(work, options.deadlineMs);
+        return await inTime(work);
       } catch (error) {
         // Closed between two statements: the second one fails in whatever way.
         throw options.isClosed() ? new LedgerUnavailableError('The ledger is closed.') : error;

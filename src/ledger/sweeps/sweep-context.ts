@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
-import { isRefusal } from '../sql-failure';
+import { isRefusal } from '../sql-calls';
 import type { LedgerDatabase } from '../store';
 import { storable, storableOrNull } from '../values';
 import {

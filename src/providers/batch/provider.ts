@@ -1,7 +1,6 @@
 import type { PlannedStep } from '../../policy/providers/step-plan';
 import { batch } from '../catalogue';
-import { MAX_BULK_IDS } from './fields';
-import { batchService } from './service';
+import { batchService, MAX_BULK_IDS } from './service';
 import { defineProvider } from '../define-provider';
 import type { Provider, StepChoice, StepDefinition } from '../definition';
 

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { defineHttpTask } from '../../tasks/define';
 import { customUserId } from '../../policy/input-fields';
-import { app, fitsInRoute, MAX_BULK_IDS } from './fields';
-import { batchService } from './service';
+import { app, batchService, fitsInRoute, MAX_BULK_IDS } from './service';
 
 const CUSTOM_DATA_DOCS = 'https://doc.batch.com/developer/api/mep/custom-data-api';
 const GDPR_DOCS = 'https://doc.batch.com/api/gdpr';

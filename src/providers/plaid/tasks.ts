@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { defineHttpTask } from '../../tasks/define';
 import type { SensitiveField } from '../../tasks/define';
-import { reasonNote } from '../../policy/input-fields';
-import { ITEM_REMOVE_REASON_CODES, PRODUCTS_TERMINATE_REASON_CODES } from './reason-codes';
+import { REASON_CODES, reasonNote } from '../../policy/input-fields';
 import { plaidService } from './service';
 
 /** The id of a user made after 2025-12-10 (`usr_…`). Migrated CRA users carry the value of their user_token here. */
@@ -22,6 +21,16 @@ const SENSITIVE_USER: readonly SensitiveField[] = [
 
 /** What {@link refuseUnlessOneUser} requires, for people. */
 const ONE_USER = 'Exactly one of user_id and user_token is required.';
+
+/** Why one Item is removed (`/item/remove`). It has no `USER_OFFBOARDING`. */
+const ITEM_REMOVE_REASON_CODES = [
+  'FRAUD_FIRST_PARTY',
+  'FRAUD_FALSE_IDENTITY',
+  'FRAUD_ABUSE',
+  'FRAUD_OTHER',
+  'CONNECTION_IS_NON_FUNCTIONAL',
+  'OTHER',
+] as const;
 
 /** A response with nothing but the ID of the request. */
 const requestIdResponse = z.looseObject({ request_id: z.string() });
@@ -123,7 +132,7 @@ export const userProductsTerminate = defineHttpTask({
   path: '/user/products/terminate',
   input: z.strictObject({
     user_id: userId,
-    reason_code: z.enum(PRODUCTS_TERMINATE_REASON_CODES),
+    reason_code: z.enum(REASON_CODES),
     reason_note: reasonNote.optional(),
   }),
   output: requestIdResponse,
@@ -172,7 +181,7 @@ export const itemProductsTerminate = defineHttpTask({
   path: '/item/products/terminate',
   input: z.strictObject({
     access_token: accessToken,
-    reason_code: z.enum(PRODUCTS_TERMINATE_REASON_CODES),
+    reason_code: z.enum(REASON_CODES),
     reason_note: reasonNote.optional(),
   }),
   output: requestIdResponse,

@@ -1,8 +1,12 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { requiringToken } from 'temporal-http-tasks/internal/codec/bearer-token';
-import { createCodecHandler, isCodecRequest, payloadToJson } from 'temporal-http-tasks/internal/codec/codec-handler';
+import {
+  createCodecHandler,
+  isCodecRequest,
+  payloadToJson,
+  requiringToken,
+} from 'temporal-http-tasks/internal/codec/codec-handler';
 import type { CodecHandlerOptions, PayloadJson } from 'temporal-http-tasks/internal/codec/codec-handler';
 import { startCodecServer } from 'temporal-http-tasks/internal/codec/codec-server';
 import type { CodecServer } from 'temporal-http-tasks/internal/codec/codec-server';

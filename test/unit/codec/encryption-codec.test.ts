@@ -2,8 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Payload } from '@temporalio/common';
 import fc from 'fast-check';
-import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';
-import { UndecryptableError } from 'temporal-http-tasks/internal/codec/sealed-payload';
+import { EncryptionCodec, UndecryptableError } from 'temporal-http-tasks/internal/codec/encryption-codec';
 import { freshKey } from './keys';
 
 const text = (bytes: Uint8Array | undefined | null): string => Buffer.from(bytes ?? []).toString('utf8');

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { allowedByTemporal, AllCallersAllowedError } from 'temporal-http-tasks/internal/codec/allowed-by-temporal';
-import { requiringToken } from 'temporal-http-tasks/internal/codec/bearer-token';
+import { requiringToken } from 'temporal-http-tasks/internal/codec/codec-handler';
 import type { Authorize } from 'temporal-http-tasks/internal/codec/codec-handler';
 import { Refusal } from '../program/errors';
 import type { Io } from '../program/io';

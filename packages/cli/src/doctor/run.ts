@@ -1,28 +1,26 @@
-import { nearMisses } from 'temporal-http-tasks/internal/config/known-settings';
-import { readWorkerSettings, readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
-import { SettingsError } from 'temporal-http-tasks/internal/config/env';
-import { refuseMixedVersions } from 'temporal-http-tasks/internal/host-checks/temporal-versions';
-import { packageVersion } from 'temporal-http-tasks/internal/package-version';
-import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
-import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
-import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
-import type { LedgerState } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { Client } from '@temporalio/client';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/env';
+import { nearMisses } from 'temporal-http-tasks/internal/config/known-settings';
+import { readQueueSettings, readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
+import { refuseMixedVersions } from 'temporal-http-tasks/internal/host-checks/temporal-versions';
+import type { LedgerState } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { serviceOf } from 'temporal-http-tasks/internal/operator/pollers';
 import { unusableSearchAttributes } from 'temporal-http-tasks/internal/operator/search-attributes';
+import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
+import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
 import type { ExitCode, Io } from '../program/io';
-import type { TemporalOptions } from '../temporal/options';
-import { inWords } from '../terminal/for-people';
-import { paint, print, printable, printJson } from '../terminal/output';
-import type { ProvidersOptions } from '../users/options';
-import { messageOf } from './finding';
-import type { Finding } from './finding';
 import { findProviders } from '../providers/find-providers';
 import { findSchedule, toScheduleDocument } from '../schedule/document';
 import type { ScheduleDocument } from '../schedule/document';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { withTemporal } from '../temporal/client';
+import type { TemporalOptions } from '../temporal/options';
+import { inWords } from '../terminal/for-people';
+import { paint, print, printable, printJson } from '../terminal/output';
+import type { ProvidersOptions } from '../users/options';
 
 /** Statuses of a schedule's last run that need attention. */
 const BAD_ENDS: readonly string[] = ['failed', 'partial', 'timedOut', 'terminated'];
@@ -261,4 +259,20 @@ function findingsOf({ name, input, lastRuns, paused }: ScheduleDocument): Findin
       },
     ];
   return [{ check, state: 'ok', message: `${name}: ${paused ? 'paused' : 'its input is valid'}` }];
+}
+
+/** One thing that was checked. */
+interface Finding {
+  /** What was checked: `node`, `packages`, `settings`, `ledger`, `holds`, `rates`, `temporal`, `searchAttributes`, … */
+  check: string;
+  /** `fail` for what stops a worker or loses its protection; `warn` for what an operator should know. */
+  state: 'ok' | 'warn' | 'fail';
+  message: string;
+  /** What to do; absent where there is nothing to do. */
+  toDo?: string;
+}
+
+/** The text of an error, for a finding. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { SETTINGS } from 'temporal-http-tasks/internal/config/setting-table';
-import { LedgerStatementError } from 'temporal-http-tasks/internal/ledger/sql-failure';
+import { LedgerStatementError } from 'temporal-http-tasks/internal/ledger/sql-calls';
 import { purgeEvidence } from 'temporal-http-tasks/internal/ledger/purge-evidence';
 import { defineGroup, subcommand, literalOption, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';

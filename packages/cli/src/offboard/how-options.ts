@@ -1,5 +1,5 @@
 import type { Option } from 'commander';
-import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/providers/plaid/reason-codes';
+import { REASON_CODES } from 'temporal-http-tasks/internal/policy/input-fields';
 import { flag, literalOption } from '../program/command';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { Refusal } from '../program/errors';
@@ -56,7 +56,7 @@ interface HowWords {
 /** Returns the options of {@link HowOptions}, and the one for the remark. */
 export function howOptions(words: HowWords): readonly Option[] {
   return [
-    literalOption('--reason <code>', `why: ${PRODUCTS_TERMINATE_REASON_CODES.join(', ')}`),
+    literalOption('--reason <code>', `why: ${REASON_CODES.join(', ')}`),
     literalOption(`${words.noteFlag} <text>`, 'a remark for Plaid; no personal data'),
     literalOption('--on-failure <what>', words.onFailure),
     literalOption('--batch-mode <mode>', words.batchMode),

@@ -4,7 +4,7 @@ import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temp
 import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
-import type { OffboardProgress } from 'temporal-http-tasks/internal/workflows/queries';
+import type { OffboardProgress } from 'temporal-http-tasks/internal/workflows/progress';
 import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
 import type { WireFailure } from './wire';
 

@@ -4,7 +4,7 @@ import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { codeOf } from './figures';
 import { html } from './markup';
 import type { Markup } from './markup';
-import { remedyFor } from 'temporal-http-tasks/internal/attention/remedy';
+import { remedyFor } from 'temporal-http-tasks/internal/attention/failed-steps';
 import type { ReportData } from './report-data';
 import { LOOKS, isOutcome } from './standings';
 import { count, counted } from './words';

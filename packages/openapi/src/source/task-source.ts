@@ -7,8 +7,7 @@ import { idsIn } from '../schema/read-schema';
 import type { Direction, NamedShapes, Shape } from '../schema/shape';
 import { called, literal, objectOf, print } from './layout';
 import type { Layout } from './layout';
-import { ShapeSource } from './shape-source';
-import { TypeSource } from './type-source';
+import { ShapeSource, TypeSource } from './shape-source';
 
 /** The named schemas that some shapes lead to, in an order in which code can define them. */
 export interface OrderedSchemas {
