@@ -120,7 +120,7 @@ export class AllowedOrigins implements Iterable<string> {
   }
 }
 
-/** Matches at any depth, but not the domain itself. */
+/** Returns whether a host name is below the domain, at any depth; the domain itself is not. */
 function isBelow(hostname: string, { suffix }: Wildcard): boolean {
   return hostname.endsWith(suffix) && LABELS.test(hostname.slice(0, -suffix.length));
 }
@@ -187,7 +187,7 @@ export class PathRule {
   }
 }
 
-/** The setting with requests of `http.request` that only read although their method does not say so. */
+/** The setting that lists requests of `http.request` that only read, although their method suggests a change. */
 export const HTTP_READS = 'HTTP_TASKS_HTTP_READS';
 
 const READS_FORM =

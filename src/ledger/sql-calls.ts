@@ -43,7 +43,7 @@ export interface CallLimits {
   isClosed: () => boolean;
 }
 
-/** Returns a function that does work in time, and refuses it once the ledger is closed. */
+/** Returns a function that runs work within the deadline, and rejects once the ledger is closed. */
 export function inTimeBy({ deadlineMs, isClosed }: CallLimits) {
   return async <T>(work: () => Promise<T>): Promise<T> => {
     if (isClosed()) throw new LedgerUnavailableError('The ledger is closed.');
@@ -51,7 +51,7 @@ export function inTimeBy({ deadlineMs, isClosed }: CallLimits) {
   };
 }
 
-/** Returns a function that makes a call of each function over the context, with the limits of {@link inTimeBy}. */
+/** Returns a function that binds others to the context and runs them as {@link inTimeBy} does. */
 export function guardedBy<C>(context: C, limits: CallLimits) {
   const inTime = inTimeBy(limits);
   return <I extends unknown[], O>(work: (context: C, ...input: I) => Promise<O>) =>

@@ -75,7 +75,7 @@ export function createSqlWorkerLedger(database: LedgerDatabase, limits: CallLimi
   };
 }
 
-/** Uses the database's clock, so that the clocks of the workers' machines do not matter. */
+/** See `WorkerLedger.beat`. Uses the database's clock, because the workers' clocks may differ. */
 async function beat({ db, store }: LedgerDatabase, recorded: RecordedWorker): Promise<void> {
   const now = store.clockMs();
   const { worker, identity, namespace, taskQueue, environments, queries } = recorded;

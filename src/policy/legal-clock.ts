@@ -9,16 +9,16 @@ export interface RequestFacts {
   law?: Law;
   /** ISO 8601, UTC: the last second. */
   dueAt?: string;
-  /** Of a sweep: its users who have requests of their own. */
+  /** Of a sweep: the number of its users who have requests of their own. */
   requests?: number;
 }
 
 const DAY_MS = 86_400_000;
 
-/** The time that the CCPA gives, and by which it may be extended once, in calendar days (11 CCR § 7021). */
+/** The time limit of the CCPA, and its one extension, in calendar days each (11 CCR § 7021). */
 const CCPA_DAYS = 45;
 
-/** The time that the GDPR gives, and by which it may be extended once, in months (Article 12(3)). */
+/** The time limit of the GDPR, and its one extension, in months (Article 12(3)). */
 const GDPR_MONTHS = { first: 1, more: 2 };
 
 /** How a time limit is counted. */
@@ -35,9 +35,9 @@ export interface DueRules {
  * - GDPR: one month, or three, as Regulation (EEC, Euratom) 1182/71 counts them (Article 3): the day of receipt is not
  *   counted, the period ends with the last hour of the same date, or of the last day of a month without that date, and
  *   when that is a Saturday, a Sunday or a public holiday, with the last hour of the next working day.
- * - CCPA: 45 calendar days after the day of receipt, or 90, whatever day that is.
+ * - CCPA: 45 calendar days after the day of receipt, or 90 with the extension, also on weekends and holidays.
  *
- * Days are those of the offset with which the receipt is written.
+ * Days begin and end at the offset from UTC of `receivedAt`.
  */
 export function dueDate(
   { law, receivedAt }: { law: Law; receivedAt: string },
@@ -57,7 +57,7 @@ function startOfDay(localMs: number): number {
   return Math.floor(localMs / DAY_MS) * DAY_MS;
 }
 
-/** Returns the same date that number of months later, or the last day of a month without that date. */
+/** Returns the same date that many months later, or the last day of a month that has no such date. */
 function monthsLater(dayMs: number, months: number): number {
   const day = new Date(dayMs);
   const [year, month, date] = [day.getUTCFullYear(), day.getUTCMonth() + months, day.getUTCDate()];
@@ -97,7 +97,7 @@ export function requestFacts(
 }
 
 /**
- * Returns what is recorded about the own request of a user of a sweep; undefined for a user whose row names no receipt.
+ * Returns what is recorded about the own request of a user in a sweep; undefined if the user's row has no `receivedAt`.
  *
  * @param sweep.law The law of the sweep, for rows that name none.
  */
@@ -109,12 +109,12 @@ export function requestOfUser(
   return requestFacts({ receivedAt, law: law ?? sweep.law ?? 'none' }, sweep.holidays);
 }
 
-/** Returns whether the input has something about a request that has a clock, so that it belongs into the register. */
+/** Returns whether these claims describe a request with a time limit, which is recorded in the register. */
 export function isRequest({ receivedAt, law = 'none', dueAt }: RequestClaims): boolean {
   return receivedAt !== undefined || dueAt !== undefined || law !== 'none';
 }
 
-/** Returns the moment that number of calendar months before another; on the last day of a month without that date. */
+/** Returns the moment that many calendar months earlier; the last day of a month that has no such date. */
 export function monthsBefore(now: Date, months: number): Date {
   const day = startOfDay(now.getTime());
   return new Date(monthsLater(day, -months) + (now.getTime() - day));

@@ -86,14 +86,14 @@ const LETTER = '\\p{L}';
 const EMPTY = 'null|undefined|none|nan|nil|n/a';
 
 const PATTERNS = [
-  // An object, and a variable, that a program wrote instead of its value.
+  // The text of an object or the name of a variable, written instead of its value.
   /^\[object \w+\]$/u,
   /^(?:\{\{.*\}\}|\$\{.*\}|<%.*%>|%[a-z_]+%)$/su,
   // How spreadsheets and databases shorten long numbers, and how they write whole ones as decimals: 1.23E+11, 1001.0.
   /^[+-]?\d+(?:[.,]\d+)?e[+-]\d+$/u,
   // Java and others omit the sign: 1.2345678E7. Without a fraction it may be a hexadecimal ID.
   /^[+-]?\d+[.,]\d+e\d+$/u,
-  // A whole number that lost its last digits, or none that could be an ID.
+  // A decimal number of so many digits that it lost some, or that it cannot be an ID.
   /^[+-]?(?=[\d.]{17,}$)\d+\.\d+$/u,
   /^[+-]?1\.#\w+$/u,
   // The errors of spreadsheets in any language: #WERT!, #BEZUG!, #NOM?.
@@ -119,7 +119,7 @@ export function placeholderName(text: string): string {
   return text.trim().toLowerCase();
 }
 
-/** Without the brackets, quotes and number signs around it: `(null)`, `<nil>`, `#N/A`. */
+/** Removes the brackets, quotes and number signs around a name: `(null)`, `<nil>`, `#N/A`. */
 function bare(name: string): string {
   let inner = name;
   for (let unwrapped = true; unwrapped;) {

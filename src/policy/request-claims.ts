@@ -7,14 +7,14 @@ export const LAWS = ['gdpr', 'ccpa', 'none'] as const;
 /** One of {@link LAWS}. */
 export type Law = (typeof LAWS)[number];
 
-/** What a caller says about the request behind an offboarding. */
+/** What a caller states about the request behind an offboarding; not verified. */
 export interface RequestClaims {
-  /** Who asked for the offboarding: a claim. */
+  /** Who requested the offboarding. */
   requestedBy?: string | undefined;
   /** When the request was received, as {@link readDay} reads it. */
   receivedAt?: string | undefined;
   law?: Law | undefined;
-  /** The date that counts in place of the law's. */
+  /** The due date, instead of the one that follows from the law. */
   dueAt?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ const DAY_MS = 86_400_000;
 
 const DAY = /^\d{4}-\d\d-\d\d$/;
 
-/** What {@link readDay} reads, for messages. */
+/** The formats that {@link readDay} accepts, for messages. */
 export const DAY_RULE =
   'must be a day such as 2026-03-28 (in UTC), or a date and time with its offset such as 2026-03-28T12:00:00+01:00';
 
@@ -31,14 +31,14 @@ export function readDay(text: string): Instant | undefined {
   return readInstant(DAY.test(text) ? `${text}T00:00:00Z` : text);
 }
 
-/** Returns the last second that a date for the end of a time limit includes; undefined for other texts. */
+/** Returns the last second of a due date; undefined for texts that {@link readDay} does not accept. */
 export function readDueDate(text: string): Date | undefined {
   const read = readDay(text);
   if (!read) return undefined;
   return new Date(DAY.test(text) ? read.atMs + DAY_MS - 1_000 : read.atMs);
 }
 
-/** Returns what an input says about its request; undefined when it says nothing. */
+/** Returns the claims of an input; undefined when it has none. */
 export function claimsOf({ requestedBy, receivedAt, law, dueAt }: RequestClaims): RequestClaims | undefined {
   const claims = {
     ...(requestedBy !== undefined && { requestedBy }),

@@ -36,7 +36,7 @@ export const NAMED_FIELDS = [
   { field: 'batchUserId', provider: 'batch', id: 'userId' },
 ] as const satisfies readonly NamedField[];
 
-/** Two fields of which only one may be given, as their provider refuses both together. */
+/** Fields of which only one may be given, because their provider refuses both together. */
 export const EXCLUSIVE_FIELDS = ['plaidUserId', 'plaidUserToken'] as const;
 
 /** Returns where the ID of a field is in `ids`. */
@@ -46,7 +46,7 @@ export function namedField(field: (typeof NAMED_FIELDS)[number]['field']): Pick<
   return found;
 }
 
-/** Returns whether the user has an ID of whose items `itemIds` can name some. */
+/** Returns whether the user has an ID to which items belong, of which `itemIds` can name some. */
 export function ownsItems(user: NamedIds): boolean {
   const { provider } = namedField('itemIds');
   const ids = idsOf(user);
@@ -64,42 +64,42 @@ export function idsOf(user: NamedIds): ProviderIds {
   const all = new Map<string, Record<string, string | readonly string[]>>(
     Object.entries(user.ids).map(([provider, given]) => [provider, { ...given }]),
   );
-  for (const { field, provider, id: called } of NAMED_FIELDS) {
+  for (const { field, provider, id: name } of NAMED_FIELDS) {
     const value = user[field];
-    if (value !== undefined) all.set(provider, { ...all.get(provider), [called]: value });
+    if (value !== undefined) all.set(provider, { ...all.get(provider), [name]: value });
   }
   return Object.fromEntries(all);
 }
 
-/** Most users of a source have only these. */
+/** The fast path for users without `ids`, as most of a source are. */
 function namedIdsOf(user: NamedIds): ProviderIds {
   const all: Record<string, Record<string, string | readonly string[]>> = {};
-  for (const { field, provider, id: called } of NAMED_FIELDS) {
+  for (const { field, provider, id: name } of NAMED_FIELDS) {
     const value = user[field];
-    if (value !== undefined) (all[provider] ??= {})[called] = value;
+    if (value !== undefined) (all[provider] ??= {})[name] = value;
   }
   return all;
 }
 
 /** Returns the fields whose ID is also in `ids`. */
 export function namedTwice(user: NamedIds): { field: keyof NamedIds; place: string }[] {
-  return NAMED_FIELDS.flatMap(({ field, provider, id: called }) =>
-    user[field] !== undefined && idAt(user.ids ?? {}, provider, called) !== undefined
-      ? [{ field, place: `ids.${provider}.${called}` }]
+  return NAMED_FIELDS.flatMap(({ field, provider, id: name }) =>
+    user[field] !== undefined && idAt(user.ids ?? {}, provider, name) !== undefined
+      ? [{ field, place: `ids.${provider}.${name}` }]
       : [],
   );
 }
 
 /** Returns one ID of a user; undefined if the user has none of that name. */
-export function idAt(ids: ProviderIds, provider: string, called: string): string | readonly string[] | undefined {
+export function idAt(ids: ProviderIds, provider: string, name: string): string | readonly string[] | undefined {
   const given = Object.hasOwn(ids, provider) ? ids[provider] : undefined;
-  return given && Object.hasOwn(given, called) ? given[called] : undefined;
+  return given && Object.hasOwn(given, name) ? given[name] : undefined;
 }
 
 /** Returns the path of an ID in the input that named it: its own field, or its place in `ids`. */
-export function placeOf(user: NamedIds, provider: string, called: string): string {
-  const own = NAMED_FIELDS.find((one) => one.provider === provider && one.id === called);
-  return own && user[own.field] !== undefined ? own.field : `ids.${provider}.${called}`;
+export function placeOf(user: NamedIds, provider: string, name: string): string {
+  const own = NAMED_FIELDS.find((one) => one.provider === provider && one.id === name);
+  return own && user[own.field] !== undefined ? own.field : `ids.${provider}.${name}`;
 }
 
 const FIRST = [...new Set(NAMED_FIELDS.map(({ provider }): string => provider))];

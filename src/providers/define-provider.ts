@@ -11,8 +11,8 @@ const NAME = /^[a-z][A-Za-z0-9]*$/;
 /**
  * Defines a provider: data from which the worker makes the steps that offboard a user there. Nothing is sent.
  *
- * Which fields of the tasks hold a user's ID, an item's, or a secret follows from the steps, for tasks that do not say it
- * themselves.
+ * A task that does not declare which of its fields contain a user's ID, an item's ID or a secret takes this from the
+ * steps.
  *
  * @throws ProviderError with every mistake and its place.
  */
@@ -36,7 +36,7 @@ export function defineProvider<Options = unknown>(input: ProviderInput<Options>)
   return Object.freeze({ name, title, docs, service, tasks, ids, steps: stepsOf });
 }
 
-/** The task with the fields that the steps put IDs, items and secrets into. */
+/** Returns a task that also declares the fields into which the steps put IDs, items and secrets. */
 function withFieldsOf(
   task: HttpTask,
   steps: readonly PlannedStep[],
@@ -72,14 +72,14 @@ function withFieldsOf(
   });
 }
 
-/** The conditions under which the steps do not take a good response of the task as a success. */
+/** Returns the conditions under which the steps do not count a 2xx response of the task as a success. */
 function unchangedIn(task: HttpTask, steps: readonly PlannedStep[]): HttpTask['unchangedBy'] {
   const acts = steps.flatMap((step) => ('act' in step && step.act.task === task.name ? [step.act] : []));
   const [absent, failed] = (['absent', 'failed'] as const).map((which) => acts.flatMap((act) => act[which] ?? []));
   return absent?.length || failed?.length ? { absent: absent ?? [], failed: failed ?? [] } : task.unchangedBy;
 }
 
-/** Every call that a step can make. */
+/** Returns every call that a step can make. */
 export function callsOf(step: PlannedStep): PlannedCall[] {
   switch (step.kind) {
     case 'once':
@@ -93,7 +93,7 @@ export function callsOf(step: PlannedStep): PlannedCall[] {
   }
 }
 
-/** Each placeholder of an input with the dotted path of its field; lists on the way are not part of it. */
+/** Returns each placeholder of an input with the dotted path of its field, without the positions in lists. */
 export function fieldsOf(template: Template, path = ''): [placeholder: string, field: string][] {
   if (typeof template === 'string') {
     const name = /^\$\{([\w.]+)\}$/.exec(template)?.[1];

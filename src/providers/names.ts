@@ -18,7 +18,7 @@ export function baseUrlSettingOf(provider: string): string {
 /** The task that deletes a user at Plaid, which a policy forbids with `removeUser`. */
 export const REMOVES_USER = 'plaid.userRemove';
 
-/** `/item/remove` has reason codes of its own, which an offboarding chooses. */
+/** The task with reason codes of its own: the offboarding sets its code, so the policy's rule on reasons does not apply. */
 export const OWN_REASONS = 'plaid.itemRemove';
 
 /** The IDs at Plaid that are tokens of single things rather than of a user. */

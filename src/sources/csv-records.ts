@@ -20,8 +20,8 @@ interface Cell {
 }
 
 /**
- * Reads CSV records, of which the first names the columns. Cells are separated by commas, or by semicolons or tabs if
- * only these give known columns or a first line such as `sep=;`, as written by Excel, names them.
+ * Reads CSV records, of which the first names the columns. Cells are separated by commas; by semicolons or tabs if only
+ * these result in known columns, or if a line such as `sep=;`, which Excel writes, comes first.
  */
 export class CsvReader<Column extends string> implements RecordReader<Column> {
   readonly quotes = true;
@@ -71,7 +71,7 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
     return new Header(names, this.#columns, hintOf(text ?? ''));
   }
 
-  /** Returns the cells of a row that only has to be split; undefined for a row in which a rule applies. */
+  /** Returns the cells of a row that only has to be split; undefined for a row that needs more checks. */
   #readPlain(text: string, header: Header<Column>): Cells<Column> | undefined {
     if (this.#delimiter === '\t' || NOT_PLAIN.test(text)) return undefined;
     const cells = text.split(this.#delimiter);
@@ -102,7 +102,7 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
   }
 }
 
-/** Matches texts in which a rule of their own applies: quotes, control characters, byte order marks. */
+/** Matches rows that need more than splitting: quotes, control characters, byte order marks. */
 const NOT_PLAIN = /["\0-\x1f\x7f-\x9f\ufeff]/;
 
 function requireDelimiter(found: string, line: number): Delimiter {

@@ -16,8 +16,8 @@ export const TASK_FAILURE_TYPES = [
 ] as const;
 
 /**
- * The `type` of an activity's failure when its run reached, in plain text, a worker that refuses that; nothing was
- * done.
+ * The `type` of an activity's failure when the input of its run is in plain text and the worker refuses plain text.
+ * Nothing was done.
  */
 export const PLAINTEXT_REFUSED = 'Encryption.PlaintextRefused';
 

@@ -67,7 +67,7 @@ export async function callTask({
 /** The patch since which a lost response is settled by the read that its task names. */
 const SETTLES_BY_LOOK = 'lost-responses-are-settled-by-looking';
 
-/** A task with what is needed to settle a call of it. */
+/** The part of a task that is needed to settle its calls. */
 export interface CallableTask {
   name: string;
   service: { name: string };
@@ -79,7 +79,7 @@ export interface CallableTask {
 /** Makes one call as an activity. */
 export type ActivityCall<Good> = (task: string, input: unknown, options: ActivityOptions) => Promise<Good>;
 
-/** A good response, or what replaces it: the output of a lost call that was carried out, as this read showed. */
+/** A response; or, if it was lost and a read showed that the call was carried out, what that read shows. */
 export type Settled<Good> = { response: Good } | { output: unknown; shownBy: CallResponse; look: string };
 
 /**

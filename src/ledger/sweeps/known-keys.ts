@@ -20,17 +20,17 @@ interface KeyStorage extends LedgerDatabase {
 }
 
 /**
- * The duplicate keys of a sweep whose source is read. A key is random, so that writing each into an index as it comes
- * would change a page of the index for every row. Therefore:
+ * The duplicate keys of a sweep whose source is being read. Keys are random, so writing each to an index immediately would
+ * change another page of the index for every row. Therefore:
  *
  * | keys of | are stored in | and in this process |
  * |---|---|---|
  * | the latest rows | `target_key_blocks`, one row for each block of the source | in sets by their first character |
  * | earlier rows | `target_keys`, one row for each key | in a filter that says which certainly are not there |
  *
- * When there are {@link MOST_RECENT}, the keys of one character after the other are moved, which are next to each other in
- * the index. Once all characters had their turn, the blocks from before are deleted. A process that
- * continues after another reads the blocks, and looks up in `target_keys` what it does not find.
+ * At {@link MOST_RECENT} keys, those that begin with one character are moved, because they are neighbours in the index;
+ * later those of the next character. After the last character, the blocks written before the first move are deleted. A
+ * process that takes over reads the blocks, and looks up in `target_keys` the keys that it does not find in them.
  */
 export class KnownKeys {
   readonly #recent = Array.from(ALPHABET, () => new Set<string>());
@@ -94,7 +94,7 @@ export class KnownKeys {
     return found;
   }
 
-  /** Takes the keys of a block that was written, and moves some of the earlier ones if there are many. */
+  /** Adds the keys of a block that was just written, and moves earlier ones if there are too many. */
   async follow(context: KeyStorage, keys: readonly string[]): Promise<void> {
     this.#version += 1;
     this.#add(keys);
@@ -121,7 +121,7 @@ export class KnownKeys {
         .where('version', '<', this.#roundVersion)
         .execute();
     } catch (error) {
-      // What was moved is uncertain: the next block begins with what the ledger has.
+      // It is unknown which keys were moved, so the next block reads them from the ledger again.
       knownKeys.delete(this.#sweep);
       throw error;
     }

@@ -15,10 +15,10 @@ export interface ScheduledSweep {
 }
 
 /** Maximum lag of a worker's clock behind the server's, which sets the nominal time, in milliseconds. */
-const CLOCK_MS = 300_000;
+const MAX_CLOCK_LAG_MS = 300_000;
 
 /**
- * See `SweepLedger.joinSeries`. The first result is kept, because a source whose reading resumes must stay the same.
+ * See `SweepLedger.joinSeries`. The first result is kept, so that a query returns the same rows when its reading resumes.
  */
 export async function joinSeries(
   { db, store }: SweepContext,
@@ -53,7 +53,10 @@ export async function finishInSeries({ db }: SweepContext, sweepId: string): Pro
     .where('sweep_id', '=', storable(sweepId))
     .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
-  if (row.scheduled_at === null || new Date(row.scheduled_at).getTime() > new Date(row.created_at).getTime() + CLOCK_MS)
+  if (
+    row.scheduled_at === null ||
+    new Date(row.scheduled_at).getTime() > new Date(row.created_at).getTime() + MAX_CLOCK_LAG_MS
+  )
     return;
   await db.updateTable('sweeps').set({ series_done: 1 }).where('sweep_id', '=', storable(sweepId)).execute();
 }

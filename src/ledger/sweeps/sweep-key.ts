@@ -6,7 +6,6 @@ import { Worker } from 'node:worker_threads';
 import type { TargetUser } from '../../policy/target-reference';
 import { derivedKey, KeyedHash } from '../derived-key';
 import * as cipher from './row-cipher';
-import { encryptRows } from './row-cipher';
 import type { Rows, SentRows } from './row-cipher';
 
 const KEY_BYTES = 32;
@@ -19,8 +18,8 @@ export const DUPLICATE_KEY_CHARACTERS = 16;
 const MAX_OPEN_KEYS = 100;
 
 /**
- * Creates and unwraps the keys of sweeps with a key derived from `HTTP_TASKS_SUBJECT_KEY`, and encrypts with another such
- * key what is kept when a sweep's own key is destroyed.
+ * Creates and unwraps the keys of sweeps with a key derived from `HTTP_TASKS_SUBJECT_KEY`. A second derived key encrypts
+ * labels, which are kept after a sweep's own key was destroyed.
  */
 export class SweepKeys {
   readonly #wrappingKey: KeyObject;
@@ -52,7 +51,7 @@ export class SweepKeys {
     return opened;
   }
 
-  /** Encrypts a text for people, bound to what it is about. */
+  /** Encrypts a label, bound to what it describes. */
   encryptLabel(boundTo: readonly unknown[], text: string): string {
     return encrypt(this.#labelKey, boundTo, text);
   }
@@ -68,7 +67,7 @@ export class SweepKeys {
   }
 }
 
-/** Fewer rows are encrypted faster than a thread is started. */
+/** Minimum number of rows for which a thread is used; fewer are encrypted sooner without one. */
 const LEAST_ROWS = 1_000;
 
 /** Time after which an idle thread is ended, in milliseconds. */
@@ -90,7 +89,7 @@ class RowEncryption {
   readonly #pending: Pending[] = [];
 
   async encrypt(rows: Rows): Promise<string[]> {
-    if (rows.texts.length < LEAST_ROWS || availableParallelism() < 2) return encryptRows(rows);
+    if (rows.texts.length < LEAST_ROWS || availableParallelism() < 2) return cipher.encryptRows(rows);
     clearTimeout(this.#idle);
     const thread = (this.#thread ??= this.#start());
     return new Promise((resolve) => {
@@ -113,7 +112,7 @@ class RowEncryption {
     thread.on('error', () => undefined);
     thread.on('exit', () => {
       if (this.#thread === thread) this.#thread = undefined;
-      for (const { rows, resolve } of this.#pending.splice(0)) resolve(encryptRows(rows));
+      for (const { rows, resolve } of this.#pending.splice(0)) resolve(cipher.encryptRows(rows));
     });
     return thread;
   }
@@ -141,7 +140,7 @@ export class SweepKey {
     return cipher.encrypt(this.#key, cipher.userOf(this.#sweepId, seq), JSON.stringify(user));
   }
 
-  /** The same for users that follow each other, in another thread if there are many. */
+  /** Encrypts the IDs of consecutive users, in another thread if there are many. */
   encryptUsers(first: number, users: readonly TargetUser[]): Promise<string[]> {
     const texts = users.map((user) => JSON.stringify(user));
     return rowEncryption.encrypt({ key: this.#key, sweepId: this.#sweepId, first, texts });
@@ -152,7 +151,7 @@ export class SweepKey {
     return JSON.parse(this.#decrypted(['user', this.#sweepId, seq], text).toString()) as TargetUser;
   }
 
-  /** Encrypts how far a user has come, bound like the user's IDs. */
+  /** Encrypts the progress of a user's steps, bound like the user's IDs. */
   encryptProgress(seq: number, progress: unknown): string {
     return encrypt(this.#key, ['progress', this.#sweepId, seq], JSON.stringify(progress));
   }

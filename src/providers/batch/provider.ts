@@ -4,14 +4,14 @@ import { batchService, MAX_BULK_IDS } from './service';
 import { defineProvider } from '../define-provider';
 import type { Provider, StepChoice, StepDefinition } from '../definition';
 
-/** What of an input concerns Batch. */
+/** The options of an input for Batch. */
 export interface BatchOptions {
   mode?: 'customData' | 'gdpr' | 'both' | 'skip';
-  /** `false` for runs that make their plan themselves: they began before filings were looked for in the mode `gdpr`. */
+  /** `false` for runs of earlier versions, in which the mode `gdpr` did not look for a filed request. */
   findsFilings?: boolean;
 }
 
-/** Batch's codes for a parameter that is missing or malformed, and for a body that it cannot read. */
+/** Batch's codes for a missing or malformed parameter, and for an unreadable body: one ID can cause each of them. */
 const REFUSED_FOR_AN_ID = ['30', '31', '32'];
 
 function customData(app: string): StepDefinition {
@@ -44,17 +44,17 @@ function gdpr(app: string, step = app): Extract<StepDefinition, { kind: 'request
     follow: { task: batch.gdprRequestGet.name, input: { id: '${handle}', app } },
     state: 'status',
     done: ['done'],
-    // A request can be done with an error; only the documented text says something about the user.
+    // A request can end as done with an error, of which only the documented text shows that there is no such user.
     failed: [{ status: 'done', error: { exists: true } }],
     absent: [{ status: 'done', error: { text: 'user not found' } }],
   };
 }
 
-/** The request whose filing is looked for in the list of requests if its response cannot be read. */
+/** Like {@link gdpr}. If the response is lost, the request is looked for in the list of requests. */
 function foundGdpr(app: string, step = app): StepDefinition {
   return {
     ...gdpr(app, step),
-    // A request that is still pending will remove the user, regardless of who filed it; one that is done says nothing of newer data.
+    // A pending request removes the user, no matter who filed it; one that is done may be older than the data.
     find: {
       task: batch.gdprRequestsList.name,
       input: { app },
@@ -91,12 +91,12 @@ export function batchProvider(): Provider {
   });
 }
 
-/** Created on first use: a workflow that brings its plan needs none. */
+/** Created on first use, because a workflow whose plan is recorded does not need it. */
 let defined: Provider | undefined;
 
 const NO_ID = { without: ['userId'], reason: 'noBatchId' };
 
-/** Outcomes and reasons as receipts have had them from the first version on: one row where Batch is left out. */
+/** Keeps the outcomes and reasons of the first version: one row if Batch is skipped. */
 function refine(steps: readonly PlannedStep[], { options }: StepChoice): readonly PlannedStep[] {
   const skipped: PlannedStep = {
     step: 'batch',

@@ -6,18 +6,18 @@ import { endedByStop, planChunks, runChunk, runBulk } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /**
- * Number of users in a chunk: few enough for a minute or two without a limit, and enough to keep the history of a million
- * users small.
+ * Number of users in a chunk. A chunk without a rate limit takes a minute or two; the history of a sweep of a million users
+ * stays small.
  */
 const CHUNK_USERS = 2_000;
 
-/** How long a chunk begins users under a limit, in milliseconds: each chunk is billed by Temporal Cloud. */
+/** How long a chunk starts users, in milliseconds. Long, because Temporal Cloud bills each chunk. */
 const BEGIN_FOR_MS = 300_000;
 
 /** Maximum number of chunks in one response of the planning activity. */
-const CHUNKS_ASKED_FOR = 50;
+const MAX_PLANNED_CHUNKS = 50;
 
-/** The patch since which chunks are enough for several workers. */
+/** The patch since which enough chunks run concurrently for several workers. */
 const CHUNKS_FOR_SEVERAL_WORKERS = 'chunks-for-several-workers';
 
 /** The result of one pass through the users. */
@@ -54,6 +54,7 @@ export class UserChunks {
     this.#scope.cancel();
   }
 
+  /** Runs the chunks of one pass. */
   async pass(): Promise<PassEnd> {
     this.#scope = new CancellationScope();
     this.#opened = 0;
@@ -104,7 +105,7 @@ export class UserChunks {
     const planned = await planChunks({
       sweepId: state.sweepId,
       chunkSize: CHUNK_USERS,
-      limit: CHUNKS_ASKED_FOR,
+      limit: MAX_PLANNED_CHUNKS,
       fromSeq: state.nextSeq,
     });
     // The users of chunks in progress are counted when the chunks report.
@@ -172,8 +173,7 @@ export class UserChunks {
 const BULK_FOR_MS = 60_000;
 
 /**
- * Makes bulk calls for users whose other steps are done: queues concurrently, and in each queue one call after the
- * other.
+ * Makes bulk calls for users whose other steps are done: all queues concurrently, the calls of one queue in sequence.
  */
 export class BulkCalls {
   readonly #state: SweepState;
