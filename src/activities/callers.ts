@@ -35,7 +35,7 @@ export interface Callers {
 /** Reads a sweep's row. */
 type ReadSweep = (sweepId: string) => Promise<SweepRow | undefined>;
 
-/** Maximum number of runs to remember, so that the server is asked once per run and not once per activity. */
+/** Maximum number of runs to remember, so that the server is queried once per run and not once per activity. */
 const REMEMBERED_RUNS = 10_000;
 const ASK_WITHIN_MS = 5_000;
 

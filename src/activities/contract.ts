@@ -55,7 +55,7 @@ export interface PrepareOffboarding {
   reason?: string;
   /** Whether the run only looks; absent in runs of earlier versions. */
   dryRun?: boolean;
-  /** What the input says about the request; absent when it says nothing, and in runs of earlier versions. */
+  /** The claims of the input about the request; absent without any, and in runs of earlier versions. */
   request?: RequestClaims & { reference?: string };
   /** The compensation task; refused early if the worker does not know it or could not send it. */
   compensation?: { task: string; input?: unknown };
@@ -115,7 +115,7 @@ export interface RecordEnd {
   someItems?: boolean;
   /** Lists of which everything was to be removed; earlier versions did not send it. */
   wholeLists?: readonly string[];
-  /** By step: how many calls had a good response, as the run knows it; earlier versions did not send it. */
+  /** By step: how many calls had a successful response, as the run knows it; earlier versions did not send it. */
   answers?: Readonly<Record<string, number>>;
   subject: string;
   environment: string;

@@ -119,7 +119,7 @@ async function callsOf(ledger: OpenedLedger, callers: Callers, run: CallingRun, 
   return all.filter((receipt) => same.has(receipt.runId));
 }
 
-/** What the run said about its steps. Runs of earlier versions said less. */
+/** The claims of the run about its steps. Runs of earlier versions sent fewer. */
 function claimsOf({ someItems = true, wholeLists, answers }: RecordEnd): RunClaims {
   return { wholeLists: wholeLists ?? (someItems ? [] : 'any'), ...(answers && { answers }) };
 }

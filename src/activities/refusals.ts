@@ -81,7 +81,7 @@ export async function refuseTokens(
   for (const [path, user] of users) {
     const token = providers.tokensIn(user).find(({ taskField }) => !allowed.has(taskField));
     if (!token) continue;
-    // All tokens are in the same input, so the server is asked once.
+    // All tokens are in the same input, so the server is queried once.
     if (await isStoredEncrypted()) return;
     throw refusal(
       `${path}.${token.field}`,

@@ -81,11 +81,11 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
 interface FilledIn {
   input: unknown;
   sweep: CallingSweep;
-  /** Puts the user's IDs in the place of placeholders. */
+  /** Puts the user's IDs in place of placeholders. */
   fill: (value: unknown) => unknown;
 }
 
-/** The part of a response that the run asked for. */
+/** The part of a response that the run requested. */
 function kept(output: unknown, { keeps }: StepContext, target: FilledIn | undefined): unknown {
   if (!keeps) return output;
   const match = (target ? target.fill(keeps.match) : keeps.match) as typeof keeps.match;

@@ -71,7 +71,7 @@ const TAG_BYTES = 16;
 /** Key IDs from payloads that may be shown in messages. */
 const PRINTABLE_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** A payload cannot be decrypted. The message names the key's ID and contains nothing of the payload. */
+/** A payload cannot be decrypted. The message names the key's ID and contains no part of the payload. */
 export class UndecryptableError extends Error {
   override readonly name = 'UndecryptableError';
 }

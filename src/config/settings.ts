@@ -166,7 +166,7 @@ function providersOf({ services, required }: WantedServices): ServiceDefinition[
   return [...own.filter(({ name }) => !required.some((one) => one.name === name)), ...required];
 }
 
-/** A provider with accounts needs no default account; without any key of one it goes without. */
+/** A provider with accounts may have no default account: none of its keys is set then. */
 function chosenServices(
   env: Env,
   wanted: WantedServices,

@@ -34,7 +34,7 @@ export interface ConvergeState {
   done: readonly StepResult[];
   /** IDs (`provider.id`) that this run has shown to be known to the provider. */
   seen: ReadonlySet<string>;
-  /** By look: whether its last result says that what it is about does not exist. */
+  /** By look: whether its last result shows that what it reads does not exist. */
   looks: ReadonlyMap<string, boolean>;
   /** Steps that were skipped because an earlier one did not succeed. */
   blocked: ReadonlySet<string>;
@@ -170,7 +170,7 @@ export function allHeld(plan: ConvergePlan): StepResult[] {
   return real.plan.steps.flatMap((waiting) => notBegun(waiting, state, { outcome: 'held' }));
 }
 
-/** Returns the results of a step that is never begun. A step that had nothing to do says so, whatever ended the run. */
+/** Returns the results of a step that is never begun. One that had nothing to do reports this, regardless of how the run ended. */
 function notBegun(waiting: CompiledStep, state: ConvergeState, end: End): StepResult[] {
   const begun = begin(waiting, state);
   return Array.isArray(begun) ? begun : [{ step: waiting.plan.step, task: begun.task, ...end }];

@@ -33,7 +33,7 @@ export interface CallMaker<Given extends CallResponse> {
 }
 
 /**
- * How a lost call was resolved: a later call got a good response, a read showed that the lost one was carried out, or
+ * How a lost call was resolved: a later call got a successful response, a read showed that the lost one was carried out, or
  * it stays unknown.
  */
 export type Settlement<Given> =

@@ -60,7 +60,7 @@ export function stepPlanOf({ providers, options, include = [], exclude = [] }: P
   return plan;
 }
 
-/** A step that is left out says first whether there was anything to do at its provider. */
+/** An excluded step keeps its first rule, which reports that there was nothing to do at its provider. */
 function withoutStep(step: PlannedStep): PlannedStep {
   const [first, ...others] = step.skips;
   return { ...step, skips: [...(first ? [first] : []), { reason: 'excluded' }, ...others] };

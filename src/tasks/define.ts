@@ -62,7 +62,7 @@ export interface HttpTask<
   writing?: Readonly<Record<string, FieldWriting>>;
   /** The form of the body. @default JSON */
   bodyForm?: BodyForm;
-  /** The form of a good response. @default JSON */
+  /** The form of a successful response. @default JSON */
   answerForm?: AnswerForm;
   /**
    * The credentials of this call, if it does not use every credential of the service or sends one in another place.
@@ -82,7 +82,7 @@ export interface HttpTask<
    * call. @default the method is DELETE and the effect is not `read`
    */
   deletes?: boolean;
-  /** What a good response means: the provider did it, or accepted it and does it later. Not used for a read. */
+  /** What a successful response means: the provider did it, or accepted it and does it later. Not used for a read. */
   answerMeans: 'removed' | 'accepted';
   settle?: Settle;
   /** What can be done when this was done and a later step failed. */
@@ -103,7 +103,7 @@ export interface HttpTask<
    * steps of a provider have them.
    */
   unchangedBy?: { absent: readonly unknown[]; failed: readonly unknown[] };
-  /** Dotted path to the provider's confirmation of a good response, such as a job's ID; for receipts. @default token */
+  /** Dotted path to the provider's confirmation of a successful response, such as a job's ID; for receipts. @default token */
   tokenField?: string;
   timeouts: CallTimeouts;
   /** Maximum size of a response, in bytes; a larger one fails `Task.UnexpectedResponse`. */

@@ -17,7 +17,8 @@ export interface SettleInSteps {
 }
 
 /**
- * A provider code, an HTTP status, or a state in a good response that means that what the call is about does not exist.
+ * A provider code, an HTTP status, or a state in a successful response that means that the object of the call does not
+ * exist.
  */
 export type AbsentSign = string | number | Readonly<Record<string, unknown>>;
 
@@ -29,7 +30,8 @@ export interface SettleByLook {
   /** Its input. A placeholder is a whole text and names a field of the call's own input: `${id}`, `${owner.id}`. */
   input: unknown;
   /**
-   * The part of its response that shows that the call was carried out. Any other good response shows that it was not.
+   * The part of its response that shows that the call was carried out. Any other successful response shows that it was
+   * not.
    */
   absent: readonly AbsentSign[];
   /** What the call returns when its response was lost and it was carried out. @default {} */

@@ -40,7 +40,7 @@ export interface BodyForm {
 }
 
 /**
- * The form of a good response. `base64` keeps bytes that are not text, for example a PDF. `any` is for undescribed
+ * The form of a successful response. `base64` keeps bytes that are not text, for example a PDF. `any` is for undescribed
  * responses: JSON if it is JSON, else text, and null without a body.
  */
 export interface AnswerForm {

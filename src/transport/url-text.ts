@@ -1,6 +1,6 @@
 /**
  * Returns why a URL is ambiguous, so that part of a user name or password could be read as its host, path or query and
- * end up in an error or a DNS lookup; undefined if it is unambiguous. Repeats nothing of the URL.
+ * end up in an error or a DNS lookup; undefined if it is unambiguous. Repeats no part of the URL.
  */
 export function whyAmbiguousUrl(text: string): string | undefined {
   // URL parsers remove tabs and line breaks, and treat a backslash as a slash in some schemes.
@@ -13,7 +13,7 @@ export function whyAmbiguousUrl(text: string): string | undefined {
   return 'contains an "@" that does not end its user name and password; in them, write @ as %40, / as %2F, ? as %3F and # as %23.';
 }
 
-/** Returns why the fragment of a URL is refused; undefined if there is none. Repeats nothing of the URL. */
+/** Returns why the fragment of a URL is refused; undefined if there is none. Repeats no part of the URL. */
 export function whyFragment(text: string): string | undefined {
   return text.includes('#')
     ? 'contains a "#", which would begin a fragment; in a user name or password, write it as %23.'

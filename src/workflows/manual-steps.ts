@@ -13,7 +13,7 @@ export const completeStepUpdate = defineUpdate<CompleteStep, [z.input<typeof com
 /**
  * The manual steps of one run: what it waits for, and what was reported.
  *
- * A report is checked twice: by the validator, and again after the ledger was asked for a hold, since another report may
+ * A report is checked twice: by the validator, and again after the ledger was queried for a hold, since another report may
  * have been accepted meanwhile, or the wait may have ended.
  */
 export class ManualSteps {

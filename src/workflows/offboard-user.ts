@@ -90,7 +90,7 @@ function refuseBadCompensation({ compensation }: Input): void {
   );
 }
 
-/** What a run does besides calls: it waits for people, and checks for holds. */
+/** The parts of a run other than calls: waiting for people, and checking for holds. */
 interface OwnSteps {
   manual: ManualSteps;
   holds: HoldCheck;
@@ -102,7 +102,7 @@ class OffboardingRun {
   readonly #deadlineAtMs: number;
   #state?: ConvergeState;
   #calls = 0;
-  /** By step: number of calls with a good response. */
+  /** By step: number of calls with a successful response. */
   readonly #goodResponses = new Map<string, number>();
   #progress: OffboardProgress;
 

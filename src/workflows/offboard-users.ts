@@ -63,7 +63,7 @@ const IDLE_PAUSE_MS = 5_000;
  *
  * The users' IDs are in the ledger only, encrypted; the history contains counts. Users who are blocked are retried in
  * rounds. The sweep pauses on a refused key and beyond the tolerance. It can be paused, resumed, slowed down and
- * cancelled at any time; calls in progress then finish, and users who were not begun are handed back.
+ * cancelled at any time; calls in progress then finish, and users who were not begun are returned.
  *
  * Returns `completed` or `partial` with counts that add up and the Merkle root over the sealed receipts.
  *

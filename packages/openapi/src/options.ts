@@ -3,7 +3,7 @@ import type { Settle } from 'temporal-http-tasks/internal/tasks/settle';
 import type { ErrorTaxonomy, RateLimit, ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { SchemeChoice, SignInRule } from './operation/security';
 
-/** What a person decides about one operation, because no OpenAPI document says it. */
+/** Decisions about one operation that no OpenAPI document can state. */
 export interface OperationDecision {
   /** What a call does in the world. @default read for GET and HEAD, else irreversible */
   effect?: Effect;
@@ -82,7 +82,7 @@ export interface OpenApiOptions {
   credentials?: Readonly<Record<string, SchemeChoice>>;
   /** Where operations offer several ways to sign in: the schemes to use. @default the first way that can be used */
   security?: readonly string[];
-  /** Fields or parameters that are keys although no security scheme says so, with the setting of each. */
+  /** Fields or parameters that are keys without being declared as a security scheme, with the setting of each. */
   secretFields?: Readonly<Record<string, string>>;
   /**
    * How operations sign in that the document describes without a key, for example
@@ -110,6 +110,6 @@ export interface OpenApiReport {
 export interface ProviderDocumentOptions extends OpenApiOptions {
   /** `x-http-task` of the document is ignored. */
   ignoreDecisions?: boolean;
-  /** The schemes of operations for which the document says nothing about signing in, not even that they need nothing. */
+  /** The schemes of operations for which the document has no `security`, not even an empty one. */
   signInWith?: readonly string[];
 }

@@ -153,7 +153,7 @@ function keyQuestions(
   ];
 }
 
-/** A secret goes there, so that a person has to see it. */
+/** Reported for a person to check, because a secret is sent there. */
 function tokenQuestions(services: readonly PlannedService[]): string[] {
   const questions = services
     .flatMap(({ service }) => service.credentials)

@@ -93,7 +93,7 @@ interface CallBudgetsOptions {
   now?: () => number;
 }
 
-/** Creates the budgets of this process. The ledger is asked only if there is a call to make. */
+/** Creates the budgets of this process. The ledger is queried only if there is a call to make. */
 export function createCallBudgets({
   rates,
   documentedLimit,

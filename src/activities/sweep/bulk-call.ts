@@ -60,7 +60,7 @@ export class BulkCall {
     return Math.max(this.#bulk.plan.bulk.most, LEAST_USERS_AT_ONCE);
   }
 
-  /** What a good response means for all users of the call. */
+  /** What a successful response means for all users of the call. */
   get means(): 'removed' | 'accepted' {
     return this.#bulk.step.bulk.task.means;
   }

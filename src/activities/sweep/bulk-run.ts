@@ -51,7 +51,7 @@ export class BulkRun {
   readonly #outcomes: Outcomes = {};
   #calls = 0;
   #wave = 0;
-  /** Opened users to whom a call may still be sent, by seq; and when the ledger was asked. */
+  /** Opened users to whom a call may still be sent, by seq; and when the ledger was queried. */
   #open: ReadonlySet<number> = new Set();
   #openedAtMs = 0;
   /** Number of consecutive calls without effect. */

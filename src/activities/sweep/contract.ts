@@ -34,7 +34,7 @@ export interface OpenSweep {
   compensation?: { task: string; input?: unknown };
   /** The sweep's own limit on calls to Plaid, in calls a minute; earlier versions set it with `httpTasks.setRate` only. */
   rate?: number | undefined;
-  /** What the input says about the request; absent when it says nothing, and in runs of earlier versions. */
+  /** The claims of the input about the request; absent without any, and in runs of earlier versions. */
   request?: RequestClaims;
 }
 
@@ -267,7 +267,7 @@ export interface RecordChildren {
 export interface RecordUpdate {
   sweepId: string;
   update: 'approve' | 'resume' | 'setRate' | 'completeStep';
-  /** The ID by which the server is asked how the update is stored. */
+  /** With it the server is queried for the stored form of the update. */
   updateId: string;
   /** With `approve`. */
   approval?: { total: number; by: string; signature?: string | undefined };

@@ -13,7 +13,7 @@ import type { ChunkDependencies, SweepDependencies } from './sweep-dependencies'
 
 type ProviderDependencies = Pick<SweepDependencies, 'services' | 'providers'>;
 
-/** What of a sweep says which providers it needs. */
+/** The parts of a sweep that determine which providers it needs. */
 type SweepNeeds = Pick<SweepRow, 'environments' | 'plan' | 'stepsPlan'>;
 
 /** Returns what of a sweep's plan decides about its steps. */

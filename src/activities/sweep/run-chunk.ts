@@ -321,7 +321,7 @@ class ChunkAttempt {
     this.#stopBeyondTolerance();
   }
 
-  /** It notices its own failures immediately, and those of other chunks when it asks the ledger. */
+  /** It notices its own failures immediately, and those of other chunks when it queries the ledger. */
   #stopBeyondTolerance(): void {
     const { mostFailed } = this.#run.input;
     const { all, own } = this.#lastFailed;

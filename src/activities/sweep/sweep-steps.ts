@@ -37,7 +37,7 @@ export class SweepSteps {
    * repeated: they start over, which costs nothing while no user is deferred.
    */
   readonly continuing: readonly CompiledStep[];
-  /** Providers for which the ledger is asked what it has about a user. */
+  /** Providers whose receipts of a user are read from the ledger. */
   readonly asked: ReadonlySet<string>;
   readonly #services: Services;
   /** Steps that need a service or key that this worker does not have, by the services of the accounts. */

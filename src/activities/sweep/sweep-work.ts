@@ -84,7 +84,7 @@ export function pause(delayMs: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Keeps the sweep's rates in force while its calls are made; an unavailable ledger is asked again with the next
+ * Keeps the sweep's rates in force while its calls are made; an unavailable ledger is queried again with the next
  * heartbeat.
  */
 export function keepRates(budgets: Pick<CallBudgets, 'keepRatesOf'>, sweepId: string): void {

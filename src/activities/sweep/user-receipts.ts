@@ -262,7 +262,7 @@ export class UserItems {
     return [...new Set([...this.#confirmed, ...[...this.#lost].filter((id) => !listed.has(id))])];
   }
 
-  /** Of the last removal with a good response. */
+  /** Of the last removal with a successful response. */
   get requestId(): string | undefined {
     return this.#requestId;
   }

@@ -40,7 +40,7 @@ export class UserRun {
   /** Number of consecutive deferrals of the next call. */
   #tries = 0;
 
-  /** @param askedAtMs The reading of `performance.now()` at which the ledger was asked for the user. */
+  /** @param askedAtMs The reading of `performance.now()` at which the ledger was queried for the user. */
   constructor(run: ChunkRun, user: OpenUser, history: UserHistory, askedAtMs: number) {
     this.#run = run;
     this.#user = user;
@@ -290,8 +290,8 @@ export class HoldWatch {
   #obstacle: 'held' | 'stopped' | undefined;
 
   /**
-   * @param clearAtMs The reading of `performance.now()` at which the ledger was asked for the wave.
-   * @param isHeld Whether the ledger has said then that the user is on hold.
+   * @param clearAtMs The reading of `performance.now()` at which the ledger was queried for the wave.
+   * @param isHeld Whether the ledger reported then that the user is on hold.
    */
   constructor(
     private readonly ledger: FencedLedger,

@@ -28,7 +28,7 @@ export interface PostgresPoolOptions extends ConnectionLimits {
  * broken socket has left in an unknown state. Modes:
  *
  * - direct: the initial mode. Each session has its timeouts from the start.
- * - pooled: entered for good when a session turns out not to have them, because a pooler (for example PgBouncer in
+ * - pooled: entered permanently when a session turns out not to have them, because a pooler (for example PgBouncer in
  *   transaction mode) refuses or ignores them. Session settings could then belong to another client, so every statement
  *   runs in a transaction that sets them, which costs two more round trips for a single statement.
  */

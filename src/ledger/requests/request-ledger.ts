@@ -106,7 +106,7 @@ export interface RequestLedger {
    * Records a request, and returns it as it is in the register. Idempotent. An open request with the same day of receipt
    * and a common ID is the same request: it now belongs to this run, and keeps its due date, extension and reference.
    *
-   * @returns Undefined when nothing is said that has a clock, and no earlier request is continued.
+   * @returns Undefined without any fact that starts a time limit, unless an earlier request is continued.
    */
   record(request: NewRequest): Promise<RegisteredRequest | undefined>;
   /** Records how a run or a whole sweep ended. A request without a row is ignored. */

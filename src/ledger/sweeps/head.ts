@@ -15,7 +15,7 @@ import { sha256 } from './leaf';
 import { snapshotDigest } from './snapshot-digest';
 import type { SweepContext } from './sweep-context';
 
-/** How a sweep ended, as its head says. */
+/** How a sweep ended, as recorded in its head. */
 export interface SweepEnd {
   status: SweepStatus;
   counts: OutcomeCounts;

@@ -26,7 +26,7 @@ export interface StepPlan {
 /** What a plan contains of a task. The address, schema and keys are the worker's own. */
 export interface PlannedTask {
   effect: Effect;
-  /** What a good response means; not used for a read. */
+  /** What a successful response means; not used for a read. */
   means: 'removed' | 'accepted';
   /** Provider codes, or HTTP statuses as numbers, that mean that what the call is about does not exist. */
   absent: readonly (string | number)[];

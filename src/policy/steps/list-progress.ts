@@ -22,7 +22,7 @@ export interface ListWork {
   knownItems: readonly string[];
   /** Removed by earlier rounds of the same offboarding. */
   removedBefore?: RemovedItems;
-  /** No further look when every removal had a good response. */
+  /** No further look when every removal had a successful response. */
   trustsResponses: boolean;
 }
 
@@ -61,7 +61,7 @@ export interface ListProgress {
   waitUntilMs: number;
   /** Number of good looks since the last removal. */
   looks: number;
-  /** A look got a good response, so the provider knows the user. */
+  /** A look got a successful response, so the provider knows the user. */
   userSeen: boolean;
   /** The last look's response says that the provider does not know the user. */
   userAbsent: boolean;

@@ -32,7 +32,7 @@ export interface KnownBefore {
   doneBefore?: readonly StepResult[];
 }
 
-/** `all`: every removal is verified by a look. `unsure`: only those without a good response. */
+/** `all`: every removal is verified by a look. `unsure`: only those without a successful response. */
 type VerifyRemovals = 'all' | 'unsure';
 
 /** Everything that is decided before the first call for one user. */
@@ -49,7 +49,7 @@ export interface ConvergePlan {
   dryRun: boolean;
   onFailure: 'continue' | 'stop';
   notFoundIsFine: boolean;
-  /** Whether a list is read again after all removals had a good response. @default all */
+  /** Whether a list is read again after all removals had a successful response. @default all */
   verifyRemovals?: VerifyRemovals | undefined;
   known: KnownBefore;
 }
@@ -193,7 +193,7 @@ export function saysAbsent({ task, absent }: CompiledCall, response: CallRespons
   return type === 'Task.Rejected' && task.absent.some((one) => one === code || one === status);
 }
 
-/** Returns whether a good response says that the call failed. */
+/** Returns whether a successful response says that the call failed. */
 export function saysFailed({ failed }: CompiledCall, response: CallResponse): boolean {
   return response.ok && showsState(response.output, failed);
 }

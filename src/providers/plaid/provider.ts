@@ -139,7 +139,7 @@ export function plaidProvider(): Provider {
   });
 }
 
-/** Made when it is first used: a workflow that brings its plan needs none. */
+/** Created on first use, because a workflow whose plan is recorded does not need it. */
 let defined: Provider | undefined;
 
 /** Outcomes and reasons as receipts have had them from the first version on. */

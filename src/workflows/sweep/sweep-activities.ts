@@ -20,7 +20,7 @@ const SHORT = { startToCloseTimeout: '1 minute', retry: RETRY } satisfies Activi
 /**
  * For work of minutes to hours, with heartbeats of its progress. A worker that stops sending them is given up after the
  * heartbeat timeout; by then its own clock forbids it to send calls (five seconds after the ledger last confirmed it).
- * A cancelled activity hands back its progress, so the workflow waits for it.
+ * A cancelled activity returns its progress, so the workflow waits for it.
  */
 const LONG = {
   heartbeatTimeout: '15 seconds',

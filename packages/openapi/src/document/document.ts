@@ -30,7 +30,7 @@ export class OpenApiDocument {
     return versionOf((this.file(this.location) as { openapi: unknown }).openapi).startsWith('3.0') ? '3.0' : '3.1';
   }
 
-  /** Whether it is a version of which more could be said than is read. */
+  /** Whether the version has features that are not read. */
   get isNewer(): boolean {
     return versionOf((this.file(this.location) as { openapi: unknown }).openapi).startsWith('3.2');
   }

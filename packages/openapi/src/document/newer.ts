@@ -11,7 +11,7 @@ export interface IgnoredFeature {
 
 type Owner = 'document' | 'tag' | 'server' | 'flows' | 'scheme' | 'media' | 'response' | 'discriminator' | 'xml';
 
-/** What 3.2 added to its objects, and what becomes of it. Operations that need more than this are skipped with their place. */
+/** What 3.2 added to each object, and how it is treated. Operations that need more than this are skipped, with their place. */
 const ADDED: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
   document: { $self: '$self: references are resolved from where the document was read' },
   tag: {
@@ -35,7 +35,11 @@ const ADDED: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
   xml: { nodeType: 'nodeType: XML is passed on as text' },
 };
 
-/** Finds what a document says that only OpenAPI 3.2 has and that is ignored, by kind. Only for a value that is tame. */
+/**
+ * Finds the ignored features of a document that only OpenAPI 3.2 has, by kind.
+ *
+ * @param root A value that was made tame.
+ */
 export function ignoredIn(root: unknown): IgnoredFeature[] {
   const found = new Map<string, string[]>();
   visitDocument(root, (value, keys) => {

@@ -17,7 +17,7 @@ export interface DocumentDecision {
   decision: OperationDecision;
   /** Fields of the extension that could make the call less careful. */
   ignored: readonly string[];
-  /** Fields that the document calls bearer tokens, besides those whose names say so. */
+  /** Fields that the document declares as bearer tokens, besides those that are recognized by their names. */
   alsoSensitive: readonly string[];
 }
 

@@ -15,7 +15,7 @@ import { hasAuthorizationParameter, readParameters } from './parameters';
 import type { Parameter } from './parameters';
 import type { SignIn } from './security';
 
-/** What a task takes, and where each of its fields goes. */
+/** A task's input, and where each of its fields is sent. */
 export interface TaskInputPlan {
   input: ObjectShape;
   places: Record<string, FieldPlace>;
@@ -87,7 +87,7 @@ function undescribedParameter(name: string): Parameter {
   return { name, place: 'path', required: true, shape: { kind: 'string' }, writing: {} };
 }
 
-/** A method that usually has a body and here has none says so; JSON is the usual form. */
+/** Returns `none` for a method that usually has a body and has none here. JSON is the default. */
 function formOf(body: Body | undefined, method: HttpMethod): BodyForm | undefined {
   if (!body) return takesBody(method) ? { as: 'none' } : undefined;
   return body.form.as === 'json' && body.form.contentType === undefined ? undefined : body.form;

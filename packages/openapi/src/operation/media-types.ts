@@ -3,7 +3,7 @@ import type { DocumentNode } from '../document/document-node';
 /** How a media type is carried through JSON. */
 export type MediaKind = 'json' | 'form' | 'multipart' | 'text' | 'bytes';
 
-/** One media type of a body, with what the document says of it. */
+/** One media type of a body, and its description in the document. */
 export interface Media {
   /** As it is sent: a range such as `text/*` is sent as its usual type. */
   type: string;

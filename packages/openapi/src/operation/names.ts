@@ -58,7 +58,7 @@ const SECRET = /(token|secret|password|passwd|passphrase|apikey|privatekey|crede
 /** Tokens that open nothing: positions in lists, and keys of one's own. */
 const HARMLESS = /(page|next|previous|prev|continuation|cursor|sync|resume|idempotency|csrf|xsrf)(token|key)$/;
 
-/** Whether a field's name says that it holds a bearer token or a key. */
+/** Returns whether a field contains a bearer token or a key, judged by its name. */
 export function looksSecret(name: string): boolean {
   const bare = bareName(name);
   return SECRET.test(bare) && !HARMLESS.test(bare);

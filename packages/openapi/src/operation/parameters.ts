@@ -30,7 +30,7 @@ const OWN_HEADERS = new Set([
   ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect', 'te', 'trailer'],
   ...['accept-encoding', 'proxy-authorization', 'proxy-connection', 'cookie', 'user-agent'],
 ]);
-/** Those of them that go along with every request, so that a document which wants them has them. */
+/** Those of them that are sent with every request anyway; a document may require them. */
 const ALWAYS_SENT = new Set(['host', 'content-length', 'connection', 'user-agent']);
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 

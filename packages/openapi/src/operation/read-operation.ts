@@ -116,7 +116,7 @@ const METHOD_OVERRIDES = new Set([
   'methodoverride',
 ]);
 
-/** How an undecided call is resolved when its response is lost: by looking, since nothing says that repeating is harmless. */
+/** How a call without a decision is settled when its response is lost: by a read, because repeating it may do harm. */
 const LOOK_FIRST = { by: 'list', basis: 'assumed' } as const;
 const NO_REMEDY = 'What can be done after this call is not decided yet; see the documentation of the API.';
 
@@ -341,7 +341,7 @@ function undecided({ effect, settle, remedy }: OperationDecision): string[] {
   ];
 }
 
-/** What was decided and goes into the task as it is. */
+/** The decisions that the task takes over unchanged. */
 function kept({
   answerMeans,
   subjectFields,

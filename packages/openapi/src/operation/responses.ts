@@ -8,26 +8,26 @@ import type { NamedShapes, Shape } from '../schema/shape';
 import { mediaIn } from './media-types';
 import type { Media } from './media-types';
 
-/** What an operation returns when it succeeds. */
+/** The response of an operation that succeeds. */
 export interface DescribedResponse {
   shape: Shape;
   form: AnswerForm;
-  /** What the document leaves open about it. */
+  /** What the document does not describe. */
   open?: string;
 }
 
 /** Statuses whose responses never have a body. */
 const WITHOUT_BODY = /^(204|205)$/;
 
-/** Any body is taken: JSON, text or none. */
+/** Any body is accepted: JSON, text or none. */
 const ANYTHING = {
   shape: { kind: 'unknown' },
   form: { as: 'any', accept: '*/*' },
 } as const satisfies DescribedResponse;
 
 /**
- * What an operation returns when it succeeds: all of its 2xx responses together. A response that is described without content
- * says nothing about a body (`content` is optional), so that any is taken: a call that was made must not look broken.
+ * Returns what an operation returns when it succeeds, from all of its 2xx responses. After a response without `content`, which
+ * is optional, any body is accepted, so that a call that was carried out does not fail.
  *
  * @param changes Whether the operation changes something; an empty body then counts as a response too.
  */
@@ -38,7 +38,7 @@ export function readResponse(
 ): DescribedResponse {
   const described = (node.mapAt('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
   const good = described.map(([, response]) => response.target());
-  // `default` describes all other responses, in most documents errors; a good response is not checked against it.
+  // `default` describes all other responses, in most documents errors; a successful response is not checked against it.
   if (good.length === 0) return { ...ANYTHING, open: noSuccessResponse(node) };
   const media = good.map((response) => mediaIn(response));
   const withContent = media.filter((types) => types.length > 0);
@@ -94,12 +94,12 @@ function isText(shape: Shape, names: NamedShapes): boolean {
     : behind.kind === 'string';
 }
 
-/** What is asked for: of a range that may be JSON, JSON. */
+/** Returns what is sent as `accept`: JSON for a range that includes it. */
 function accepted({ kind, type, range }: Media): string {
   return kind === 'json' ? type : range;
 }
 
-/** By dotted path; many APIs put everything about an error under `error`. */
+/** Dotted paths; many APIs have all fields of an error under `error`. */
 const CODES = [
   'error_code',
   'errorCode',
@@ -125,8 +125,8 @@ const REQUEST_IDS = [
 ];
 
 /**
- * The names of the fields in which errors carry code, type and request id, from the first errors that the operations
- * describe: under `default`, as many documents do, or under a status. What each code means no document says.
+ * Returns the names of the fields in which errors contain code, type and request ID, from the first errors that the operations
+ * describe: under `default`, as in many documents, or under a status. No document describes what each code means.
  */
 export function readErrors(operations: readonly DocumentNode[], schemas: SchemaReader): ErrorTaxonomy {
   for (const operation of operations) {
@@ -159,7 +159,7 @@ function fieldsOf(operation: DocumentNode, schemas: SchemaReader): Set<string> |
       if (names && names.size > 0) return names;
     }
   } catch {
-    // What is wrong there is reported where the operation is read.
+    // Reported when the operation itself is read.
   }
   return undefined;
 }

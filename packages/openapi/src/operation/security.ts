@@ -18,7 +18,7 @@ export interface SignIn {
   keys: ReadonlyMap<string, FieldKey>;
   /** It is sent with the client certificate that the settings have for its origin, and not without one. */
   clientCertificate?: true;
-  /** Why it goes out without any key. */
+  /** Why it is sent without a key. */
   unsigned?: string;
 }
 
@@ -26,7 +26,7 @@ export interface SignIn {
 export interface FieldKey {
   /** None where its value is fixed. */
   setting?: string;
-  /** It goes into every such field, since nothing else carries it; other ones only where the document requires the field. */
+  /** Sent in every such field, because nothing else sends it; others only if the document requires the field. */
   always: boolean;
 }
 
@@ -38,13 +38,13 @@ export interface SecurityChoices {
   schemes: Readonly<Record<string, SchemeChoice>>;
   /** Where an operation offers several ways, the one that uses only these. */
   preferred?: readonly string[];
-  /** The schemes of an operation where neither it nor the document says anything about signing in. @default none */
+  /** The schemes of an operation for which the document has no `security`. @default none */
   undescribed?: readonly string[];
-  /** Fields and parameters that are keys although no scheme says so, with their settings. */
+  /** Fields and parameters that are keys without being declared as a scheme, with their settings. */
   fields: Readonly<Record<string, string>>;
   /** The keys of operations that the document describes without one. */
   signIn?: readonly SignInRule[];
-  /** The credentials of a service that was made before: all of them go along, whatever the document says. */
+  /** The credentials of a service that already exists; all are sent, regardless of the document. */
   given?: readonly CredentialRule[];
 }
 
@@ -157,7 +157,7 @@ export class Security {
     const { preferred } = this.#choices;
     const usable = signed.filter((way) => way.entries().every(([name]) => this.#isUsable(name)));
     const wanted = preferred && usable.find((way) => way.entries().every(([name]) => preferred.includes(name)));
-    // A certificate is asked for only where nothing else will do, or the operator prefers it.
+    // A certificate is required only if no other scheme suffices, or if the operator prefers it.
     const first = usable.find((way) => !way.entries().some(([name]) => this.#isCertificate(name))) ?? usable[0];
     if (wanted ?? first) return wanted ?? first;
     // Signing in is one of the ways; without is another.
@@ -223,7 +223,7 @@ export class Security {
     }
   }
 
-  /** A token is fetched where the document says; an operator who names a setting for the scheme has the token in it. */
+  /** The token is requested from the URL in the document, unless the operator names a setting that contains it. */
   #clientOf(name: string, scheme: DocumentNode, names: Names): Names & Pick<CredentialRule, 'clientCredentials'> {
     const tokenUrl = scheme.mapAt('flows')?.follow('clientCredentials')?.text('tokenUrl');
     if (tokenUrl === undefined || !isTokenUrl(tokenUrl) || this.#choiceOf(name)) return names;

@@ -20,7 +20,7 @@ export interface FileCredential {
   client?: ClientCredentials;
 }
 
-/** What a provider file says of the service. */
+/** The service in a provider file. */
 export interface FileService {
   environments: Readonly<Record<string, string>>;
   productionEnvironments: readonly string[];

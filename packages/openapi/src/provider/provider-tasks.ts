@@ -14,7 +14,7 @@ export interface TaskChoice {
   absentStatuses: readonly number[];
   /** Whether effect and remedy are both given, as a call that changes something needs them. */
   mayAct: boolean;
-  /** Dotted path to what confirms a good response. */
+  /** Dotted path to what confirms a successful response. */
   tokenField?: string;
   summary?: string;
   /** A read settles a lost call. */

@@ -34,7 +34,7 @@ export interface ProviderFile {
   file: string;
   /** Responses of a simulator, by operation. */
   simulated: ReadonlyMap<string, SimulatedCall>;
-  /** What the document says of responses, by operation. */
+  /** The responses in the document, by operation. */
   responses: ReadonlyMap<string, OperationResponses>;
   /** Operations of the document that cannot be called, with the reason. */
   skipped: ReadonlyMap<string, string>;
@@ -244,7 +244,7 @@ interface FileSteps {
   read: readonly ReadStep[];
 }
 
-/** Reads the steps, and says in `needs` of each what its calls cannot do without, where the file does not. */
+/** Reads the steps. A step without `needs` in the file gets the IDs that its calls require. */
 function readFileSteps(
   file: FieldReader,
   owner: { name: string; ids: Record<string, IdDefinition>; tasks: readonly HttpTask[] },
@@ -272,7 +272,7 @@ function readFileSteps(
     const act = step[ACTS];
     if (isRecord(act)) refuseUndecided(act.task, `${place}.${ACTS}.task`, owner, choices, problems);
     const planned = read.steps.find((one) => one.planned.step === `${owner.name}.${String(step.step)}`)?.planned;
-    // What is put in for a template that is not one, or without the list of its entries, says nothing.
+    // Without a valid template, or the list of its entries, nothing can be checked.
     const isUnclear = read.problems.some((problem) => {
       const below = problem.place.startsWith(`${place}.`) ? problem.place.slice(place.length) : '';
       return below === '.each' || /^\.\w+\.input/.test(below);
@@ -319,7 +319,7 @@ function refuseUndecided(
   problems.add(place, `${name}.${found.operation} needs ${missing} under tasks.${found.operation}`);
 }
 
-/** The file says which IDs are secrets, so that a name of a field in the document does not. */
+/** The file declares which IDs are secrets, so the names of fields in the document are not considered. */
 function withoutGuesses(
   tasks: readonly HttpTask[],
   steps: readonly ReadStep[],

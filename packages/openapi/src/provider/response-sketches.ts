@@ -7,7 +7,7 @@ import { mediaIn } from '../operation/media-types';
 /** A value that JSON does not take apart. */
 type Scalar = string | number | boolean | null;
 
-/** What a document says of a value of a response, as far as an example of it needs it. */
+/** The part of a value's description in a response that an example of it needs. */
 export type ResponseSketch =
   | { kind: 'any' }
   | {
@@ -31,7 +31,7 @@ const MOST_DEPTH = 12;
 
 const ANYTHING: ResponseSketch = { kind: 'any' };
 
-/** Returns the responses of every operation of a document, with its examples. What cannot be read says nothing. */
+/** Returns the responses of every operation of a document, with examples. What cannot be read is ignored. */
 export function readResponses(document: OpenApiDocument): Map<string, OperationResponses> {
   const { found } = findOperations(DocumentNode.root(document));
   return new Map(
@@ -211,7 +211,7 @@ function withExample(sketch: ResponseSketch, example: unknown, how: { named: boo
   return { ...sketch, fields };
 }
 
-/** Returns what a value says of values like it. */
+/** Returns the description of values like this one. */
 export function sketchOfValue(value: unknown): ResponseSketch {
   if (Array.isArray(value)) {
     const list: readonly unknown[] = value;

@@ -25,15 +25,15 @@ interface PlacedCall {
 
 const CALLS = ['act', 'look', 'follow', 'find', 'proceed', 'bulk'] as const;
 
-/** A value that every ID has in a check: it is a text and, where a number is wanted, a number. */
+/** The value of every ID in a check: a text and, where a number is required, a number. */
 const SAMPLE = '1';
 
 /**
- * Checks the inputs of a step's calls against the schemas of their tasks, with sample values in the place of IDs: unknown
+ * Checks the inputs of a step's calls against the schemas of their tasks, with sample values in place of IDs: unknown
  * and missing fields, values of another kind, and constants that the schema does not allow. What depends on a user's ID,
  * such as its length or format, is not checked.
  *
- * @param needs As the file says; undefined when it says nothing.
+ * @param needs As in the file; undefined if the file has none.
  * @returns The IDs without which a call lacks a required field.
  */
 export function checkStepInputs(

@@ -19,7 +19,7 @@ export class Inheritance {
   #children: Map<string, Map<string, DocumentNode>> | undefined;
   readonly #heirs = new Map<string, readonly DocumentNode[]>();
   readonly #optionOf = new Map<string, boolean>();
-  /** By the mapping as written in the document: some have thousands of entries, and every heir asks for its own. */
+  /** By the mapping as written in the document: some have thousands of entries, and each is needed once for each heir. */
   readonly #mappings = new WeakMap<object, ReadonlyMap<string, readonly string[]>>();
 
   constructor(root: DocumentNode) {
@@ -35,7 +35,7 @@ export class Inheritance {
     return heirs.map((heir) => ({ node: heir, values: this.#mappedTo(node, heir) }));
   }
 
-  /** Whether there are any. Each heir asks it of its base, so that to name them all would take the square of their number. */
+  /** Returns whether there are any. Called for each heir's base, so listing them would take the square of their number. */
   hasHeirs(node: DocumentNode): boolean {
     return this.#descendantsOf(node).length > 0;
   }

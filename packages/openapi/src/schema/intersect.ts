@@ -13,13 +13,13 @@ import type {
 /** A union of more options than this is not taken apart: two of them would make a product. */
 const MAX_OPTIONS = 48;
 
-/** Intersections within one another; deeper ones are made when they are asked for. */
+/** Maximum nesting of intersections; deeper ones are created on first use. */
 const MAX_NESTING = 100;
 
 /** Named shapes, among which an intersection can be kept for later. */
 export interface DeferringShapes extends NamedShapes {
   /**
-   * Names the intersection of two shapes, which is made when it is asked for.
+   * Names the intersection of two shapes, which is created on first use.
    *
    * @param key equal for two intersections of the same shapes.
    */
@@ -27,7 +27,7 @@ export interface DeferringShapes extends NamedShapes {
 }
 
 /**
- * Makes one shape of two that both have to hold, as `allOf` says. Strict objects have to become one: checked one after the
+ * Combines two shapes of `allOf`, both of which apply, into one. Strict objects have to become one: checked one after the
  * other, each would refuse the other's fields.
  *
  * Each shape is known by the shapes it was made of, so that the same ones make the same shape however often and in

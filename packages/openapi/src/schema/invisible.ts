@@ -12,12 +12,12 @@ export function withoutInvisible(text: string): string {
   return text.replace(/[\n\r\t]/g, ' ').replace(INVISIBLE, '');
 }
 
-/** Text of a literal, with an escape in the place of each invisible character; nothing else is escaped. */
+/** Text of a literal, with an escape in place of each invisible character; nothing else is escaped. */
 export function withEscapes(text: string): string {
   return text.replace(INVISIBLE, escaped);
 }
 
-/** A pattern that means the same, with an escape in the place of each invisible character. */
+/** A pattern that means the same, with an escape in place of each invisible character. */
 export function escapeInvisible(pattern: string): string {
   return pattern.replace(PATTERN_CHARACTER, (token) => {
     const character = token.length > 1 && token.startsWith('\\') ? token.slice(1) : token;

@@ -116,7 +116,7 @@ export class KnownFields implements NamedShapes {
     return mapped.every((shape, place) => shape === shapes[place]) ? shapes : mapped;
   }
 
-  /** The shape, with fields that others of the same value's possible shapes know. */
+  /** Returns the shape with the fields of the other shapes that the same value may have. */
   #beside(shape: Shape, all: readonly Shape[], depth: number): Shape {
     const others = all.filter((other) => !isSame(shape, other));
     if (others.length === 0 || depth > MAX_DEPTH) return this.of(shape);
@@ -178,7 +178,7 @@ export class KnownFields implements NamedShapes {
     return isChanged || rest !== shape.rest ? { ...shape, fields, rest } : shape;
   }
 
-  /** @param others what a value of this union could be besides. */
+  /** @param others What else a value of this union could be. */
   #union(union: UnionShape, others: readonly Shape[], depth: number): UnionShape {
     const { options } = union;
     const isHuge = options.length * this.#fieldsOf([...options, ...others]).size > MAX_FIELDS;

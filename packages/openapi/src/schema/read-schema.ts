@@ -11,10 +11,10 @@ import { OpenApiError } from '../document/openapi-error';
 /** Schemas nested in one another without a name between them, or by `allOf`. */
 const MAX_NESTING = 300;
 
-/** What is meant by the name of a schema: any of its heirs, too; the schema itself; or what it says besides its options. */
+/** What the name of a schema stands for: the schema or any of its heirs, the schema only, or the schema without its options. */
 type Meaning = 'whole' | 'withoutHeirs' | 'withoutOptions';
 
-/** A schema that was met by its name, or an intersection that is made when it is asked for. */
+/** A schema that is referred to by its name, or an intersection that is created on first use. */
 interface Entry {
   /** Its position; for an intersection, that of its first part. */
   node: DocumentNode;
@@ -112,7 +112,7 @@ export class SchemaReader implements DeferringShapes {
     for (const entry of visited) entry.state = 'sound';
   }
 
-  /** A schema that is one of its own options, or a part of itself, says nothing, and checking a value by it never ends. */
+  /** A schema that is one of its own options, or a part of itself, describes nothing; checking a value against it never ends. */
   #refuseEndless(id: string): void {
     const seen = new Set<string>();
     const waiting = directIdsIn(this.find(id));
@@ -136,7 +136,7 @@ export class SchemaReader implements DeferringShapes {
     }
   }
 
-  /** What is sent in place of a base is one of its heirs; of what is received, code relies on the base only. */
+  /** In place of a base schema, any of its heirs may be sent; of a received value, code uses the fields of the base only. */
   #readNamed(node: DocumentNode): Shape {
     const heirs = this.#context.direction === 'output' ? [] : this.#inheritance.heirsOf(node);
     if (heirs.length === 0) return this.shapeOf(node);
@@ -205,12 +205,12 @@ export class SchemaReader implements DeferringShapes {
       : this.shapeOf(part);
   }
 
-  /** @param already What the schema says besides. */
+  /** @param already What the rest of the schema describes. */
   #options(node: DocumentNode, options: DocumentNode, { oneOf, already }: { oneOf: boolean; already: Shape }): Shape {
     const isObject = this.#context.direction === 'input' && resolved(already, this).kind === 'object';
     const shapes = options.elements().map((option) => {
       const shape = this.shapeOf(option);
-      // An option that says nothing takes the object as it is, and must not take away what the others say.
+      // An empty option accepts every object, and must not remove the fields of the other options.
       return isObject && shape.kind === 'unknown' ? NOTHING_MORE : shape;
     });
     if (this.#context.direction === 'output') return unionOf(shapes);
@@ -218,7 +218,7 @@ export class SchemaReader implements DeferringShapes {
     return unionOf(shapes, { ...(discriminator !== undefined && { discriminator }), ...(oneOf && { oneOf }) });
   }
 
-  /** The option with its discriminator, unless it says itself what the value is. */
+  /** Adds the discriminator to an option that does not describe its value itself. */
   #told(option: Shape, field: string, values: readonly string[]): Shape {
     if (this.#context.direction === 'output' || resolved(option, this).kind !== 'object') return option;
     const own = resolved(option, this);

@@ -16,7 +16,7 @@ const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'nul
 /** A type as JSON Schema names it. */
 export type TypeName = (typeof TYPES)[number];
 
-/** Keywords that say what is meant where no type is given, as people leave it out. */
+/** Keywords that imply the type of a schema without `type`, which many documents leave out. */
 const TELLING: readonly (readonly [TypeName, readonly string[]])[] = [
   ['object', ['properties', 'required', 'additionalProperties', 'patternProperties', 'minProperties', 'maxProperties']],
   ['array', ['items', 'prefixItems', 'minItems', 'maxItems']],
@@ -24,7 +24,7 @@ const TELLING: readonly (readonly [TypeName, readonly string[]])[] = [
   ['number', ['minimum', 'maximum', 'multipleOf', 'exclusiveMinimum', 'exclusiveMaximum']],
 ];
 
-/** The types of a schema: those it names, or those its keywords imply; none when it says nothing. */
+/** Returns the types of a schema: those it names, or those its keywords imply; none if there are neither. */
 export function typesOf(node: DocumentNode, version: '3.0' | '3.1'): TypeName[] {
   const type = node.at('type');
   if (type === undefined)
@@ -78,7 +78,7 @@ function isLiteral(value: unknown): value is LiteralValue {
   return value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
 }
 
-/** What a schema says about values of one type. */
+/** Returns the shape of the values of one type. */
 export function shapeOfType(type: TypeName, node: DocumentNode, context: ReadingContext): Shape {
   switch (type) {
     case 'null':

@@ -184,7 +184,7 @@ export function refusesRest(rest: 'closed' | 'open' | 'unstated', direction: Dir
   return direction === 'input' && rest !== 'open';
 }
 
-/** Whether each option is an object that says by literals of its own which one it is, so that a refusal can name the field at fault. */
+/** Returns whether each option is an object that different literals identify, so that an error can name the wrong field. */
 export function discriminates(options: readonly Shape[], discriminator: string, names: NamedShapes): boolean {
   const seen = new Set<LiteralValue>();
   return options.every((option) => {
@@ -244,7 +244,7 @@ export function splitLiterals(
 /** A media type, so that no line break gets into a part's header. */
 export const CONTENT_TYPE = /^[\w.+-]+\/[\w.+-]+(;[ \w.+=-]*)?$/;
 
-/** How many fields an object has to have, as a refusal says it. */
+/** The text of an error for an object with too few or too many fields. */
 export function countWords(atLeast: number | undefined, atMost: number | undefined): string {
   if (atMost === undefined) return `must have at least ${atLeast} fields`;
   return atLeast === undefined ? `must have at most ${atMost} fields` : `must have ${atLeast} to ${atMost} fields`;

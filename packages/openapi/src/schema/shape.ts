@@ -105,7 +105,7 @@ export interface UnionShape {
 /** How the options of a union relate to each other. */
 export type UnionTraits = Pick<UnionShape, 'discriminator' | 'oneOf' | 'heirs'>;
 
-/** Whether a shape is sent or received. What is sent is checked as the document says; what is received only as far as code relies on it. */
+/** Whether a shape is sent or received. What is sent is checked as in the document; what is received, only as far as code uses it. */
 export type Direction = 'input' | 'output';
 
 /** Named shapes by their id. */
@@ -209,10 +209,10 @@ export function kindOf(value: LiteralValue): string {
   return typeof value === 'bigint' ? 'number' : typeof value;
 }
 
-/** Schemas that are looked through in one input. */
+/** Maximum number of schemas that are searched in one input. */
 const MAX_SCHEMAS = 5_000;
 
-/** The required fields of an input that no value fits, by their paths: a call that needs one of them cannot be made. */
+/** Returns the paths of required fields that accept no value, because of which the call cannot be made. */
 export function impossibleFields(input: ObjectShape, names: NamedShapes): string[] {
   const found = new Set<string>();
   const seen = new Set<string>();
