@@ -47,9 +47,9 @@ export class InternalWorkers {
     const chunks = names.filter((name) => CHUNK_ACTIVITIES.includes(name));
     const short = names.filter((name) => !CHUNK_ACTIVITIES.includes(name));
     const creating = [
-      Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) }),
+      Worker.create({ ...internalOptions(main, 'short'), activities: only(short) }),
       Worker.create({
-        ...optionsBeside(main, 'chunks'),
+        ...internalOptions(main, 'chunks'),
         activities: only(chunks),
         maxConcurrentActivityTaskExecutions: chunkSlots,
       }),
@@ -68,14 +68,14 @@ export class InternalWorkers {
    *
    * @throws the first error of any of them.
    */
-  async runBeside(run: () => Promise<void>): Promise<void> {
+  async runWith(run: () => Promise<void>): Promise<void> {
     let failed: { error: unknown } | undefined;
-    const noting = (running: Promise<void>): Promise<void> =>
+    const noteFailure = (running: Promise<void>): Promise<void> =>
       running.catch((error: unknown) => void (failed ??= { error }));
     const ended = new AbortController();
     const watching = this.#stopWithMain(ended.signal);
-    const running = this.#workers.map((worker) => noting(worker.run()).then(() => this.#stop(this.#main)));
-    await noting(run());
+    const running = this.#workers.map((worker) => noteFailure(worker.run()).then(() => this.#stop(this.#main)));
+    await noteFailure(run());
     ended.abort();
     await watching;
     for (const worker of this.#workers) this.#stop(worker);
@@ -118,7 +118,7 @@ export async function retireWorker(worker: Worker, run = (given: Worker): Promis
 }
 
 /** Copies the main worker's options that also apply to internal workers. */
-function optionsBeside({ connection, options }: Worker, which: InternalQueue): WorkerOptions {
+function internalOptions({ connection, options }: Worker, which: InternalQueue): WorkerOptions {
   const { namespace, identity, dataConverter, interceptors, buildId, workerDeploymentOptions } = options;
   const {
     shutdownGraceTimeMs,

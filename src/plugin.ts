@@ -171,7 +171,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       internal = await InternalWorkers.create(worker, { activities: activities.activities, chunkSlots });
       for (const line of keyLines) Runtime.instance().logger.info(`Imported service ${line}`, { plugin: this.name });
       this.#options.onReady?.();
-      await internal.runBeside(() => super.runWorker(worker, next));
+      await internal.runWith(() => super.runWorker(worker, next));
     } finally {
       await templates;
       // Errors here must not hide why the worker ended.

@@ -37,7 +37,7 @@ type ReadSweep = (sweepId: string) => Promise<SweepRow | undefined>;
 
 /** Maximum number of runs to remember, so that the server is queried once per run and not once per activity. */
 const REMEMBERED_RUNS = 10_000;
-const ASK_WITHIN_MS = 5_000;
+const DESCRIBE_WITHIN_MS = 5_000;
 
 /** gRPC status code. */
 const NOT_FOUND = 5;
@@ -51,28 +51,28 @@ export class ServerCallers implements Callers {
     const key = JSON.stringify([namespace, run.workflowId, run.runId]);
     const known = this.#known.get(key);
     if (known) return known;
-    const asked = await ask(namespace, run);
-    if (asked) {
+    const described = await describeRun(namespace, run);
+    if (described) {
       const [oldest] = this.#known.keys();
       if (oldest !== undefined && this.#known.size >= REMEMBERED_RUNS) this.#known.delete(oldest);
-      this.#known.set(key, asked);
+      this.#known.set(key, described);
     }
-    return asked;
+    return described;
   }
 }
 
-async function ask(
+async function describeRun(
   namespace: string,
   { workflowId, runId }: { workflowId: string; runId: string },
 ): Promise<CallingRun | undefined> {
   const { client } = Context.current();
   try {
-    const { workflowExecutionInfo: info } = await client.connection.withDeadline(Date.now() + ASK_WITHIN_MS, () =>
+    const { workflowExecutionInfo: info } = await client.connection.withDeadline(Date.now() + DESCRIBE_WITHIN_MS, () =>
       client.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId, runId } }),
     );
     const { type, taskQueue, firstRunId, parentExecution: parent } = info ?? {};
     if (!type?.name || !taskQueue || !firstRunId)
-      throw notAsked('does not report the first run of the calling run, which temporal-http-tasks needs');
+      throw undescribed('does not report the first run of the calling run, which temporal-http-tasks needs');
     return {
       workflowId,
       runId,
@@ -83,11 +83,11 @@ async function ask(
     };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === NOT_FOUND) return undefined;
-    throw error instanceof ApplicationFailure ? error : notAsked('could not be asked for the calling run');
+    throw error instanceof ApplicationFailure ? error : undescribed('could not be asked for the calling run');
   }
 }
 
-function notAsked(what: string): ApplicationFailure {
+function undescribed(what: string): ApplicationFailure {
   const message = `The Temporal server ${what}. Nothing was done; it will be retried.`;
   return ApplicationFailure.create({
     type: 'Task.Unavailable',
@@ -105,7 +105,7 @@ export async function ownRun(callers: Callers): Promise<CallingRun | undefined> 
   if (!workflowExecution) return undefined;
   const run = await callers.describe(workflowExecution);
   // The run of this activity exists, so a server that does not know it is out of date.
-  if (!run) throw notAsked('does not know the calling run');
+  if (!run) throw undescribed('does not know the calling run');
   return isOwn(run, taskQueue) ? run : undefined;
 }
 

@@ -313,13 +313,13 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       await own(change.sweepId);
       await withSweep(() => ledger.sweeps.setStatus(change));
     },
-    'httpTasks.setRate': async (wish) => {
+    'httpTasks.setRate': async (rate) => {
       const { firstRunId } = await requireRunOf(callers, 'offboardUsers');
-      refuseUnknownKey(dependencies.services, wish);
+      refuseUnknownKey(dependencies.services, rate);
       await withSweep(async () => {
         const sweep = await ledger.sweeps.readClaimedBy(firstRunId);
         if (!sweep) throw notOpened();
-        await setOwnRate(ledger, sweep, wish);
+        await setOwnRate(ledger, sweep, rate);
       });
     },
     'httpTasks.recordUpdate': async (input) => recordUpdate(dependencies, await own(input.sweepId), input),

@@ -213,7 +213,7 @@ function tagsBy(name: string, fixed: Tags): (value: string) => Tags {
 }
 
 /** Interval between probes of the ledger, in milliseconds. */
-const ASK_EVERY_MS = 5_000;
+const PROBE_EVERY_MS = 5_000;
 const NO_TAGS = {};
 
 /** Regularly probes the ledger and reads the rates of all workers. */
@@ -240,7 +240,7 @@ export class LedgerWatch {
   /** Starts to probe; call it right after the ledger was opened. */
   start(): void {
     this.#respondedAtMs = performance.now();
-    this.#timer = setInterval(() => this.#ask(), ASK_EVERY_MS);
+    this.#timer = setInterval(() => this.#probe(), PROBE_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -250,22 +250,22 @@ export class LedgerWatch {
     this.#respondedAtMs = undefined;
   }
 
-  #ask(): void {
+  #probe(): void {
     this.#asking ??= this.#askOnce().finally(() => {
       this.#asking = undefined;
     });
   }
 
   async #askOnce(): Promise<void> {
-    const askedAtMs = performance.now();
+    const sentAtMs = performance.now();
     try {
       const rates = await this.#rates.readRates();
-      this.#metrics.record('http_tasks_ledger_latency_milliseconds', NO_TAGS, performance.now() - askedAtMs);
+      this.#metrics.record('http_tasks_ledger_latency_milliseconds', NO_TAGS, performance.now() - sentAtMs);
       for (const { service, keySlot, callsPerSecond } of rates) {
         this.#metrics.set('http_tasks_rate_allowed', { service, key_slot: keySlot }, callsPerSecond);
       }
       // The response is as old as its request.
-      this.#respondedAtMs = askedAtMs;
+      this.#respondedAtMs = sentAtMs;
     } catch {
       // The ledger is unavailable, which the lag shows.
     }

@@ -13,7 +13,7 @@ export class WorkerRecord {
   readonly #services: ReadonlyMap<string, ServiceSettings>;
   readonly #queries: readonly string[];
   #timer: NodeJS.Timeout | undefined;
-  #beating: Promise<void> | undefined;
+  #heartbeat: Promise<void> | undefined;
 
   constructor(ledger: () => WorkerLedger, services: ReadonlyMap<string, ServiceSettings>, queries: readonly string[]) {
     this.#ledger = ledger;
@@ -43,7 +43,7 @@ export class WorkerRecord {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     // In parallel, because each may wait for an unavailable ledger; a late heartbeat does not undo the end.
-    await Promise.all([this.#beating, this.#tryEnd()]);
+    await Promise.all([this.#heartbeat, this.#tryEnd()]);
   }
 
   async #tryEnd(): Promise<void> {
@@ -56,10 +56,10 @@ export class WorkerRecord {
 
   #beat(recorded: RecordedWorker): Promise<void> {
     // A pending heartbeat is not followed by another one.
-    this.#beating ??= this.#tryBeat(recorded).finally(() => {
-      this.#beating = undefined;
+    this.#heartbeat ??= this.#tryBeat(recorded).finally(() => {
+      this.#heartbeat = undefined;
     });
-    return this.#beating;
+    return this.#heartbeat;
   }
 
   async #tryBeat(recorded: RecordedWorker): Promise<void> {

@@ -34,8 +34,8 @@ export async function allowedByTemporal(connection: Connection, namespace: strin
     );
   }
   return async ({ headers }) => {
-    const asked = headers.get('x-namespace') ?? namespace;
-    if (asked !== namespace || !headers.has('authorization')) return false;
+    const requested = headers.get('x-namespace') ?? namespace;
+    if (requested !== namespace || !headers.has('authorization')) return false;
     return mayRead(connection, namespace, loginIn(headers));
   };
 }

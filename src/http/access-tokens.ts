@@ -36,7 +36,7 @@ export class TokenError extends Error {
 }
 
 /** Requests a token from the endpoint; rejects with a TokenError. */
-export type AskForToken = () => Promise<IssuedToken>;
+export type RequestToken = () => Promise<IssuedToken>;
 
 /** A token for one call. */
 export interface GivenToken {
@@ -56,7 +56,7 @@ const PAUSE_MS = 1_000;
 /** What is known about one client. */
 interface Kept {
   token?: { value: string; refreshAtMs: number; endsAtMs: number };
-  asking?: Promise<string>;
+  requesting?: Promise<string>;
   failed?: { error: TokenError; untilMs: number };
 }
 
@@ -76,17 +76,17 @@ export class AccessTokens {
    *
    * @throws TokenError if no token can be obtained.
    */
-  async get(client: OAuthClient, ask: AskForToken): Promise<GivenToken> {
+  async get(client: OAuthClient, request: RequestToken): Promise<GivenToken> {
     const kept = this.#keptFor(client.key);
     const now = this.#now();
     const isPaused = kept.failed !== undefined && now < kept.failed.untilMs;
     if (kept.token && now < kept.token.endsAtMs) {
       // No call waits for this refresh; if it fails, the next call that needs a token reports it.
-      if (now >= kept.token.refreshAtMs && !isPaused) void this.#ask(kept, ask).catch(() => undefined);
+      if (now >= kept.token.refreshAtMs && !isPaused) void this.#request(kept, request).catch(() => undefined);
       return { value: kept.token.value, cached: true };
     }
     if (isPaused && kept.failed) throw kept.failed.error;
-    return { value: await this.#ask(kept, ask), cached: false };
+    return { value: await this.#request(kept, request), cached: false };
   }
 
   /** Drops a rejected token unless it was already replaced. */
@@ -95,17 +95,17 @@ export class AccessTokens {
     if (kept.token?.value === value) delete kept.token;
   }
 
-  #ask(kept: Kept, ask: AskForToken): Promise<string> {
-    kept.asking ??= this.#askAndKeep(kept, ask).finally(() => delete kept.asking);
-    return kept.asking;
+  #request(kept: Kept, request: RequestToken): Promise<string> {
+    kept.requesting ??= this.#requestAndKeep(kept, request).finally(() => delete kept.requesting);
+    return kept.requesting;
   }
 
-  async #askAndKeep(kept: Kept, ask: AskForToken): Promise<string> {
+  async #requestAndKeep(kept: Kept, request: RequestToken): Promise<string> {
     try {
       // Taken before the request, so that the token never counts as valid for longer than it is.
-      const askedAtMs = this.#now();
-      const { value, livesMs } = await ask();
-      const endsAtMs = askedAtMs + livesMs;
+      const requestedAtMs = this.#now();
+      const { value, livesMs } = await request();
+      const endsAtMs = requestedAtMs + livesMs;
       kept.token = { value, endsAtMs, refreshAtMs: endsAtMs - Math.min(EARLIEST_REFRESH_MS, livesMs / REFRESHED_PART) };
       delete kept.failed;
       return value;
@@ -128,7 +128,7 @@ export class AccessTokens {
   /** Removes entries of replaced keys, which would otherwise stay forever. */
   #forgetOld(): void {
     const now = this.#now();
-    for (const [key, { token, asking, failed }] of this.#kept) {
+    for (const [key, { token, requesting: asking, failed }] of this.#kept) {
       if (!asking && now >= Math.max(token?.endsAtMs ?? 0, failed?.untilMs ?? 0)) this.#kept.delete(key);
     }
   }
@@ -223,12 +223,12 @@ function refusalOf(
 ): TokenProblem {
   const { status, headers } = response;
   const code = safeCode(error, new Scrubber([id, secret]));
-  const said = code === undefined ? String(status) : `${status} ${code}`;
+  const responded = code === undefined ? String(status) : `${status} ${code}`;
   const facts = code === undefined ? {} : { code };
   if (status >= 300 && status < 400)
     return {
       retryable: false,
-      what: `responded with a redirect (${said}), which is not followed: the client's secret is only sent to the endpoint itself.`,
+      what: `responded with a redirect (${responded}), which is not followed: the client's secret is only sent to the endpoint itself.`,
       ...facts,
     };
   // 408 may come from a proxy in front of the endpoint.
@@ -236,12 +236,12 @@ function refusalOf(
     const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs);
     return {
       retryable: true,
-      what: `cannot issue a token at the moment (${said}).`,
+      what: `cannot issue a token at the moment (${responded}).`,
       ...facts,
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     };
   }
-  return { retryable: false, what: `rejected the client with ${said}.`, ...facts };
+  return { retryable: false, what: `rejected the client with ${responded}.`, ...facts };
 }
 
 /** Returns the token's lifetime in milliseconds. Some providers send `expires_in` as a string. */

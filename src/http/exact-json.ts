@@ -55,7 +55,7 @@ export interface InexactNumber {
  * @returns The value, and the first number in it that JavaScript would change.
  * @throws SyntaxError if the text is not JSON; the message may quote the text.
  */
-export function parseWatchingNumbers(text: string): { value: unknown; inexact?: InexactNumber } {
+export function parseNotingNumbers(text: string): { value: unknown; inexact?: InexactNumber } {
   const value: unknown = JSON.parse(text);
   if (!mayBeRounded(text, value)) return { value };
   const path = pathOf(

@@ -99,25 +99,27 @@ function sentenceFor(
   call: FailedCall,
   response: { status: number; type?: string; code?: string },
 ): string {
-  const said = [String(response.status), response.type, response.code].filter((word) => word !== undefined).join(' ');
+  const responded = [String(response.status), response.type, response.code]
+    .filter((word) => word !== undefined)
+    .join(' ');
   const slot = call.keySlot === undefined ? '' : ` (key ${call.task.service.name}.${call.keySlot})`;
   switch (type) {
     case 'Task.Unauthorized':
-      return `it rejected the keys${slot} with ${said}.`;
+      return `it rejected the keys${slot} with ${responded}.`;
     case 'Task.RateLimited':
-      return `it asks to slow down${slot} (${said}).`;
+      return `it asks to slow down${slot} (${responded}).`;
     case 'Task.Unavailable':
-      return `it is unavailable at the moment (${said}).`;
+      return `it is unavailable at the moment (${responded}).`;
     case 'Task.OutcomeUnknown':
-      return `it responded with ${said} and may have processed the call. Check before you send it again.`;
+      return `it responded with ${responded} and may have processed the call. Check before you send it again.`;
     case 'Task.UnexpectedResponse':
-      return `it responded with ${said}.`;
+      return `it responded with ${responded}.`;
     case 'Task.InvalidInput':
     case 'Task.Held':
     case 'Task.NotAllowed':
     case 'Task.LedgerUnavailable':
     case 'Task.Rejected':
-      return `it rejected the call with ${said}.`;
+      return `it rejected the call with ${responded}.`;
   }
 }
 

@@ -98,15 +98,15 @@ export interface LeaseResponse {
  * their rate starts low, is doubled while they use it up until the first 429, and then follows what was accepted; live
  * runs are not held to it.
  */
-export function lease(state: RateState, ask: { want: number; caller: Caller; nowMs: number }): LeaseResponse {
-  const now = advance(ask.caller === 'sweep' ? withRamp(state) : state, ask.nowMs);
+export function lease(state: RateState, request: { want: number; caller: Caller; nowMs: number }): LeaseResponse {
+  const now = advance(request.caller === 'sweep' ? withRamp(state) : state, request.nowMs);
   const waitMs = now.blockedUntilMs - now.atMs;
-  const sweepsOnly = ask.caller === 'sweep' && paceBinds(now);
+  const sweepsOnly = request.caller === 'sweep' && paceBinds(now);
   if (waitMs > 0) return { state: now, tokens: 0, retryInMs: waitMs, sweepsOnly };
-  const buckets = bucketsFor(ask.caller, now);
+  const buckets = bucketsFor(request.caller, now);
   const tokens = buckets.reduce(
     (least, { tokens: held, reserve }) => Math.max(0, Math.min(least, Math.floor(held - reserve))),
-    Math.floor(ask.want),
+    Math.floor(request.want),
   );
   const left = buckets.reduce((taken, { take }) => take(taken, tokens), now);
   const retryInMs = Math.max(

@@ -58,9 +58,9 @@ export const requestFields = {
 export function checkRequest(
   { receivedAt, law = 'none', dueAt }: RequestClaims,
   context: z.RefinementCtx,
-  { rowsMayTell = false }: { rowsMayTell?: boolean } = {},
+  { rowsMayTell: rowsMayHave = false }: { rowsMayTell?: boolean } = {},
 ): void {
-  if (law !== 'none' && receivedAt === undefined && dueAt === undefined && !rowsMayTell)
+  if (law !== 'none' && receivedAt === undefined && dueAt === undefined && !rowsMayHave)
     context.addIssue({
       code: 'custom',
       path: ['receivedAt'],

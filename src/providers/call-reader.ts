@@ -148,8 +148,6 @@ export class CallReader {
   }
 }
 
-type Raw = Record<string, unknown>;
-
 /** Returns what the positions in a task's input require. A schema that cannot be described requires nothing special. */
 export function placesIn(task: HttpTask): (path: readonly string[]) => SpecialPlace | undefined {
   return (path) => {
@@ -216,8 +214,4 @@ function branches(schema: unknown, root: unknown, depth = 0): Raw[] {
     Array.isArray(schema[key]) ? (schema[key] as unknown[]) : [],
   );
   return [schema, ...more.flatMap((one) => branches(one, root, depth + 1))];
-}
-
-function isRecord(value: unknown): value is Raw {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -78,8 +78,8 @@ function recordedPlan(plan: StepPlan): CompiledPlan {
 }
 
 /** For a sweep's user, the run knows which IDs exist, and only the activities know their values. */
-function userIdsOf({ user, itemIds: asked }: Input, { target }: Preparation): ProviderIds {
-  const itemIds = target?.itemIds ?? asked;
+function userIdsOf({ user, itemIds: requested }: Input, { target }: Preparation): ProviderIds {
+  const itemIds = target?.itemIds ?? requested;
   const given = target ? placeholderIds(target.ids, target.others) : idsOf(user);
   // No URL can contain it, and the run ends with a failure that says so; it proves nothing about the user.
   const unroutable = target?.unroutableBatchUserId;

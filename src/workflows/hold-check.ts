@@ -5,7 +5,7 @@ import type { OffboardingActivities } from '../activities/contract';
 const HELD_AT_THE_DEADLINE = 'held-at-the-deadline';
 
 /** The patch since which no person is asked for a manual step that a hold forbids. */
-const NOT_ASKED_WHILE_HELD = 'not-asked-while-held';
+const NOT_CHECKED_WHILE_HELD = 'not-asked-while-held';
 
 /** The patch since which the report of a manual step is refused while the user is on hold. */
 const NO_REPORT_WHILE_HELD = 'no-report-while-held';
@@ -41,7 +41,7 @@ export class HoldCheck {
 
   /** Returns whether a hold forbids to ask for a manual step. */
   async beforeAsking(withinMs: number): Promise<boolean> {
-    return patched(NOT_ASKED_WHILE_HELD) && this.#isHeld(withinMs);
+    return patched(NOT_CHECKED_WHILE_HELD) && this.#isHeld(withinMs);
   }
 
   /** Returns whether a hold forbids to accept the report of a manual step. */

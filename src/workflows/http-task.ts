@@ -88,11 +88,11 @@ export async function* httpPages(
     throw invalidInput('httpPages sends the request repeatedly, so it must be a read.', 'method');
   if (!(maxPages >= 1 && maxPages <= MOST_PAGES))
     throw invalidInput(`maxPages must be from 1 to ${MOST_PAGES}.`, 'maxPages');
-  const ask = httpTask(httpRequest, activity);
+  const send = httpTask(httpRequest, activity);
   let size = 0;
   let next: TaskInput<typeof httpRequest> = request;
   for (let page = 1; ; page += 1) {
-    const { response } = await ask(next);
+    const { response } = await send(next);
     size += JSON.stringify(response.body ?? null).length;
     if (size > maxSize) throw stopped(page, `all pages together are larger than ${maxSize}`);
     yield response;
@@ -137,10 +137,10 @@ export async function pollHttpTask<T extends HttpTask>(
     throw invalidInput(`${task.name} would be called repeatedly, so it must be a read.`, 'task');
   if (!(maxCalls >= 1 && maxCalls <= MOST_CALLS))
     throw invalidInput(`maxCalls must be from 1 to ${MOST_CALLS}.`, 'maxCalls');
-  const ask = httpTask(task, activity);
+  const send = httpTask(task, activity);
   for (let call = 1; call <= maxCalls; call += 1) {
     if (call > 1) await sleep(every);
-    const output = await ask(input);
+    const output = await send(input);
     if (until(output)) return output;
   }
   throw ApplicationFailure.nonRetryable(

@@ -105,7 +105,7 @@ class Sweep {
     this.#state = new SweepState(input, carried);
     this.#control = new SweepControl(this.#state);
     this.#control.onChange = () => this.#onChange();
-    this.#state.onChange = () => this.#tell();
+    this.#state.onChange = () => this.#showProgress();
     this.#chunks = new UserChunks(this.#state, chunkPlan(input), () => this.#mustStop);
     this.#bulk = new BulkCalls(this.#state);
     this.#children = new ChildRuns(this.#state, () => this.#mustStop);
@@ -144,7 +144,7 @@ class Sweep {
     if (await this.#approved()) await this.#passAll();
     // From here on the sweep accepts no updates; those that it accepted are completed.
     this.#state.phase = 'closing';
-    this.#tell();
+    this.#showProgress();
     await condition(() => this.#control.isSettled && allHandlersFinished());
   }
 
@@ -173,7 +173,7 @@ class Sweep {
       state.approveUntilMs ??= this.#approveUntilMs;
     }
     if (patched(FOUND_WHILE_WAITING)) this.#show();
-    else this.#tell();
+    else this.#showProgress();
     await this.#writeStatus();
     if (hasATime && !(await this.#approvedInTime())) return false;
     if (!hasATime) await condition(() => state.approvedBy !== undefined);
@@ -214,7 +214,7 @@ class Sweep {
     this.#show();
     if (state.counts.pending > 0 && Date.now() >= state.deadlineAtMs) {
       state.phase = 'closing';
-      this.#tell();
+      this.#showProgress();
       await closeTargets({ sweepId, reason: 'deadline' });
       return false;
     }
@@ -228,7 +228,7 @@ class Sweep {
     state.nextTryAtMs = undefined;
     state.hasReports = false;
     if (state.nextSeq === 0) state.round += 1;
-    this.#tell();
+    this.#showProgress();
     const users = this.#usesChildren ? await this.#children.pass() : await this.#chunks.pass();
     if (users.left || this.#mustStop) return users;
     const { sweepId } = state;
@@ -358,12 +358,12 @@ class Sweep {
   }
 
   #show(): void {
-    this.#tell();
+    this.#showProgress();
     this.#makeSearchable();
   }
 
   /** Shows the progress without an event in the history, so that runs of earlier versions replay. */
-  #tell(): void {
+  #showProgress(): void {
     setCurrentDetails(describeSweep(this.#state.progress(), this.#input));
   }
 

@@ -183,10 +183,10 @@ function serviceOf(
   const docs = webAddress(textAt(root.at('externalDocs'), 'url'));
   // Only the service that the operator named has settings for its address; a name made of a server's has none.
   const isNamed = imported.baseUrlSetting !== undefined && name === imported.as;
-  const { defaultEnvironment: wished } = options;
+  const { defaultEnvironment: chosen } = options;
   const byDefault =
-    wished !== undefined && (Object.hasOwn(servers.environments, wished) || keysOf(servers).length > 1)
-      ? wished
+    chosen !== undefined && (Object.hasOwn(servers.environments, chosen) || keysOf(servers).length > 1)
+      ? chosen
       : servers.defaultEnvironment;
   // Where one has to be chosen, there has to be a setting for it, also for operations with servers of their own.
   const mayChoose =

@@ -163,7 +163,7 @@ class DryRunPaces {
   async take({ sweepId, callsPerMinute }: DryRunRate, signal?: AbortSignal): Promise<boolean> {
     while (!signal?.aborted) {
       const nowMs = this.#now();
-      const asked = lease(this.#states.get(sweepId) ?? startRate({ all: callsPerMinute }, nowMs), {
+      const leased = lease(this.#states.get(sweepId) ?? startRate({ all: callsPerMinute }, nowMs), {
         want: 1,
         caller: 'live',
         nowMs,
@@ -171,9 +171,9 @@ class DryRunPaces {
       const [oldest] = this.#states.keys();
       if (oldest !== undefined && this.#states.size >= MOST_DRY_RUNS && !this.#states.has(sweepId))
         this.#states.delete(oldest);
-      this.#states.set(sweepId, asked.state);
-      if (asked.tokens > 0) return true;
-      await delay(Math.max(1, asked.retryInMs), undefined, signal && { signal }).catch(() => undefined);
+      this.#states.set(sweepId, leased.state);
+      if (leased.tokens > 0) return true;
+      await delay(Math.max(1, leased.retryInMs), undefined, signal && { signal }).catch(() => undefined);
     }
     return false;
   }
@@ -263,11 +263,11 @@ export class LiveCall {
       throw error instanceof LedgerUnavailableError ? ledgerUnavailable(this.#task) : error;
     }
     if (dryRunRate === undefined) return;
-    const patience = AbortSignal.timeout(LONGEST_WAIT_MS);
+    const longestWait = AbortSignal.timeout(LONGEST_WAIT_MS);
     if (
       await budgets.paceDryRun(
         { sweepId, callsPerMinute: dryRunRate },
-        signal ? AbortSignal.any([signal, patience]) : patience,
+        signal ? AbortSignal.any([signal, longestWait]) : longestWait,
       )
     )
       return;

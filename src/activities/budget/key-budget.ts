@@ -1,7 +1,7 @@
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { RateKey, RateLedger, TokenLease } from '../../ledger/sweeps/rate-ledger';
 import type { Caller } from '../../policy/rate';
-import { LeasedTokens, RecentCalls, UnreportedResponses, Waiters } from './key-counts';
+import { LeasedTokens, RecentCalls, UnreportedResponses, WaitQueue } from './key-counts';
 import type { RateResponse } from './key-counts';
 
 /**
@@ -70,7 +70,7 @@ export class KeyBudget {
   readonly #tokens: Record<Caller, LeasedTokens> = { live: new LeasedTokens(), sweep: new LeasedTokens() };
   readonly #unreported = new UnreportedResponses();
   readonly #recent = new RecentCalls();
-  readonly #waiting = { live: new Waiters(), sweep: new Waiters() };
+  readonly #waiting = { live: new WaitQueue(), sweep: new WaitQueue() };
   readonly #notBeforeMs = { live: 0, sweep: 0, report: 0 };
   /** Whether tokens leased for sweeps are only for sweeps. */
   #sweepsOnly = false;
@@ -195,13 +195,13 @@ export class KeyBudget {
   }
 
   async #lease(caller: Caller): Promise<void> {
-    const askedAtMs = this.#now();
-    const want = this.#wanted(caller, askedAtMs);
+    const requestedAtMs = this.#now();
+    const want = this.#wanted(caller, requestedAtMs);
     this.#wantsMore = false;
     if (want === 0) return;
     this.#sweepsTurn = caller === 'live';
     const lease = await this.#reporting((report) => this.#rates.leaseTokens({ ...report, want, caller }));
-    this.#take(caller, lease, askedAtMs);
+    this.#take(caller, lease, requestedAtMs);
     if (lease.tokens < want) this.#pause(caller, lease.retryInMs);
   }
 
@@ -213,12 +213,12 @@ export class KeyBudget {
 
   /** Makes a request to the ledger, and reports the responses to calls since the previous one. */
   async #reporting<T extends { generation: number } | undefined>(
-    ask: (report: LedgerReport) => Promise<T>,
+    request: (report: LedgerReport) => Promise<T>,
   ): Promise<T> {
     const documentedLimit = this.#documentedLimit();
     const responses = this.#unreported.take(this.#now());
     try {
-      const response = await ask({
+      const response = await request({
         ...this.key,
         ...(documentedLimit !== undefined && { documentedLimit }),
         ...(responses && { responses }),
@@ -242,10 +242,10 @@ export class KeyBudget {
     return Math.max(this.#waiting.sweep.size, ahead - this.#tokens.sweep.left, 0);
   }
 
-  #take(caller: Caller, { tokens, expiresInMs, sweepsOnly }: TokenLease, askedAtMs: number): void {
+  #take(caller: Caller, { tokens, expiresInMs, sweepsOnly }: TokenLease, requestedAtMs: number): void {
     // Only changes with the generation, so it also applies to earlier leases.
     if (caller === 'sweep') this.#sweepsOnly = sweepsOnly === true;
-    if (askedAtMs > this.#refusedAtMs) this.#tokens[caller].add(tokens, askedAtMs + expiresInMs);
+    if (requestedAtMs > this.#refusedAtMs) this.#tokens[caller].add(tokens, requestedAtMs + expiresInMs);
     const nowMs = this.#now();
     this.#waiting.live.admitWhile(() => this.#takeFor('live', nowMs));
     this.#waiting.sweep.admitWhile(() => {

@@ -127,7 +127,7 @@ interface Waiter {
 }
 
 /** Callers that wait for a token, first in, first out. */
-export class Waiters {
+export class WaitQueue {
   readonly #waiting = new Set<Waiter>();
 
   get size(): number {
@@ -156,9 +156,9 @@ export class Waiters {
     });
   }
 
-  admitWhile(mayGo: () => boolean): void {
+  admitWhile(mayAdmit: () => boolean): void {
     for (const waiter of this.#waiting) {
-      if (!mayGo()) return;
+      if (!mayAdmit()) return;
       waiter.settle(true);
     }
   }

@@ -10,7 +10,7 @@ import type { TaskFailure } from '../../tasks/failure';
 import { BulkCall, halvesOf } from './bulk-call';
 import type { BulkResponse } from './bulk-call';
 import type { BulkResult, ChunkPlan, RefusedKey, RunBulk } from './contract';
-import { pause, beating, withSweep, keepRates } from './sweep-work';
+import { pause, withHeartbeat, withSweep, keepRates } from './sweep-work';
 import type { SweepDependencies } from './sweep-dependencies';
 import type { SweepSteps } from './sweep-steps';
 import { sweepProblemNow } from '../governed';
@@ -55,7 +55,7 @@ export class BulkRun {
   #open: ReadonlySet<number> = new Set();
   #openedAtMs = 0;
   /** Number of consecutive calls without effect. */
-  #vain = 0;
+  #failedTries = 0;
   #unclear = 0;
 
   private constructor(
@@ -190,7 +190,7 @@ export class BulkRun {
   /** Opens the next users, or checks those of this wave again: both leave out users on hold. */
   async #askForOpen(): Promise<BulkUser[]> {
     const { app } = this.#input;
-    const askedAtMs = performance.now();
+    const requestedAtMs = performance.now();
     const users = await this.#sweeps.openBulk({
       ...this.#fence,
       claimedBy: this.#input.claimedBy,
@@ -199,7 +199,7 @@ export class BulkRun {
       wave: this.#wave,
       limit: Math.min(this.#call.usersPerCall, MOST_USERS_IN_A_BULK_CALL),
     });
-    this.#openedAtMs = askedAtMs;
+    this.#openedAtMs = requestedAtMs;
     this.#open = new Set(users.map(({ seq }) => seq));
     return users;
   }
@@ -252,7 +252,7 @@ export class BulkRun {
     users: readonly BulkUser[],
     end: Omit<RecordBulk, keyof ChunkFence | keyof BulkCall['receipt'] | 'users'>,
   ): Promise<void> {
-    this.#vain = 0;
+    this.#failedTries = 0;
     this.#unclear = 0;
     if (users.length === 0) return;
     const record = { ...this.#fence, ...this.#call.receipt, ...end, users: this.#call.recorded(users) };
@@ -271,9 +271,9 @@ export class BulkRun {
   /** Waits before the call is tried again; returns the end if that would be after the attempt's time. */
   async #waitAfter(response: BulkResponse): Promise<BulkEnd | undefined> {
     if (response.kind === 'stopped') return undefined;
-    const asked = response.kind === 'later' ? (response.delayMs ?? 0) : 0;
-    const waitMs = Math.max(asked, pauseMs(this.#vain));
-    this.#vain += 1;
+    const requestedMs = response.kind === 'later' ? (response.delayMs ?? 0) : 0;
+    const waitMs = Math.max(requestedMs, pauseMs(this.#failedTries));
+    this.#failedTries += 1;
     if (performance.now() + waitMs >= this.#untilMs)
       return { end: 'later', nextTryAt: new Date(Date.now() + waitMs).toISOString() };
     await pause(waitMs, this.#signal);
@@ -329,11 +329,11 @@ function hasResponse(response: BulkResponse): boolean {
 export async function runBulk(dependencies: SweepDependencies, input: RunBulk, sweep: SweepRow): Promise<BulkResult> {
   let run: BulkRun | undefined;
   const progress = (): Pick<BulkResult, 'calls' | 'outcomes'> => run?.progress ?? { calls: 0, outcomes: {} };
-  const beat = (): Pick<BulkResult, 'calls' | 'outcomes'> => {
+  const heartbeat = (): Pick<BulkResult, 'calls' | 'outcomes'> => {
     keepRates(dependencies.budgets, input.sweepId);
     return progress();
   };
-  return beating(beat, (signal) =>
+  return withHeartbeat(heartbeat, (signal) =>
     withSweep(async () => {
       const { policy, services, ledger } = dependencies;
       const forbidden = await sweepProblemNow(policy, sweep, { services, sweeps: ledger.sweeps });

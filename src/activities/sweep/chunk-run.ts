@@ -201,7 +201,7 @@ const CONFIRM_AFTER_MS = 2_000;
 const RETRY_MS = 250;
 
 /** How long an unavailable ledger is waited for after a cancellation, in milliseconds. */
-const PATIENCE_AFTER_STOP_MS = 5_000;
+const RETRIES_AFTER_STOP_MS = 5_000;
 
 /** One attempt's view of the ledger: it writes under the attempt's fence and knows when the ledger last confirmed it. */
 export class FencedLedger {
@@ -342,7 +342,7 @@ export class FencedLedger {
         if (error instanceof SweepFencedError) this.#fenced = true;
         if (!(error instanceof LedgerUnavailableError)) throw error;
         if (this.#stopped.aborted) stoppedAtMs ??= performance.now();
-        if (stoppedAtMs !== undefined && performance.now() - stoppedAtMs > PATIENCE_AFTER_STOP_MS) throw error;
+        if (stoppedAtMs !== undefined && performance.now() - stoppedAtMs > RETRIES_AFTER_STOP_MS) throw error;
       }
       await delay(RETRY_MS);
     }

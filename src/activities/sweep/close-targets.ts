@@ -17,7 +17,7 @@ import type { CloseTargets } from './contract';
 import { receiptOfStep } from './user-receipts';
 import type { SweepDependencies } from './sweep-dependencies';
 import { plannedOf } from './sweep-steps';
-import { beating, rejected, withSweep } from './sweep-work';
+import { withHeartbeat, rejected, withSweep } from './sweep-work';
 import { UserMachine } from './user-machine';
 import type { RecordedProgress } from '../../ledger/sweeps/target-progress';
 
@@ -35,7 +35,7 @@ export async function closeTargets(
   sweep: SweepRow,
 ): Promise<void> {
   let closing: Closing | undefined;
-  await beating(
+  await withHeartbeat(
     () => ({ closed: closing?.closed ?? 0 }),
     (signal) =>
       withSweep(async () => {

@@ -12,7 +12,7 @@ import type { BuiltInRun } from '../../providers/built-in';
  */
 
 /** A limit for one key in calls a minute that a sweep requests; null removes it. */
-export interface RateWish {
+export interface RateRequest {
   service: string;
   /** Empty for a service with one key. */
   keySlot: string;
@@ -272,7 +272,7 @@ export interface RecordUpdate {
   /** With `approve`. */
   approval?: { total: number; by: string; signature?: string | undefined };
   /** With `setRate`; absent in earlier versions. */
-  rate?: RateWish;
+  rate?: RateRequest;
   /** With `completeStep`. */
   completed?: CompletedStep;
 }
@@ -325,7 +325,7 @@ export interface SweepActivities {
    * Sets a rate of the calling run's own sweep, which ends with it. Does nothing in a dry run. Fails
    * `Task.InvalidInput` for a service or key that this worker does not have, and is retried until the sweep is opened.
    */
-  'httpTasks.setRate'(input: RateWish): Promise<void>;
+  'httpTasks.setRate'(input: RateRequest): Promise<void>;
   /**
    * Records an approval, and permits any of these updates to take effect. Repeating it changes nothing. Fails
    * `Task.InvalidInput` when the approved number is not that of the ledger, and `Encryption.PlaintextRefused` for an

@@ -8,7 +8,7 @@ import type { ChunkPlan, EndedSweep, EndSweep } from './contract';
 import { outcomeCounts } from './plan-chunks';
 import { isDryRun } from './sweep-steps';
 import type { SweepDependencies } from './sweep-dependencies';
-import { beating, rejected, withSweep } from './sweep-work';
+import { withHeartbeat, rejected, withSweep } from './sweep-work';
 
 /** How long the IDs of failed and unknown users are kept for a redrive, in milliseconds. */
 const IDS_KEPT_MS = 30 * 24 * 3_600_000;
@@ -30,7 +30,7 @@ export async function endSweep(
   sweep: SweepRow,
 ): Promise<EndedSweep> {
   const progress = { sealedReceipts: 0, purgedUsers: 0 };
-  return beating(
+  return withHeartbeat(
     () => progress,
     (signal) =>
       withSweep(async () => {
@@ -54,7 +54,7 @@ export async function endSweep(
         if (!cancelled && counts.failed + counts.unknown + sweep.rejected === 0) await sweeps.finishInSeries(sweepId);
         await sweeps.setStatus({ sweepId, status });
         if (!isDryRun(sweep)) await endRequests(ledger, { sweepId, status, cancelled, notFoundIsFine });
-        const beat = (users: number): void => {
+        const heartbeat = (users: number): void => {
           signal.throwIfAborted();
           progress.purgedUsers = users;
         };
@@ -63,13 +63,13 @@ export async function endSweep(
           if (signal.aborted) throw error;
           Context.current().log.warn('The sealed sweep is not in the log yet; it is added later.', { sweep: sweepId });
         });
-        await sweeps.purge({ sweepId, onProgress: beat });
+        await sweeps.purge({ sweepId, onProgress: heartbeat });
         if (counts.failed + counts.unknown === 0) await sweeps.release(sweepId);
-        else await sweeps.rekey({ sweepId, onProgress: beat }).catch(unlessReleased);
+        else await sweeps.rekey({ sweepId, onProgress: heartbeat }).catch(unlessReleased);
         // Users who were redriven are in it, with their outcome; a cancelled redrive has left some of them out.
         if (sweep.redriveOf !== undefined && !cancelled) await sweeps.release(sweep.redriveOf);
         await sweeps.releaseUntouchedSince(new Date(Date.now() - IDS_KEPT_MS).toISOString());
-        await eraseOthers(sweeps, signal, beat);
+        await eraseOthers(sweeps, signal, heartbeat);
         return { status, counts, merkleRoot };
       }),
   );

@@ -12,7 +12,7 @@ type Decision = Admission | 'refused';
 
 interface WaitingCall {
   beganAtMs: number;
-  tell: (response: Decision) => void;
+  resolve: (response: Decision) => void;
 }
 
 /**
@@ -50,7 +50,7 @@ export class KeySlot {
    */
   enter(beganAtMs: number): Decision | Promise<Decision> {
     const response = this.#waiting.length === 0 ? this.#decide(beganAtMs) : undefined;
-    return response ?? new Promise((tell) => this.#waiting.push({ beganAtMs, tell }));
+    return response ?? new Promise((resolve) => this.#waiting.push({ beganAtMs, resolve }));
   }
 
   /** Returns whether the key was refused after this chunk had begun. */
@@ -72,7 +72,7 @@ export class KeySlot {
 
   #refuse(): void {
     this.#refusedAtMs = performance.now();
-    for (const { tell } of this.#waiting.splice(0)) tell('refused');
+    for (const { resolve: resolve } of this.#waiting.splice(0)) resolve('refused');
   }
 
   #serve(): void {
@@ -81,7 +81,7 @@ export class KeySlot {
       const response = first && this.#decide(first.beganAtMs);
       if (response === undefined) return;
       this.#waiting.shift();
-      first?.tell(response);
+      first?.resolve(response);
     }
   }
 
@@ -191,7 +191,7 @@ export class RateBacklog {
  * How long a caller waits for enough places for half a wave, in milliseconds; a user who waits for a provider may
  * occupy one for long.
  */
-const PATIENCE_MS = 50;
+const MAX_WAIT_MS = 50;
 
 /**
  * Limits that all chunks of a process share, so that many of them together load ledger and providers no more than one.
@@ -227,7 +227,7 @@ export class ProcessLimits {
 interface WaitingChunk {
   most: number;
   least: number;
-  give(places: number): void;
+  grant(places: number): void;
 }
 
 /** Semaphore of users with an open intent; chunks get places in the order of their requests. */
@@ -250,7 +250,7 @@ export class OpenUserBudget {
       const waiting: WaitingChunk = {
         most,
         least,
-        give: (places) => {
+        grant: (places) => {
           clearTimeout(timer);
           signal.removeEventListener('abort', giveUp);
           resolve(places);
@@ -258,15 +258,15 @@ export class OpenUserBudget {
       };
       const giveUp = (): void => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        waiting.give(0);
+        waiting.grant(0);
         this.#serve();
       };
       const timer = setTimeout(() => {
         waiting.least = 1;
         this.#serve();
         // Users who occupy places only so that more outcomes are written together give them back.
-        if (this.#waiting.includes(waiting)) for (const help of this.#shortages) help();
-      }, PATIENCE_MS);
+        if (this.#waiting.includes(waiting)) for (const returnPlaces of this.#shortages) returnPlaces();
+      }, MAX_WAIT_MS);
       signal.addEventListener('abort', giveUp);
       this.#waiting.push(waiting);
       this.#serve();
@@ -279,12 +279,12 @@ export class OpenUserBudget {
   }
 
   /** Calls `help` when another chunk waits for places. */
-  whenShort(help: () => void): void {
-    this.#shortages.add(help);
+  whenShort(returnPlaces: () => void): void {
+    this.#shortages.add(returnPlaces);
   }
 
-  notWhenShort(help: () => void): void {
-    this.#shortages.delete(help);
+  notWhenShort(returnPlaces: () => void): void {
+    this.#shortages.delete(returnPlaces);
   }
 
   /** Gives places back. */
@@ -300,7 +300,7 @@ export class OpenUserBudget {
       this.#waiting.shift();
       const places = Math.min(first.most, this.#free);
       this.#free -= places;
-      first.give(places);
+      first.grant(places);
     }
   }
 }

@@ -5,7 +5,7 @@ import { isSamePerson, isSigned, signaturesNeeded, signersOf } from '../../opera
 import { refusal } from '../refusals';
 import { approvedSweep, notAllowed } from '../governed';
 import type { Governing } from '../governed';
-import type { CompletedStep, RecordedUpdate, RecordUpdate, ChunkPlan, RateWish } from './contract';
+import type { CompletedStep, RecordedUpdate, RecordUpdate, ChunkPlan, RateRequest } from './contract';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
@@ -95,10 +95,10 @@ async function refuseWhenStopped(ledger: OpenedLedger): Promise<void> {
 export async function setOwnRate(
   { rates }: Pick<OpenedLedger, 'rates'>,
   { sweepId, plan }: Pick<SweepRow, 'sweepId' | 'plan'>,
-  wish: RateWish,
+  rate: RateRequest,
 ): Promise<void> {
   if (plan !== undefined && (JSON.parse(plan) as ChunkPlan).dryRun) return;
-  const { service, keySlot, callsPerMinute } = wish;
+  const { service, keySlot, callsPerMinute } = rate;
   await rates.setSweepRate({
     sweepId,
     service,
@@ -110,7 +110,7 @@ export async function setOwnRate(
 /** @throws ApplicationFailure `Task.InvalidInput`, field `service` or `keySlot`, for a key that no call of this worker uses. */
 export function refuseUnknownKey(
   services: ReadonlyMap<string, Pick<ServiceSettings, 'keySlots'>>,
-  { service, keySlot }: Pick<RateWish, 'service' | 'keySlot'>,
+  { service, keySlot }: Pick<RateRequest, 'service' | 'keySlot'>,
 ): void {
   const keySlots = services.get(service)?.keySlots;
   if (keySlots === undefined)

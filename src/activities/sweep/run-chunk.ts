@@ -228,7 +228,7 @@ class ChunkAttempt {
         const forbidden = policy && !input.plan.dryRun ? timeProblem(policy.rules, new Date()) : undefined;
         if (forbidden) return forbidden;
         const daily = input.plan.dryRun ? undefined : dailyLimit(policy);
-        const askedAtMs = performance.now();
+        const requestedAtMs = performance.now();
         const users = await this.#noting(() => ledger.openWave(range, places, daily)).catch((error: unknown) => {
           if (error instanceof SweepBarredError && error.obstacle === 'dayIsFull') return dayIsFull(daily?.mostUsers);
           throw error;
@@ -237,7 +237,7 @@ class ChunkAttempt {
         if (users.length === 0) return 'rangeDone';
         const histories = await this.#noting(() => this.#historiesOf(users));
         begun = users.length;
-        users.forEach((user, index) => this.#begin(user, histories[index] ?? NO_HISTORY, askedAtMs));
+        users.forEach((user, index) => this.#begin(user, histories[index] ?? NO_HISTORY, requestedAtMs));
       } finally {
         openUsers.giveBack(places - begun);
       }
@@ -260,7 +260,7 @@ class ChunkAttempt {
   async #historiesOf(users: readonly OpenUser[]): Promise<UserHistory[]> {
     const { ledger, steps } = this.#run;
     const again = users.filter(({ round, unsettled }) => round > 0 || unsettled);
-    const subjects = users.flatMap((user) => this.#subjectsAsked(user));
+    const subjects = users.flatMap((user) => this.#subjectsToCheck(user));
     const [histories, removals, progress] = await Promise.all([
       ledger.readHistories(subjects.map((subject) => ({ subjects: [subject] }))),
       again.length > 0 ? ledger.readRemovals(again) : undefined,
@@ -279,23 +279,23 @@ class ChunkAttempt {
   }
 
   /** A receipt about one ID proves nothing about another in the same row: that one may be mistyped now. */
-  #subjectsAsked(user: OpenUser): string[] {
+  #subjectsToCheck(user: OpenUser): string[] {
     const { steps, dependencies } = this.#run;
     return hashedIds(user, dependencies.providers).flatMap(({ provider, subject }) =>
       steps.asked.has(provider) ? [subject] : [],
     );
   }
 
-  #begin(user: OpenUser, history: UserHistory, askedAtMs: number): void {
+  #begin(user: OpenUser, history: UserHistory, requestedAtMs: number): void {
     this.#opened += 1;
-    const driving = this.#drive(user, history, askedAtMs).finally(() => this.#inProgress.delete(driving));
+    const driving = this.#drive(user, history, requestedAtMs).finally(() => this.#inProgress.delete(driving));
     this.#inProgress.add(driving);
   }
 
   /** Drives one user. One who gets no outcome stays open in the ledger, for the next attempt to settle. */
-  async #drive(user: OpenUser, history: UserHistory, askedAtMs: number): Promise<void> {
+  async #drive(user: OpenUser, history: UserHistory, requestedAtMs: number): Promise<void> {
     try {
-      this.#outcomes.add(await this.#noting(() => new UserRun(this.#run, user, history, askedAtMs).drive()));
+      this.#outcomes.add(await this.#noting(() => new UserRun(this.#run, user, history, requestedAtMs).drive()));
     } catch {
       this.#run.dependencies.limits.openUsers.giveBack(1);
     }

@@ -22,7 +22,7 @@ import type { DoneStep } from '../../policy/providers/step-plan';
 import type { SourceSpec } from '../../policy/source-spec';
 
 /** For the first run of a series, and a run that no Schedule started: all users up to its own nominal time. */
-const EVER = new Date(0).toISOString();
+const EPOCH = new Date(0).toISOString();
 
 /** Number of rows in one statement, which locks the embedded ledger for tens of milliseconds. */
 const BLOCK_ROWS = 2_000;
@@ -263,7 +263,7 @@ async function previousTime(
   const { source, sweepId, scheduleId, scheduledTime, doneSteps, dryRun } = input;
   const query = source.query === undefined ? undefined : sourceSettings.query(source.query);
   if (!source.custom && !query?.text.parameters.includes('previousScheduledTime')) return undefined;
-  if (scheduleId === undefined) return EVER;
+  if (scheduleId === undefined) return EPOCH;
   const { namespace } = Context.current().info;
   const [first = '', ...more] = providers.names;
   const others = [...more, ...providers.accounts.listed];
@@ -283,5 +283,5 @@ async function previousTime(
   ];
   // The options of a custom source may contain anything, and the ledger would store this text unchanged.
   const series = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
-  return (await ledger.sweeps.joinSeries({ sweepId, series, scheduledAt: scheduledTime })) ?? EVER;
+  return (await ledger.sweeps.joinSeries({ sweepId, series, scheduledAt: scheduledTime })) ?? EPOCH;
 }

@@ -49,7 +49,7 @@ export async function withSweep<T>(work: () => Promise<T>): Promise<T> {
  *
  * @param details Numbers only: the server stores them.
  */
-export async function beating<T>(details: () => unknown, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withHeartbeat<T>(details: () => unknown, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const activity = Context.current();
   const heartbeat = setInterval(() => activity.heartbeat(details()), HEARTBEAT_MS);
   try {

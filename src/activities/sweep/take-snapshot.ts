@@ -22,7 +22,7 @@ import { SourceReading } from './source-reading';
 import type { Control, ReadSource } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
 import { isDryRun } from './sweep-steps';
-import { beating, withSweep } from './sweep-work';
+import { withHeartbeat, withSweep } from './sweep-work';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import { LedgerStatementError } from '../../ledger/sql-calls';
@@ -63,7 +63,7 @@ export async function takeSnapshot(
   };
   const allows = (total: number): boolean =>
     total <= input.maxUsers && (!policy || sizeProblem(policy.rules, total) === undefined);
-  return beating(
+  return withHeartbeat(
     () => told,
     (signal) => withSweep(() => take(dependencies, input, { signal, onProgress, allows })),
   );

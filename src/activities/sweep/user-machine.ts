@@ -29,7 +29,7 @@ import { planFor, strangeAccount } from './plan-user';
 import type { SweepOfUser, UserHistory } from './plan-user';
 import { hasOwnIntent } from './sweep-steps';
 import { UserItems, deferredReceipts, receiptsOf } from './user-receipts';
-import type { SavedItems, Known, Met, Obstacle } from './user-receipts';
+import type { SavedItems, Known, Met, Deferral } from './user-receipts';
 
 /** A call to make now, with its task. */
 export interface UserCall extends CallMove {
@@ -90,7 +90,7 @@ export class UserMachine {
   /** Something has happened that has to be recorded before anything else is sent. */
   #mustRecord = false;
   #state: ConvergeState;
-  #obstacle: Obstacle | undefined;
+  #deferral: Deferral | undefined;
 
   constructor(
     user: OpenUser,
@@ -120,7 +120,7 @@ export class UserMachine {
 
   /** Whether the next call was deferred. */
   get isDeferred(): boolean {
-    return this.#obstacle !== undefined;
+    return this.#deferral !== undefined;
   }
 
   next(nowMs: number): UserMove {
@@ -180,7 +180,7 @@ export class UserMachine {
 
   /** @param times When the call was sent and when its response arrived: a look shows the state when it was sent. */
   respond(call: UserCall, given: CallResponse, { sentAtMs, nowMs }: { sentAtMs: number; nowMs: number }): void {
-    this.#obstacle = undefined;
+    this.#deferral = undefined;
     const response = this.#withLost(call, given);
     const atMs = call.definition.effect === 'read' ? sentAtMs : nowMs;
     const { current } = this.#state;
@@ -229,7 +229,7 @@ export class UserMachine {
       this.#perhapsSent.lost(call, call.definition);
       this.#lostCalls.add(callKey(call));
     }
-    this.#obstacle = { step: call.step, task: call.definition.name, failure };
+    this.#deferral = { step: call.step, task: call.definition.name, failure };
   }
 
   /** Returns the user as it is, to be tried again. */
@@ -241,7 +241,7 @@ export class UserMachine {
       kind: 'deferred',
       seq,
       round,
-      receipts: deferredReceipts(this.#user, done.slice(this.#written), this.#obstacle, this.#met, this.#known),
+      receipts: deferredReceipts(this.#user, done.slice(this.#written), this.#deferral, this.#met, this.#known),
       notBefore: waitsFor === undefined ? new Date(notBeforeMs).toISOString() : WAITS_FOR_PERSON,
       unsettled: this.#perhapsSent.any || this.#followsRequest,
       ...((continues || this.#isRecorded) && {

@@ -21,7 +21,7 @@ export interface Met {
 }
 
 /** Why the user was deferred. */
-export interface Obstacle {
+export interface Deferral {
   step: string;
   task: string;
   failure: TaskFailure;
@@ -76,13 +76,13 @@ function entryReceipts(result: StepResult, ended: readonly EndedEntry[], user: O
 export function deferredReceipts(
   user: OpenUser,
   done: readonly StepResult[],
-  obstacle: Obstacle | undefined,
+  deferral: Deferral | undefined,
   met: Met,
   known: Known,
 ): StepReceipt[] {
   const ended = receiptsOf(user, done, met, known);
   const looked = [...met.items].flatMap(([step, own]) => itemsSoFar(user, done, step, own, known));
-  return [...ended, ...looked, ...(obstacle ? [obstacleReceipt(user, obstacle, known)] : [])];
+  return [...ended, ...looked, ...(deferral ? [deferralReceipt(user, deferral, known)] : [])];
 }
 
 function itemsSoFar(
@@ -112,9 +112,9 @@ function itemsSoFar(
  * The outcome of a call whose response was lost is unknown, whatever the outcome of the next one (see
  * docs/decisions/0013).
  */
-function obstacleReceipt(user: OpenUser, obstacle: Obstacle, known: Known): StepReceipt {
-  const { perhapsDone, requestId } = obstacle.failure;
-  return receiptOfStep({ ...obstacle, outcome: perhapsDone ? 'unknown' : 'failed', requestId }, user, known);
+function deferralReceipt(user: OpenUser, deferral: Deferral, known: Known): StepReceipt {
+  const { perhapsDone, requestId } = deferral.failure;
+  return receiptOfStep({ ...deferral, outcome: perhapsDone ? 'unknown' : 'failed', requestId }, user, known);
 }
 
 function withItems(receipt: StepReceipt, ids: readonly string[], { hasher, services }: Known): StepReceipt {

@@ -36,17 +36,17 @@ export class UserRun {
   readonly #run: ChunkRun;
   readonly #user: OpenUser;
   readonly #machine: UserMachine;
-  readonly #holds: HoldWatch;
+  readonly #holds: HoldCheck;
   /** Number of consecutive deferrals of the next call. */
   #tries = 0;
 
-  /** @param askedAtMs The reading of `performance.now()` at which the ledger was queried for the user. */
-  constructor(run: ChunkRun, user: OpenUser, history: UserHistory, askedAtMs: number) {
+  /** @param requestedAtMs The reading of `performance.now()` at which the ledger was queried for the user. */
+  constructor(run: ChunkRun, user: OpenUser, history: UserHistory, requestedAtMs: number) {
     this.#run = run;
     this.#user = user;
     const { sweepId, plan } = run.input;
     this.#machine = new UserMachine(user, history, { sweepId, plan, steps: run.steps }, run.dependencies);
-    this.#holds = new HoldWatch(run.ledger, user.subjects, askedAtMs, user.held);
+    this.#holds = new HoldCheck(run.ledger, user.subjects, requestedAtMs, user.held);
   }
 
   /** @throws SweepFencedError, or LedgerUnavailableError some seconds after the chunk was cancelled. */
@@ -152,7 +152,7 @@ export async function sendCall(
   run: ChunkRun,
   task: HttpTask,
   input: CallMove['input'],
-  holds: HoldWatch,
+  holds: HoldCheck,
   record?: () => Promise<void>,
 ): Promise<CallEnd> {
   const slot = slotFor(run, task, input);
@@ -165,8 +165,8 @@ export async function sendCall(
   }
   let accepted: boolean | undefined;
   try {
-    const obstacle = await obstacleTo(run, task, { slot, admission, holds });
-    if (obstacle) return { kind: obstacle };
+    const forbidden = await whatForbids(run, task, { slot, admission, holds });
+    if (forbidden) return { kind: forbidden };
     // Immediately before sending: a process that dies while the call waits for its turn leaves nothing in doubt.
     await record?.();
     if (record && run.stopped.aborted) return { kind: 'stopped' };
@@ -194,10 +194,10 @@ function budgetOf({ key: { service, slot = '' } }: KeySlot): { service: string; 
  * Returns what forbids an admitted call; undefined when it may be sent immediately. After any wait, for a token or the
  * ledger, all checks are repeated, since their results are too old.
  */
-async function obstacleTo(
+async function whatForbids(
   run: ChunkRun,
   task: HttpTask,
-  { slot, admission, holds }: { slot: KeySlot; admission: Admission; holds: HoldWatch },
+  { slot, admission, holds }: { slot: KeySlot; admission: Admission; holds: HoldCheck },
 ): Promise<'held' | 'stopped' | undefined> {
   let takenAtMs = Number.NEGATIVE_INFINITY;
   for (;;) {
@@ -207,7 +207,7 @@ async function obstacleTo(
       await takeToken(run, slot);
       takenAtMs = performance.now();
     }
-    const forbidden = task.effect !== 'read' && !holds.isClear ? await holds.obstacle() : undefined;
+    const forbidden = task.effect !== 'read' && !holds.isClear ? await holds.whatForbids() : undefined;
     if (forbidden === 'stopped') run.stopStopped();
     if (forbidden !== undefined) return forbidden;
     if (run.stopped.aborted || (admission === 'call' && slot.refuses(run.beganAtMs))) return 'stopped';
@@ -285,9 +285,9 @@ const CLEAR_FOR_MS = 1_000;
  * there was no hold, unless the user is flagged as held; a call that is made later, after a wait or in the queue of a slow
  * provider, needs a new check.
  */
-export class HoldWatch {
+export class HoldCheck {
   #clearAtMs: number;
-  #obstacle: 'held' | 'stopped' | undefined;
+  #forbidden: 'held' | 'stopped' | undefined;
 
   /**
    * @param clearAtMs The reading of `performance.now()` at which the ledger was queried for the wave.
@@ -300,20 +300,20 @@ export class HoldWatch {
     isHeld = false,
   ) {
     this.#clearAtMs = clearAtMs;
-    if (isHeld) this.#obstacle = 'held';
+    if (isHeld) this.#forbidden = 'held';
   }
 
   /** Whether the ledger has just confirmed that nothing forbids a call, so that no request is needed. */
   get isClear(): boolean {
-    return this.#obstacle === undefined && performance.now() <= this.#clearAtMs + CLEAR_FOR_MS;
+    return this.#forbidden === undefined && performance.now() <= this.#clearAtMs + CLEAR_FOR_MS;
   }
 
   /** Returns the hold on the user, or the stop of everything; undefined when a call may be sent. */
-  async obstacle(): Promise<'held' | 'stopped' | undefined> {
-    if (this.#obstacle !== undefined || this.isClear) return this.#obstacle;
-    const askedAtMs = performance.now();
-    this.#obstacle = await this.ledger.forbids(this.subjects);
-    this.#clearAtMs = askedAtMs;
-    return this.#obstacle;
+  async whatForbids(): Promise<'held' | 'stopped' | undefined> {
+    if (this.#forbidden !== undefined || this.isClear) return this.#forbidden;
+    const requestedAtMs = performance.now();
+    this.#forbidden = await this.ledger.forbids(this.subjects);
+    this.#clearAtMs = requestedAtMs;
+    return this.#forbidden;
   }
 }

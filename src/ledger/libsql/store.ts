@@ -85,14 +85,14 @@ const libsqlWrites: StoredWrites = {
   },
   async takeFence(db, { sweep, chunkId, takenBy }) {
     await insert(db, 'write_sweep_fence', { sweep, chunk_id: chunkId, taken_by: takenBy });
-    const mine = await db
+    const taken = await db
       .selectFrom('sweep_chunks')
       .select('fence')
       .where('sweep', '=', sweep)
       .where('chunk_id', '=', chunkId)
       .where('taken_by', '=', takenBy)
       .executeTakeFirst();
-    return mine?.fence;
+    return taken?.fence;
   },
   // An INSERT whose rows all exist: see write_sweep_outcomes in migrations/0004-sweep-writes.sql.
   async replaceIds(db, sweep, rows) {

@@ -8,7 +8,7 @@ import type { TargetRow } from './sweep-types';
 /** The keys that identify a row as a duplicate, and later rows as its duplicates. */
 export interface DuplicateKeys {
   /** The row is a duplicate if an earlier row stored one of these. */
-  askedFor: readonly string[];
+  lookedUp: readonly string[];
   /** The keys to store if the row is not a duplicate: one for each subset of its IDs. */
   left: readonly string[];
   /** For a row of several IDs: an earlier row that stored one of these shares an ID with it. */
@@ -53,20 +53,20 @@ export function duplicateKeys(
   if (ids.length === 0) throw new TypeError('subjects must contain at least one keyed hash.');
   const items = thingsOf(user, isThing);
   const all = key.duplicateKey([ids, null]);
-  if (ids.length === 1 && items === null && !isDone) return { askedFor: [all], left: [all], shared: [] };
+  if (ids.length === 1 && items === null && !isDone) return { lookedUp: [all], left: [all], shared: [] };
   const single = (id: string): string => key.duplicateKey([[id], items]);
   const shared = ids.length > 1 ? ids.map(single) : [];
   // A row for only some Items is never done, so this row concerns all Items.
   if (isDone) {
     return {
       shared,
-      askedFor: [all, key.duplicateKey([ids, null, 'done'])],
+      lookedUp: [all, key.duplicateKey([ids, null, 'done'])],
       left: subsetsOf(ids).map((some) => key.duplicateKey([some, null, 'done'])),
     };
   }
   return {
     shared,
-    askedFor: items === null ? [all] : [all, key.duplicateKey([ids, items])],
+    lookedUp: items === null ? [all] : [all, key.duplicateKey([ids, items])],
     left: subsetsOf(ids).map((some) =>
       items === null && some.length === ids.length ? all : key.duplicateKey([some, items]),
     ),

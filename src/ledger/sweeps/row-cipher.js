@@ -81,7 +81,7 @@ function encryptRows({ key, sweepId, first, texts }) {
   return texts.map((text, index) => encrypt(key, userOf(sweepId, first + index), text));
 }
 
-// Only in the thread of row-encryption.ts.
+// Only in the thread that sweep-key.ts starts.
 if (workerData === 'row-cipher')
   parentPort?.on('message', (/** @type {SentRows} */ { lines, ...rows }) =>
     parentPort?.postMessage(encryptRows({ ...rows, texts: lines.split('\n') }).join('\n')),

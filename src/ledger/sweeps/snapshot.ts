@@ -262,12 +262,12 @@ async function withoutDuplicates(
   const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row, { isDone: done.has(row), isThing }) }));
   const seen = await known.among(
     context,
-    keyed.flatMap(({ askedFor, shared }) => [...askedFor, ...shared]),
+    keyed.flatMap(({ lookedUp: askedFor, shared }) => [...askedFor, ...shared]),
   );
   const keys: string[] = [];
   const fresh: TargetRow[] = [];
   let sharing = 0;
-  for (const { row, askedFor, left, shared } of keyed) {
+  for (const { row, lookedUp: askedFor, left, shared } of keyed) {
     if (askedFor.some((one) => seen.has(one))) continue;
     fresh.push(row);
     if (shared.some((one) => seen.has(one))) sharing += 1;

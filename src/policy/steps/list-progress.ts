@@ -144,9 +144,9 @@ export function isSame(one: readonly string[], other: readonly string[]): boolea
 }
 
 /** The set without these. */
-export function without(set: ReadonlySet<string>, gone: readonly string[]): Set<string> {
+export function without(set: ReadonlySet<string>, removed: readonly string[]): Set<string> {
   const left = new Set(set);
-  for (const id of gone) left.delete(id);
+  for (const id of removed) left.delete(id);
   return left;
 }
 

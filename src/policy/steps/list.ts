@@ -130,8 +130,8 @@ export class ListItemsStep implements Step {
   /** @param nowMs When the first page was requested: later events may be missing in it. */
   #listed(listed: readonly string[], requestId: string | undefined, nowMs: number): Step {
     const { only, dryRun, removedBefore } = this.#work;
-    const asked = only && new Set(only);
-    const wanted = asked ? listed.filter((id) => asked.has(id)) : listed;
+    const onlyThese = only && new Set(only);
+    const wanted = onlyThese ? listed.filter((id) => onlyThese.has(id)) : listed;
     if (dryRun) return this.#dryRun(listed, wanted, requestId);
 
     const { removed: responded, unsure: open, looks, changedAtMs, fewest } = this.#progress;
@@ -294,26 +294,26 @@ export class ListItemsStep implements Step {
       ]);
     if (everWanted.size === 0 && !this.#work.only && this.#removedItems === 0)
       return this.#done([this.#result({ outcome: 'alreadyGone', requestId })]);
-    const gone = this.#with({ removed: new Set([...removed, ...unsure]), unsure: new Set() });
-    return gone.#done(gone.#converged());
+    const verified = this.#with({ removed: new Set([...removed, ...unsure]), unsure: new Set() });
+    return verified.#done(verified.#converged());
   }
 
   #dryRun(listed: readonly string[], wanted: readonly string[], requestId?: string): Step {
     const looked = this.#with({ listed, everWanted: new Set(wanted), userSeen: true });
     return looked.#done([
       this.#result({ outcome: 'skipped', reason: 'dryRun', items: wanted.length, requestId }),
-      ...looked.#askedButNotListed(),
+      ...looked.#requestedNotListed(),
     ]);
   }
 
   #converged(): StepResult[] {
     const { removed, everWanted, requestId } = this.#progress;
     const removedItems = this.#removedItems;
-    const gone = [...everWanted].filter((id) => !removed.has(id)).length;
-    const notListed = this.#askedButNotListed();
+    const alreadyGone = [...everWanted].filter((id) => !removed.has(id)).length;
+    const notListed = this.#requestedNotListed();
     const results: StepResult[] = [];
     if (removedItems > 0) results.push(this.#result({ outcome: 'removed', items: removedItems, requestId }));
-    if (gone > 0) results.push(this.#result({ outcome: 'alreadyGone', items: gone }));
+    if (alreadyGone > 0) results.push(this.#result({ outcome: 'alreadyGone', items: alreadyGone }));
     if (results.length > 0 || notListed.length > 0) return [...results, ...notListed];
     return this.#work.hadItems
       ? [this.#result({ outcome: 'alreadyGone' })]
@@ -329,7 +329,7 @@ export class ListItemsStep implements Step {
       if (!isConfirmed) return this.#broken({ outcome: 'failed', failure: lastFailure });
       return [
         this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: this.#removedItems }),
-        ...this.#askedButNotListed(),
+        ...this.#requestedNotListed(),
       ];
     }
     const without = this.#with({ removed: new Set([...removed].filter((id) => !lagging.includes(id))) });
@@ -342,7 +342,7 @@ export class ListItemsStep implements Step {
   #removedRow(): StepResult[] {
     const { requestId } = this.#progress;
     const row = this.#result({ outcome: 'removed', items: this.#removedItems, requestId });
-    return [...(row.items === 0 ? [] : [row]), ...this.#askedButNotListed()];
+    return [...(row.items === 0 ? [] : [row]), ...this.#requestedNotListed()];
   }
 
   /** Ends the step early: with what is removed nevertheless, what is unknown, and what is not done. */
@@ -361,7 +361,7 @@ export class ListItemsStep implements Step {
     }
     if (left > 0) results.push(this.#result({ ...end, items: left, requestId: endId }));
     // Before the first good look nothing is known of any requested item, nor of others than those of earlier rounds.
-    if (userSeen) results.push(...this.#askedButNotListed());
+    if (userSeen) results.push(...this.#requestedNotListed());
     return userSeen && results.length > 0 ? results : [...results, this.#result({ ...end, requestId: endId })];
   }
 
@@ -372,7 +372,7 @@ export class ListItemsStep implements Step {
     return before ? before.size + [...removed].filter((id) => !before.has(id)).length : removed.size;
   }
 
-  #askedButNotListed(): StepResult[] {
+  #requestedNotListed(): StepResult[] {
     const missing = (this.#work.only ?? []).filter((id) => !this.#progress.everWanted.has(id));
     const known = new Set(this.#work.knownItems);
     const seenBefore = missing.filter((id) => known.has(id));

@@ -12,7 +12,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type { z } from 'zod';
-import type { RateWish, RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
+import type { RateRequest, RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
 import { approveInput, completeUsersStepInput, resumeInput, setRateInput } from '../../policy/sweep-input';
 import type { SweepProgress } from '../../policy/sweep-result';
 import { RATED_PROVIDER } from '../../providers/built-in';
@@ -63,7 +63,7 @@ const MANY_UPDATES = 500;
  */
 export class SweepControl {
   readonly #state: SweepState;
-  readonly #rates: RateWish[] = [];
+  readonly #rates: RateRequest[] = [];
   #isWriting = false;
   #taken = 0;
   #onChange: () => void = () => undefined;
@@ -123,7 +123,7 @@ export class SweepControl {
     });
     setHandler(
       setRateUpdate,
-      (input) => this.#recorded({ update: 'setRate', rate: wishOf(input) }, () => this.#want(wishOf(input))),
+      (input) => this.#recorded({ update: 'setRate', rate: rateOf(input) }, () => this.#want(rateOf(input))),
       {
         description:
           'Set a limit for this sweep: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}; null removes it. The lowest of all limits counts.',
@@ -155,25 +155,25 @@ export class SweepControl {
   async writeRates(): Promise<never> {
     for (;;) {
       await condition(() => this.#rates.length > 0);
-      const [wish] = this.#rates;
+      const [rate] = this.#rates;
       this.#isWriting = true;
       try {
-        if (wish) await write(wish);
+        if (rate) await write(rate);
       } finally {
         this.#isWriting = false;
         this.#rates.shift();
       }
-      const again = this.#rates.some((next) => isSameKey(next, wish));
+      const again = this.#rates.some((next) => isSameKey(next, rate));
       if (again && patched(NEWEST_RATE_COUNTS))
         await sleep(BETWEEN_RATES_MS, { summary: 'Wait before the next limit' });
     }
   }
 
   /** A newer limit of a key replaces one whose write has not started. */
-  #want(wish: RateWish): void {
-    const at = this.#rates.findIndex((other, index) => isSameKey(other, wish) && !(this.#isWriting && index === 0));
-    if (at === -1 || !patched(NEWEST_RATE_COUNTS)) this.#rates.push(wish);
-    else this.#rates[at] = wish;
+  #want(rate: RateRequest): void {
+    const at = this.#rates.findIndex((other, index) => isSameKey(other, rate) && !(this.#isWriting && index === 0));
+    if (at === -1 || !patched(NEWEST_RATE_COUNTS)) this.#rates.push(rate);
+    else this.#rates[at] = rate;
   }
 
   /**
@@ -272,20 +272,20 @@ export class SweepControl {
 }
 
 /** Writes a limit. A failure is logged and does not stop the sweep. */
-async function write(wish: RateWish): Promise<void> {
+async function write(rate: RateRequest): Promise<void> {
   try {
-    await setRate(wish);
+    await setRate(rate);
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-    log.error('A limit could not be set.', { service: wish.service, keySlot: wish.keySlot });
+    log.error('A limit could not be set.', { service: rate.service, keySlot: rate.keySlot });
   }
 }
 
-function isSameKey(one: RateWish, other: RateWish | undefined): boolean {
+function isSameKey(one: RateRequest, other: RateRequest | undefined): boolean {
   return one.service === other?.service && one.keySlot === other.keySlot;
 }
 
-function wishOf(input: unknown): RateWish {
+function rateOf(input: unknown): RateRequest {
   const { service = RATED_PROVIDER, keySlot = '', callsPerMinute } = setRateInput.parse(input);
   return { service, keySlot, callsPerMinute };
 }

@@ -95,11 +95,11 @@ export class UserChunks {
         this.#state.nextSeq = first.toSeq + 1;
       }
       if (this.#mustStop() || this.#state.nextSeq >= this.#state.counts.total) return undefined;
-      await this.#ask();
+      await this.#planMore();
     }
   }
 
-  async #ask(): Promise<void> {
+  async #planMore(): Promise<void> {
     const state = this.#state;
     const wasQuiet = this.#inProgress.size === 0;
     const planned = await planChunks({

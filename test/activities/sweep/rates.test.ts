@@ -3,7 +3,7 @@ import type { CallBudgets } from 'temporal-http-tasks/internal/activities/budget
 import type { RateResponse } from 'temporal-http-tasks/internal/activities/budget/key-counts';
 import type { RateKey } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { ChunkRun, FencedLedger } from 'temporal-http-tasks/internal/activities/sweep/chunk-run';
-import { HoldWatch, sendCall } from 'temporal-http-tasks/internal/activities/sweep/user-run';
+import { HoldCheck, sendCall } from 'temporal-http-tasks/internal/activities/sweep/user-run';
 import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
 import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
@@ -100,7 +100,7 @@ describe('the calls of a chunk', () => {
         run,
         plaid.userItemsGet,
         { user_id: 'slow-0' },
-        new HoldWatch(ledger, [], performance.now()),
+        new HoldCheck(ledger, [], performance.now()),
       );
       expect({ kind: end.kind, taken }).toEqual({ kind: 'responded', taken: 1 });
     } finally {
@@ -151,7 +151,7 @@ describe('the calls of a chunk', () => {
     });
     simulators.batch.faults.add({ endpoint: '*', kind: 'unauthorized', times: 1 });
     const call = (app: string) =>
-      sendCall(run, batch.customDataBulkDelete, { app, ids: ['nobody'] }, new HoldWatch(ledger, [], performance.now()));
+      sendCall(run, batch.customDataBulkDelete, { app, ids: ['nobody'] }, new HoldCheck(ledger, [], performance.now()));
     expect((await call('android')).kind).toBe('stopped');
     // Only the refused key is shut, and it is the one that is named.
     expect(run.reason).toEqual({ end: 'unauthorized', unauthorized: { service: 'batch', slot: 'android' } });
@@ -164,7 +164,7 @@ describe('the calls of a chunk', () => {
           other,
           batch.customDataBulkDelete,
           { app: 'ios', ids: ['nobody'] },
-          new HoldWatch(ledger, [], performance.now()),
+          new HoldCheck(ledger, [], performance.now()),
         )
       ).kind,
     ).toBe('responded');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import {
   isExactNumber,
   parseKeepingDigits,
-  parseWatchingNumbers,
+  parseNotingNumbers,
   pathOfUnsafeInteger,
 } from 'temporal-http-tasks/internal/http/exact-json';
 
@@ -60,7 +60,7 @@ describe('a number that would be changed', () => {
     ['{"query":{"id":1e400}}', 'query.id'],
     ['{"a":0.1,"b":[2.5e3]}', undefined],
   ])('in %s is found by its place', (text, path) => {
-    expect(parseWatchingNumbers(text).inexact?.path).toBe(path);
+    expect(parseNotingNumbers(text).inexact?.path).toBe(path);
   });
 
   it.each<[string, boolean]>([

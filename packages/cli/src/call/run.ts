@@ -1,25 +1,22 @@
-import { CancelledFailure } from '@temporalio/common';
 import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
 import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/config/service-settings';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
-import type { PreparedRequest } from 'temporal-http-tasks/internal/http/exchange';
 import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/exchange';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { effectOf } from 'temporal-http-tasks/internal/tasks/effect';
-import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import { servicesFor } from 'temporal-http-tasks/internal/tasks/needed-services';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
-import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
+import type { CallResult } from './result';
+import { confirmIrreversible, showPrepared, withoutTokens } from './print';
 import type { PreparedCall } from '../curl/task-call';
-import { refuseForbiddenCall } from '../policy/forbidden';
 import type { CommonOptions } from '../program/command';
-import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import type { OpenApiTasksOptions } from '../tasks/openapi-tasks';
 import type { TemporalOptions } from '../temporal/options';
 import { print, printable, printJson, printLines, say } from '../terminal/output';
-import { confirmIrreversible, showPrepared, withoutTokens } from './print';
+import { refuseForbiddenCall } from '../policy/forbidden';
 
 /** The options of `http-tasks call`. */
 export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
@@ -130,38 +127,4 @@ function printCall(io: Io, result: CallResult, { json }: CallOptions): ExitCode 
     else printLines(io, JSON.stringify(output, undefined, 2));
   }
   return ok ? 0 : 1;
-}
-
-/** The result of a call, as `--json` prints it. */
-interface CallResult {
-  ok: boolean;
-  status?: number;
-  output?: unknown;
-  requestId?: string;
-  /** The response was lost, and this task's read showed that the call was carried out. */
-  settledBy?: string;
-  failure?: Pick<TaskFailure, 'type' | 'service' | 'status' | 'code' | 'requestId' | 'message'>;
-}
-
-type Received = Pick<CallResult, 'status' | 'output' | 'requestId' | 'settledBy'>;
-
-/** Makes a call and returns its result; throws for an input that was refused and a call that was stopped. */
-export async function attempt(task: HttpTask, call: () => Promise<Received>): Promise<CallResult> {
-  try {
-    const { status, output, requestId, settledBy } = await call();
-    return { ok: true, status, output, requestId, ...(settledBy !== undefined && { settledBy }) };
-  } catch (error) {
-    if (error instanceof CancelledFailure)
-      throw new CommandFailure('Interrupted', `${task.name} was stopped before it was sent or while it only read.`);
-    const failure = taskFailureOf(error);
-    if (!failure) throw error;
-    if (failure.type === 'Task.InvalidInput') {
-      throw new Refusal('Task.InvalidInput', failure.message, failure.field);
-    }
-    return failed(failure);
-  }
-}
-
-function failed({ type, service, status, code, requestId, message }: TaskFailure): CallResult {
-  return { ok: false, status, requestId, failure: { type, service, status, code, requestId, message } };
 }

@@ -4,7 +4,7 @@ import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import type { ServiceSettings } from 'temporal-http-tasks/internal/config/service-settings';
 import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import {
-  parseWatchingNumbers,
+  parseNotingNumbers,
   parseWithExactNumbers,
   withNumberTexts,
   WRITE_AS_TEXT,
@@ -294,7 +294,7 @@ function serviceSettings(service: ServiceDefinition, env: Env): ServiceSettings 
 /** @throws Refusal when the body of a command is not JSON, or has a number that would be rounded. */
 export function parseJsonBody(body: string): unknown {
   try {
-    const { value, inexact } = parseWatchingNumbers(body.replace(/^\ufeff/, ''));
+    const { value, inexact } = parseNotingNumbers(body.replace(/^\ufeff/, ''));
     if (inexact)
       throw new Refusal('Task.InvalidInput', `--curl: ${inexact.path || 'the body'} ${WRITE_AS_TEXT}.`, inexact.path);
     return value;

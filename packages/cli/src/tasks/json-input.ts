@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { parseWatchingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
+import { parseNotingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { Refusal } from '../program/errors';
 
@@ -16,7 +16,7 @@ export async function readJsonInput(option: string, argument: string): Promise<u
 
 function parsed(option: string, where: string, text: string): unknown {
   try {
-    const { value, inexact } = parseWatchingNumbers(text);
+    const { value, inexact } = parseNotingNumbers(text);
     if (inexact)
       throw new Refusal(
         'Task.InvalidInput',

@@ -167,11 +167,11 @@ export class DocumentNode {
     if (this.reference === undefined) return this;
     if (hops >= MAX_HOPS) this.refuse('its $ref leads from reference to reference and never to a value');
     const behind = this.#once(hops).#merged(hops + 1);
-    const { $ref: _, ...beside } = this.record();
+    const { $ref: _, ...siblings } = this.record();
     const node = new DocumentNode(
       this.#document,
       this.#file,
-      { ...behind.record(), ...beside },
+      { ...behind.record(), ...siblings },
       this.#parent,
       this.#key,
     );

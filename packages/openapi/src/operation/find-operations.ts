@@ -130,21 +130,21 @@ function withShared(operations: readonly FoundOperation[]): FoundOperation[] {
 
 /** Ids that are used once keep their names; of others the first does, and the rest are numbered around all of those. */
 function named(operations: readonly Omit<FoundOperation, 'operation'>[]): FoundOperation[] {
-  const wishes = operations.map(wishOf);
+  const preferred = operations.map(preferredNameOf);
   const taken = new Set<string>();
-  const first = wishes.map((wish) => {
-    if (taken.has(wish)) return undefined;
-    taken.add(wish);
-    return wish;
+  const first = preferred.map((name) => {
+    if (taken.has(name)) return undefined;
+    taken.add(name);
+    return name;
   });
   return operations.map((operation, place) => {
-    const wish = wishes[place] ?? '';
-    const name = first[place] ?? freeName(wish, taken);
-    return { ...operation, operation: name, ...naming(operation, name !== wish) };
+    const own = preferred[place] ?? '';
+    const name = first[place] ?? freeName(own, taken);
+    return { ...operation, operation: name, ...naming(operation, name !== own) };
   });
 }
 
-function wishOf({ operationId, method, path, fragment = '' }: Omit<FoundOperation, 'operation'>): string {
+function preferredNameOf({ operationId, method, path, fragment = '' }: Omit<FoundOperation, 'operation'>): string {
   const given = camelCase(operationId ?? '');
   return given === '' ? camelCase(`${method.toLowerCase()}${capitalised(`${path}${fragment}`)}`) : given;
 }

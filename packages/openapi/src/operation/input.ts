@@ -265,12 +265,12 @@ function eachObject(
 ): Shape | undefined {
   const behind = resolved(shape, names);
   const description = shape.description ?? behind.description;
-  const said = description === undefined ? {} : { description };
+  const described = description === undefined ? {} : { description };
   switch (behind.kind) {
     case 'unknown':
-      return { ...change({ kind: 'object', fields: new Map(), rest: 'open' }), ...said };
+      return { ...change({ kind: 'object', fields: new Map(), rest: 'open' }), ...described };
     case 'object':
-      return { ...change(behind), ...said };
+      return { ...change(behind), ...described };
     case 'union':
     case 'both': {
       if (nesting > MOST_NESTING) return undefined;
@@ -279,8 +279,8 @@ function eachObject(
       const changed = all.flatMap((one) => eachObject(one, names, change, nesting + 1) ?? []);
       if (changed.length < all.length || all.length === 0) return undefined;
       return behind.kind === 'union'
-        ? { ...unionOf(changed, behind), ...said }
-        : { ...behind, parts: changed, ...said };
+        ? { ...unionOf(changed, behind), ...described }
+        : { ...behind, parts: changed, ...described };
     }
     default:
       return undefined;
@@ -317,12 +317,12 @@ function fileOf(shape: Shape, encoding: DocumentNode | undefined, names: NamedSh
 function withFiles(shape: Shape, names: NamedShapes, inList = false, nesting = 0): Shape | undefined {
   const behind = resolved(shape, names);
   const description = shape.description ?? behind.description;
-  const said = description === undefined ? {} : { description };
+  const described = description === undefined ? {} : { description };
   if (nesting > MOST_NESTING) return undefined;
-  if (behind.kind === 'string') return behind.format === 'binary' ? { kind: 'file', ...said } : undefined;
+  if (behind.kind === 'string') return behind.format === 'binary' ? { kind: 'file', ...described } : undefined;
   if (behind.kind === 'array') {
     const items = inList ? undefined : withFiles(behind.items, names, true, nesting + 1);
-    return items && { ...behind, items, ...said };
+    return items && { ...behind, items, ...described };
   }
   if (behind.kind !== 'union') return undefined;
   const options = behind.options.map((option) => withFiles(option, names, inList, nesting + 1));
@@ -330,7 +330,7 @@ function withFiles(shape: Shape, names: NamedShapes, inList = false, nesting = 0
   return {
     ...behind,
     options: options.map((option, place) => option ?? behind.options[place] ?? { kind: 'never' }),
-    ...said,
+    ...described,
   };
 }
 

@@ -142,7 +142,7 @@ export function readOperation(
   refuseTwice(node, [...signIn.rules, ...input.keys]);
   const usual = usualEffect(method, input);
   const documented = documentedDecision(node, usual, context);
-  const said: OperationDecision = { ...documented.decision, ...decision };
+  const decided: OperationDecision = { ...documented.decision, ...decision };
   const open = [...(found.naming === undefined ? [] : [`name: ${found.naming}`])];
   if (input.undescribed.length > 0)
     open.push(`path: no parameter describes ${input.undescribed.join(', ')}; any text is taken`);
@@ -156,16 +156,16 @@ export function readOperation(
       'security: it is sent with the client certificate for its origin (HTTP_TASKS_TLS_<NAME>_ORIGIN, …_CERT_FILE, …_KEY_FILE), and not without one',
     );
   if (found.sharedWith) open.push(sharedRoute(found.fragment, found.sharedWith));
-  const effect = said.effect ?? usual;
+  const effect = decided.effect ?? usual;
   const ignored = documented.ignored.filter((field) => !Object.hasOwn(decision, field));
   if (ignored.length > 0)
     open.push(
       `${EXTENSION}: ${ignored.join(', ')} not believed, since a document decides nothing that makes a call less careful; decide yourself, or trust the document (trustDecisions)`,
     );
-  if (effect !== 'read') open.push(...undecided(said));
+  if (effect !== 'read') open.push(...undecided(decided));
   if (context.decisions !== 'trusted') open.push(...unsigned(found, effect, signIn, [...signIn.rules, ...input.keys]));
   if (response.open !== undefined && method !== 'HEAD') open.push(`response: ${response.open}`);
-  const guessed = said.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
+  const guessed = decided.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
   if (guessed.length > 0)
     open.push(
       `sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until it is decided otherwise`,
@@ -174,7 +174,7 @@ export function readOperation(
     open.push(
       `secretFields: the header ${name} looks like a key; name its setting (--secret-field ${name}=SETTING, or secretFields in code), or it is input`,
     );
-  const sensitive = (said.sensitive ?? [...new Set([...guessed, ...documented.alsoSensitive])]).map((field) =>
+  const sensitive = (decided.sensitive ?? [...new Set([...guessed, ...documented.alsoSensitive])]).map((field) =>
     typeof field === 'string' ? { field } : field,
   );
   const plan: TaskPlan = {
@@ -190,9 +190,9 @@ export function readOperation(
     input: withAllowed(context.taken, context.taken.ofObject(input.input), operation, allowance),
     output,
     effect,
-    ...(effect !== 'read' && { settle: said.settle ?? LOOK_FIRST, remedy: said.remedy ?? NO_REMEDY }),
+    ...(effect !== 'read' && { settle: decided.settle ?? LOOK_FIRST, remedy: decided.remedy ?? NO_REMEDY }),
     ...(sensitive.length > 0 && { sensitive }),
-    ...kept(said),
+    ...kept(decided),
   };
   return { plan, headers: signIn.headers, rules: [...signIn.rules, ...input.keys], taken: input.taken, open };
 }

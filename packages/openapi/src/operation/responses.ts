@@ -37,10 +37,10 @@ export function readResponse(
   { changes }: { changes: boolean },
 ): DescribedResponse {
   const described = (node.mapAt('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
-  const good = described.map(([, response]) => response.target());
+  const successes = described.map(([, response]) => response.target());
   // `default` describes all other responses, in most documents errors; a successful response is not checked against it.
-  if (good.length === 0) return { ...ANYTHING, open: noSuccessResponse(node) };
-  const media = good.map((response) => mediaIn(response));
+  if (successes.length === 0) return { ...ANYTHING, open: noSuccessResponse(node) };
+  const media = successes.map((response) => mediaIn(response));
   const withContent = media.filter((types) => types.length > 0);
   const isEmpty = withContent.length < media.length;
   if (withContent.length === 0) return ANYTHING;

@@ -155,10 +155,10 @@ function filledServers(server: DocumentNode, location: string): Filled {
       URL.canParse(url, location) && (/^https?:/.test(location) || /^https?:/.test(url))
         ? new URL(url, location).href
         : url;
-    const said = wordsIn(description);
+    const descriptionWords = wordsIn(description);
     const words = [
       ...wordsIn(chosen.join(' ')),
-      ...(said.length > MAX_DESCRIPTION_WORDS ? [] : said),
+      ...(descriptionWords.length > MAX_DESCRIPTION_WORDS ? [] : descriptionWords),
       ...wordsIn(hostOf(absolute)),
     ];
     return {
@@ -232,9 +232,9 @@ function withNames(servers: readonly Server[], isOnly: boolean): Server[] {
   return servers.map((server) => {
     const known = [...SANDBOX_WORDS, ...PRODUCTION_WORDS].find((word) => server.words.includes(word));
     const words = server.name.split(/\s+/).length <= 3 ? camelCase(server.name) : '';
-    const wish = known ?? (words || camelCase(hostOf(server.url)) || 'server');
-    let name = wish;
-    for (let number = 2; taken.has(name); number += 1) name = `${wish}${number}`;
+    const preferred = known ?? (words || camelCase(hostOf(server.url)) || 'server');
+    let name = preferred;
+    for (let number = 2; taken.has(name); number += 1) name = `${preferred}${number}`;
     taken.add(name);
     return { ...server, name };
   });

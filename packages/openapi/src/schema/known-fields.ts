@@ -117,7 +117,7 @@ export class KnownFields implements NamedShapes {
   }
 
   /** Returns the shape with the fields of the other shapes that the same value may have. */
-  #beside(shape: Shape, all: readonly Shape[], depth: number): Shape {
+  #withFieldsOf(shape: Shape, all: readonly Shape[], depth: number): Shape {
     const others = all.filter((other) => !isSame(shape, other));
     if (others.length === 0 || depth > MAX_DEPTH) return this.of(shape);
     const behind = resolved(shape, this.#names);
@@ -128,7 +128,7 @@ export class KnownFields implements NamedShapes {
         return this.#object(behind, others, depth);
       case 'array': {
         const items = others.flatMap((other) => this.#itemsOf(other));
-        return changed(behind, 'items', this.#beside(behind.items, items, depth + 1));
+        return changed(behind, 'items', this.#withFieldsOf(behind.items, items, depth + 1));
       }
       case 'union':
         return this.#union(behind, others, depth);
@@ -142,7 +142,7 @@ export class KnownFields implements NamedShapes {
     if (!this.#added.has(id)) {
       const make = (): Shape => {
         const behind = resolved(shape, this.#names);
-        return behind.kind === 'named' ? behind : this.#beside(behind, others, depth);
+        return behind.kind === 'named' ? behind : this.#withFieldsOf(behind, others, depth);
       };
       this.#added.set(id, { base: shape.id, make });
     }
@@ -163,7 +163,7 @@ export class KnownFields implements NamedShapes {
     const fields = new Map<string, FieldShape>();
     let isChanged = false;
     for (const [name, field] of shape.fields) {
-      const inner = this.#beside(field.shape, theirs.get(name) ?? [], depth + 1);
+      const inner = this.#withFieldsOf(field.shape, theirs.get(name) ?? [], depth + 1);
       if (inner !== field.shape) isChanged = true;
       fields.set(name, inner === field.shape ? field : { ...field, shape: inner });
     }
@@ -182,9 +182,11 @@ export class KnownFields implements NamedShapes {
   #union(union: UnionShape, others: readonly Shape[], depth: number): UnionShape {
     const { options } = union;
     const isHuge = options.length * this.#fieldsOf([...options, ...others]).size > MAX_FIELDS;
-    const alone = options.map((option) => this.#beside(option, others, depth + 1));
+    const alone = options.map((option) => this.#withFieldsOf(option, others, depth + 1));
     const open =
-      isHuge || union.heirs ? alone : options.map((option) => this.#beside(option, [...options, ...others], depth + 1));
+      isHuge || union.heirs
+        ? alone
+        : options.map((option) => this.#withFieldsOf(option, [...options, ...others], depth + 1));
     if (open.every((option, place) => option === alone[place]))
       return alone.every((option, place) => option === options[place]) ? union : { ...union, options: alone };
     if (!union.oneOf || this.#areApart(options)) return { ...union, options: open };

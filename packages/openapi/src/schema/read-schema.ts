@@ -141,14 +141,14 @@ export class SchemaReader implements DeferringShapes {
     const heirs = this.#context.direction === 'output' ? [] : this.#inheritance.heirsOf(node);
     if (heirs.length === 0) return this.shapeOf(node);
     const field = node.follow('discriminator')?.text('propertyName') ?? '';
-    const told = heirs
+    const discriminated = heirs
       .filter(({ values }) => values.length > 0)
-      .map(({ values, node: heir }) => this.#told(this.#named(heir), field, values));
+      .map(({ values, node: heir }) => this.#withDiscriminator(this.#named(heir), field, values));
     // Without a mapping a name is only a guess at the value of the field, and may be none of the values it can have.
     const others = heirs.filter(({ values }) => values.length === 0).map(({ node: heir }) => this.#named(heir));
     // A discriminator makes no value wrong that the base allows.
     const family = [
-      ...(told.length > 0 ? [unionOf(told, { discriminator: field })] : []),
+      ...(discriminated.length > 0 ? [unionOf(discriminated, { discriminator: field })] : []),
       ...others,
       this.#named(node, 'withoutHeirs'),
     ];
@@ -219,13 +219,13 @@ export class SchemaReader implements DeferringShapes {
   }
 
   /** Adds the discriminator to an option that does not describe its value itself. */
-  #told(option: Shape, field: string, values: readonly string[]): Shape {
+  #withDiscriminator(option: Shape, field: string, values: readonly string[]): Shape {
     if (this.#context.direction === 'output' || resolved(option, this).kind !== 'object') return option;
     const own = resolved(option, this);
     const stated = own.kind === 'object' ? own.fields.get(field) : undefined;
     if (stated && resolved(stated.shape, this).kind === 'literals') return option;
-    const told = this.both(option, withLiteral(field, values));
-    return told.kind === 'never' ? option : told;
+    const withLiteralField = this.both(option, withLiteral(field, values));
+    return withLiteralField.kind === 'never' ? option : withLiteralField;
   }
 }
 

@@ -17,7 +17,7 @@ const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'nul
 export type TypeName = (typeof TYPES)[number];
 
 /** Keywords that imply the type of a schema without `type`, which many documents leave out. */
-const TELLING: readonly (readonly [TypeName, readonly string[]])[] = [
+const IMPLIED_BY: readonly (readonly [TypeName, readonly string[]])[] = [
   ['object', ['properties', 'required', 'additionalProperties', 'patternProperties', 'minProperties', 'maxProperties']],
   ['array', ['items', 'prefixItems', 'minItems', 'maxItems']],
   ['string', ['pattern', 'minLength', 'maxLength']],
@@ -28,7 +28,7 @@ const TELLING: readonly (readonly [TypeName, readonly string[]])[] = [
 export function typesOf(node: DocumentNode, version: '3.0' | '3.1'): TypeName[] {
   const type = node.at('type');
   if (type === undefined)
-    return TELLING.filter(([, keywords]) => keywords.some((keyword) => node.at(keyword) !== undefined)).map(
+    return IMPLIED_BY.filter(([, keywords]) => keywords.some((keyword) => node.at(keyword) !== undefined)).map(
       ([name]) => name,
     );
   const named = Array.isArray(type.value) ? type.elements() : [type];

@@ -167,8 +167,8 @@ export abstract class SchemaMaker<T> {
     const [only] = others;
     if (only && others.length === 1) return this.nullable(this.of(only));
     if (discriminator !== undefined && discriminates(options, discriminator, this.names)) {
-      const told = options.map((option) => this.of(resolved(option, this.names)));
-      if (told.length > 0) return this.discriminated(discriminator, told);
+      const variants = options.map((option) => this.of(resolved(option, this.names)));
+      if (variants.length > 0) return this.discriminated(discriminator, variants);
     }
     const all = options.map((option) => this.of(option));
     return exclusive ? this.exclusive(all) : this.union(all);

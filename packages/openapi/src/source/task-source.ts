@@ -141,8 +141,8 @@ function exportName(operation: string, serviceName: string): string {
 }
 
 function fileName(operation: string, taken: Set<string>): string {
-  const wish = kebabCase(operation) || 'task';
-  return freeName(taken.has(wish) || SPECIAL_FILES.test(wish) ? `${wish}-task` : wish, taken);
+  const preferred = kebabCase(operation) || 'task';
+  return freeName(taken.has(preferred) || SPECIAL_FILES.test(preferred) ? `${preferred}-task` : preferred, taken);
 }
 
 function serviceConstant({ name }: ServiceDefinition): string {

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { parseWatchingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
+import { parseNotingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { GatewayRefusal } from '../http-error';
 
@@ -50,7 +50,7 @@ export async function jsonValue(context: Context): Promise<unknown> {
 
 function parsed(text: string): unknown {
   try {
-    const { value, inexact } = parseWatchingNumbers(text);
+    const { value, inexact } = parseNotingNumbers(text);
     if (inexact) throw new GatewayRefusal(400, 'Task.InvalidInput', `${inexact.path || 'The body'} ${WRITE_AS_TEXT}.`);
     return value;
   } catch (error) {
