@@ -146,7 +146,9 @@ function plainForms(schema: z.core.$ZodType): z.core.$ZodTypes[] {
 }
 
 /** Returns whether a schema accepts what another one does, as `optional`, `default` and `readonly` do. */
-export function isWrapper<D extends z.core.$ZodTypes['_zod']['def']>(def: D): def is Extract<D, { innerType: unknown }> {
+export function isWrapper<D extends z.core.$ZodTypes['_zod']['def']>(
+  def: D,
+): def is Extract<D, { innerType: unknown }> {
   return 'innerType' in def;
 }
 

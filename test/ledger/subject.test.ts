@@ -1,8 +1,7 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
-import { KeyedHash } from 'temporal-http-tasks/internal/ledger/derived-key';
+import { createSubjectHasher, isKeyedHash, KeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
-import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 
 const hasher = createSubjectHasher('sixteen letters!');
 

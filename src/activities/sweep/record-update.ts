@@ -9,7 +9,7 @@ import type { CompletedStep, RecordedUpdate, RecordUpdate, ChunkPlan, RateReques
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
-/** See `SweepActivities`. Plain text was refused before this runs, if it has to be (refusingPlaintext). */
+/** See `SweepActivities`. Plain text was refused before this runs, if it has to be (codec/refuse-plaintext.ts). */
 export async function recordUpdate(
   { ledger, services, policy }: Pick<SweepDependencies, 'ledger' | 'services' | 'policy'>,
   sweep: SweepRow,

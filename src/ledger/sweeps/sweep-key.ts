@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { TargetUser } from '../../policy/target-reference';
-import { derivedKey, KeyedHash } from '../derived-key';
+import { derivedKey, KeyedHash } from '../subject';
 import * as cipher from './row-cipher';
 import type { Rows, SentRows } from './row-cipher';
 
