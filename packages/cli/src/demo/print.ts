@@ -21,12 +21,14 @@ export function printOutcomes(io: Io, runs: readonly RunOfUser[]): void {
     member.label,
     statusText(io, result?.status),
     cell(io, result, (step) => step === 'plaid.items'),
-    cell(io, result, (step) => step === 'plaid.products'),
-    cell(io, result, (step) => step === 'plaid.user'),
+    productsAndUser(
+      cell(io, result, (step) => step === 'plaid.products'),
+      cell(io, result, (step) => step === 'plaid.user'),
+    ),
     cell(io, result, (step) => step.startsWith('batch')),
     cell(io, result, (step) => step.startsWith('courier.')),
   ]);
-  printTable(io, ['User', 'Status', 'Items', 'Products', 'Plaid user', 'Batch', 'Courier'], rows);
+  printTable(io, ['User', 'Status', 'Items', 'Products, user', 'Batch', 'Courier'], rows);
 }
 
 /** Prints, for every run that did not complete, what is done and irreversible, what is not done, and what can be done. */
@@ -73,6 +75,11 @@ export function heading(io: Io, title: string): void {
 function statusText(io: Io, status: RunStatus | undefined): string {
   if (status === undefined) return paint(io, 'red', 'no result');
   return paint(io, status === 'completed' ? 'green' : 'yellow', status);
+}
+
+/** Few runs remove the user at Plaid, so that it has no column of its own, with which the table would not fit 80 columns. */
+function productsAndUser(products: string, user: string): string {
+  return user === '' ? products : `${products}\nuser ${user}`;
 }
 
 /** All results of one step, or of one step for each app; equal ones are shown once. */
