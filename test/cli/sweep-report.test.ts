@@ -87,7 +87,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       expect(text).toContain('Batch carries out what it has accepted later, and does not report when.');
       expect(text).toMatch(/deleted ?21% ?accepted by Batch ?18693%/);
       expect(text).toContain('Left out on purpose: 2 skipped and 2 on legal hold.');
-      expect(text).toContain('2 rows of the source could not be users and were left out');
+      expect(text).toContain('2 rows of the source were invalid and left out');
       expect(text).toMatch(
         /Started ?2030-01-31 10:00:00 UTC ?Ended ?2030-01-31 10:45:00 UTC ?Took ?45 min ?Users ?200 ?Duplicates in the source ?3 ?Rows rejected ?2 ?Receipts ?590/,
       );

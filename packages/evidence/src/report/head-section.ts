@@ -82,7 +82,9 @@ function asked({ sweep, head, planned }: ReportData): Markup | false {
     ['Source', source],
     ['Columns of the source', sweep.report?.columns?.used.join(', ')],
   ];
-  const given = lines.flatMap(([name, value = '']) => (value === '' ? [] : [fact(name, value)]));
+  const given = lines.flatMap(([name, value = '']) =>
+    value === '' ? [] : [fact(name, value, name === 'Why' ? 'long' : '')],
+  );
   return given.length > 0 && html`<dl class="facts">${given}</dl>`;
 }
 

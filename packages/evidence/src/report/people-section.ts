@@ -38,9 +38,8 @@ export function peopleSection(data: ReportData): Markup {
 <code>http-tasks receipts ${quoted(sweep.sweepId)} --csv --out receipts.csv</code>.</p>`;
   return html`<section id="people" class="card"><h2>Users who need attention</h2>
 <p class="note">${counted(users.users, 'user')} with a step that ${what}. ${howToGoOn(data)}</p>
-<p class="note">No user is named here: a subject is a keyed hash of the user’s ID, and a number is the user’s place in
-this sweep, followed by its reference and its line in the source where there are any. The receipts of an ID are found with
-<code>http-tasks receipts ID</code>.</p>
+<p class="note">Users are not named. Each has its number in this sweep and a keyed hash of its ID, then its reference and
+its line in the source, if known. <code>http-tasks receipts ID</code> finds the receipts of an ID.</p>
 ${more}
 <table class="people"><thead><tr>${HEAD.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
 ${receipts.map((receipt) => personRow(receipt, receipt.subject || (subjects.get(receipt.seq) ?? ''), data))}</tbody></table>

@@ -118,8 +118,7 @@ export function furtherSentences(data: ReportData): string[] {
     `${counted(unfinished, 'user')} ${is(unfinished)} not finished${sweep.endedAt === undefined ? ' yet' : ''}.`;
   const rejected =
     sweep.rejected > 0 &&
-    `${counted(sweep.rejected, 'row')} of the source could not be ${sweep.rejected === 1 ? 'a user' : 'users'} ` +
-      `and ${was(sweep.rejected)} left out: check the source.`;
+    `${counted(sweep.rejected, 'row')} of the source ${was(sweep.rejected)} invalid and left out: check the source.`;
   return [
     ...(counts.accepted > 0 ? [...silent, ...followed] : []),
     alone !== '' && !isDryRun(data) && `Left out on purpose: ${alone}.`,

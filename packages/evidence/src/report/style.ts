@@ -90,6 +90,7 @@ dl,dd,figure{margin:0}
 .tile.bad dd{color:var(--bad)}
 .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:12px 24px;padding-top:16px;
 border-top:1px solid var(--line)}
+.facts+.facts{margin-top:16px}
 .facts dt{color:var(--soft);font-size:.85rem}
 .facts .long{grid-column:span 2}
 .plot{display:block;max-width:100%;height:auto;margin:12px 0 4px}
@@ -134,6 +135,7 @@ h1{font-size:1.45rem}
 .wide{display:none}
 .narrow{display:block}
 .tiles{grid-template-columns:1fr 1fr}
+.tile:last-child:nth-child(odd){grid-column:span 2}
 .facts{grid-template-columns:1fr 1fr;gap:12px}
 .people thead{display:none}
 .people,.people tbody,.people tr,.people th[scope=row],.people td,.questions,
@@ -141,6 +143,7 @@ h1{font-size:1.45rem}
 .people tr{border-top:1px solid var(--line);padding:10px 0}
 .people th[scope=row],.people td{border:0;padding:2px 0 2px 7.5em;position:relative;min-height:1.5em}
 .people [data-label]::before{content:attr(data-label);position:absolute;left:0;color:var(--soft)}
+.people td:has(>code:only-child:empty){display:none}
 .questions>tbody>tr>td{border:0;padding-top:0}
 .questions .numbers{width:100%}
 .questions .numbers code{overflow-wrap:anywhere}
@@ -156,7 +159,8 @@ main{max-width:none;padding:0}
 #people,#evidence{break-inside:auto}
 .wide{display:block}
 .narrow{display:none}
-.tiles{grid-template-columns:repeat(4,1fr)}
+.tiles{grid-template-columns:repeat(auto-fit,minmax(120px,1fr))}
+.tile:last-child:nth-child(odd){grid-column:auto}
 details::details-content{content-visibility:visible;block-size:auto}
 summary,.long-table{display:none}
 .people{font-size:.85rem}

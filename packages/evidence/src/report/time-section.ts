@@ -96,7 +96,7 @@ function throughputFigure(figures: OverTime, about: { id: string; title: string 
   const tail = later > 0 && `${counted(later, 'user')} finished later, the last at ${moment(last)}.`;
   return plotFigure({
     ...about,
-    note: html`${what} within each ${duration(stretchMs)}, ${span}.${tail !== false && ` ${tail}`}`,
+    note: html`${what}, per ${duration(stretchMs)}, ${span}.${tail !== false && ` ${tail}`}`,
     description: `Bars of the users done in each ${duration(stretchMs)} from ${span}; at most ${count(most)}.`,
     draw: (width) => throughputPlot(figures, sizeFor(width)),
     table: { head: ['From (UTC)', 'Users'], rows: stretches.map(({ from, users }) => [isoOf(from), users]) },
