@@ -65,10 +65,16 @@ export function failedView({ failed = [], moreFailed = false, workflowId }: RunP
     ],
   );
   const columns = ['User', 'Reference', 'Line', 'Step', 'Outcome', 'Code', 'Request ID', 'What to do'];
+  // Not every source has references, and a query has no lines.
+  const isUsed = (_: unknown, column: number): boolean => rows.some((row) => row[column] !== '');
   return element(
     'div',
     { class: 'attention' },
-    table(moreFailed ? `Needs attention: first ${failed.length} steps` : 'Needs attention', columns, rows),
+    table(
+      moreFailed ? `Needs attention: first ${failed.length} steps` : 'Needs attention',
+      columns.filter(isUsed),
+      rows.map((row) => row.filter(isUsed)),
+    ),
     moreFailed &&
       element(
         'p',
