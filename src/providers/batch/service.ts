@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { defineService } from '../../tasks/service';
 
 /**
@@ -56,10 +55,3 @@ export const MAX_BULK_IDS = 10_000;
 export function fitsInRoute(id: string): boolean {
   return id !== '.' && id !== '..';
 }
-
-/** Which of the configured app keys is used, for example `ios`. May be left out where there is only one. */
-export const app = z
-  .string()
-  .min(1)
-  .optional()
-  .describe('The name of an app key in BATCH_API_KEYS; may be left out where there is only one.');

@@ -1,10 +1,17 @@
 import { z } from 'zod';
 import { defineHttpTask } from '../../tasks/define';
 import { customUserId } from '../../policy/input-fields';
-import { app, batchService, fitsInRoute, MAX_BULK_IDS } from './service';
+import { batchService, fitsInRoute, MAX_BULK_IDS } from './service';
 
 const CUSTOM_DATA_DOCS = 'https://doc.batch.com/developer/api/mep/custom-data-api';
 const GDPR_DOCS = 'https://doc.batch.com/api/gdpr';
+
+/** Which of the configured app keys is used, for example `ios`. May be left out where there is only one. */
+const app = z
+  .string()
+  .min(1)
+  .optional()
+  .describe('The name of an app key in BATCH_API_KEYS; may be left out where there is only one.');
 
 /** 200 and a token mean that Batch accepted the deletion, not that it is done; no call shows when it is. */
 const acceptedResponse = z.looseObject({ token: z.string() });
