@@ -15,7 +15,7 @@ import UnfinishedReporter from './unfinished-reporter.cjs';
 const WHOLE = '--whole';
 const TESTS_ONLY = '--tests-only';
 
-/** Ends what hangs; on two cores that do nothing else the tests take some 26 minutes. */
+/** Ends what hangs; on two cores that do nothing else the tests take some 24 minutes. */
 const JEST_LIMIT_MS = { part: 45 * 60_000, whole: 90 * 60_000 };
 /** How long jest may take to end once it has written its results; longer means that a test left something open. */
 const JEST_END_MS = 60_000;

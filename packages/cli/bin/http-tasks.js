@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 'use strict';
-// Node.js compiles what a worker loads in half a second. With 22.8 or newer it keeps the result for the next start: in a folder of
-// this user, because whoever can write there decides what the command does. NODE_COMPILE_CACHE names another folder, and
+// It takes Node.js half a second to compile what a worker loads. With 22.8 or newer it keeps the result for the next start: in a
+// folder of this user, because whoever can write there decides what the command does. NODE_COMPILE_CACHE names another folder, and
 // NODE_DISABLE_COMPILE_CACHE=1 turns it off. Where it cannot be written, the command starts as without it.
 const { enableCompileCache } = require('node:module');
 const { homedir } = require('node:os');

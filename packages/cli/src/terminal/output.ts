@@ -56,15 +56,23 @@ function fittedLine({ isTTY, columns }: Io['stdout'], line: string): string {
   if (!isTTY || OF_SHELL.test(line) || stripVTControlCharacters(line).length <= columns) return line;
   const [indent = ''] = /^ */.exec(line) ?? [];
   const whole = line.slice(indent.length).replace(COMMAND, (command) => command.replaceAll(' ', '\u0000'));
-  const lines: string[] = [];
-  for (const word of whole.split(' ')) {
-    const last = lines.at(-1);
-    const longer = last === undefined ? `${indent}${word}` : `${last} ${word}`;
-    if (last === undefined || stripVTControlCharacters(longer).length <= columns)
-      lines[Math.max(0, lines.length - 1)] = longer;
-    else lines.push(`${indent}${HANGING}${word}`);
-  }
+  const lines = wrappedLine(whole, columns, { first: indent, next: `${indent}${HANGING}` });
   return lines.join('\n').replaceAll('\u0000', ' ');
+}
+
+/**
+ * Lines of a text, wrapped between words, that are not longer than a width, unless one of its words is. Colours have no
+ * width; what the first and the next lines begin with has.
+ */
+export function wrappedLine(text: string, width: number, { first = '', next = '' } = {}): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined) lines.push(`${first}${word}`);
+    else if (stripVTControlCharacters(`${last} ${word}`).length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`${next}${word}`);
+  }
+  return lines;
 }
 
 /** Writes the one document of a command under `--json`. */

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { stripVTControlCharacters } from 'node:util';
 import { printable, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import type { Io } from '../program/io';
-import { clearOver, coloured, paint } from './output';
+import { clearOver, coloured, paint, wrappedLine } from './output';
 
 const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
@@ -46,18 +46,6 @@ function writeBlock(io: Io, head: readonly string[], row: readonly string[], isL
       : [`${coloured(paint(io, 'bold', title.padEnd(width)), printable)}${wrapped.join(`\n${' '.repeat(width)}`)}`];
   });
   io.stdout.write(`${isLater ? '\n' : ''}${lines.join('\n')}\n`);
-}
-
-/** Lines of a text that are not longer than a width, unless one of its words is. Colours have no width. */
-function wrappedLine(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    const longer = last === undefined ? word : `${last} ${word}`;
-    if (last !== undefined && stripVTControlCharacters(longer).length <= width) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 function totalOf(widths: readonly number[]): number {
