@@ -96,7 +96,7 @@ it('finds a task while it is being typed, typos forgiven, and is used with the k
   await page.getByRole('heading', { name: 'Credentials' }).waitFor();
   expect(await page.title()).toBe('Credentials · http-tasks console');
   await page.keyboard.press('/');
-  await page.waitForFunction("document.activeElement?.id === 'search'");
+  await page.locator('#search:focus').waitFor();
 });
 
 it('keeps what is typed while other pages are shown, and only chosen values for a reload', async () => {

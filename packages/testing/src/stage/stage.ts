@@ -9,16 +9,6 @@ import { startTemporalServer } from '../temporal-server/start';
 import type { RunningTemporalServer, StartTemporalServerOptions } from '../temporal-server/start';
 import { simulatorSettings } from './simulator-settings';
 
-/**
- * A server looks at each shard's queue of tasks at most 20 times a second. One for development has a single shard, so that
- * each step of a run on its own would wait for 40 ms.
- */
-const WITHOUT_WAITING = {
-  'history.transferProcessorMaxPollRPS': 2_000,
-  'history.timerProcessorMaxPollRPS': 2_000,
-  'history.queueProcessorMaxPollHostRPS': 20_000,
-};
-
 /** What has been opened. Ends the last first; also when one of them cannot be ended, the others are. */
 export class Opened {
   readonly #ends: (() => Promise<unknown>)[] = [];
@@ -64,8 +54,7 @@ export interface Stage {
 export async function openStage(opened: Opened, options: StageOptions): Promise<Stage> {
   const { binary, server: serverOptions, simulators: simulatorOptions, ledgerUrl } = options;
   const folder = await openFolder(opened);
-  const start = (): Promise<RunningTemporalServer> =>
-    startTemporalServer({ dynamicConfig: WITHOUT_WAITING, ...serverOptions?.(folder), binary });
+  const start = (): Promise<RunningTemporalServer> => startTemporalServer({ ...serverOptions?.(folder), binary });
   let server = await start();
   opened.add(() => server.stop());
   const simulators = await startSimulatorsOn(simulatorOptions, options.usualPorts ?? false);
