@@ -80,7 +80,9 @@ function isThisMachine(address: string | undefined): boolean {
 }
 
 function isSameOrigin(a: string, b: string): boolean {
-  return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin;
+  // The root dot of a host name makes it no other host.
+  const origin = (address: string): string => new URL(address).origin.replace(/\.(?=$|:\d+$)/, '');
+  return URL.canParse(a) && URL.canParse(b) && origin(a) === origin(b);
 }
 
 /** Which origin receives the keys of which settings of an imported service. */
@@ -344,7 +346,24 @@ function readBaseUrl(
     );
     return undefined;
   }
+  const addressDecides = (service.imported || service.productionByAddress) && !givenEnvironment(env, service);
+  if (given !== undefined && environment !== undefined && !addressDecides)
+    refuseOtherEnvironment(service, environment, given, problems);
   return parsed;
+}
+
+/** Calls would be asked about, allowed and recorded as those of the wrong environment. */
+function refuseOtherEnvironment(
+  { environments, environmentSetting, title }: ServiceDefinition,
+  environment: string,
+  { setting, value }: Given,
+  problems: ProblemList,
+): void {
+  const named = Object.keys(environments).filter((name) => isSameOrigin(environments[name] ?? '', value));
+  if (named.length === 0 || named.includes(environment)) return;
+  const how = environmentSetting === undefined ? 'Correct' : `Set ${environmentSetting}=${named[0]}, or correct`;
+  const message = `is ${environment}, but ${setting} is the address of ${named[0]} at ${title}. ${how} ${setting}.`;
+  problems.add(environmentSetting ?? setting, message);
 }
 
 function readPlacement(env: Env, service: ServiceDefinition, problems: ProblemList): 'header' | 'body' | undefined {

@@ -269,6 +269,22 @@ describe('A base URL', () => {
     const { origin, path } = settings.services.get('plaid')!.baseUrl;
     expect(origin + path).toBe(url);
   });
+
+  it.each([
+    ['production, and no environment', {}, 'https://production.plaid.com', 'production'],
+    ['production, in another spelling', {}, 'https://PRODUCTION.plaid.com.:443/v1', 'production'],
+    ['production, and the sandbox', { PLAID_ENV: 'sandbox' }, 'https://production.plaid.com', 'production'],
+    ['the sandbox, and production', { PLAID_ENV: 'production' }, 'https://sandbox.plaid.com', 'sandbox'],
+  ])('of %s is refused', (_what, env, url, meant) => {
+    const problems = problemsOf(() => readSenderSettings({ ...GOOD, ...env, PLAID_BASE_URL: url }, [plaidService]));
+    expect(Object.keys(problems)).toEqual(['PLAID_ENV']);
+    expect(problems.PLAID_ENV).toContain(`Set PLAID_ENV=${meant}, or correct PLAID_BASE_URL.`);
+  });
+
+  it('of the selected environment is taken', () => {
+    const env = { ...GOOD, PLAID_ENV: 'production', PLAID_BASE_URL: 'https://production.plaid.com/' };
+    expect(readSenderSettings(env, [plaidService]).services.get('plaid')?.production).toBe(true);
+  });
 });
 
 describe('HTTP_TASKS_HTTP_READS', () => {
