@@ -12,7 +12,7 @@ import type { Settings } from './config/settings';
 import { withLimits } from './config/process-settings';
 import { createSubjectHasher } from './ledger/subject';
 import { createNexusService } from './nexus-handlers/create-nexus-service';
-import { readPolicy } from './operator-policy/read-policy';
+import { readPolicy, refuseMisspelledNames } from './operator-policy/read-policy';
 import type { HttpTasksPluginOptions } from './plugin-options';
 import type { Provider } from './providers/definition';
 import { ProviderSet, servicesOf } from './providers/provider-set';
@@ -43,7 +43,7 @@ export interface PluginParts {
  * Creates what the plugin needs from its options; nothing is connected or opened.
  *
  * @throws SettingsError that lists every missing or wrong setting.
- * @throws PolicyError for a policy file that is not valid.
+ * @throws PolicyError for a policy file that is not valid, or has a misspelled name of a service or environment.
  */
 export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): PluginParts {
   const { env = process.env, settings, sources, searchAttributes, nexus, onLedgerEvent } = options;
@@ -56,6 +56,7 @@ export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): 
   ];
   const required = servicesOf(providers);
   const policy = readPolicy(env);
+  if (policy) refuseMisspelledNames(policy, services);
   const given = settings ?? readSettings(env, needed, required, options.accounts);
   const accounts = new Accounts(given.accounts);
   const missing = required.find(({ name }) => !given.sender.services.has(name) && accounts.of(name).length === 0);

@@ -1,5 +1,6 @@
 import type { OffboardUserInput } from '../policy/offboard-input';
 import type { OffboardUsersInput } from '../policy/sweep-input';
+import { mainServiceOf } from '../tasks/accounts';
 import type { HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import { callProblem, compensationProblem, reasonProblem, sourceName, sourceProblem, timeProblem } from './rules';
@@ -23,7 +24,7 @@ export function callProblemBefore(
   const reasonCode: unknown = Reflect.get(Object(input) as object, 'reason_code');
   const call = {
     task: task.name,
-    service: task.service.name,
+    service: mainServiceOf(task.service.name),
     generic: task.generic,
     effect: given.looksOnly ? ('read' as const) : effectOf(task, input),
     environment: given.environment ?? '',

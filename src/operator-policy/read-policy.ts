@@ -5,7 +5,7 @@ import type * as Yaml from 'js-yaml';
 import type { z } from 'zod';
 import { readText } from '../config/env';
 import type { Env } from '../config/env';
-import { didYouMean } from '../tasks/nearest';
+import { didYouMean, nearestName } from '../tasks/nearest';
 import { fieldsAt, parseOwnFields } from '../tasks/parse-input';
 import { POLICY_SETTING, PolicyError } from './policy-error';
 import type { PolicyProblem } from './policy-error';
@@ -47,6 +47,38 @@ export function readPolicyFile(file: string): OperatorPolicy {
   const parsed = parseOwnFields(policySchema, value);
   if (!parsed.success) throw new PolicyError(problemsOf(file, parsed.error.issues));
   return { file, digest: createHash('sha256').update(bytes).digest('hex'), rules: parsed.data };
+}
+
+/** A service of a process, with its environments. */
+type KnownService = { readonly name: string; readonly environments: Readonly<Record<string, unknown>> };
+
+/**
+ * Refuses names that would limit nothing because they are misspelled: a service under `environments`, and all
+ * environments under `approval`. Other unknown names may belong to other workers.
+ *
+ * @throws PolicyError
+ */
+export function refuseMisspelledNames({ file, rules }: OperatorPolicy, services: readonly KnownService[]): void {
+  const names = services.map(({ name }) => name);
+  const byService = Array.isArray(rules.environments) ? [] : Object.keys(rules.environments ?? {});
+  const problems = byService.flatMap((name): PolicyProblem[] => {
+    const meant = names.includes(name) ? undefined : nearestName(name, names);
+    if (meant === undefined || byService.includes(meant)) return [];
+    return [{ file, place: `environments.${name}`, message: `unknown service; did you mean ${meant}?` }];
+  });
+  const known = [...new Set(services.flatMap(({ environments }) => Object.keys(environments)))];
+  const approved = rules.approval?.environments ?? [];
+  const unknown = approved.some((name) => known.includes(name)) ? [] : approved;
+  for (const [index, name] of unknown.entries()) {
+    const meant = nearestName(name, known) ?? known.find((one) => one.startsWith(name.toLowerCase()));
+    if (meant !== undefined)
+      problems.push({
+        file,
+        place: `approval.environments[${index}]`,
+        message: `unknown environment; did you mean ${meant}?`,
+      });
+  }
+  if (problems.length > 0) throw new PolicyError(problems);
 }
 
 function bytesOf(file: string): Buffer {

@@ -3,7 +3,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PolicyError } from 'temporal-http-tasks/internal/operator-policy/policy-error';
-import { readPolicy, readPolicyFile } from 'temporal-http-tasks/internal/operator-policy/read-policy';
+import {
+  readPolicy,
+  readPolicyFile,
+  refuseMisspelledNames,
+} from 'temporal-http-tasks/internal/operator-policy/read-policy';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 
 const folder = mkdtempSync(join(tmpdir(), 'policy-'));
 let files = 0;
@@ -25,6 +30,7 @@ function problemsOf(text: string | Buffer): string[] {
 }
 
 const KEY = `ed25519:${'A'.repeat(43)}`;
+const MEANT_PRODUCTION = 'approval.environments[0]: unknown environment; did you mean production?';
 
 it('reads every rule, and the digest is that of the bytes', () => {
   const text = `
@@ -120,3 +126,26 @@ it.each([
 it('names a file that is not there', () => {
   expect(() => readPolicyFile(join(folder, 'none.yaml'))).toThrow(/none\.yaml: the file cannot be read \(ENOENT\)/);
 });
+
+it.each([
+  [
+    'a misspelled service',
+    'environments: {plad: [sandbox]}',
+    'environments.plad: unknown service; did you mean plaid?',
+  ],
+  ['a service of another worker', 'environments: {courier: [test]}', undefined],
+  ['a list for all services', 'environments: [prodution]', undefined],
+  ['a misspelled environment of approvals', approvalOf('[prodution]'), MEANT_PRODUCTION],
+  ['a shortened environment of approvals', approvalOf('[prod]'), MEANT_PRODUCTION],
+  ['an environment of another worker', approvalOf('[eu1]'), undefined],
+  ['one of several environments of approvals', approvalOf('[production, prod]'), undefined],
+])('%s, of which the rule would forbid nothing', (_what, rule, expected) => {
+  const policy = readPolicyFile(fileOf(`version: 1\n${rule}\n`));
+  const check = () => refuseMisspelledNames(policy, CATALOGUE_SERVICES);
+  if (expected === undefined) expect(check).not.toThrow();
+  else expect(check).toThrow(expected);
+});
+
+function approvalOf(environments: string): string {
+  return `approval: {environments: ${environments}, approvers: [{name: Alice, key: "${KEY}"}]}`;
+}

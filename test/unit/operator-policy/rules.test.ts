@@ -8,9 +8,12 @@ import {
   sourceProblem,
   timeProblem,
 } from 'temporal-http-tasks/internal/operator-policy/rules';
+import { callProblemBefore } from 'temporal-http-tasks/internal/operator-policy/before-start';
 import type { GovernedCall } from 'temporal-http-tasks/internal/operator-policy/rules';
 import type { PolicyRules } from 'temporal-http-tasks/internal/operator-policy/schema';
 import { builtInStepPlanOf } from 'temporal-http-tasks/internal/providers/built-in';
+import { userItemsRemove } from 'temporal-http-tasks/internal/providers/plaid/tasks';
+import { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 
 const NOW = new Date('2030-01-09T12:00:00Z');
 const rules = (given: Omit<PolicyRules, 'version'>): PolicyRules => ({ version: 1, ...given });
@@ -104,4 +107,14 @@ it('an approval is needed where the policy says so, and never for a dry run', ()
   expect(needs(['sandbox'], 11)).toBe(false);
   expect(needs(['production'], 11, true)).toBe(false);
   expect(needsApproval(rules({}), { environments: ['production'], total: 11, dryRun: false })).toBe(false);
+});
+
+it('the task of an account is one of its provider, also before anything is started', () => {
+  const task = new Accounts(['plaid/acme']).taskOf(userItemsRemove, 'acme');
+  expect(task.service.name).toBe('plaid/acme');
+  const problem = (given: Omit<PolicyRules, 'version'>) =>
+    callProblemBefore(rules(given), task, { user_id: 'u', item_ids: ['i'] }, { environment: 'production' })?.rule;
+  expect(problem({ environments: { plaid: ['sandbox'] } })).toBe('environments');
+  expect(problem({ providers: ['batch'] })).toBe('providers');
+  expect(problem({ providers: ['plaid'], environments: { plaid: ['production'] } })).toBeUndefined();
 });
