@@ -86,8 +86,9 @@ const LETTER = '\\p{L}';
 const EMPTY = 'null|undefined|none|nan|nil|n/a';
 
 const PATTERNS = [
-  // The text of an object or the name of a variable, written instead of its value.
-  /^\[object \w+\]$/u,
+  // The text of an object or the name of a variable, written instead of its value, also behind a prefix.
+  /\[object \w+\]/u,
+  /^[^1-9]*[_:|-]undefined$|^undefined[_:|-][^1-9]*$|^[a-z]{2,8}[_:]null$/u,
   /^(?:\{\{.*\}\}|\$\{.*\}|<%.*%>|%[a-z_]+%)$/su,
   // How spreadsheets and databases shorten long numbers, and how they write whole ones as decimals: 1.23E+11, 1001.0.
   /^[+-]?\d+(?:[.,]\d+)?e[+-]\d+$/u,
@@ -103,6 +104,9 @@ const PATTERNS = [
   // How objects, buffers, functions and byte strings are written by mistake.
   /^(?:object object|system\.\w+|[\w$]+(?:\.[\w$]+)+@[0-9a-f]{4,8}|<buffer\b.*>|function\b[^{]*\{.*\}|b'.*')$/su,
   /^[+-]?\d+\.0+$/u,
+  // Lines and footers of exports: -----, =====, (2 rows affected).
+  /^[!-/:-@[-`{-~\s]{2,}$/u,
+  new RegExp(`^\\(\\d+ [${LETTER} ]+\\)$`, 'u'),
 ];
 
 /**
