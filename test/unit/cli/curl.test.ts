@@ -247,6 +247,8 @@ describe('a cURL command', () => {
       /content-type twice/,
     ],
     ['a body beside --head', 'curl -I https://a.example -d canary', /--head/],
+    ['a key twice', `curl ${PLAID}/user/items/get -d '{"user_id":"canary","user_id":"canary"}'`, /a key twice/],
+    ['a key twice for no task', `curl https://a.example --json '{"id":"canary","id":"canary"}'`, /a key twice/],
     ['bytes that are no text', "curl https://a.example -d $'canary\\xe9'", /not UTF-8/],
     ['a zero byte', "curl https://a.example -d $'canary\\0'", /zero byte/],
     ['half a character', "curl https://a.example -d $'canary\\ud83d'", /no character/],

@@ -23,6 +23,15 @@ describe('JSON in an option', () => {
     await rm(folder, { recursive: true });
   });
 
+  it('is refused with a key twice, of which only the last would count', async () => {
+    const text = '{"user":{"batchUserId":"a"},"itemIds":["i"],"item\\u0049ds":["j"]}';
+    await expect(readJsonInput('--input', text)).rejects.toMatchObject({
+      type: 'Usage',
+      message: '--input: its argument has a key twice in one object (at position 44).',
+    });
+    await expect(readJsonInput('--input', '[{"a":{"a":1}},{"a":"a"}]')).resolves.toEqual([{ a: { a: 1 } }, { a: 'a' }]);
+  });
+
   it('is read where every number survives', async () => {
     await expect(
       readJsonInput('--input', '{"id":"7615917337495251231","n":0.1,"m":9007199254740991}'),

@@ -16,6 +16,7 @@ import { credentialsOf, takesBody } from 'temporal-http-tasks/internal/tasks/def
 import type { FieldPlace, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { ownEntry } from 'temporal-http-tasks/internal/tasks/parse-input';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
+import { repeatedKeyAt } from 'temporal-http-tasks/internal/tasks/json-keys';
 import { JSON_BODY } from 'temporal-http-tasks/internal/tasks/wire';
 import type { FormFieldWriting } from 'temporal-http-tasks/internal/tasks/wire';
 import { Refusal } from '../program/errors';
@@ -294,7 +295,9 @@ function serviceSettings(service: ServiceDefinition, env: Env): ServiceSettings 
 /** @throws Refusal when the body of a command is not JSON, or has a number that would be rounded. */
 export function parseJsonBody(body: string): unknown {
   try {
-    const { value, inexact } = parseNotingNumbers(body.replace(/^\ufeff/, ''));
+    const text = body.replace(/^\ufeff/, '');
+    const { value, inexact } = parseNotingNumbers(text);
+    if (repeatedKeyAt(text) !== undefined) refuseCurl('has a body with a key twice in one object');
     if (inexact)
       throw new Refusal('Task.InvalidInput', `--curl: ${inexact.path || 'the body'} ${WRITE_AS_TEXT}.`, inexact.path);
     return value;
@@ -307,8 +310,12 @@ export function parseJsonBody(body: string): unknown {
 /** With the digits of every number. */
 function exactBody(body: string): unknown {
   try {
-    return parseWithExactNumbers(body.replace(/^\ufeff/, ''));
-  } catch {
+    const text = body.replace(/^\ufeff/, '');
+    const value = parseWithExactNumbers(text);
+    if (repeatedKeyAt(text) !== undefined) refuseCurl('has a body with a key twice in one object');
+    return value;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
     return refuseCurl('has a body that is not JSON');
   }
 }

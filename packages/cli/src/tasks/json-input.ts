@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseNotingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
+import { repeatedKeyAt } from 'temporal-http-tasks/internal/tasks/json-keys';
 import { Refusal } from '../program/errors';
 
 /** Reads the argument of an option that takes JSON, or `@file` with JSON in it. Its text is never repeated. */
@@ -23,6 +24,9 @@ function parsed(option: string, where: string, text: string): unknown {
         `${option}: ${inexact.path || 'the value'} ${WRITE_AS_TEXT}.`,
         inexact.path,
       );
+    const repeated = repeatedKeyAt(text);
+    if (repeated !== undefined)
+      throw new Refusal('Usage', `${option}: ${where} has a key twice in one object (at position ${repeated}).`);
     return value;
   } catch (error) {
     if (error instanceof Refusal) throw error;

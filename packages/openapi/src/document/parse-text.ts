@@ -1,5 +1,6 @@
 import { CORE_SCHEMA, defineScalarTag, floatCoreTag, intCoreTag, load, mergeTag, YAMLException } from 'js-yaml';
 import { parse } from 'lossless-json';
+import { repeatedKeyAt } from 'temporal-http-tasks/internal/tasks/json-keys';
 import { OpenApiError } from './openapi-error';
 import { MAX_DEPTH } from './tame';
 
@@ -22,6 +23,7 @@ export function parseText(text: string, maxBytes = MAX_BYTES): unknown {
   try {
     return parseJson(plain);
   } catch (error) {
+    if (error instanceof OpenApiError) throw error;
     // YAML has braces, too; what is neither was most likely intended as JSON.
     return orUndefined(() => parseYaml(plain)) ?? refuseJson(plain, error);
   }
@@ -37,10 +39,19 @@ export function refuseSize(maxBytes: number): never {
 
 function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
+  const repeated = repeatedKeyAt(text);
+  // As YAML is refused with one.
+  if (repeated !== undefined)
+    throw new OpenApiError(placeAt(text, repeated), 'is a second key of this name in one object');
   // The slower parser is for documents that have such numbers.
   return holdsRounded(value)
     ? parse(text, undefined, { parseNumber: numberIn, onDuplicateKey: ({ newValue }) => newValue })
     : value;
+}
+
+function placeAt(text: string, position: number): string {
+  const before = text.slice(0, position).split('\n');
+  return `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
 }
 
 function holdsRounded(value: unknown): boolean {
@@ -99,8 +110,7 @@ function parseYaml(text: string): unknown {
 function refuseJson(text: string, error: unknown): never {
   const message = error instanceof Error ? error.message : '';
   const position = Number(/ at position (\d+)/.exec(message)?.[1] ?? text.length);
-  const before = text.slice(0, position).split('\n');
-  throw new OpenApiError(`line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`, 'is not JSON');
+  throw new OpenApiError(placeAt(text, position), 'is not JSON');
 }
 
 function orUndefined<T>(read: () => T): T | undefined {

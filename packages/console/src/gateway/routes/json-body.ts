@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { parseNotingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
+import { repeatedKeyAt } from 'temporal-http-tasks/internal/tasks/json-keys';
 import { GatewayRefusal } from '../http-error';
 
 /** Maximum size of a body in bytes; Temporal takes at most 2 MB anyway. */
@@ -52,6 +53,8 @@ function parsed(text: string): unknown {
   try {
     const { value, inexact } = parseNotingNumbers(text);
     if (inexact) throw new GatewayRefusal(400, 'Task.InvalidInput', `${inexact.path || 'The body'} ${WRITE_AS_TEXT}.`);
+    if (repeatedKeyAt(text) !== undefined)
+      throw new GatewayRefusal(400, 'Json', 'The body has a key twice in one object.');
     return value;
   } catch (error) {
     if (error instanceof GatewayRefusal) throw error;
