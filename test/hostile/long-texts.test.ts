@@ -173,6 +173,23 @@ describe('A long text made to be searched forever', () => {
     '^a+?b',
   ])('is searched for %s', (pattern) => expect(checkablePattern(pattern)).toBeInstanceOf(RegExp));
 
+  it.each([
+    '\\Aab\\z',
+    '^[\\w-]+\\Z',
+    "^[\\p{L}\\'-]+\\@$",
+    '^[[:alpha:]]+$',
+    '^[[:^digit:]_]$',
+    '/^ab$/i',
+    '/^ab$/',
+    'ab$/u',
+  ])('is not searched for %s, which is written for another language', (pattern) =>
+    expect(checkablePattern(pattern)).toBeUndefined(),
+  );
+
+  it.each(['^\\-?\\@\\_x$', '^[\\p{L}-]$', '^/a$', '^a\\$/', '^\\\\p$'])('is searched for %s', (pattern) =>
+    expect(checkablePattern(pattern)).toBeInstanceOf(RegExp),
+  );
+
   /** One of each class of pattern that is checked, at the limit of its class. */
   const LIMITS = [
     'a{39}b',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { OpenApiError } from '@temporal-http-tasks/openapi/internal/document/openapi-error';
 import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-import { documentWith, jsonBody, operation } from './documents';
+import { documentWith, jsonBody, operation, requestOf } from './documents';
 
 /** What is said about a document that is refused. */
 function refusalOf(read: () => unknown): OpenApiError {
@@ -32,6 +32,12 @@ describe('A document that cannot be used is refused with its place', () => {
     ['broken JSON', '{\n  "openapi": "3.0.0",\n  "paths": {,}\n}', 'line 3, column 13', /not JSON/],
     ['JSON that ends too early', '{"openapi": "3.0.0",\n', 'line 2, column 1', /not JSON/],
     ['a key that stands there twice', 'openapi: 3.0.0\npaths: {}\npaths: {}', 'line 3, column 1', /duplicated/],
+    [
+      'a key twice in JSON',
+      '{\n "openapi": "3.0.0",\n "paths": {"/a": {}, "\\u002fa" : {}}}',
+      'line 3, column 22',
+      /second key/,
+    ],
     ['nothing', '', '', /empty/],
     ['two documents in one', 'openapi: 3.0.0\n---\nopenapi: 3.0.0', '', /single document/],
     ['a text', '"hello"', '', /must be an object/],
@@ -60,6 +66,11 @@ describe('A document that cannot be used is refused with its place', () => {
     const { message, place: at } = refusalOf(() => tasksFromOpenApi(text));
     expect(at).toBe(place);
     expect(message).toMatch(problem);
+  });
+
+  it('equal keys of different objects, and of texts, are not the same key', () => {
+    const text = '{"openapi":"3.0.0","paths":{},"x-a":[{"a":"\\"a\\":","b":"\\\\"},{"a":["a","a"],"b":{"a":1}}]}';
+    expect(tasksFromOpenApi(text).report.operations).toBe(0);
   });
 
   it('names that reach into objects, in JSON as in YAML', () => {
@@ -261,4 +272,21 @@ it('Swagger 2.0 is refused with the command that converts its file', async () =>
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+describe('What is nearly right is read as it is meant, or skipped', () => {
+  it.each(['/a/../b', '/a/%2E%2e', '/./a', '/a/..?b=c'])('the path %s, which servers change', (path) => {
+    const { report } = tasksFromOpenApi(documentWith({ [path]: { delete: operation() } }));
+    expect(report).toMatchObject({
+      imported: 0,
+      skipped: [{ why: expect.stringContaining('as a segment') as string }],
+    });
+  });
+
+  it('headers have names in any case: those of an operation replace those of its path', () => {
+    const header = (name: string, required: boolean) => ({ name, in: 'header', required, schema: { type: 'string' } });
+    const get = operation({ parameters: [header('x-tenant', false)] });
+    const { tasks } = tasksFromOpenApi(documentWith({ '/a': { parameters: [header('X-Tenant', true)], get } }));
+    expect(requestOf(tasks[0]!, {}).headers).not.toHaveProperty('x-tenant');
+  });
 });

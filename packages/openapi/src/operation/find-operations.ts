@@ -58,6 +58,7 @@ function collect(
   let pathItem: DocumentNode;
   try {
     if (!written.startsWith('/')) entry.refuse('a path must begin with "/"');
+    if (/\/(?:\.|%2e){1,2}(?:[/?#]|$)/i.test(written)) entry.refuse('a path must not have "." or ".." as a segment');
     pathItem = entry.merged();
     pathItem.record();
   } catch (error) {

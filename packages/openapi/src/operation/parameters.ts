@@ -40,7 +40,10 @@ export function readParameters(node: DocumentNode, pathItem: DocumentNode, schem
   for (const owner of [...pathItem.layers(), ...node.layers()]) {
     for (const entry of owner.follow('parameters')?.elements() ?? []) {
       const parameter = readParameter(entry.target(), schemas);
-      if (parameter) byKey.set(`${parameter.place} ${parameter.name}`, parameter);
+      if (!parameter) continue;
+      const { place, name } = parameter;
+      // Names of headers are equal in any case.
+      byKey.set(`${place} ${place === 'header' ? name.toLowerCase() : name}`, parameter);
     }
   }
   return [...byKey.values()];

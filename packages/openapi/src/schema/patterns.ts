@@ -7,17 +7,29 @@ const MAX_STEPS_PER_CHARACTER = 40;
 /** Steps that a search may take in all, where their number does not depend on the text. */
 const MAX_STEPS = 100_000;
 
+/** `/^a$/i`: with its delimiters a pattern matches nothing. */
+const DELIMITED = /^\/\^|(?:^|[^\\])\$\/[a-z]*$/;
+
+/** Escapes of letters that JavaScript has without the flag `u`; any other letter it reads as itself. */
+const ESCAPED = /\\(?:[bBcdDfknrsStvwWxu\d]|[^a-zA-Z]|$)/g;
+
+/** Whether a pattern has what other languages read otherwise: `\A`, `\Z`, `\p{L}`, `[[:alpha:]]`. */
+function isForeign(pattern: string): boolean {
+  return /\\|\[\[?:\^?\w+:\]/.test(pattern.replace(ESCAPED, ''));
+}
+
 /**
  * Returns the pattern of a document as JavaScript reads it, or undefined when it is not checked here: because it is
  * written for another language, or because a search could take more steps than in proportion to the text. The author of
  * a document, or of a text, could block a worker otherwise.
  */
 export function checkablePattern(pattern: string): RegExp | undefined {
-  if (pattern.length > MAX_PATTERN) return undefined;
+  if (pattern.length > MAX_PATTERN || DELIMITED.test(pattern)) return undefined;
   const source = escapeInvisible(pattern);
   for (const flags of ['u', '']) {
     try {
       const expression = new RegExp(source, flags);
+      if (flags === '' && isForeign(source)) return undefined;
       if (!isLinear(source, flags === 'u')) return undefined;
       // Compiled when it is first used, which some expressions are too large for.
       expression.test('');
