@@ -283,7 +283,7 @@ function checked(placeholder: string, write: (text: string) => string | number |
 function toNumber(text: string): string | number | undefined {
   if (KEPT_APART.test(text)) return text.replace(/\}\}$/, ':number}}');
   const number = Number(text);
-  return /^-?(?:0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(number) ? number : undefined;
+  return /^(?:0|-?[1-9]\d*)$/.test(text) && Number.isSafeInteger(number) ? number : undefined;
 }
 
 /** Placeholders of values that the provider gave. */

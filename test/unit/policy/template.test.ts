@@ -70,7 +70,7 @@ describe('a template', () => {
       text: '42',
     });
     expect(placeholdersIn(template)).toEqual(new Set(['a', 'b']));
-    for (const id of ['9007199254740993', '0x10', '1e3', '007', '1.5', '', ' 1', 'abc', '-0x1'])
+    for (const id of ['9007199254740993', '0x10', '1e3', '007', '1.5', '', ' 1', 'abc', '-0x1', '-0'])
       expect(() => at(id)).toThrow(UnwritableIdError);
     expect(at('{{target.courier.a}}')).toMatchObject({
       a: '{{target.courier.a:number}}',
