@@ -33,8 +33,11 @@ const postgresForms: SqlForms = {
   number: (value) => sql`cast(${value} as double precision)`,
   textAt: (column, position) => sql`${sql.ref(column)}::jsonb->>${sql.lit(position)}`,
   jsonArrayOf: (columns, instants) => {
-    const values = columns.map((column) => (instants.includes(column) ? isoText(column) : sql.ref(column)));
-    return sql`json_build_array(${sql.join(values)})::text`;
+    // json_build_array would write a space after each comma.
+    const values = columns.map(
+      (column) => sql`to_json(${instants.includes(column) ? isoText(column) : sql.ref(column)})`,
+    );
+    return sql`array_to_json(array[${sql.join(values)}])::text`;
   },
   joinedLines: (text) => sql`string_agg(${text}, chr(10))`,
   exactInstant: (column) => sql`${isoText(column)} as ${sql.ref(column)}`,

@@ -95,23 +95,13 @@ export function linesIn(lines: string | null): SealableLine[] {
 function lineIn(line: string): SealableLine {
   const at = line.indexOf('[');
   const id = Number(line.slice(0, at));
-  const sealed = withoutSpaces(line.slice(at));
+  const sealed = line.slice(at);
   const [, workflowId, seq, step] = (PLAIN.test(sealed) && BEGINNING.exec(sealed)) || [];
   if (workflowId !== undefined && seq !== undefined && step !== undefined)
     return { id, workflowId, seq: Number(seq), step, text: inMilliseconds(sealed) };
-  const fields = JSON.parse(line.slice(at)) as SealedField[];
+  const fields = JSON.parse(sealed) as SealedField[];
   const text = inMilliseconds(JSON.stringify(fields));
   return { id, workflowId: String(fields[0]), seq: Number(fields[3]), step: String(fields[4]), text };
-}
-
-/** What the text begins with if the database writes a space after each comma between values. */
-const SPACED = /^\["[^"]*", /;
-
-/** Returns a text without the spaces between its values; as it is if values contain some that look like these. */
-function withoutSpaces(json: string): string {
-  if (!SPACED.test(json)) return json;
-  const without = json.replaceAll(', ', ',');
-  return json.length - without.length === SEALED_COLUMNS.length - 1 ? without : json;
 }
 
 /** Texts of `at` have milliseconds, unless microseconds were recorded. */

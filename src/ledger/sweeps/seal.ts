@@ -33,16 +33,26 @@ export async function seal(
   { sweepId, end, onProgress }: { sweepId: string; end?: SweepEnd; onProgress?: (receipts: number) => void },
 ): Promise<Seal> {
   const sweep = await context.inTime(() => numberOf(context, sweepId));
-  const before = await context.inTime(() => readSeal(context, sweepId));
-  if (before !== undefined) return before;
+  const existing = await context.inTime(() => readSeal(context, sweepId));
+  if (existing !== undefined) return existing;
   await context.inTime(() => close(context, sweep));
   const fields = await headOf(context, sweepId, end);
   const tree = new MerkleTree(sha256);
+  // While some leaves are being stored, the next receipts are read and hashed.
+  let storing: Promise<void> | undefined;
   for await (const receipts of sealableReceipts(context, sweepId)) {
+    const before = tree.count;
     for (const { leaf } of receipts) tree.add(leaf);
-    await context.inTime(() => keepLeaves(context, sweep, receipts.map(toKept)));
-    onProgress?.(tree.count);
+    if (storing !== undefined) {
+      await storing;
+      onProgress?.(before);
+    }
+    storing = context.inTime(() => keepLeaves(context, sweep, receipts.map(toKept)));
+    // The next receipts may not be read, and then nothing waits for it.
+    storing.catch(() => undefined);
   }
+  await storing;
+  if (tree.count > 0) onProgress?.(tree.count);
   const receiptsRoot = hex(tree.finish());
   const head = headWithReceipts(fields, { count: tree.count, root: receiptsRoot });
   await context.inTime(() =>
