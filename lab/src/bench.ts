@@ -14,9 +14,10 @@ const DEFAULT_USERS = '30';
 const DEFAULT_SWEEP_USERS = '10000';
 const DEFAULT_CONCURRENCY = '10';
 const DEFAULT_PAIRS = '5';
-const DEFAULT_WORKERS_USERS = '12000';
+const DEFAULT_WORKERS_USERS = '24000';
 const MAX_WORKERS_USERS = 1_000_000;
-const RESPONSE_MS = 60;
+/** How long responses take in the two series of `workers`, and what share of the users the slow one has. */
+const WORKERS_SERIES = { responseMs: 60, slowResponseMs: 200, slowShare: 0.25 };
 const DEFAULT_COST_USERS = '3000';
 const DEFAULT_LIMIT_USERS = '20000';
 const DEFAULT_SOURCE_ROWS = '10000000';
@@ -48,7 +49,7 @@ const describeBench = defineCommand<BenchCommandOptions>({
   description: [
     'Starts a Temporal server, the simulators and a worker of its own, and offboards invented users next to a bare loop',
     'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
-    'million users next to a small one. With "workers", sweeps of one worker next to those of two. With "evidence", what sealing costs and',
+    'million users next to a small one. With "workers", sweeps of one worker next to those of two and three. With "evidence", what sealing costs and',
     'what a ledger needs for each user, before and after a purge. With "cost", calls, actions, heartbeats and processor time for each user; with "limit", how a provider\'s limit is used;',
     'with "source", how fast a file is read; with "start", how soon a worker polls; with "peers", a sweep next to other ways to do the same with Temporal. Settings in the environment are ignored. Exits 1 when a figure exceeds its limit.',
   ].join(' '),
@@ -144,8 +145,10 @@ async function benchWorkers(
   { users = DEFAULT_WORKERS_USERS, postgres, json = false }: BenchCommandOptions,
 ): Promise<ExitCode> {
   const each = wholeNumber('--users', users, { min: 1, max: MAX_WORKERS_USERS });
+  const { responseMs, slowResponseMs, slowShare } = WORKERS_SERIES;
+  const size = { users: each, responseMs, slowUsers: Math.ceil(each * slowShare), slowResponseMs };
   const { runWorkersBench } = await import('./bench/sweep/run-workers-bench.js');
-  return runWorkersBench(io, { size: { users: each, responseMs: RESPONSE_MS }, ledgerUrl: postgres, json });
+  return runWorkersBench(io, { size, ledgerUrl: postgres, json });
 }
 
 async function benchEvidence(

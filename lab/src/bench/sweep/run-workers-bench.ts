@@ -13,13 +13,20 @@ export interface WorkersBenchSize {
   users: number;
   /** How long the simulators take for a response, in milliseconds. */
   responseMs: number;
+  /** Users of each sweep of the second series, with three workers too, in which the simulators take `slowResponseMs`. */
+  slowUsers: number;
+  slowResponseMs: number;
 }
 
 const WORDS: Readonly<Record<string, string>> = {
   twoOfOne: 'two workers against one, in the order one, two, two, one',
   joinedOfOne: 'after a second worker joined in the middle, against one worker',
+  twoOfOneSlow: 'slow responses: two workers against one',
+  threeOfOneSlow: 'slow responses: three workers against one',
   oneWorker: 'one worker',
   twoWorkers: 'two workers',
+  oneWorkerSlow: 'slow responses: one worker',
+  threeWorkersSlow: 'slow responses: three workers',
 };
 
 /** Far above what these workers reach: without a limit the first sweep would start slowly to find one. */
@@ -52,29 +59,54 @@ class WorkersBench {
   ) {}
 
   async figures(): Promise<Figures> {
-    this.stand.respondAfter(this.size.responseMs);
-    await this.stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
-    const first = await this.#sweep('one worker');
-    const end = await this.stand.addWorker();
-    await this.stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
-    const second = await this.#sweep('two workers');
-    const third = await this.#sweep('two workers');
-    await end();
-    const fourth = await this.#sweep('one worker');
-    const one = (first + fourth) / 2;
-    const two = (second + third) / 2;
+    const { users, responseMs, slowUsers, slowResponseMs } = this.size;
+    this.stand.respondAfter(responseMs);
+    const { one, two } = await this.#series(users);
     const joined = await this.#joined();
+    this.stand.respondAfter(slowResponseMs);
+    const slow = await this.#series(slowUsers, { three: true });
     return {
-      twoOfOne: figure(two / one, '×', { atLeast: 1.8 }),
+      twoOfOne: figure(two / one, '×', { atLeast: 1.9 }),
       joinedOfOne: figure(joined / one, '×', { atLeast: 1.8 }),
+      twoOfOneSlow: figure(slow.two / slow.one, '×', { atLeast: 1.9 }),
+      threeOfOneSlow: figure(slow.three / slow.one, '×', { atLeast: 2.7 }),
       oneWorker: figure(one, 'users/s', { atLeast: 20 }),
       twoWorkers: figure(two, 'users/s', { atLeast: 20 }),
+      oneWorkerSlow: figure(slow.one, 'users/s', { atLeast: 5 }),
+      threeWorkersSlow: figure(slow.three, 'users/s', { atLeast: 5 }),
     };
   }
 
+  /** Sweeps of one worker, two, three if wished, two and one. @returns Users in a second, by the number of workers. */
+  async #series(users: number, { three = false } = {}): Promise<{ one: number; two: number; three: number }> {
+    await this.#warmUp();
+    const first = await this.#sweep(users, 'one worker');
+    const endSecond = await this.#addWorker();
+    const second = await this.#sweep(users, 'two workers');
+    let ofThree = Number.NaN;
+    if (three) {
+      const endThird = await this.#addWorker();
+      ofThree = await this.#sweep(users, 'three workers');
+      await endThird();
+    }
+    const third = await this.#sweep(users, 'two workers');
+    await endSecond();
+    const fourth = await this.#sweep(users, 'one worker');
+    return { one: (first + fourth) / 2, two: (second + third) / 2, three: ofThree };
+  }
+
+  async #addWorker(): Promise<() => Promise<void>> {
+    const end = await this.stand.addWorker();
+    await this.#warmUp();
+    return end;
+  }
+
+  async #warmUp(): Promise<void> {
+    await this.stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
+  }
+
   /** @returns Users in a second. */
-  async #sweep(what: string): Promise<number> {
-    const { users } = this.size;
+  async #sweep(users: number, what: string): Promise<number> {
     say(this.io, `A sweep over ${users} users, ${what}`);
     return perSecond(users, (await this.stand.sweep(users, { rate: CALLS_A_MINUTE })).usersMs);
   }
