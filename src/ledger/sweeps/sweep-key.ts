@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { TargetUser } from '../../policy/target-reference';
 import { derivedKey, KeyedHash } from '../subject';
 import * as cipher from './row-cipher';
-import type { Rows, SentRows } from './row-cipher';
+import type { RowKeys, Rows } from './row-cipher';
 
 const KEY_BYTES = 32;
 /**
@@ -88,15 +88,14 @@ class RowEncryption {
   #idle: NodeJS.Timeout | undefined;
   readonly #pending: Pending[] = [];
 
-  async encrypt(rows: Rows): Promise<string[]> {
-    if (rows.texts.length < LEAST_ROWS || availableParallelism() < 2) return cipher.encryptRows(rows);
+  async encrypt(rows: Rows, count: number): Promise<string[]> {
+    if (count < LEAST_ROWS || availableParallelism() < 2) return cipher.encryptRows(rows);
     clearTimeout(this.#idle);
     const thread = (this.#thread ??= this.#start());
     return new Promise((resolve) => {
       this.#pending.push({ rows, resolve });
       thread.ref();
-      const { texts, ...others } = rows;
-      thread.postMessage({ ...others, lines: texts.join('\n') } satisfies SentRows);
+      thread.postMessage(rows);
     });
   }
 
@@ -124,6 +123,8 @@ const rowEncryption = new RowEncryption();
 export class SweepKey {
   readonly #sweepId: string;
   readonly #key: KeyObject;
+  readonly #rows: RowKeys;
+  readonly #tags: KeyedHash;
   readonly #duplicates: KeyedHash;
   readonly #next: SweepKey | undefined;
 
@@ -132,6 +133,8 @@ export class SweepKey {
     this.#sweepId = sweepId;
     this.#key = key;
     this.#next = next;
+    this.#rows = { cipher: derivedKey(key, 'row cipher'), tags: derivedKey(key, 'row tags') };
+    this.#tags = new KeyedHash(this.#rows.tags);
     this.#duplicates = new KeyedHash(derivedKey(key, 'duplicates'));
   }
 
@@ -141,9 +144,10 @@ export class SweepKey {
   }
 
   /** Encrypts the IDs of consecutive users, in another thread if there are many. */
-  encryptUsers(first: number, users: readonly TargetUser[]): Promise<string[]> {
-    const texts = users.map((user) => JSON.stringify(user));
-    return rowEncryption.encrypt({ key: this.#key, sweepId: this.#sweepId, first, texts });
+  async encryptUsers(first: number, users: readonly TargetUser[]): Promise<string[]> {
+    if (users.length === 0) return [];
+    const lines = users.map((user) => JSON.stringify(user)).join('\n');
+    return rowEncryption.encrypt({ ...this.#rows, sweepId: this.#sweepId, first, lines }, users.length);
   }
 
   /** @throws When the text was changed, or belongs to another row or sweep. */
@@ -171,7 +175,9 @@ export class SweepKey {
 
   #decrypted(boundTo: readonly unknown[], text: string): Buffer {
     try {
-      return decrypt(this.#key, boundTo, text);
+      return cipher.isOfBlock(text)
+        ? cipher.decryptRow(this.#rows.cipher, this.#tags, JSON.stringify(boundTo), text)
+        : decrypt(this.#key, boundTo, text);
     } catch (error) {
       if (this.#next === undefined) throw error;
       return this.#next.#decrypted(boundTo, text);
