@@ -68,6 +68,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0024-requests',
           '0025-sealed-hashes',
           '0026-snapshot-blocks',
+          '0027-block-texts',
         ],
       },
     ]);

@@ -53,14 +53,11 @@ const libsqlWrites: StoredWrites = {
   appendBlock: (db, { rows, names, ...values }) =>
     insert(db, 'write_sweep_block', {
       ...values,
-      rows: JSON.stringify(
-        rows.map(({ ids, subjects, worst, someItems, line }) => [
-          ids,
-          JSON.stringify(subjects),
-          worst,
-          someItems,
-          line,
-        ]),
+      // Base64url with commas, dots and a space needs no escaping.
+      users:
+        rows.length === 0 ? '[]' : `["${rows.map(({ subjects, ids }) => `${subjects.join(',')} ${ids}`).join('","')}"]`,
+      marks: JSON.stringify(
+        rows.map(({ worst, someItems, line }) => (worst === null && someItems === 0 ? line : [worst, someItems, line])),
       ),
       names: JSON.stringify(names),
     }),

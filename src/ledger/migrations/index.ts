@@ -74,4 +74,5 @@ export const migrations: readonly Migration[] = [
   sqlMigration('0024-requests'),
   sqlMigration('0025-sealed-hashes'),
   sqlMigration('0026-snapshot-blocks'),
+  sqlMigration('0027-block-texts'),
 ];

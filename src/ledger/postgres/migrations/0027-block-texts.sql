@@ -1,0 +1,1 @@
+-- Only for libSQL: in Postgres a block is in texts already.
