@@ -2,6 +2,7 @@ import { idsOf } from '../../policy/user-ids';
 import type { NamedIds } from '../../policy/user-ids';
 import { isNamedThing } from '../user-subjects';
 import type { IsThing } from '../user-subjects';
+import { DUPLICATE_KEY_CHARACTERS } from './sweep-key';
 import type { SweepKey } from './sweep-key';
 import type { TargetRow } from './sweep-types';
 
@@ -37,25 +38,39 @@ export function thingsOf(user: NamedIds, isThing: IsThing = isNamedThing): reado
   return others.length === 0 ? first : things;
 }
 
+/** What the keys of a row depend on besides its IDs. */
+interface KeyRules {
+  /** The row is left out as done: it stores keys of another kind, which only such rows look up. @default false */
+  isDone?: boolean;
+  isThing?: IsThing | undefined;
+  /** Whether the key of a row with one ID is the beginning of its hash; see {@link KnownKeys}. */
+  direct: boolean;
+}
+
 /**
  * Returns the keys of a row. A row is a duplicate if one earlier row has all its IDs and covers the same Items.
  * Searching for that row by one ID would be slow if a thousand rows share it, so each row stores a key for every subset
  * of its IDs and a later row looks up its own set only: one look-up for any source.
- *
- * @param isDone The row is left out as done: it stores keys of another kind, which only such rows look up.
  */
 export function duplicateKeys(
   key: SweepKey,
   { user, subjects }: TargetRow,
-  { isDone = false, isThing }: { isDone?: boolean; isThing?: IsThing | undefined } = {},
+  { isDone = false, isThing, direct }: KeyRules,
 ): DuplicateKeys {
   const ids = subjects.length === 1 ? subjects : [...new Set(subjects)].sort();
-  if (ids.length === 0) throw new TypeError('subjects must contain at least one keyed hash.');
+  const [first] = ids;
+  if (first === undefined) throw new TypeError('subjects must contain at least one keyed hash.');
   const items = thingsOf(user, isThing);
-  const all = key.duplicateKey([ids, null]);
-  if (ids.length === 1 && items === null && !isDone) return { lookedUp: [all], left: [all], shared: [] };
-  const single = (id: string): string => key.duplicateKey([[id], items]);
-  const shared = ids.length > 1 ? ids.map(single) : [];
+  const keyOfAll = (some: readonly string[]): string =>
+    direct && some.length === 1 ? (some[0] ?? '').slice(0, DUPLICATE_KEY_CHARACTERS) : key.duplicateKey([some, null]);
+  const all = keyOfAll(ids);
+  if (ids.length === 1 && items === null && !isDone) {
+    const keys = [all];
+    return { lookedUp: keys, left: keys, shared: NONE };
+  }
+  const keyOf = (some: readonly string[]): string =>
+    items === null ? keyOfAll(some) : key.duplicateKey([some, items]);
+  const shared = ids.length > 1 ? ids.map((id) => keyOf([id])) : NONE;
   // A row for only some Items is never done, so this row concerns all Items.
   if (isDone) {
     return {
@@ -66,12 +81,15 @@ export function duplicateKeys(
   }
   return {
     shared,
-    lookedUp: items === null ? [all] : [all, key.duplicateKey([ids, items])],
-    left: subsetsOf(ids).map((some) =>
-      items === null && some.length === ids.length ? all : key.duplicateKey([some, items]),
-    ),
+    lookedUp: items === null ? [all] : [all, keyOf(ids)],
+    left: subsetsOf(ids).map(keyOf),
   };
 }
+
+const NONE: readonly string[] = [];
+
+/** Of no row. */
+export const NO_KEYS: DuplicateKeys = { lookedUp: NONE, left: NONE, shared: NONE };
 
 /**
  * Returns all subsets except the empty one, each in the order of `ids`. Of many IDs only those that have one ID or all:

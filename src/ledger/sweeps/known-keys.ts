@@ -5,6 +5,10 @@ import { DUPLICATE_KEY_CHARACTERS } from './sweep-key';
 /** The characters of base64url in the order in which the databases sort them. */
 const ALPHABET = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
 
+/** The place of each character in {@link ALPHABET}, by its code. */
+const PLACES = new Uint8Array(128);
+for (let place = 0; place < ALPHABET.length; place++) PLACES[ALPHABET.charCodeAt(place)] = place;
+
 /** Number of recent keys in memory from which they are moved to the table of single keys. */
 const MOST_RECENT = 262_144;
 
@@ -13,6 +17,9 @@ const PAGE = 50;
 
 /** Maximum number of sweeps whose keys are in memory; a process reads few sources at a time. */
 const MOST_SWEEPS = 3;
+
+/** What the keys of a block begin with if those of rows with one ID are the beginnings of the hashes of these. */
+const DIRECT = '.';
 
 /** Where keys are stored, and those that this process knows, by number of the sweep. */
 interface KeyStorage extends LedgerDatabase {
@@ -31,10 +38,15 @@ interface KeyStorage extends LedgerDatabase {
  * At {@link MOST_RECENT} keys, those that begin with one character are moved, because they are neighbours in the index;
  * later those of the next character. After the last character, the blocks written before the first move are deleted. A
  * process that takes over reads the blocks, and looks up in `target_keys` the keys that it does not find in them.
+ *
+ * The key of a row with one ID is the beginning of the keyed hash of this ID, which is stored with the row anyway. A sweep
+ * whose reading an earlier version began continues with a second hash; its blocks do not begin with {@link DIRECT}.
  */
 export class KnownKeys {
   readonly #recent = Array.from(ALPHABET, () => new Set<string>());
   readonly #sweep: number;
+  /** Whether the key of a row with one ID is the beginning of its hash. */
+  readonly direct: boolean;
   /** Undefined if `target_keys` has keys that this process did not move. */
   readonly #moved: KeyFilter | undefined;
   #version: number;
@@ -42,9 +54,13 @@ export class KnownKeys {
   #turn = 0;
   #roundVersion = 0;
 
-  private constructor(sweep: number, version: number, moved: KeyFilter | undefined) {
+  private constructor(
+    sweep: number,
+    { version, direct, moved }: { version: number; direct: boolean; moved: KeyFilter | undefined },
+  ) {
     this.#sweep = sweep;
     this.#version = version;
+    this.direct = direct;
     this.#moved = moved;
   }
 
@@ -55,7 +71,15 @@ export class KnownKeys {
     if (known !== undefined && known.#version === version) return known;
     knownKeys.delete(sweep);
     const single = await db.selectFrom('target_keys').select('key').where('sweep', '=', sweep).limit(1).execute();
-    const read = new KnownKeys(sweep, version, single.length === 0 ? new KeyFilter() : undefined);
+    const last = await db
+      .selectFrom('target_key_blocks')
+      .select('keys')
+      .where('sweep', '=', sweep)
+      .orderBy('version', 'desc')
+      .limit(1)
+      .execute();
+    const direct = last[0]?.keys.startsWith(DIRECT) ?? single.length === 0;
+    const read = new KnownKeys(sweep, { version, direct, moved: single.length === 0 ? new KeyFilter() : undefined });
     for (let next = 0; ;) {
       const blocks = await db
         .selectFrom('target_key_blocks')
@@ -66,13 +90,18 @@ export class KnownKeys {
         .limit(PAGE)
         .execute();
       for (const block of blocks) read.#add(keysIn(block.keys));
-      const last = blocks.at(-1);
-      if (last === undefined) break;
-      next = last.version + 1;
+      const end = blocks.at(-1);
+      if (end === undefined) break;
+      next = end.version + 1;
     }
     for (const other of knownKeys.keys()) if (knownKeys.size >= MOST_SWEEPS) knownKeys.delete(other);
     knownKeys.set(sweep, read);
     return read;
+  }
+
+  /** Returns the keys of a block as they are stored: without separators. */
+  textOf(keys: readonly string[]): string {
+    return keys.length > 0 && this.direct ? DIRECT + keys.join('') : keys.join('');
   }
 
   /** Returns which of these keys earlier blocks have. */
@@ -118,7 +147,8 @@ export class KnownKeys {
       await db
         .deleteFrom('target_key_blocks')
         .where('sweep', '=', this.#sweep)
-        .where('version', '<', this.#roundVersion)
+        // The newest one says how keys are made.
+        .where('version', '<', Math.min(this.#roundVersion, this.#version - 1))
         .execute();
     } catch (error) {
       // It is unknown which keys were moved, so the next block reads them from the ledger again.
@@ -137,16 +167,18 @@ export class KnownKeys {
   }
 
   #recentOf(key: string): Set<string> {
-    const set = this.#recent[ALPHABET.indexOf(key.charAt(0))];
-    if (set === undefined) throw new TypeError('A duplicate key is base64url.');
+    const place = placeOf(key, 0);
+    const set = this.#recent[place];
+    if (set === undefined || ALPHABET.charAt(place) !== key.charAt(0))
+      throw new TypeError('A duplicate key is base64url.');
     return set;
   }
 }
 
-/** Returns the keys of a block, which are stored without separators. */
+/** Returns the keys of a block; see {@link KnownKeys.textOf}. */
 function keysIn(text: string): string[] {
   const keys: string[] = [];
-  for (let at = 0; at < text.length; at += DUPLICATE_KEY_CHARACTERS)
+  for (let at = text.startsWith(DIRECT) ? DIRECT.length : 0; at < text.length; at += DUPLICATE_KEY_CHARACTERS)
     keys.push(text.slice(at, at + DUPLICATE_KEY_CHARACTERS));
   return keys;
 }
@@ -196,8 +228,12 @@ class KeyFilter {
 function hashesOf(key: string): [number, number] {
   let [first, step] = [0, 0];
   for (let at = 0; at < 5; at++) {
-    first = (first << 6) | ALPHABET.indexOf(key.charAt(at));
-    step = (step << 6) | ALPHABET.indexOf(key.charAt(at + 5));
+    first = (first << 6) | placeOf(key, at);
+    step = (step << 6) | placeOf(key, at + 5);
   }
   return [first, step | 1];
+}
+
+function placeOf(key: string, at: number): number {
+  return PLACES[key.charCodeAt(at)] ?? 0;
 }

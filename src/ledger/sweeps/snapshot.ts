@@ -6,7 +6,7 @@ import type { IsThing } from '../user-subjects';
 import type { SweepBlock } from '../store';
 import { requireHashes, storable } from '../values';
 import { findDone } from './done-before';
-import { duplicateKeys, thingsOf } from './duplicate-keys';
+import { duplicateKeys, NO_KEYS, thingsOf } from './duplicate-keys';
 import { environmentsOf, noteEnvironments } from './environments';
 import { moveRedriven, recordUsers } from '../requests/sweep-requests';
 import type { MovedRequests, RequestingUser } from '../requests/sweep-requests';
@@ -88,7 +88,7 @@ async function appendRows(
       someItems: thingsOf(row.user, append.isThing) === null ? 0 : 1,
       line: row.line ?? null,
     })),
-    keys: keys.join(''),
+    keys: known.textOf(keys),
     names: encryptedReferences(context.keys, { sweepId, first: state.total, references }),
     position: key.encryptPosition(append.position),
     complete: complete ? 1 : 0,
@@ -259,15 +259,19 @@ async function withoutDuplicates(
     isThing: IsThing | undefined;
   },
 ): Promise<{ fresh: TargetRow[]; keys: string[]; shared: number }> {
-  const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row, { isDone: done.has(row), isThing }) }));
-  const seen = await known.among(
-    context,
-    keyed.flatMap(({ lookedUp: askedFor, shared }) => [...askedFor, ...shared]),
-  );
+  const { direct } = known;
+  const keyed = rows.map((row) => duplicateKeys(key, row, { isDone: done.has(row), isThing, direct }));
+  const asked: string[] = [];
+  for (const { lookedUp, shared } of keyed) {
+    for (const one of lookedUp) asked.push(one);
+    for (const one of shared) asked.push(one);
+  }
+  const seen = await known.among(context, asked);
   const keys: string[] = [];
   const fresh: TargetRow[] = [];
   let sharing = 0;
-  for (const { row, lookedUp: askedFor, left, shared } of keyed) {
+  for (const [index, row] of rows.entries()) {
+    const { lookedUp: askedFor, left, shared } = keyed[index] ?? NO_KEYS;
     if (askedFor.some((one) => seen.has(one))) continue;
     fresh.push(row);
     if (shared.some((one) => seen.has(one))) sharing += 1;
@@ -281,6 +285,11 @@ async function withoutDuplicates(
 
 /** Returns only the fields of a target; a source's row may have more, which must not be stored. */
 function literal(user: TargetUser): TargetUser {
+  for (const field in user) if (!STORED.has(field)) return withoutOthers(user);
+  return user;
+}
+
+function withoutOthers(user: TargetUser): TargetUser {
   const kept: Record<string, unknown> = {};
   for (const field of STORED_FIELDS) if (user[field] !== undefined) kept[field] = user[field];
   return kept;
@@ -288,6 +297,7 @@ function literal(user: TargetUser): TargetUser {
 
 /** The fields of a user that are stored. */
 const STORED_FIELDS = [...NAMED_FIELDS.map(({ field }) => field), 'reference', 'account', 'ids'] as const;
+const STORED: ReadonlySet<string> = new Set(STORED_FIELDS);
 
 /** Users with requests of their own are written together with these. */
 async function writeWithRequests(

@@ -28,9 +28,9 @@ describe.each(DATABASES)('the duplicates of a large source in $name', ({ freshUr
   });
   afterAll(cleanUp);
 
-  async function append({ sweeps }: OpenedLedger, rows: readonly TargetRow[]) {
-    const { version, duplicates, total } = await sweeps.readSnapshot('large');
-    const state = await sweeps.appendTargets({ sweepId: 'large', version, rows, position: 'p' });
+  async function append({ sweeps }: OpenedLedger, rows: readonly TargetRow[], sweepId = 'large') {
+    const { version, duplicates, total } = await sweeps.readSnapshot(sweepId);
+    const state = await sweeps.appendTargets({ sweepId, version, rows, position: 'p' });
     return { duplicates: state.duplicates - duplicates, added: state.total - total };
   }
 
@@ -66,6 +66,32 @@ describe.each(DATABASES)('the duplicates of a large source in $name', ({ freshUr
     await first.sweeps.release('large');
     expect([await stored('target_keys'), await stored('target_key_blocks')]).toEqual([0, 0]);
   });
+
+  it.each(['target_key_blocks', 'target_keys'])(
+    'are found by what an earlier version stored in %s, by each process that continues',
+    async (table) => {
+      const sweepId = `begun with ${table}`;
+      const rows = (from: number, to: number): TargetRow[] =>
+        rowsOf(from, to).map(({ user, subjects }) => ({ user, subjects: subjects.slice(0, 1) }));
+      await first.sweeps.create({ sweepId });
+      await append(first, rows(0, 50), sweepId);
+      const [sweep] = await runRaw(url, `select number, wrapped_key from sweeps where sweep_id = '${sweepId}'`);
+      const number = Number(sweep?.['number']);
+      const key = new SweepKeys(SUBJECT_KEY).open(sweepId, String(sweep?.['wrapped_key']));
+      const keys = rows(0, 50).map(({ subjects }) => key.duplicateKey([subjects, null]));
+      await runRaw(url, `delete from target_key_blocks where sweep = ${number}`);
+      await runRaw(
+        url,
+        table === 'target_keys'
+          ? `insert into target_keys (sweep, key) values ${keys.map((one) => `(${number}, '${one}')`).join(', ')}`
+          : `insert into target_key_blocks (sweep, version, keys) values (${number}, 0, '${keys.join('')}')`,
+      );
+      const third = await open(url);
+      expect(await append(second, rows(0, 60), sweepId)).toEqual({ duplicates: 50, added: 10 });
+      expect(await append(third, rows(40, 70), sweepId)).toEqual({ duplicates: 20, added: 10 });
+      expect(await append(second, rows(0, 70), sweepId)).toEqual({ duplicates: 70, added: 0 });
+    },
+  );
 
   it('leave the references of the users readable, in groups and those that an earlier version wrote', async () => {
     const rows = Array.from({ length: 300 }, (_, index) =>
