@@ -37,6 +37,17 @@ export function identitiesOf(ids: ProviderIds, isThing: IsThing = isNamedThing):
   });
 }
 
+/** Returns {@link identitiesOf} of the IDs of a user. Most have nothing but single IDs at the first providers. */
+export function identitiesOfUser(user: NamedIds, isThing: IsThing = isNamedThing): Identity[] {
+  if (user.ids !== undefined || user.itemIds !== undefined) return identitiesOf(idsOf(user), isThing);
+  const found: Identity[] = [];
+  for (const { field, provider, id } of NAMED_FIELDS) {
+    const value = user[field];
+    if (typeof value === 'string' && !isThing(provider, id)) found.push({ provider, id, value });
+  }
+  return found;
+}
+
 /**
  * Returns the keyed hash of each ID, in the order of {@link identitiesOf}.
  *

@@ -79,6 +79,10 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
   }
 
   #readRow(record: RawRecord, header: Header<Column>): FileRecord<Column> {
+    if (record.plain !== undefined) {
+      const cells = record.plain.split(this.#delimiter);
+      if (cells.length === header.length && !isNamed(cells[0], header)) return { cells: header.cells(cells) };
+    }
     if (!isUtf8(record.bytes)) return { problem: whereNotUtf8(record.bytes, this.#delimiter) };
     const text = record.bytes.toString('utf8');
     const plain = this.#readPlain(text, header);
@@ -115,8 +119,8 @@ function requireDelimiter(found: string, line: number): Delimiter {
 }
 
 /** Whether the first cell is the name of its column. */
-function isNamed(first: string | undefined, { names }: Header<string>): boolean {
-  return first?.trim().toLowerCase() === names[0]?.trim().toLowerCase();
+function isNamed(first: string | undefined, { firstName }: Header<string>): boolean {
+  return first?.trim().toLowerCase() === firstName;
 }
 
 function repeats(cells: readonly Cell[], header: Header<string>): boolean {

@@ -119,12 +119,15 @@ export function readerFor({
   return format === 'csv' ? new CsvReader(rules) : new JsonlReader(rules);
 }
 
+/** A record of a file with what was read of it. */
+export type FileRow<Column extends string = string> = FileRecord<Column> & { line: number; record: RawRecord };
+
 /** Returns the records of a file in batches. IDs are unchanged, and whether a row is a valid user is not checked. */
 export async function* fileRecords<Column extends string = string>(
   file: Pick<UserFile, 'path' | 'flags' | 'input'>,
   reader: RecordReader<Column>,
   signal?: AbortSignal,
-): AsyncGenerator<(FileRecord<Column> & Pick<RawRecord, 'line' | 'bytes'>)[], void, undefined> {
+): AsyncGenerator<FileRow<Column>[], void, undefined> {
   const splitter = new RecordSplitter(reader);
   try {
     for await (const chunk of fileBytes(file.path, file.flags, file.input)) {
@@ -138,19 +141,18 @@ export async function* fileRecords<Column extends string = string>(
   }
 }
 
-function readAll<Column extends string>(
-  records: Iterable<RawRecord>,
-  reader: RecordReader<Column>,
-): (FileRecord<Column> & Pick<RawRecord, 'line' | 'bytes'>)[] {
-  const rows: (FileRecord<Column> & Pick<RawRecord, 'line' | 'bytes'>)[] = [];
+function readAll<Column extends string>(records: Iterable<RawRecord>, reader: RecordReader<Column>): FileRow<Column>[] {
+  const rows: FileRow<Column>[] = [];
   // One by one, because the first record of a CSV file decides how the next ones are split.
   for (const record of records) {
-    const { line, bytes } = record;
     // Also for a record that is too long, because it may be the header of a CSV file.
     const read = reader.read(record);
-    if (read !== undefined) rows.push({ ...(record.tooLong ? TOO_LONG : read), line, bytes });
+    if (read === undefined) continue;
+    const { line } = record;
+    const { cells, problem } = record.tooLong ? TOO_LONG : read;
+    rows.push(cells === undefined ? { problem, line, record } : { cells, line, record });
   }
   return rows;
 }
 
-const TOO_LONG = { problem: `the row has more than ${MAX_RECORD_BYTES / 1024 / 1024} MiB` };
+const TOO_LONG: FileRecord<never> = { problem: `the row has more than ${MAX_RECORD_BYTES / 1024 / 1024} MiB` };

@@ -205,6 +205,8 @@ export function idsInside(
 /** Extracts the known columns from rows that are lists of cells. */
 export class Header<Column extends string> {
   readonly names: readonly string[];
+  /** The name of the first column, for comparison. */
+  readonly firstName: string | undefined;
   readonly #met: ColumnNames<Column>;
   readonly #resembles: ColumnRules<Column>['resembles'];
   readonly #columns: readonly (Column | undefined)[];
@@ -218,6 +220,7 @@ export class Header<Column extends string> {
   constructor(names: readonly string[], rules: ColumnRules<Column>, hint = '') {
     const { known, renames, ignore = [], field } = rules;
     this.names = names;
+    this.firstName = names[0]?.trim().toLowerCase();
     const columns = new ColumnNames(rules);
     this.#met = columns;
     this.#resembles = rules.resembles;

@@ -20,6 +20,11 @@ export function allowedPlaceholders(names: readonly string[] = []): AllowedPlace
  */
 const ORDINARY = /^(?!-1$|-?\d+e-\d+$)(?=[a-z\d_-]*[1-9])[a-z\d_-]+$/i;
 
+/** Returns whether a text is certainly an ID, so that {@link idProblem} need not be asked. */
+export function isOrdinaryId(text: string, isColumn: (name: string) => boolean): boolean {
+  return ORDINARY.test(text) && !isColumn(text.toLowerCase());
+}
+
 /**
  * Returns why a source's text is not an ID, or undefined. It rejects what errors in exports leave behind: the provider
  * would accept such an ID, and the data of the person it belonged to would be kept.

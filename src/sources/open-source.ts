@@ -9,8 +9,7 @@ import type { TargetUser } from '../policy/target-reference';
 import type { Catalogue } from '../providers/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { fileRecords, readerFor } from './file-records';
-import type { FileFormat, UserFile } from './file-records';
-import type { FileRecord } from './record-splitter';
+import type { FileFormat, FileRow, UserFile } from './file-records';
 import { findAnywhere, findInFolder, formatOf } from './find-file';
 import { idsInside, resemblesId } from './header';
 import { allowedPlaceholders, userProblem } from './id-rules';
@@ -181,15 +180,17 @@ export class FileSource implements GroupedSource {
 }
 
 function* rowsOf(
-  records: Iterable<FileRecord & { line: number; bytes: Buffer }>,
+  records: Iterable<FileRow>,
   progress: Progress,
   userOf: (cells: UserCells) => ReturnType<typeof toUser>,
 ): Generator<SourceRow, void, undefined> {
-  for (const { line, bytes, cells, problem } of records) {
-    const position = progress.pass(bytes);
+  for (const { line, record, cells, problem } of records) {
+    const position = progress.pass(record.plain ?? record.bytes);
     if (position === undefined) continue;
     const row = cells === undefined ? { problem } : userOf(cells);
-    yield 'user' in row ? { position, line, user: row.user } : { position, line, problem: row.problem, raw: bytes };
+    yield 'user' in row
+      ? { position, line, user: row.user }
+      : { position, line, problem: row.problem, raw: record.bytes };
   }
 }
 

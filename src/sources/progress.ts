@@ -4,6 +4,32 @@ import { SourceError } from './source';
 
 const POSITION = /^(\d{1,15})-([0-9a-f]{8})$/;
 
+const POLYNOMIAL = 0xedb88320;
+
+/** The checksum of each byte, for {@link crcOf}. */
+const CRC_OF_BYTE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let sum = byte;
+  for (let bit = 0; bit < 8; bit++) sum = (sum & 1) === 1 ? POLYNOMIAL ^ (sum >>> 1) : sum >>> 1;
+  return sum;
+});
+
+/** The same as {@link crc32}, which takes longer than this for a short text of ASCII, because it makes a buffer of it. */
+function crcOf(text: string, before: number): number {
+  let sum = ~before;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) return crc32(text, before);
+    sum = (CRC_OF_BYTE[(sum ^ code) & 0xff] ?? 0) ^ (sum >>> 8);
+  }
+  return ~sum >>> 0;
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hexOf(byte: number): string {
+  return HEX[byte & 0xff] ?? '';
+}
+
 /**
  * Counts the rows of a source that is always read from its beginning, and identifies those processed before. A position
  * is the count and a checksum of all rows up to it, because continuing in a source whose rows have changed could omit a
@@ -37,7 +63,7 @@ export class Progress {
    */
   pass(content: string | Uint8Array): SourcePosition | undefined {
     this.#count += 1;
-    this.#sum = crc32(content, this.#sum);
+    this.#sum = typeof content === 'string' ? crcOf(content, this.#sum) : crc32(content, this.#sum);
     if (this.#count > this.#doneCount) return this.#position();
     if (this.#count === this.#doneCount && this.#hexSum() !== this.#doneSum) this.#refuseChanged();
     return undefined;
@@ -53,7 +79,8 @@ export class Progress {
   }
 
   #hexSum(): string {
-    return this.#sum.toString(16).padStart(8, '0');
+    const sum = this.#sum;
+    return `${hexOf(sum >>> 24)}${hexOf(sum >>> 16)}${hexOf(sum >>> 8)}${hexOf(sum)}`;
   }
 
   #refuseChanged(): never {

@@ -12,9 +12,10 @@ import { libsqlReader } from './libsql/reader';
 import { postgresReader } from './postgres/reader';
 import { Progress } from './progress';
 import { SourceError } from './source';
-import type { RowsOptions, Source, SourceRow } from './source';
-import type { SqlReader, SqlRun, SqlType } from './sql-rows';
+import type { GroupedSource, RowsOptions, SourceRow } from './source';
+import type { SqlPage, SqlReader, SqlRun, SqlType } from './sql-rows';
 import { toUser } from './to-user';
+import type { CellRules } from './to-user';
 import { UserColumns } from './user-columns';
 import type { ColumnKind } from './user-columns';
 
@@ -101,7 +102,7 @@ type QueryOptions = Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> & { 
  * again, so it needs an ORDER BY that always gives the same order. If the rows processed before have another order or
  * other rows are between them, continuing is refused.
  */
-export class QuerySource implements Source {
+export class QuerySource implements GroupedSource {
   readonly kind = 'query';
   readonly #query: NamedQuery;
   readonly #run: SqlRun;
@@ -144,7 +145,11 @@ export class QuerySource implements Source {
     return `the query ${this.#query.name.toLowerCase()}`;
   }
 
-  async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
+  async *rows(options?: RowsOptions): AsyncGenerator<SourceRow, void, undefined> {
+    for await (const group of this.rowGroups(options)) yield* group;
+  }
+
+  async *rowGroups({ after, signal }: RowsOptions = {}): AsyncGenerator<Iterable<SourceRow>, void, undefined> {
     const progress = new Progress('query', after);
     this.#header = undefined;
     const run = { ...this.#run, signal };
@@ -154,25 +159,38 @@ export class QuerySource implements Source {
     for await (const page of READERS[this.#query.dialect].rows(run)) {
       const header = (this.#header ??= new Header(page.columns, { ...rulesOf(known, {}), ignore, field: 'query' }));
       types ??= new ColumnTypes(header, page.types, known);
-      const unusedJson = (page.types ?? []).flatMap(({ kind }, index) =>
-        kind === 'json' && header.columnAt(index) === undefined ? [index] : [],
-      );
-      for (const row of page.rows) {
-        for (const index of unusedJson) {
-          const cell = row[index];
-          if (typeof cell === 'string') header.refuseIdsInside(index, JSON.parse(cell));
-        }
-        const cells = types.read(header.cells(row));
-        const position = progress.pass(JSON.stringify(cells));
-        if (position === undefined) continue;
-        const made = toUser(cells, rules);
-        const line = progress.count;
-        yield 'user' in made
-          ? { position, line, user: made.user }
-          : { position, line, problem: made.problem, raw: Buffer.from(JSON.stringify(cells)) };
-      }
+      yield rowsOf(page, { header, types, rules, progress });
     }
     progress.end();
+  }
+}
+
+function* rowsOf(
+  { rows, types: found = [] }: SqlPage,
+  {
+    header,
+    types,
+    rules,
+    progress,
+  }: { header: Header<string>; types: ColumnTypes; rules: CellRules; progress: Progress },
+): Generator<SourceRow, void, undefined> {
+  const unusedJson = found.flatMap(({ kind }, index) =>
+    kind === 'json' && header.columnAt(index) === undefined ? [index] : [],
+  );
+  for (const row of rows) {
+    for (const index of unusedJson) {
+      const cell = row[index];
+      if (typeof cell === 'string') header.refuseIdsInside(index, JSON.parse(cell));
+    }
+    const cells = types.read(header.cells(row));
+    const text = JSON.stringify(cells);
+    const position = progress.pass(text);
+    if (position === undefined) continue;
+    const made = toUser(cells, rules);
+    const line = progress.count;
+    yield 'user' in made
+      ? { position, line, user: made.user }
+      : { position, line, problem: made.problem, raw: Buffer.from(text) };
   }
 }
 

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import type { SourceColumns } from '../policy/snapshot-report';
 import type { Cells } from './header';
 import type { CellRules } from './to-user';
@@ -13,13 +14,32 @@ const LF = 0x0a;
 const CR = 0x0d;
 const QUOTE = 0x22;
 
+/** Matches what a text of ASCII must not have for each of its lines to be one CSV record without quotes and control characters. */
+const NOT_PLAIN = /["\0-\t\v-\x1f\x7f]/;
+
 /** One record of a file, not yet decoded. */
 export interface RawRecord {
   /** The line where it begins, from 1. */
   line: number;
   /** Without the line break; only the beginning when `tooLong`. */
-  bytes: Buffer;
+  readonly bytes: Buffer;
   tooLong: boolean;
+  /** The same as text, of a CSV record that only has to be split at its delimiters: see {@link NOT_PLAIN}. */
+  plain?: string;
+}
+
+/** A record of which only the text is needed, unless it turns out to be no user. */
+class PlainRecord implements RawRecord {
+  readonly tooLong = false;
+
+  constructor(
+    readonly line: number,
+    readonly plain: string,
+  ) {}
+
+  get bytes(): Buffer {
+    return Buffer.from(this.plain, 'latin1');
+  }
 }
 
 /** A file cannot be split into records. */
@@ -83,6 +103,48 @@ export class RecordSplitter {
 
   /** Returns the records that end in these bytes. @throws UnsplittableError for a record that does not end. */
   *push(chunk: Buffer): Generator<RawRecord, void, undefined> {
+    const text = this.#plainText(chunk);
+    if (text === undefined) yield* this.#split(chunk);
+    else yield* this.#splitPlain(text);
+  }
+
+  /** Returns the text of bytes that can be split without looking at each of them; undefined for others. */
+  #plainText(chunk: Buffer): string | undefined {
+    if (!this.#format.quotes || this.#quoted || this.#afterCr) return undefined;
+    if (chunk.length > MAX_RECORD_BYTES || !isAscii(chunk)) return undefined;
+    const text = chunk.toString('latin1');
+    const lines = text.includes('\r') ? text.replaceAll('\r\n', '\n') : text;
+    return NOT_PLAIN.test(lines) ? undefined : lines;
+  }
+
+  *#splitPlain(text: string): Generator<RawRecord, void, undefined> {
+    const lines = text.split('\n');
+    const rest = lines.pop() ?? '';
+    for (let index = 0; index < lines.length; index++) {
+      const line = lines[index] ?? '';
+      if (index === 0) {
+        // It may complete a record.
+        this.#keepText(line);
+        const record = this.#finish();
+        if (record) yield record;
+        continue;
+      }
+      const number = this.#line;
+      this.#recordLine = this.#line = number + 1;
+      if (line !== '') yield new PlainRecord(number, line);
+    }
+    this.#keepText(rest);
+    if (rest === '') return;
+    this.#quoteJustClosed = false;
+    this.#cellBegins = rest.charCodeAt(rest.length - 1) === this.#format.delimiter;
+  }
+
+  #keepText(text: string): void {
+    const bytes = Buffer.from(text, 'latin1');
+    this.#keep(bytes, 0, bytes.length);
+  }
+
+  *#split(chunk: Buffer): Generator<RawRecord, void, undefined> {
     let from = 0;
     for (let at = this.#nextBreak(chunk, 0); at !== -1; at = this.#nextBreak(chunk, from)) {
       const completesCr = at === from && this.#length === 0 && chunk[at] === LF && this.#afterCr;

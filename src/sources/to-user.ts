@@ -4,7 +4,7 @@ import type { TargetUser } from '../policy/target-reference';
 import { MOST_LISTED_IDS } from '../policy/user-ids';
 import type { NamedIds } from '../policy/user-ids';
 import { JsonNumber } from './exact-json';
-import { idProblem, NO_PLACEHOLDERS } from './id-rules';
+import { idProblem, isOrdinaryId, NO_PLACEHOLDERS } from './id-rules';
 import type { AllowedPlaceholders } from './id-rules';
 import { UserColumns } from './user-columns';
 import type { ColumnKind } from './user-columns';
@@ -35,6 +35,9 @@ const SIMPLE: ReadonlySet<string> = new Set(['plaid_user_id', 'batch_user_id', '
 /** Maximum number of characters of a text that every one of these columns may have. */
 const SIMPLE_CHARACTERS = 200;
 
+/** Any half of a pair of surrogates. */
+const SURROGATE = /[\ud800-\udfff]/;
+
 /** Rules for the cells of a kind of source. */
 export interface CellRules {
   /** The form of a list of IDs in a column: a string joined by `;`, or a list. */
@@ -59,6 +62,8 @@ export function toUser(
   names: ColumnNames = {},
 ): { user: TargetUser } | { problem: string } {
   const { columns = UserColumns.BASIC } = rules;
+  const ordinary = ordinaryUser(cells, columns);
+  if (ordinary !== undefined) return { user: ordinary };
   const given: Partial<Record<keyof TargetUser, unknown>> = {};
   let isSimple = true;
   for (const column of USER_COLUMNS) {
@@ -99,6 +104,22 @@ export function toUser(
     return `${column}: ${inColumns(message, names)}${advice}`;
   });
   return { problem: [...new Set(issues)].join('; ') };
+}
+
+/** Returns the user of a row with nothing but ordinary IDs and a reference; undefined for every other row. */
+function ordinaryUser(cells: UserCells, { isColumn }: UserColumns): TargetUser | undefined {
+  const user: TargetUser = {};
+  for (const column in cells) {
+    const cell = cells[column];
+    if (cell === undefined || cell === null || cell === '') continue;
+    if (typeof cell !== 'string' || cell.length > SIMPLE_CHARACTERS) return undefined;
+    if (column === 'plaid_user_id' || column === 'batch_user_id') {
+      if (!isOrdinaryId(cell, isColumn)) return undefined;
+      user[FIELDS[column]] = cell;
+    } else if (column === 'reference' && !SURROGATE.test(cell)) user.reference = cell;
+    else return undefined;
+  }
+  return user.plaidUserId === undefined && user.batchUserId === undefined ? undefined : user;
 }
 
 /** Returns the user of a row, in the account of the source where the row names none. */

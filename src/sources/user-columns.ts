@@ -85,6 +85,8 @@ export class UserColumns {
     };
   }
 
+  readonly isColumn = (name: string): boolean => this.#kinds.has(name);
+
   kindOf(column: string): ColumnKind {
     return this.#kinds.get(column) ?? 'label';
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
 import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
-import { identitiesOf, subjectsOf } from '../../ledger/user-subjects';
+import { identitiesOfUser } from '../../ledger/user-subjects';
 import { CheckedRows } from '../../sources/check-rows';
 import { sourceName } from '../../operator-policy/rules';
 import { fileSource } from '../../sources/find-file';
@@ -47,6 +47,12 @@ export interface Control {
   allows: (total: number) => boolean;
 }
 
+/** Where IDs of a provider are valid. */
+interface Place {
+  service: string;
+  environment: string;
+}
+
 /** Reads a source into a sweep's targets, block by block. */
 export class SourceReading {
   readonly #dependencies: SweepDependencies;
@@ -56,6 +62,8 @@ export class SourceReading {
   readonly #allows: (total: number) => boolean;
   /** Of the providers of all rows so far. */
   readonly #environments: Record<string, string> = {};
+  /** By provider and account. */
+  readonly #places = new Map<string, Map<string, Place>>();
   #columns: UserColumns;
 
   constructor(dependencies: SweepDependencies, input: ReadSource, control: Control) {
@@ -120,8 +128,8 @@ export class SourceReading {
     };
     try {
       for await (const group of checked.groups()) {
+        this.#signal.throwIfAborted();
         for (const row of group) {
-          this.#signal.throwIfAborted();
           block.add(this.#targetOf(row), row.position);
           if (block.isFull) await write(false);
         }
@@ -168,24 +176,39 @@ export class SourceReading {
   }
 
   #targetOf({ user: given, line }: GoodRow): TargetRow {
-    const { services, hasher, providers } = this.#dependencies;
+    const { hasher, providers } = this.#dependencies;
     const user = inAccount(given, this.#input.source.account);
-    const ids = idsOf(user);
-    const serviceOf = (provider: string): string => providers.serviceNameAt(provider, user.account);
-    for (const provider of Object.keys(ids)) {
-      const service = serviceOf(provider);
-      this.#environments[service] ??= this.#environmentOf(provider, service);
-    }
-    const identities = identitiesOf(ids, providers.isThing);
-    const environment = (provider: string): string => environmentOf(services, serviceOf(provider));
+    const { account = '' } = user;
+    // Also of providers at which a user has nothing but things.
+    if (user.ids !== undefined || user.itemIds !== undefined)
+      for (const provider of Object.keys(idsOf(user))) this.#placeOf(provider, account);
     const { dryRun, law } = this.#input;
     return {
       user,
       line,
-      subjects: subjectsOf(identities, environment, hasher, serviceOf),
+      subjects: identitiesOfUser(user, providers.isThing).map(({ provider, value }) => {
+        const { service, environment } = this.#placeOf(provider, account);
+        return hasher.subject(service, environment, value);
+      }),
       // A dry run carries out no request.
-      ...(!dryRun && { request: requestOfUser(user, { law, holidays: this.#dependencies.holidays }) }),
+      ...(!dryRun &&
+        user.receivedAt !== undefined && {
+          request: requestOfUser(user, { law, holidays: this.#dependencies.holidays }),
+        }),
     };
+  }
+
+  /** Returns where the IDs of an account at a provider are valid. */
+  #placeOf(provider: string, account: string): Place {
+    const known = this.#places.get(provider)?.get(account);
+    if (known !== undefined) return known;
+    const { services, providers } = this.#dependencies;
+    const service = providers.serviceNameAt(provider, account === '' ? undefined : account);
+    this.#environments[service] ??= this.#environmentOf(provider, service);
+    const place = { service, environment: environmentOf(services, service) };
+    const places = this.#places.get(provider) ?? new Map<string, Place>();
+    this.#places.set(provider, places.set(account, place));
+    return place;
   }
 
   /** Called once for each service. Without settings it is unknown which of several environments applies. */
@@ -236,8 +259,12 @@ class Block {
 /** Returns about how long a user is in a statement. */
 function charactersOf(user: TargetRow['user']): number {
   if (user.ids !== undefined || user.itemIds !== undefined) return JSON.stringify(user).length;
-  const texts = [user.plaidUserId, user.plaidUserToken, user.batchUserId, user.reference, user.account];
-  return texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
+  return (
+    (user.plaidUserId ?? user.plaidUserToken ?? '').length +
+    (user.batchUserId ?? '').length +
+    (user.reference ?? '').length +
+    (user.account ?? '').length
+  );
 }
 
 /** The parts of a run that its series depends on. */
