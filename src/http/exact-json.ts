@@ -6,8 +6,8 @@ import { isWrapper } from '../tasks/parse-input';
 export { isExactNumber, WRITE_AS_TEXT } from '../tasks/exact-number';
 
 /**
- * Numbers with an exponent, or with so many decimals that JavaScript may round them. Also matches inside strings, which
- * only costs a slower parser.
+ * Numbers with an exponent, or with so many decimals that JavaScript may round them. Also matches inside strings, such as
+ * IDs in hex, which only costs a slower parser.
  */
 const MAY_BE_ROUNDED = /\d[eE][-+]?\d|\.\d{10}/;
 
@@ -119,19 +119,25 @@ function parseAgain(text: string, value: unknown, inexact: (literal: string) => 
 }
 
 function mayBeRounded(text: string, value: unknown): boolean {
-  return MAY_BE_ROUNDED.test(text) || containsUnsafeNumber(value);
+  const numbers = numbersIn(value);
+  return numbers === 'unsafe' || (numbers === 'safe' && MAY_BE_ROUNDED.test(text));
 }
 
-function containsUnsafeNumber(value: unknown): boolean {
+/** Returns whether a value contains numbers, and any that is not an integer up to 2^53. */
+function numbersIn(value: unknown): 'none' | 'safe' | 'unsafe' {
   const left: unknown[] = [value];
+  let found: 'none' | 'safe' = 'none';
   while (left.length > 0) {
     const next = left.pop();
-    if (typeof next === 'number' && !Number.isSafeInteger(next)) return true;
+    if (typeof next === 'number') {
+      if (!Number.isSafeInteger(next)) return 'unsafe';
+      found = 'safe';
+    }
     if (typeof next !== 'object' || next === null) continue;
     for (const inner of Object.values(next))
       if (typeof inner === 'number' || typeof inner === 'object') left.push(inner);
   }
-  return false;
+  return found;
 }
 
 function pathOf(

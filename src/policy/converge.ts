@@ -73,7 +73,8 @@ export function reported(state: ConvergeState, step: string, report: ManualRepor
   return advanced(state, current.reported(report), nowMs);
 }
 
-function advanced(state: ConvergeState, current: Step, nowMs: number): ConvergeState {
+/** Returns the state after its current step has become this one. */
+export function advanced(state: ConvergeState, current: Step, nowMs: number): ConvergeState {
   const seeing = current.sight ? noteSight(state, current.name, current.sight) : state;
   const move = current.next(nowMs);
   if (move.kind !== 'done') return { ...seeing, current };

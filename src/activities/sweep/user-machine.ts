@@ -2,7 +2,7 @@ import { held, outcomeUnknown } from '../../http/to-failure';
 import { WAITS_FOR_PERSON } from '../../ledger/sweeps/sweep-types';
 import type { DeferredUser, OpenUser, SettledUser } from '../../ledger/sweeps/sweep-types';
 import {
-  responded,
+  advanced,
   beginConverging,
   endEarly,
   holdCurrent,
@@ -184,10 +184,12 @@ export class UserMachine {
     const response = this.#withLost(call, given);
     const atMs = call.definition.effect === 'read' ? sentAtMs : nowMs;
     const { current } = this.#state;
-    if (current) this.#items.get(call.step)?.note(current, call, response, atMs);
-    if (current?.entries) this.#entries.set(call.step, current.responded(call, response, atMs).entries ?? []);
+    if (!current) throw new Error(`A result of ${call.task} arrived after the last step.`);
+    const after = current.responded(call, response, atMs);
+    this.#items.get(call.step)?.note(current, response, after);
+    if (current.entries) this.#entries.set(call.step, after.entries ?? []);
     this.#perhapsSent.responded(call, call.definition, response);
-    this.#state = responded(this.#state, call, response, atMs);
+    this.#state = advanced(this.#state, after, atMs);
     if (this.#perhapsSent.any) this.#perhapsSent.settledBy(this.#state.done);
   }
 

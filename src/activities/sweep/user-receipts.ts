@@ -1,5 +1,5 @@
 import type { OpenUser, StepReceipt, TargetRow } from '../../ledger/sweeps/sweep-types';
-import type { CallResponse, CallMove } from '../../policy/converge';
+import type { CallResponse } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
 import type { CompiledList } from '../../policy/providers/compiled-plan';
 import { maybeDone, saysAbsent } from '../../policy/steps/step';
@@ -229,13 +229,13 @@ export class UserItems {
    * Records what a response shows about the items.
    *
    * @param step The step as it was when the call was made.
-   * @param nowMs The time that the step gets.
+   * @param after The step after the response.
    */
-  note(step: Step, call: CallMove, response: CallResponse, nowMs: number): void {
+  note(step: Step, response: CallResponse, after: Step): void {
     const { acting = [] } = step.items ?? {};
     if (acting.length > 0) this.#removal(acting, response);
     else if (saysAbsent(this.#step.look, response)) this.#look([]);
-    else this.#look(step.responded(call, response, nowMs).items?.listed ?? []);
+    else this.#look(after.items?.listed ?? []);
   }
 
   /** Undefined when there is nothing to save. */
