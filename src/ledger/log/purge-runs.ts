@@ -89,6 +89,8 @@ export async function purgeRuns(
     if (batch.length === RUNS_AT_ONCE) await inTime(() => remove(database, batch.splice(0).flat(), before));
   }
   if (batch.length > 0) await inTime(() => remove(database, batch.flat(), before));
+  // Also of what another process deleted that was interrupted before this.
+  await inTime(() => database.store.eraseOldVersions(database.db));
   return { runs, more: more && runs > 0 };
 }
 

@@ -327,12 +327,14 @@ function countWhen<Name extends string>(
 }
 
 /** See `RequestLedger.purge`. */
-export async function purge({ db }: RequestContext, before: Date): Promise<number> {
+export async function purge({ db, store }: RequestContext, before: Date): Promise<number> {
   const at = before.toISOString();
   const { numDeletedRows } = await db
     .deleteFrom('requests')
     .where((eb) => eb.or([eb.and([eb('done', '=', 1), eb('ended_at', '<', at)]), eb('refused_at', '<', at)]))
     .executeTakeFirst();
+  // Also of what a purge deleted that was interrupted before this.
+  await store.eraseOldVersions(db);
   return Number(numDeletedRows);
 }
 

@@ -6,6 +6,7 @@ import { enqueue } from '../log/queue';
 import type { Tables } from '../tables';
 import { storable } from '../values';
 import { readKept, USERS_OF_PURGE } from './kept-leaves';
+import { groupStart } from './references';
 import { notAsSealed, requireSeal } from './seal';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -79,7 +80,8 @@ export async function release(context: SweepContext, sweepId: string): Promise<v
 }
 
 /**
- * See `SweepLedger.releaseUntouchedSince`. A terminated workflow records no end, so sweeps without an end are included.
+ * See `SweepLedger.releaseUntouchedSince`. A terminated workflow records no end, so sweeps without an end are included, and
+ * those without a key whose release was interrupted.
  */
 export async function releaseUntouchedSince(context: SweepContext, time: string): Promise<string[]> {
   const since = new Date(time).toISOString();
@@ -87,7 +89,14 @@ export async function releaseUntouchedSince(context: SweepContext, time: string)
     context.db
       .selectFrom('sweeps')
       .select('sweep_id')
-      .where('wrapped_key', 'is not', null)
+      .where((eb) =>
+        eb.or([
+          eb('wrapped_key', 'is not', null),
+          ...(['target_ids', 'target_keys', 'target_key_blocks', 'target_progress'] as const).map((table) =>
+            hasRows(eb, table),
+          ),
+        ]),
+      )
       .where('created_at', '<', since)
       .where((eb) => eb.or([eb('ended_at', 'is', null), eb('ended_at', '<', since)]))
       .where((eb) => eb.not(eb.exists(openedSince(eb, 'targets', since))))
@@ -180,6 +189,21 @@ async function totalOf({ db }: SweepContext, sweepId: string): Promise<number> {
   return row?.total ?? 0;
 }
 
+type RowsOfSweep =
+  | 'targets'
+  | 'target_ids'
+  | 'target_keys'
+  | 'target_key_blocks'
+  | 'target_progress'
+  | 'sealed_leaves'
+  | 'sealed_hashes';
+
+/** Selects sweeps of which a table has a row. */
+function hasRows(eb: ExpressionBuilder<Tables, 'sweeps'>, table: RowsOfSweep) {
+  const rows = eb.selectFrom(table).select(`${table}.sweep`);
+  return eb.exists(rows.whereRef(`${table}.sweep`, '=', 'sweeps.number').limit(1));
+}
+
 /** See `SweepLedger.listPurgeable`. Those whose purge was interrupted come first. */
 export async function listPurgeable({ db }: SweepContext, { before }: { before: string }): Promise<string[]> {
   const rows = await db
@@ -190,16 +214,7 @@ export async function listPurgeable({ db }: SweepContext, { before }: { before: 
     .where((eb) =>
       eb.or([
         eb('purged_at', 'is', null),
-        eb.exists(
-          eb.selectFrom('sealed_leaves').select('seq').whereRef('sealed_leaves.sweep', '=', 'sweeps.number').limit(1),
-        ),
-        eb.exists(
-          eb
-            .selectFrom('sealed_hashes')
-            .select('last_seq')
-            .whereRef('sealed_hashes.sweep', '=', 'sweeps.number')
-            .limit(1),
-        ),
+        ...(['targets', 'sealed_leaves', 'sealed_hashes'] as const).map((table) => hasRows(eb, table)),
       ]),
     )
     .orderBy((eb) => eb.case().when('purged_at', 'is', null).then(1).else(0).end())
@@ -231,7 +246,7 @@ export async function purgeReceipts(
   }
   for (let from = 0; from < row.total; from += USERS_OF_PURGE) {
     const to = from + USERS_OF_PURGE;
-    await context.inTime(() => purgeUsers(context, { sweep, sweepId: row.sweep_id, from, to }));
+    await context.inTime(() => purgeUsers(context, { sweep, sweepId: row.sweep_id, from, to, total: row.total }));
     onProgress?.(Math.min(row.total, to));
   }
   await context.inTime(() => context.store.eraseOldVersions(context.db));
@@ -266,32 +281,30 @@ interface UserRange {
   to: number;
 }
 
-async function purgeUsers({ db }: SweepContext, { sweep, sweepId, from, to }: UserRange): Promise<void> {
+async function purgeUsers({ db }: SweepContext, users: UserRange & { total: number }): Promise<void> {
+  const { sweep, sweepId, from, to, total } = users;
+  const rows: [keyof Tables, string, from: number, to: number][] = [
+    ['sealed_leaves', 'seq', from, to],
+    ['sealed_hashes', 'last_seq', from, to],
+    ['targets', 'seq', from, to],
+    ['target_ids', 'seq', from, to],
+    ['target_progress', 'seq', from, to],
+    ['bulk_queue', 'seq', from, to],
+    // A group with users after this range is deleted with the last of them.
+    ['target_references', 'first', groupStart(from), to < total ? groupStart(to) : to],
+  ];
   await db.transaction().execute((transaction) =>
     whilePurging(transaction, async () => {
-      await keepHashes(transaction, { sweep, sweepId, from, to });
+      await keepHashes(transaction, users);
       await sql`
         delete from receipts where workflow_id = ${sweepId} and run_id = '' and activity_id = ''
           and seq >= ${from} and seq < ${to}`.execute(transaction);
-      for (const table of ['sealed_leaves', 'targets', 'target_ids', 'target_progress', 'bulk_queue'] as const)
-        await transaction
-          .deleteFrom(table)
-          .where('sweep', '=', sweep)
-          .where('seq', '>=', from)
-          .where('seq', '<', to)
-          .execute();
-      await transaction
-        .deleteFrom('sealed_hashes')
-        .where('sweep', '=', sweep)
-        .where('last_seq', '>=', from)
-        .where('last_seq', '<', to)
-        .execute();
-      await transaction
-        .deleteFrom('target_references')
-        .where('sweep', '=', sweep)
-        .where('first', '>=', from)
-        .where('first', '<', to)
-        .execute();
+      for (const [table, number, first, end] of rows)
+        await sql`
+          delete from ${sql.table(table)}
+          where sweep = ${sweep} and ${sql.ref(number)} >= ${first} and ${sql.ref(number)} < ${end}`.execute(
+          transaction,
+        );
     }),
   );
 }

@@ -19,13 +19,18 @@ export function encryptedReferences(
 ): [first: number, names: string][] {
   const groups: [number, string][] = [];
   for (let from = 0; from < references.length;) {
-    const to = from + GROUP - ((first + from) % GROUP);
+    const to = groupStart(first + from) + GROUP - first;
     const names = references.slice(from, to);
     if (names.some((name) => name !== undefined))
       groups.push([first + from, keys.encryptLabel(boundTo(sweepId, first + from), JSON.stringify(names))]);
     from = to;
   }
   return groups;
+}
+
+/** Returns the first number of the group in which a user's reference is, or would be without blocks. */
+export function groupStart(seq: number): number {
+  return seq - (seq % GROUP);
 }
 
 function boundTo(sweepId: string, first: number): readonly unknown[] {
@@ -60,7 +65,7 @@ async function readReferences(
   { db, store, keys }: SweepContext,
   { sweepId, sweep, seqs }: { sweepId: string; sweep: number; seqs: readonly number[] },
 ): Promise<ReadonlyMap<number, string>> {
-  const groups = [...new Set(seqs.map((seq) => seq - (seq % GROUP)))];
+  const groups = [...new Set(seqs.map(groupStart))];
   const found = new Map<number, string>();
   // A group begins with one of these numbers, or behind it with the first user of a block.
   const { rows } = await sql<{ first: number; names: string }>`
