@@ -9,10 +9,11 @@ import type { ReceiptsOptions } from './receipt-options';
 export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions & { user?: string; checkpoint?: string }>({
   description: [
     'ID is the ID of a sweep, a workflow ID, its part after "offboard-", the ID of a user at Plaid or Batch (for every',
-    'run, sweep and call about that user), or the run ID that http-tasks call printed. The table shows the first 50',
-    'receipts of a sweep; --csv and --jsonl write all of them with all columns, and --html writes one page to view and',
-    'keep: plots, the users who need attention, and how to verify it. In CSV, a text that a spreadsheet would take for a',
-    'formula is prefixed with an apostrophe; JSONL has every text unchanged. Exits 1 when the ledger has no receipt for the ID.',
+    'run, sweep and call about that user), or the run ID that http-tasks call printed. Shows the final outcome of each step;',
+    'with --attempts every intent and outcome. The table has the first 50 receipts of a sweep; --csv and --jsonl write those of',
+    'all users with all columns, and --html writes one page to view and keep: plots, the users who need attention, and how to',
+    'verify it. In CSV, a text that a spreadsheet would take for a formula is prefixed with an apostrophe; JSONL has every',
+    'text unchanged. Exits 1 when the ledger has no receipt for the ID.',
   ].join(' '),
   examples: [
     'http-tasks receipts offboard-J2VYv4bBqYkM6a5kK1GZsD4x',
@@ -25,8 +26,8 @@ export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions & { use
   ],
   options: [
     flag('--attempts', 'show every intent and outcome, not only the final outcome of each step'),
-    flag('--csv', 'all receipts with all columns, as CSV'),
-    flag('--jsonl', 'all receipts with all columns, one JSON object per line'),
+    flag('--csv', 'the final outcomes of all users (with --attempts every receipt) with all columns, as CSV'),
+    flag('--jsonl', 'the same as one JSON object per line'),
     flag('--html', 'a report on a sweep as one self-contained HTML page'),
     literalOption('--out <file>', 'write into this new file, readable by you alone, instead of stdout'),
     flag('--force', 'replace the file if it exists'),
