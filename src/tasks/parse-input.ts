@@ -49,8 +49,26 @@ export function parseInput<S extends z.ZodType>(what: string, schema: S, input: 
  * prototypes.
  */
 export function parseOwnFields<S extends z.ZodType>(schema: S, value: unknown): z.ZodSafeParseResult<z.output<S>> {
-  const parsed = schema.safeParse(value, { reportInput: false });
-  return parsed.success ? parsed : schema.safeParse(ownFieldsOf(value), { reportInput: false });
+  const parsed = schema.safeParse(value, PARSING);
+  return parsed.success ? parsed : schema.safeParse(ownFieldsOf(value), PARSING);
+}
+
+const PARSING: z.core.ParseContext<z.core.$ZodIssue> = {
+  reportInput: false,
+  // Of a value that is not among those of an enumeration; the schema's own message comes first.
+  error: (issue) =>
+    issue.code === 'invalid_value' ? `must be ${oneOf(issue.values)}${meantValue(issue.input, issue.values)}` : undefined,
+};
+
+function oneOf(values: readonly unknown[]): string {
+  return values.length === 1 ? String(values[0]) : `one of ${values.map(String).join(', ')}`;
+}
+
+function meantValue(given: unknown, values: readonly unknown[]): string {
+  return didYouMean(
+    given,
+    values.filter((value) => typeof value === 'string'),
+  );
 }
 
 /** Returns a copy whose objects have no prototype. Values other than plain objects and lists stay as they are. */

@@ -26,6 +26,7 @@ import type { RunStatus } from '../policy/outcome';
 import type { PlannedTask } from '../policy/providers/step-plan';
 import { idsOf } from '../policy/user-ids';
 import { Catalogue } from '../providers/catalogue';
+import { parseOwnFields } from '../tasks/parse-input';
 import { callTask } from './call-activity';
 import { convergePlan, targetOf, taskOf, wholeListsOf } from './converge-plan';
 import { readDueDate, refreshDueDateUpdate } from './internal-activity';
@@ -81,8 +82,10 @@ export async function offboardUser(rawInput: OffboardUserInput, ...more: unknown
 /** Checks a compensation task of the catalogue when the run starts, and not when it is needed. */
 function refuseBadCompensation({ compensation }: Input): void {
   const task = compensation && catalogue.find(compensation.task);
-  if (!task || task.input.safeParse(compensation.input).success) return;
-  const [issue] = task.input.safeParse(compensation.input).error?.issues ?? [];
+  if (!task) return;
+  const { error } = parseOwnFields(task.input, compensation.input);
+  if (!error) return;
+  const [issue] = error.issues;
   const field = ['compensation', 'input', ...(issue?.path.map(String) ?? [])].join('.');
   throw invalidInput(
     `The input of offboardUser is not valid: ${field}: ${issue?.message ?? 'does not fit the task'}.`,

@@ -11,6 +11,7 @@ import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
+import { parseOwnFields } from 'temporal-http-tasks/internal/tasks/parse-input';
 import type { ExitCode, Io } from '../program/io';
 import { findProviders } from '../providers/find-providers';
 import { findSchedule, toScheduleDocument } from '../schedule/document';
@@ -242,7 +243,7 @@ async function checkSchedules(client: Client): Promise<Finding[]> {
 
 function findingsOf({ name, input, lastRuns, paused }: ScheduleDocument): Finding[] {
   const check = 'schedules';
-  const { error } = offboardUsersInput.safeParse(input);
+  const { error } = parseOwnFields(offboardUsersInput, input);
   if (error) {
     const [issue] = error.issues;
     const message = `${name}: its input is refused by this version: ${issue?.path.join('.')} ${issue?.message}`;

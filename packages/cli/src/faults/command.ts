@@ -1,12 +1,10 @@
 import { FLOWS } from '@temporal-http-tasks/testing/internal/oracle/cell';
-import { Option } from 'commander';
-import type { Flow } from '@temporal-http-tasks/testing/internal/oracle/cell';
-import { defineCommand, flag, literalOption, wholeNumber } from '../program/command';
+import { defineCommand, flag, literalOption, oneOf, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import type { ExitCode, Io } from '../program/io';
 
 interface FaultsCommandOptions extends CommonOptions {
-  only?: Flow;
+  only?: string;
   calls?: string;
   faults?: string;
   random?: string;
@@ -34,7 +32,7 @@ export const faultsCommand = defineCommand<FaultsCommandOptions>({
     'http-tasks faults --random 50 --seed 7 --json',
   ],
   options: [
-    new Option('--only <flow>', 'only single runs, or only sweeps').choices([...FLOWS]),
+    literalOption('--only <flow>', `only single runs, or only sweeps: ${FLOWS.join(', ')}`),
     literalOption('--calls <names>', 'only these calls: userItemsGet,userRemove'),
     literalOption('--faults <names>', 'only these faults, by their names in the table, separated by commas'),
     literalOption(
@@ -49,7 +47,8 @@ export const faultsCommand = defineCommand<FaultsCommandOptions>({
 });
 
 async function matrix(io: Io, options: FaultsCommandOptions): Promise<ExitCode> {
-  const { only, random, out, force = false, json = false } = options;
+  const { random, out, force = false, json = false } = options;
+  const only = options.only === undefined ? undefined : oneOf('--only', options.only, FLOWS);
   const [calls, faults] = [listOf(options.calls), listOf(options.faults)];
   const isPart = only !== undefined || calls !== undefined || faults !== undefined;
   const seed = seedOf(options);

@@ -2,7 +2,7 @@ import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database
 import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import { WAITING_FOR_PERSON } from 'temporal-http-tasks/internal/policy/complete-step';
 import { DAY_RULE, readDay } from 'temporal-http-tasks/internal/policy/request-claims';
-import { defineCommand, flag, literalOption, wholeNumber } from '../program/command';
+import { defineCommand, flag, literalOption, oneOf, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
 import type { Io } from '../program/io';
@@ -74,9 +74,7 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
     const { waiting, sweep, limit = DEFAULT_LIMIT } = options;
     if (waiting && options.status !== undefined) throw new Refusal('Usage', 'Give --status or --waiting, not both.');
     const status = waiting ? WAITING_FOR_PERSON : options.status;
-    if (status !== undefined && !STATUSES.includes(status)) {
-      throw new Refusal('Usage', `--status must be one of ${STATUSES.join(', ')}.`, 'status');
-    }
+    if (status !== undefined) oneOf('--status', status, STATUSES);
     const wanted = {
       status,
       sweep,

@@ -1,6 +1,6 @@
 import type { Option } from 'commander';
 import { REASON_CODES } from 'temporal-http-tasks/internal/policy/input-fields';
-import { flag, literalOption } from '../program/command';
+import { flag, flagOf, literalOption } from '../program/command';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { Refusal } from '../program/errors';
 import { defined } from '../tasks/json-input';
@@ -87,10 +87,39 @@ export function howOptions(words: HowWords): readonly Option[] {
   ];
 }
 
+/** The options that give a field of the input and are not called like it. */
+const FLAG_OF: Readonly<Record<string, string>> = {
+  reason: '--reason',
+  'reason.code': '--reason',
+  'batch.mode': '--batch-mode',
+  dueAt: '--due',
+};
+
+/** Fields that {@link FLAG_OF} does not name and that one option each gives. */
+const NAMED_LIKE_OPTIONS: ReadonlySet<string> = new Set([
+  'onFailure',
+  'verifyRemovals',
+  'deadline',
+  'requestedBy',
+  'receivedAt',
+  'law',
+  'concurrency',
+  'rate',
+  'tolerance',
+  'maxUsers',
+  'granularity',
+  'approveWithin',
+  'badRows',
+]);
+
+function flagOfField(field: string): string | undefined {
+  return FLAG_OF[field] ?? (NAMED_LIKE_OPTIONS.has(field) ? flagOf(field) : undefined);
+}
+
 /**
  * Checks an input that these options made.
  *
- * @throws Refusal that names the option where the reason is missing.
+ * @throws Refusal that names the options, where all that is wrong was given by options.
  */
 export function sayingHow<T>(
   { input }: { input?: string },
@@ -100,12 +129,17 @@ export function sayingHow<T>(
   try {
     return check();
   } catch (error) {
-    const isMissing = error instanceof InvalidInputError && error.field === 'reason' && error.problems.length === 1;
-    if (input !== undefined || !isMissing) throw error;
+    if (input !== undefined || !(error instanceof InvalidInputError)) throw error;
+    const { field, problems } = error;
+    if (!problems.every((problem) => flagOfField(problem.field) !== undefined)) throw error;
+    const list = problems.map((problem) => `${flagOfField(problem.field)} ${problem.message}`).join('; ');
+    const isMissing = field === 'reason' && problems.length === 1;
     throw new Refusal(
       'Task.InvalidInput',
-      `--reason is required, for example --reason USER_OFFBOARDING. For all codes see: http-tasks ${command} --help`,
-      'reason',
+      isMissing
+        ? `${list}, for example --reason USER_OFFBOARDING. For all codes see: http-tasks ${command} --help`
+        : `${list}${list.endsWith('?') ? '' : '.'}`,
+      field,
     );
   }
 }

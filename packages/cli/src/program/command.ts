@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { nearMisses, unknownSettings } from 'temporal-http-tasks/internal/config/known-settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
+import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { printable, say } from '../terminal/output';
@@ -121,6 +122,17 @@ export function literalOption(flags: string, description: string): Option {
     if (previous === undefined) return value;
     throw new Refusal('Usage', `${option.long ?? flags} is given twice; give it once.`);
   });
+}
+
+/** Returns the word that an option was given. @throws Refusal for one that is not allowed. */
+export function oneOf<Word extends string>(option: string, given: string, words: readonly Word[]): Word {
+  const word = words.find((one) => one === given);
+  if (word !== undefined) return word;
+  throw new Refusal(
+    'Usage',
+    `${option} must be one of ${words.join(', ')}, not "${given}"${didYouMean(given, words) || '.'}`,
+    option.slice(2),
+  );
 }
 
 /** An option without an argument. */

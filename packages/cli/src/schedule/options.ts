@@ -2,7 +2,7 @@ import type { ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client'
 import { Option } from 'commander';
 import { toDurationMs } from 'temporal-http-tasks/internal/policy/deadline';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
-import { flag, literalOption, YES_OPTION } from '../program/command';
+import { flag, literalOption, oneOf, YES_OPTION } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { sayingHow } from '../offboard/how-options';
 import { Refusal } from '../program/errors';
@@ -40,6 +40,8 @@ const OVERLAPS = {
   'allow-all': 'ALLOW_ALL',
 } as const satisfies Record<string, ScheduleOverlapPolicy>;
 
+const OVERLAP_WORDS = Object.keys(OVERLAPS) as (keyof typeof OVERLAPS)[];
+
 const DAY_MS = 86_400_000;
 const LONGEST_MS = 3_650 * DAY_MS;
 
@@ -63,7 +65,7 @@ export const SCHEDULE_OPTIONS: readonly Option[] = [
   ),
   literalOption(
     '--overlap <what>',
-    `while the previous run is in progress: ${Object.keys(OVERLAPS).join(', ')} (else skip)`,
+    `while the previous run is in progress: ${OVERLAP_WORDS.join(', ')} (else skip)`,
   ),
   literalOption('--note <text>', 'a remark about the schedule, for people'),
   flag('--paused', 'create it paused'),
@@ -85,13 +87,6 @@ export type WantedSchedule = Pick<ScheduleOptions, 'spec' | 'policies' | 'state'
 export function readSchedule(options: CreateOptions): WantedSchedule {
   const { timezone, jitter, catchupWindow, overlap = 'skip', pauseOnFailure = false, note, paused = false } = options;
   if (timezone === '') throw new Refusal('Usage', '--timezone must not be empty.', 'timezone');
-  const policy = Object.entries(OVERLAPS).find(([name]) => name === overlap)?.[1];
-  if (!policy)
-    throw new Refusal(
-      'Usage',
-      `--overlap must be one of ${Object.keys(OVERLAPS).join(', ')}, not "${overlap}".`,
-      'overlap',
-    );
   return {
     spec: {
       ...times(options),
@@ -99,7 +94,7 @@ export function readSchedule(options: CreateOptions): WantedSchedule {
       ...(jitter !== undefined && { jitter: duration('--jitter', jitter, 0) }),
     },
     policies: {
-      overlap: policy,
+      overlap: OVERLAPS[oneOf('--overlap', overlap, OVERLAP_WORDS)],
       pauseOnFailure,
       ...(catchupWindow !== undefined && { catchupWindow: duration('--catchup-window', catchupWindow, 10_000) }),
     },

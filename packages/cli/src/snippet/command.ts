@@ -1,8 +1,6 @@
-import { Option } from 'commander';
 import { SNIPPET_LANGUAGES } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
-import type { SnippetLanguage } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
-import { defineCommand, literalOption } from '../program/command';
+import { defineCommand, literalOption, oneOf } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
 import { catalogueTask } from '../tasks/catalogue-task';
@@ -14,7 +12,7 @@ import type { TemporalOptions } from '../temporal/options';
 import { printable, printExactly, printJson, say } from '../terminal/output';
 
 interface SnippetOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
-  lang?: SnippetLanguage;
+  lang?: string;
   input?: string;
 }
 
@@ -31,12 +29,13 @@ export const snippetCommand = defineCommand<SnippetOptions>({
     'http-tasks snippet desk.ticketOpen --openapi desk.yml --service desk --lang call',
   ],
   options: [
-    new Option('--lang <language>', 'which one').choices(SNIPPET_LANGUAGES).default('workflow'),
+    literalOption('--lang <language>', `which one: ${SNIPPET_LANGUAGES.join(', ')} (else workflow)`),
     literalOption('--input <json>', "the task's input as JSON, or @file"),
     OPENAPI_OPTIONS,
     TEMPORAL_OPTIONS,
   ],
-  run: async (io, { lang = 'workflow', input, json, ...rest }, [name = '']) => {
+  run: async (io, { input, json, ...rest }, [name = '']) => {
+    const lang = oneOf('--lang', rest.lang ?? 'workflow', SNIPPET_LANGUAGES);
     const task = catalogueTask(name, await openApiTasks(io, rest));
     const given = input === undefined ? undefined : await readJsonInput('--input', input);
     const [{ snippetsOf }, { readTemporalConfig }] = await Promise.all([

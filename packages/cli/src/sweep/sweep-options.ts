@@ -9,7 +9,7 @@ import type { FileFormat } from 'temporal-http-tasks/internal/sources/file-recor
 import { looksLikeFile } from 'temporal-http-tasks/internal/sources/find-file';
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { z } from 'zod';
-import { flag, flagOf, literalOption, repeatedOption, YES_OPTION } from '../program/command';
+import { flag, flagOf, literalOption, oneOf, repeatedOption, YES_OPTION } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
 import { sayingHow } from '../offboard/how-options';
@@ -199,6 +199,8 @@ export async function readWantedSweep(options: SweepOptions): Promise<WantedSwee
   };
 }
 
+const FILE_FORMATS = ['csv', 'jsonl'] as const satisfies readonly FileFormat[];
+
 const { ignoreColumns, allowPlaceholders, account } = sourceSpec.shape;
 const rules = z.strictObject({ ignoreColumns, allowPlaceholders, account });
 
@@ -259,10 +261,8 @@ export function checked(input: unknown): OffboardUsersInput {
 }
 
 function localFile(file: string, options: SweepOptions, given: { badRows: unknown; skipDone: unknown }): LocalFile {
-  const { format, rejectFile } = options;
-  if (format !== undefined && format !== 'csv' && format !== 'jsonl') {
-    throw new Refusal('Usage', `--format must be csv or jsonl, not "${format}".`, 'format');
-  }
+  const { rejectFile } = options;
+  const format = options.format === undefined ? undefined : oneOf('--format', options.format, FILE_FORMATS);
   // These two belong to a source; the workflow gets a snapshot and refuses them.
   const { badRows = DEFAULT_BAD_ROWS, skipDone = false } = parseInput('offboardUsers', sourceChoices, defined(given));
   return {
