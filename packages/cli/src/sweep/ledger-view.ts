@@ -1,4 +1,5 @@
 import { headWords, readHeadFacts } from '@temporal-http-tasks/evidence/internal/head-facts';
+import type { ChunkPlan } from 'temporal-http-tasks/internal/activities/sweep/contract';
 import { SettingsError } from 'temporal-http-tasks/internal/config/env';
 import { needsAttention, readFailedSteps } from 'temporal-http-tasks/internal/attention/failed-steps';
 import type { FailedStep } from 'temporal-http-tasks/internal/attention/failed-steps';
@@ -7,7 +8,6 @@ import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sw
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
-import type { SnapshotReport } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import { noCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { stringify } from 'csv-stringify/sync';
@@ -20,6 +20,7 @@ import type { OutputFile } from '../terminal/output-file';
 import { printTable } from '../terminal/table';
 import { count } from './reading-report';
 import { printSweep, sayNextSteps, toDocument } from './sweep-report';
+import type { SweepNotes } from './sweep-report';
 import { withInterruption } from '../terminal/interruption';
 
 const SHOWN = 50;
@@ -42,14 +43,14 @@ export async function sweepInLedger(io: Io, sweepId: string): Promise<SweepResul
   }
 }
 
-/**
- * Returns what the ledger has about a sweep's source; undefined when it cannot be read, since it is only additional
- * information.
- */
-export async function reportInLedger(io: Io, sweepId: string): Promise<SnapshotReport | undefined> {
-  return withWorkersLedger(io, async ({ ledger }) => (await ledger.sweeps.read(sweepId))?.report).catch(
-    () => undefined,
-  );
+/** Returns the notes on a sweep; none when the ledger cannot be read, since they are only additional information. */
+export async function notesInLedger(io: Io, sweepId: string): Promise<SweepNotes> {
+  return withWorkersLedger(io, async ({ ledger }) => notesOf(await ledger.sweeps.read(sweepId))).catch(() => ({}));
+}
+
+function notesOf(row: SweepRow | undefined): SweepNotes {
+  const { dryRun } = JSON.parse(row?.plan ?? '{}') as Partial<ChunkPlan>;
+  return { ...(row?.report && { report: row.report }), ...(dryRun !== undefined && { dryRun }) };
 }
 
 /** Returns a sweep in the form of its workflow's result. */
@@ -131,8 +132,9 @@ export async function showResults(io: Io, sweepId: string, options: ResultsOptio
     const result = await readResult(sweeps, row);
     const failures = failuresIn(await sweeps.summarise({ sweepId }));
     const { redriveOf } = result;
+    const notes = notesOf(row);
     const whole = {
-      ...toDocument(result, row.report),
+      ...toDocument(result, notes),
       ...(redriveOf !== undefined && { redriveOf }),
       failures,
       ...(head && { head }),
@@ -145,7 +147,7 @@ export async function showResults(io: Io, sweepId: string, options: ResultsOptio
       printJson(io, whole);
       return 0;
     }
-    printSweep(io, result, row.report);
+    printSweep(io, result, notes);
     printFailures(io, failures);
     if (head) {
       printLines(io, '\nSealed');
@@ -153,7 +155,7 @@ export async function showResults(io: Io, sweepId: string, options: ResultsOptio
     }
     if (row.purgedAt !== undefined)
       print(io, `The receipts were purged at ${localTime(row.purgedAt)}; their hashes are still there.`);
-    sayNextSteps(io, result);
+    sayNextSteps(io, result, notes);
     return 0;
   });
 }

@@ -66,7 +66,8 @@ export async function redriveSweep(io: Io, sweepId: string, options: RedriveOpti
       io,
       `${printable(id)} retries ${counted(users, 'failed or unknown user', 'failed and unknown users')} of ${printable(sweepId)}.`,
     );
-    return begun(io, client, { sweepId: id, approval: input.approval ?? false }, options);
+    const { approval = false, dryRun } = input;
+    return begun(io, client, { sweepId: id, approval, dryRun }, options);
   });
 }
 

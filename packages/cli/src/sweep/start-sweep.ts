@@ -22,7 +22,7 @@ import { withWorkersLedger } from '../ledger/open-ledger';
 import { print, printJson, printable, say } from '../terminal/output';
 import { requireWorker, sayIfNotBegun } from '../temporal/pollers';
 import { withTemporal } from '../temporal/client';
-import { reportInLedger } from './ledger-view';
+import { notesInLedger } from './ledger-view';
 import { discardSnapshot, environmentsOf, openSweepFile, takeLocalSnapshot } from './local-snapshot';
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
 import { APPROVED_BY_REPLY, askAndApprove, confirmSweep, leftOut, sourceName } from './sweep-question';
@@ -74,7 +74,8 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
         );
       throw error;
     });
-    return begun(io, client, { sweepId, snapshot, approval: input.approval ?? false }, options);
+    const { approval = false, dryRun } = input;
+    return begun(io, client, { sweepId, snapshot, approval, dryRun }, options);
   });
 }
 
@@ -89,10 +90,10 @@ async function startAsking(
   await startRun(client, { sweepId, taskQueue, input: { ...input, approval: true }, memo: APPROVED_BY_REPLY });
   const standing = await askAndApprove(io, client, asked);
   if (!isEnded(standing)) return begun(io, client, { sweepId, counts: standing, approval: false }, options);
-  const report = await reportInLedger(io, sweepId);
-  if (options.json) printJson(io, toDocument(standing, report));
-  else printSweep(io, standing, report);
-  sayNextSteps(io, standing);
+  const notes = await notesInLedger(io, sweepId);
+  if (options.json) printJson(io, toDocument(standing, notes));
+  else printSweep(io, standing, notes);
+  sayNextSteps(io, standing, notes);
   return exitCodeOf(standing.status);
 }
 
@@ -217,13 +218,20 @@ export async function begun(
     snapshot,
     counts,
     approval,
-  }: { sweepId: string; snapshot?: SnapshotState | undefined; counts?: SweepResult; approval: boolean },
+    dryRun,
+  }: {
+    sweepId: string;
+    snapshot?: SnapshotState | undefined;
+    counts?: SweepResult;
+    approval: boolean;
+    dryRun?: boolean | undefined;
+  },
   { watch = false, json = false }: Pick<SweepOptions, 'watch' | 'json'>,
 ): Promise<ExitCode> {
   const id = printable(sweepId);
   if (watch) {
     say(io, `Started ${id}.`);
-    return watchSweep(io, { client, sweepId, json });
+    return watchSweep(io, { client, sweepId, json, dryRun });
   }
   if (json && counts) printJson(io, toDocument(counts));
   else if (json) printJson(io, { sweepId, status: 'running', ...(snapshot && countsOf(sweepId, snapshot)) });

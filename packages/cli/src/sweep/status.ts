@@ -8,7 +8,7 @@ import { failingTasks } from '../temporal/pollers';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { inWords, localTime, timeAgo } from '../terminal/for-people';
-import { reportInLedger, sweepInLedger } from './ledger-view';
+import { notesInLedger, sweepInLedger } from './ledger-view';
 import { readRunningChunks, troubleOf, withRunningChunks } from './watch';
 import { count } from './reading-report';
 import { limitLines, limitsDocument, readLimits } from './sweep-limits';
@@ -34,17 +34,17 @@ export async function showStatus(
   const { sweep, readFrom, note } = await withTemporal(io, options, (client) => readSweepStatus(io, client, sweepId));
   const limits = await readLimits(io, sweepId);
   if (note !== undefined) say(io, note);
-  const report = await reportInLedger(io, sweepId);
+  const notes = await notesInLedger(io, sweepId);
   if (options.json) {
     // `file:` and the name of the file, or `query:NAME` and the like.
-    const source = report?.source === undefined ? {} : { source: report.source };
-    printJson(io, { ...toDocument(sweep, report), ...source, ...more(sweep), ...limitsDocument(limits), readFrom });
+    const source = notes.report?.source === undefined ? {} : { source: notes.report.source };
+    printJson(io, { ...toDocument(sweep, notes), ...source, ...more(sweep), ...limitsDocument(limits), readFrom });
     return 0;
   }
-  printSweep(io, sweep, report);
+  printSweep(io, sweep, notes);
   printMore(io, sweep);
   for (const line of limitLines(limits)) print(io, line);
-  sayNextSteps(io, sweep);
+  sayNextSteps(io, sweep, notes);
   return 0;
 }
 

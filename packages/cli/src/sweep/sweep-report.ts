@@ -16,10 +16,19 @@ import { printTable } from '../terminal/table';
 import { inWords, localTime, pauseWords } from '../terminal/for-people';
 import { count, counted, reportLines, sourceText } from './reading-report';
 
+/** What is known of a sweep besides its state or result. */
+export interface SweepNotes {
+  report?: SnapshotReport | undefined;
+  /** @default false */
+  dryRun?: boolean | undefined;
+}
+
 /** The state or the result of a sweep, as `--json` prints it. */
 export interface SweepDocument {
   sweepId: string;
   status: SweepStatus;
+  /** Absent unless it is a dry run, which changes nothing. */
+  dryRun?: true;
   pausedBecause?: string;
   /** `notApproved`: no approval came in time. */
   cancelledBecause?: 'notApproved';
@@ -54,11 +63,12 @@ export function toDocument(
     rejected,
     merkleRoot,
   }: SweepResult & Pick<Partial<SweepProgress>, 'approveUntil'>,
-  report?: SnapshotReport,
+  { report, dryRun = false }: SweepNotes = {},
 ): SweepDocument {
   return {
     sweepId,
     status,
+    ...(dryRun && { dryRun }),
     ...(pausedBecause !== undefined && { pausedBecause }),
     ...(cancelledBecause !== undefined && { cancelledBecause }),
     ...(approveUntil !== undefined && { approveUntil }),
@@ -81,7 +91,8 @@ export function sourceDocument(report: SnapshotReport): Pick<SweepDocument, 'col
   };
 }
 
-function toCounts(counts: OutcomeCounts): SweepDocument['counts'] {
+/** Returns the counts as `--json` prints them. */
+export function toCounts(counts: OutcomeCounts): SweepDocument['counts'] {
   const outcomes = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, counts[outcome]])) as Record<Outcome, number>;
   return { total: counts.total, ...(counts.pending > 0 && { pending: counts.pending }), ...outcomes };
 }
@@ -89,6 +100,10 @@ function toCounts(counts: OutcomeCounts): SweepDocument['counts'] {
 /** Returns 0 for a sweep that completed or is in progress, 1 for every other. */
 export function exitCodeOf(status: SweepStatus): ExitCode {
   return status === 'completed' || status === 'running' ? 0 : 1;
+}
+
+function isEnd(status: SweepStatus): boolean {
+  return !['running', 'paused', 'waitingForApproval'].includes(status);
 }
 
 /** Returns why a sweep did not complete; empty where its status says it. */
@@ -105,7 +120,7 @@ function whyPartial({ status, counts, rejected }: SweepResult): string {
 export function printSweep(
   io: Io,
   result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk' | 'waitingForPerson' | 'titles' | 'approveUntil'>>,
-  report?: SnapshotReport,
+  { report, dryRun = false }: SweepNotes = {},
 ): void {
   const { status, pausedBecause, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = result;
   const rows = WORST_FIRST.filter((outcome) => counts[outcome] > 0).map((outcome) => [
@@ -131,6 +146,7 @@ export function printSweep(
     io,
     `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', inWords(status))}${why === '' ? '' : ` (${printable(why)})`}`,
   );
+  if (dryRun) print(io, `Dry run: nothing ${isEnd(status) ? 'was' : 'is'} changed or deleted.`);
   if (result.approveUntil !== undefined)
     print(io, `Approve it before: ${localTime(result.approveUntil)}; later it is cancelled`);
   const name = report?.source === undefined ? '' : `${printable(report.source)}, `;
@@ -158,7 +174,11 @@ function rejectedLines(rejected: number, report: SnapshotReport | undefined): st
 }
 
 /** Prints on stderr what can be done next about a sweep in this state. */
-export function sayNextSteps(io: Io, { sweepId, status, pausedBecause, counts }: SweepResult): void {
+export function sayNextSteps(
+  io: Io,
+  { sweepId, status, pausedBecause, counts }: SweepResult,
+  { dryRun = false }: SweepNotes = {},
+): void {
   const id = printable(sweepId);
   if (status === 'waitingForApproval') {
     say(
@@ -171,10 +191,11 @@ export function sayNextSteps(io: Io, { sweepId, status, pausedBecause, counts }:
       say(io, 'Everything is stopped. To lift the stop and resume what it paused: http-tasks start');
     else say(io, `Continue: http-tasks sweep resume ${id} --watch`);
     say(io, `Cancel:   http-tasks sweep cancel ${id}`);
-  } else if (status !== 'running') {
+  } else if (isEnd(status)) {
+    if (dryRun) say(io, 'To offboard these users, run the same command without --dry-run.');
     if (counts.failed + counts.unknown + counts.notFound > 0)
       say(io, `Needs attention: http-tasks sweep results ${id} --failed`);
-    if (counts.failed + counts.unknown > 0)
+    if (counts.failed + counts.unknown > 0 && !dryRun)
       say(io, `Try the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
     say(io, `Receipts:        http-tasks receipts ${id}`);
     say(io, `Verify them:     http-tasks verify ${id}`);

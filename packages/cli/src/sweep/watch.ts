@@ -12,7 +12,7 @@ import type { ExitCode, Io } from '../program/io';
 import { failingTasks } from '../temporal/pollers';
 import { withInterruption } from '../terminal/interruption';
 import { print, printable, printJson } from '../terminal/output';
-import { reportInLedger, sweepInLedger } from './ledger-view';
+import { notesInLedger, sweepInLedger } from './ledger-view';
 import { limitLines, mainLimit, readLimits } from './sweep-limits';
 import { exitCodeOf, printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
@@ -82,6 +82,8 @@ export interface WatchOptions {
   client: Client;
   sweepId: string;
   json: boolean;
+  /** Whether it was started as a dry run, where that is known. @default what the ledger says */
+  dryRun?: boolean | undefined;
 }
 
 /**
@@ -96,13 +98,13 @@ export async function watchSweep(io: Io, options: WatchOptions): Promise<ExitCod
     return known ? follow(io, options, wished) : sweepInLedger(io, sweepId);
   });
   if (!result) throw unknownSweep(sweepId);
-  const report = await reportInLedger(io, sweepId);
-  if (json) printJson(io, toDocument(result, report));
+  const notes = { dryRun: options.dryRun, ...(await notesInLedger(io, sweepId)) };
+  if (json) printJson(io, toDocument(result, notes));
   else {
-    printSweep(io, result, report);
+    printSweep(io, result, notes);
     for (const line of limitLines(await readLimits(io, sweepId))) print(io, line);
   }
-  sayNextSteps(io, result);
+  sayNextSteps(io, result, notes);
   return exitCodeOf(result.status);
 }
 

@@ -102,6 +102,11 @@ export class RunDetails {
       this.#content,
       // A busy worker may have reported to the list and not to this request.
       progressView({ ...this.#run, ...page }),
+      page.sweep?.dryRun &&
+        element('p', {
+          class: 'status running',
+          text: `Dry run: nothing ${page.closedAt === undefined ? 'is' : 'was'} changed or deleted.`,
+        }),
       failure && failureView(failure),
       failedView(page),
       factsOf(page),
