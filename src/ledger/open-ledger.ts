@@ -15,11 +15,13 @@ import { createSqlHoldLedger, createSqlLedger, listStops } from './sql-ledger';
 import type { LedgerDatabase, StoreAddress, StoreEvent } from './store';
 import { createSubjectHasher } from './subject';
 import { readServicesOf } from './sweeps/environments';
+import { countEach } from './sweeps/progress';
 import type { RateLedger, RateRow, SweepRate } from './sweeps/rate-ledger';
 import { createSqlRateLedger, readRates } from './sweeps/sql-rate-ledger';
 import { createSqlSweepLedger } from './sweeps/sql-sweep-ledger';
 import { readSweepRates } from './sweeps/rate-ledger';
 import type { SweepLedger } from './sweeps/sweep-ledger';
+import type { SweepCounts } from './sweeps/sweep-types';
 import { createSqlWorkerLedger, readWorkers } from './worker-environments';
 import type { RecordedEnvironment, WorkerLedger, WorkerQueue } from './worker-environments';
 import { libsqlStore } from './libsql/store';
@@ -148,6 +150,19 @@ export async function readLimitsOfLedger(
     services: await readServicesOf(database, sweepId),
   }));
   return read ?? { rates: [], own: [], services: [] };
+}
+
+/**
+ * Counts the users of sweeps without changing anything (see {@link readWorkersOfLedger}), by sweep ID; sweeps that the
+ * ledger does not have are absent.
+ *
+ * @throws LedgerSettingError and LedgerUnavailableError as {@link readWorkersOfLedger}.
+ */
+export async function countUsersOfLedger(
+  options: ReadOptions,
+  sweepIds: readonly string[],
+): Promise<ReadonlyMap<string, SweepCounts>> {
+  return (await readOnly(options, (database) => countEach(database, sweepIds))) ?? new Map<string, SweepCounts>();
 }
 
 /**

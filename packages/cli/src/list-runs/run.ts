@@ -1,10 +1,17 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
+import type { SweepCounts } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { DUE_ATTRIBUTE } from 'temporal-http-tasks/internal/policy/search-attributes';
 import type { KeywordAttribute } from 'temporal-http-tasks/internal/policy/search-attributes';
 import { CommandFailure } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
+import { outcomeCounts } from '../sweep/ledger-view';
+import { count } from '../sweep/reading-report';
+import { toCounts } from '../sweep/sweep-report';
+import type { SweepDocument } from '../sweep/sweep-report';
+import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { printJson, say } from '../terminal/output';
@@ -45,6 +52,8 @@ interface FoundRun {
   environment?: string;
   /** When its request is due, in ISO 8601. */
   dueAt?: string;
+  /** Of a sweep: its users by outcome, as the ledger that is configured here counts them. */
+  counts?: SweepDocument['counts'];
   startedAt: string;
   closedAt?: string;
 }
@@ -57,12 +66,38 @@ export async function listRuns(
   wanted: WantedRuns,
   options: TemporalOptions & { json?: boolean },
 ): Promise<ExitCode> {
-  const runs = await withTemporal(io, options, (client) => findRuns(client, wanted));
+  const runs = await withUsers(io, await withTemporal(io, options, (client) => findRuns(client, wanted)));
   if (options.json) printJson(io, runs);
   else if (runs.length > 0) printRuns(io, runs);
   if (runs.length === 0) say(io, 'No runs found.');
   if (runs.length === wanted.limit) say(io, `There may be more than these ${wanted.limit}; see --limit.`);
   return 0;
+}
+
+/** Adds the users of sweeps; none without a ledger, or if it cannot be read. */
+async function withUsers(io: Io, runs: readonly FoundRun[]): Promise<FoundRun[]> {
+  const sweepIds = runs.filter(isSweep).map(({ workflowId }) => workflowId);
+  if (sweepIds.length === 0) return [...runs];
+  const counts = await countUsers(io, sweepIds);
+  return runs.map((run) => {
+    const counted = isSweep(run) ? counts.get(run.workflowId) : undefined;
+    return counted ? { ...run, counts: toCounts(outcomeCounts(counted)) } : run;
+  });
+}
+
+function isSweep({ workflowType }: FoundRun): boolean {
+  return workflowType === SWEEP_WORKFLOW;
+}
+
+async function countUsers(io: Io, sweepIds: readonly string[]): Promise<ReadonlyMap<string, SweepCounts>> {
+  try {
+    const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(io.env);
+    // Only commands that need them load the databases' drivers.
+    const { countUsersOfLedger } = await import('temporal-http-tasks/internal/ledger/open-ledger');
+    return await countUsersOfLedger({ url, plaintextAllowed }, sweepIds);
+  } catch {
+    return new Map();
+  }
 }
 
 async function findRuns(client: Client, wanted: WantedRuns): Promise<FoundRun[]> {
@@ -139,7 +174,7 @@ function printRuns(io: Io, runs: readonly FoundRun[]): void {
     runs.map((run) => [
       `${localTime(run.startedAt)}\n${timeAgo(run.startedAt)}`,
       idText(run),
-      run.workflowType === 'offboardUsers' ? 'sweep' : 'user',
+      whatText(run),
       statusText(run),
       run.dueAt === undefined ? '' : localTime(run.dueAt),
       run.environment ?? '',
@@ -147,9 +182,23 @@ function printRuns(io: Io, runs: readonly FoundRun[]): void {
   );
 }
 
+/** What is offboarded; of a sweep how many users are done, and how many of them need attention. */
+function whatText(run: FoundRun): string {
+  if (!isSweep(run)) return 'user';
+  const { counts } = run;
+  if (!counts || counts.total === 0) return 'sweep';
+  const { total, pending = 0, failed, unknown, notFound } = counts;
+  const bad = failed + unknown + notFound;
+  return [
+    'sweep',
+    `${count(total - pending)} of ${count(total)} users`,
+    ...(bad > 0 ? [`${count(bad)} need${bad === 1 ? 's' : ''} attention`] : []),
+  ].join('\n');
+}
+
 /** The workflow ID; and the keyed hash of the user, unless the ID has it. */
 function idText({ workflowId, workflowType, subject }: FoundRun): string {
-  const isNamed = workflowType === 'offboardUsers' || subject === undefined || workflowId.includes(subject);
+  const isNamed = workflowType === SWEEP_WORKFLOW || subject === undefined || workflowId.includes(subject);
   return isNamed ? workflowId : `${workflowId}\nuser ${subject}`;
 }
 

@@ -2,20 +2,25 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readText } from 'temporal-http-tasks/internal/config/env';
+import { readText, SettingsError } from 'temporal-http-tasks/internal/config/env';
 import type { Env } from 'temporal-http-tasks/internal/config/env';
-import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
+import {
+  DEFAULT_LEDGER_URL,
+  readLedgerSettings,
+  readLedgerUrl,
+} from 'temporal-http-tasks/internal/config/database-settings';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
-import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { countUsersOfLedger, openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import { readFailedSteps } from 'temporal-http-tasks/internal/attention/failed-steps';
-import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { inOrder } from 'temporal-http-tasks/internal/policy/user-ids';
 import { stepInAccount } from 'temporal-http-tasks/internal/tasks/accounts';
 import { runForStream, runForText, runJson } from './commands';
 import type { GatewayParts } from './parts';
-import type { RateKeyLine, ReceiptLine, RunPage } from './wire';
+import type { RateKeyLine, ReceiptLine, RunLine, RunPage } from './wire';
 
 /** Maximum number of receipts shown; the download and `http-tasks receipts` have all of them. */
 const MOST_RECEIPTS = 100;
@@ -28,16 +33,20 @@ export function hasSubjectKey(env: Env): boolean {
 }
 
 /** What the ledger has about a run. */
-export type LedgerView = Pick<RunPage, 'receipts' | 'failed' | 'moreFailed' | 'rateKeys' | 'evidence'>;
+export interface LedgerView {
+  /** The first receipts, and of a sweep the steps of its users that need attention. */
+  page: Pick<RunPage, 'receipts' | 'failed' | 'moreFailed' | 'rateKeys' | 'evidence'>;
+  /** The users of a sweep. */
+  users?: RunLine['progress'];
+  /** Where the users of a sweep come from: `file:` and the file's name, or `query:NAME` and the like. */
+  source?: string;
+}
 
-/**
- * Returns the first receipts of a run or sweep, and the steps of a sweep's users that need attention. Empty if the gateway
- * has no ledger or it is unavailable.
- */
+/** Returns what the ledger has about a run or sweep. Empty if the gateway has no ledger or it is unavailable. */
 export async function readRunLedger(env: Env, workflowId: string): Promise<LedgerView> {
   try {
     const ledger = await ledgerOf(env);
-    if (!ledger) return {};
+    if (!ledger) return { page: {} };
     try {
       const sweep = await ledger.sweeps.read(workflowId);
       const receipts = sweep
@@ -47,20 +56,47 @@ export async function readRunLedger(env: Env, workflowId: string): Promise<Ledge
         .filter(({ phase }) => phase !== 'intent')
         .slice(0, MOST_RECEIPTS)
         .map(lineOf);
-      if (!sweep) return { receipts: shown };
+      if (!sweep) return { page: { receipts: shown } };
       return {
-        receipts: shown,
-        ...(await failedIn(ledger, workflowId)),
-        ...(await rateKeysOf(ledger, sweep)),
-        ...evidenceOf(sweep),
+        page: {
+          receipts: shown,
+          ...(await failedIn(ledger, workflowId)),
+          ...(await rateKeysOf(ledger, sweep)),
+          ...evidenceOf(sweep),
+        },
+        users: progressOf(await ledger.sweeps.count(workflowId)),
+        ...(sweep.report?.source !== undefined && { source: sweep.report.source }),
       };
     } finally {
       await ledger.close();
     }
   } catch (error) {
-    if (error instanceof LedgerUnavailableError) return {};
+    if (error instanceof LedgerUnavailableError) return { page: {} };
     throw error;
   }
+}
+
+/** Returns the users of sweeps as the ledger counts them; none if the gateway has no ledger or it cannot be read. */
+export async function countUsers(env: Env, sweepIds: readonly string[]): Promise<Map<string, RunLine['progress']>> {
+  if (sweepIds.length === 0) return new Map();
+  try {
+    const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(env);
+    const counts = await countUsersOfLedger({ url, plaintextAllowed }, sweepIds);
+    return new Map([...counts].map(([sweepId, counted]) => [sweepId, progressOf(counted)]));
+  } catch (error) {
+    if (NOT_READABLE.some((one) => error instanceof one)) return new Map();
+    throw error;
+  }
+}
+
+const NOT_READABLE = [LedgerSettingError, LedgerUnavailableError, SettingsError];
+
+function progressOf({ total, pending, open, waitingForBulk, ...outcomes }: SweepCounts): RunLine['progress'] {
+  return {
+    total,
+    counts: { pending: pending + open + waitingForBulk, ...outcomes },
+    ...(waitingForBulk > 0 && { waitingForBulk }),
+  };
 }
 
 /** What was sealed at the end of a sweep. */

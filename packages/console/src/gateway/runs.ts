@@ -12,7 +12,7 @@ import { notThere } from './not-there';
 import { offboardingPlace } from './offboarding-form';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
-import { readRunLedger } from './receipts';
+import { countUsers, readRunLedger } from './receipts';
 import { findRuns } from './run-list';
 import type { RunFilter } from './run-list';
 import { stateOf } from './run-progress';
@@ -23,15 +23,27 @@ import { placeOfRuns } from './worker-production';
 
 const UPDATE_MS = 20_000;
 
-/** Returns one page of offboardings, sweeps and single calls, newest first; offboardings in progress with their progress. */
+/**
+ * Returns one page of offboardings, sweeps and single calls, newest first. Workers report the progress of offboardings in
+ * progress; the ledger has that of other sweeps.
+ */
 export async function listRuns(parts: GatewayParts, filter: RunFilter): Promise<RunList> {
   return withTemporal(parts, async ({ client }) => {
     const { runs, next } = await findRuns(client, filter);
-    const lines = runs.map(async (run) => {
-      const isAsked = run.status.name === 'RUNNING' && isOffboarding(run.type);
-      return lineOf(parts, run, isAsked ? (await stateOf(client, run)).progress : undefined);
-    });
-    return { runs: await Promise.all(lines), ...(next !== undefined && { next }) };
+    const reported = await Promise.all(
+      runs.map(async (run) => {
+        const isAsked = run.status.name === 'RUNNING' && isOffboarding(run.type);
+        return { run, progress: isAsked ? (await stateOf(client, run)).progress : undefined };
+      }),
+    );
+    const users = await countUsers(
+      parts.secrets.env,
+      reported.flatMap(({ run, progress }) => (run.type === SWEEP && !progress ? [run.workflowId] : [])),
+    );
+    const lines = reported.map(({ run, progress }) =>
+      lineOf(parts, run, { progress, users: users.get(run.workflowId) }),
+    );
+    return { runs: lines, ...(next !== undefined && { next }) };
   });
 }
 
@@ -47,12 +59,12 @@ export async function readRun(
       .catch((error: unknown) => notThere(error, workflowId));
     if (!isOffboarding(description.type)) throw new GatewayRefusal(404, 'NotFound', 'This run is not an offboarding.');
     const { progress, failure } = await stateOf(client, description);
-    const kept = await readRunLedger(parts.secrets.env, workflowId);
-    const sweep = description.type === SWEEP ? await readSweepFacts(client, description) : undefined;
+    const { page, users, source } = await readRunLedger(parts.secrets.env, workflowId);
+    const sweep = description.type === SWEEP ? await readSweepFacts(client, description, source) : undefined;
     const note = progress || failure ? undefined : noteOn(description);
     return {
-      ...lineOf(parts, description, progress),
-      ...kept,
+      ...lineOf(parts, description, { progress, users }),
+      ...page,
       ...(sweep && { sweep }),
       ...(failure && { failure }),
       ...(progress && 'toSign' in progress && progress.toSign && { toSign: progress.toSign }),
@@ -157,7 +169,12 @@ function isOffboarding(type: string): boolean {
   return type === 'offboardUser' || type === 'offboardUsers';
 }
 
-function lineOf(parts: GatewayParts, run: Run, progress: Progress | undefined): RunLine {
+/** @param known What a worker reported, and the users of a sweep in the ledger. */
+function lineOf(
+  parts: GatewayParts,
+  run: Run,
+  { progress, users }: { progress: Progress | undefined; users: RunLine['progress'] },
+): RunLine {
   const { workflowId, runId, type, startTime, closeTime } = run;
   return {
     workflowId,
@@ -168,7 +185,9 @@ function lineOf(parts: GatewayParts, run: Run, progress: Progress | undefined): 
     ...(closeTime && { closedAt: closeTime.toISOString() }),
     ...dueBy(run),
     ...runUrl(parts, { workflowId, runId }),
-    ...(progress && { progress: 'counts' in progress ? ofSweep(progress) : ofUser(progress) }),
+    ...(progress
+      ? { progress: 'counts' in progress ? ofSweep(progress) : ofUser(progress) }
+      : users && { progress: users }),
   };
 }
 

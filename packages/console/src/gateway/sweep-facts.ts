@@ -8,10 +8,13 @@ const SHOWN_ELSEWHERE = ['source', 'snapshot', 'redriveOf', 'reason', 'requested
 /**
  * Returns what a sweep was started with, for the person who approves it: its source, reason and options; no IDs of users.
  * Undefined if this client cannot decrypt the input.
+ *
+ * @param recorded The name of the source in the ledger, if the ledger is known and has it.
  */
 export async function readSweepFacts(
   client: Client,
   run: { workflowId: string; runId: string },
+  recorded: string | undefined,
 ): Promise<SweepFacts | undefined> {
   let input: unknown;
   try {
@@ -24,8 +27,9 @@ export async function readSweepFacts(
   const { reason, requestedBy } = input;
   const options = Object.entries(input).filter(([name]) => !SHOWN_ELSEWHERE.includes(name));
   return {
-    source: sourceText(input),
+    source: recorded ?? sourceText(input),
     ...(isObject(reason) && typeof reason['code'] === 'string' && { reason: reason['code'] }),
+    ...(input['dryRun'] === true && { dryRun: true }),
     ...(typeof requestedBy === 'string' && { requestedBy }),
     ...(options.length > 0 && { options: JSON.stringify(Object.fromEntries(options)) }),
   };

@@ -261,6 +261,8 @@ export interface RunList {
 /** What a sweep was started with; no IDs of users. */
 export interface SweepFacts {
   source: string;
+  /** It changes nothing. */
+  dryRun?: true;
   reason?: string;
   /** Who asked for it; not verified. */
   requestedBy?: string;

@@ -13,10 +13,17 @@ const PHASES: Readonly<Record<string, string>> = {
 };
 const GOOD = new Set(['removed', 'alreadyGone', 'accepted', 'skipped', 'held']);
 
+/** Outcomes that leave data of a user at a provider, or may. */
+const BAD = ['failed', 'unknown', 'notFound'] as const;
+
 /** Returns the progress of a run in a few words; empty if unknown. */
 export function progressText({ progress }: RunLine): string {
   if (progress?.total === undefined) return '';
-  return `${doneOf(progress).toLocaleString('en')} of ${progress.total.toLocaleString('en')} users`;
+  const bad = BAD.reduce((sum, outcome) => sum + (progress.counts[outcome] ?? 0), 0);
+  return [
+    `${doneOf(progress).toLocaleString('en')} of ${progress.total.toLocaleString('en')} users`,
+    ...(bad > 0 ? [`${bad.toLocaleString('en')} need${bad === 1 ? 's' : ''} attention`] : []),
+  ].join(', ');
 }
 
 /** Shows the progress of a run: a bar, the phase, the outcomes, and who approved it. */
