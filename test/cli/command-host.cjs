@@ -2,6 +2,7 @@
 // A process that has the published command line loaded and runs one command after another in it, each with the
 // environment, the output and the exit code that a process of its own would have.
 const { Writable } = require('node:stream');
+const { programInShell } = require('@temporal-http-tasks/cli/internal/program/io');
 const { runCommandLine } = require('@temporal-http-tasks/cli/internal/program/program');
 
 /** Milliseconds between two looks at what a finished command still holds open. */
@@ -60,7 +61,10 @@ async function run({ args, env }) {
   const [stdout, stderr] = [new Kept(), new Kept()];
   const code = await runCommandLine(
     args,
-    /** @type {any} */ ({ env: { ...env }, stdin: process.stdin, stdout, stderr, exitCode: 0 }),
+    /** @type {any} */ ({
+      ...{ env: { ...env }, stdin: process.stdin, stdout, stderr, exitCode: 0 },
+      program: programInShell(env),
+    }),
   );
   const left = await leftOpen(before);
   if (left.length === 0) process.send?.({ code, stdout: stdout.text(), stderr: stderr.text() });

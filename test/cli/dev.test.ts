@@ -50,7 +50,7 @@ describe('http-tasks dev', () => {
 
     // Another terminal in the same folder needs no settings.
     const run = await runJson<OffboardResult>(['offboard', '--input', JSON.stringify(example.input)]);
-    expect(run.stderr).toContain('Using the settings of the http-tasks dev that runs in this folder.');
+    expect(run.stderr).toContain('Using the settings of the development stack that runs in this folder (');
     expect({ code: run.code, status: run.document.status }).toEqual({ code: 0, status: 'completed' });
     const receipts = await runJson<unknown[]>(['receipts', run.document.workflowId]);
     expect(receipts.document.length).toBeGreaterThan(0);

@@ -128,6 +128,21 @@ describe('text from outside', () => {
     expect(pipe.written()).toBe(`${text}\n`.repeat(3));
   });
 
+  it('has commands as they are typed where the program was started, and other words unchanged', () => {
+    const text =
+      'Start one with: http-tasks worker (see "http-tasks list"). npx http-tasks dev, temporal-http-tasks is, ./http-tasks here';
+    const { io, written } = terminal(false);
+    const started: Io = { ...io, program: 'npx http-tasks' };
+    for (const write of [print, say, sayLines, printLines]) write(started, text);
+    printTable(started, [''], [['See: http-tasks sweep list']]);
+    const [line, ...others] = written().split('\n');
+    expect(line).toBe(
+      'Start one with: npx http-tasks worker (see "npx http-tasks list"). npx http-tasks dev, temporal-http-tasks is, ./http-tasks here',
+    );
+    expect(others.slice(0, 3)).toEqual([line, line, line]);
+    expect(written()).toContain('See: npx http-tasks sweep list');
+  });
+
   it.each<[string, (io: Io) => unknown]>([
     ['print', (io) => print(io, 'Receipts: 98')],
     ['say', (io) => say(io, 'Receipts: 98')],

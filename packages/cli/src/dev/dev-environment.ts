@@ -68,7 +68,10 @@ export function readDevEnvironment(
   const text = readOwn(join(folder, DEV_ENVIRONMENT_FILE));
   if (text === undefined) return { env };
   if (!isRunning(ownerOf(text)))
-    return { env, note: `${DEV_ENVIRONMENT_FILE} is not used: the http-tasks dev that wrote it has ended.` };
+    return {
+      env,
+      note: `${DEV_ENVIRONMENT_FILE} is not used: the development stack that wrote it (http-tasks dev) has ended.`,
+    };
   const settings = parseEnv(text) as Record<string, string>;
   const problems = Object.entries(settings).flatMap(([setting, value]) => {
     const given = env[setting];
@@ -79,13 +82,16 @@ export function readDevEnvironment(
       {
         setting,
         message:
-          `differs from ${DEV_ENVIRONMENT_FILE}, which belongs to the http-tasks dev that runs here. Unset it, or ` +
+          `differs from ${DEV_ENVIRONMENT_FILE}, which belongs to the development stack that runs here (http-tasks dev). Unset it, or ` +
           'run the command in another folder.',
       },
     ];
   });
   if (problems.length > 0) throw new SettingsError(problems);
-  return { env: { ...env, ...settings }, note: 'Using the settings of the http-tasks dev that runs in this folder.' };
+  return {
+    env: { ...env, ...settings },
+    note: 'Using the settings of the development stack that runs in this folder (http-tasks dev).',
+  };
 }
 
 /** Provider files may be named in other ways than in the file, such as relative to its folder. */

@@ -152,20 +152,20 @@ function printGuide(io: Io, stack: LocalStack, { input, users, starts, files, is
   } else {
     say(
       io,
-      `${DEV_ENVIRONMENT_FILE} belongs to another http-tasks dev that runs in this folder, so it was not replaced.`,
+      `${DEV_ENVIRONMENT_FILE} belongs to another development stack in this folder (http-tasks dev), so it was not replaced.`,
     );
     title('In another terminal, in another folder');
     lines(...exportLines(settings));
   }
   if (encrypted) lines(KEY_AS_HERE);
   lines(
-    'npx http-tasks offboard --reason OTHER --dry-run \\',
+    'http-tasks offboard --reason OTHER --dry-run \\',
     `  ${userOptions(input)}`,
-    ...files.map((file) => `npx http-tasks offboard ${exampleIds(file)} --reason OTHER --dry-run`),
-    'npx http-tasks list-runs     # what ran, and how it ended',
-    'npx http-tasks sweep --reason OTHER --dry-run --watch \\',
+    ...files.map((file) => `http-tasks offboard ${exampleIds(file)} --reason OTHER --dry-run`),
+    'http-tasks list-runs     # what ran, and how it ended',
+    'http-tasks sweep --reason OTHER --dry-run --watch \\',
     `  --source ${quoted(shortPath(users))}`,
-    'npx http-tasks console       # the same in the browser',
+    'http-tasks console       # the same in the browser',
     'Without --dry-run, the commands show what will be deleted, and ask.',
   );
   title("With Temporal's own command line");

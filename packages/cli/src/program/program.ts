@@ -6,7 +6,7 @@ import { COMMANDS } from './command-list';
 import type { ListedCommand } from './command-list';
 import { Refusal, reportOf } from './errors';
 import type { ExitCode, Io } from './io';
-import { printJson, say, sayLines } from '../terminal/output';
+import { asTyped, printJson, say, sayLines } from '../terminal/output';
 import { readDevEnvironment } from '../dev/dev-environment';
 
 /** A program of commands: its name in the help, and its commands. */
@@ -57,6 +57,9 @@ function useDevEnvironment(io: WritableIo, argv: readonly string[]): void {
   if (note !== undefined) say(io, note);
 }
 
+/** A command line in the examples of a command's help. */
+const EXAMPLE = /^ {2}\$ .*$/gm;
+
 function buildProgram(io: Io, { name, description }: ProgramDefinition): Command {
   const program = new Command(name)
     .description(description)
@@ -66,7 +69,7 @@ function buildProgram(io: Io, { name, description }: ProgramDefinition): Command
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => io.stdout.write(printableLines(text)),
+      writeOut: (text) => io.stdout.write(printableLines(text.replace(EXAMPLE, (line) => asTyped(io, line)))),
       // Help that was not requested goes to stderr; errors are printed once, by us.
       writeErr: (text) => io.stderr.write(printableLines(text)),
       outputError: () => undefined,

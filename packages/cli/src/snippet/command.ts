@@ -9,7 +9,7 @@ import { OPENAPI_OPTIONS, openApiTasks, openApiWords } from '../tasks/openapi-ta
 import type { OpenApiTasksOptions } from '../tasks/openapi-tasks';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
-import { printable, printExactly, printJson, say } from '../terminal/output';
+import { asTyped, printable, printExactly, printJson, say } from '../terminal/output';
 
 interface SnippetOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
   lang?: string;
@@ -55,7 +55,7 @@ export const snippetCommand = defineCommand<SnippetOptions>({
     if (json)
       printJson(io, { task: task.name, language: lang, code, placeholders, ...(files.length > 0 && { files }) });
     else {
-      printExactly(io, code);
+      printExactly(io, lang === 'call' ? asTyped(io, code) : code);
       if (files.length > 0) say(io, printable(`The command reads bytes of the input from files: ${files.join(', ')}.`));
       if (placeholders.length > 0) say(io, `Placeholders to replace: ${placeholders.join(', ')}.`);
     }

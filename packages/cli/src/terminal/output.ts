@@ -40,7 +40,16 @@ export function clearOver({ stderr }: Io): void {
 }
 
 /** A command that can be copied from a sentence. */
-const COMMAND = /(?:npx )?\b(?:http-tasks|temporal) [a-z](?:[^.;)]|[.;)](?=\S))*/g;
+const COMMAND =
+  /(?:(?:npx|pnpm|yarn) (?:exec |--\S+ )?)?(?<![\w-])(?:http-tasks|temporal) [a-z](?:[^.;)]|[.;)](?=\S))*/g;
+
+/** The name of this program before that of one of its commands, unless it says how to run it. */
+const PROGRAM = /(?<!(?:npx|pnpm|exec|yarn|--package=\S+) )(?<![\w@/.-])http-tasks (?=[a-z])/g;
+
+/** Returns a text with commands as they are typed where this one was started. */
+export function asTyped({ program = 'http-tasks' }: Io, text: string): string {
+  return program === 'http-tasks' ? text : text.replace(PROGRAM, `${program} `);
+}
 
 /** A line that is for a shell as a whole, or continues one that is. */
 const OF_SHELL = /^ *(?:export |--)/;
@@ -84,25 +93,25 @@ export function printJson(io: Io, value: unknown): void {
 /** Writes one line of the result, for people. A line break in it is shown as U+FFFD; {@link printLines} writes several lines. */
 export function print(io: Io, line: string): void {
   clearOver(io);
-  io.stdout.write(`${fittedLine(io.stdout, coloured(line, printable))}\n`);
+  io.stdout.write(`${fittedLine(io.stdout, asTyped(io, coloured(line, printable)))}\n`);
 }
 
 /** Writes text of several lines of the result, for people. */
 export function printLines(io: Io, text: string): void {
   clearOver(io);
-  io.stdout.write(`${coloured(text, printableLines)}\n`);
+  io.stdout.write(`${asTyped(io, coloured(text, printableLines))}\n`);
 }
 
 /** Writes one line about the result or the way to it; never to stdout. */
 export function say(io: Io, line: string): void {
   clearOver(io);
-  io.stderr.write(`${fittedLine(io.stderr, coloured(line, printable))}\n`);
+  io.stderr.write(`${fittedLine(io.stderr, asTyped(io, coloured(line, printable)))}\n`);
 }
 
 /** Writes text of several lines about the result; never to stdout. */
 export function sayLines(io: Io, text: string): void {
   clearOver(io);
-  const lines = coloured(text, printableLines).split('\n');
+  const lines = asTyped(io, coloured(text, printableLines)).split('\n');
   io.stderr.write(`${lines.map((line) => fittedLine(io.stderr, line)).join('\n')}\n`);
 }
 

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { stripVTControlCharacters } from 'node:util';
 import { printable, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import type { Io } from '../program/io';
-import { clearOver, coloured, paint, wrappedLine } from './output';
+import { asTyped, clearOver, coloured, paint, wrappedLine } from './output';
 
 const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
@@ -17,7 +17,7 @@ export function printTable(io: Io, titles: readonly string[], lines: readonly (r
     (titles[index] !== '' && !io.stdout.isTTY) || lines.some((line) => (line[index] ?? '') !== '');
   const head = titles.filter(isShown);
   const rows = lines.map((line) => line.filter(isShown));
-  const shown = rows.map((row) => row.map((cell) => coloured(cell, printableLines)));
+  const shown = rows.map((row) => row.map((cell) => asTyped(io, coloured(cell, printableLines))));
   const fitted = io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined;
   if (fitted && totalOf(fitted) > io.stdout.columns) {
     for (const [index, row] of shown.entries()) writeBlock(io, head, row, index > 0);
