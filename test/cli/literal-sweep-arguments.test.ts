@@ -247,6 +247,23 @@ describe('the input of a sweep', () => {
     await expect(readWantedSweep(sweep('--reason', 'OTHER', ...words))).rejects.toMatchObject({ field });
   });
 
+  it.each([
+    [['--reason', 'CUSTOMER_ACCOUNT_CLOSED'], /^--reason must be one of .*; did you mean CONSUMER_ACCOUNT_CLOSED\?$/],
+    [['--reason', 'OTHER', '--on-failure', 'halt'], /^--on-failure must be one of continue, stop\.$/],
+    [['--reason', 'OTHER', '--batch-mode', 'gdrp'], /^--batch-mode must be one of .*; did you mean gdpr\?$/],
+    [['--reason', 'OTHER', '--verify-removals', 'some'], /^--verify-removals must be one of all, unsure\.$/],
+    [['--reason', 'OTHER', '--granularity', 'item'], /^--granularity must be one of user, chunk\.$/],
+    [['--reason', 'OTHER', '--law', 'GDPR'], /^--law must be one of gdpr, ccpa, none; did you mean gdpr\?$/],
+    [['--reason', 'OTHER', '--concurrency', '1.5'], /^--concurrency must be a whole number\.$/],
+    [['--reason', 'WHY', '--law', 'us'], /^--reason must be one of .*; --law must be one of .*\.$/],
+  ])('with a wrong word is refused by the option, with the allowed words: %j', async (words, message) => {
+    const given = sweep('--source', 'q', ...words);
+    await expect(readWantedSweep(given)).rejects.toMatchObject({
+      name: 'Refusal',
+      message: expect.stringMatching(message),
+    });
+  });
+
   it('without a reason is refused by its path', async () => {
     await expect(readWantedSweep(sweep('--source', 'q'))).rejects.toMatchObject({ field: 'reason' });
     await expect(readWantedSweep(sweep('--source', 'q', '--note', 'x'))).rejects.toMatchObject({

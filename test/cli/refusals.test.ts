@@ -78,6 +78,27 @@ describe('a command line that is refused', () => {
     expect(stderr).toContain('user.batchUserId: must not be empty');
   });
 
+  it.each([
+    [['offboard', '--batch-user-id', '1', '--reason', 'OTHERS'], /^--reason must be one of .*; did you mean OTHER\?$/],
+    [['list-runs', '--status', 'waiting'], /^--status must be one of running, .*, not "waiting"\.$/],
+    [
+      ['snippet', 'plaid.userItemsGet', '--lang', 'CURL'],
+      /^--lang must be one of .*, not "CURL"; did you mean curl\?$/,
+    ],
+    [['faults', '--only', 'users'], /^--only must be one of .*, not "users"/],
+    [
+      ['schedule', 'create', 'x', '--every', '1h', '--overlap', 'skip-one', '--source', 'q', '--reason', 'OTHER'],
+      /^--overlap must be one of skip, .*, not "skip-one"/,
+    ],
+    [
+      ['register', 'add', '--plaid-user-id', '1', '--received-at', '2026-11-03', '--law', 'us'],
+      /law.* must be one of gdpr, /,
+    ],
+  ])('says which words are allowed: %j', async (words, message) => {
+    const { code, document } = await runJson<Refused>(words, { HTTP_TASKS_SUBJECT_KEY: 'a-subject-key-for-tests' });
+    expect({ code, message: document.error.message }).toEqual({ code: 2, message: expect.stringMatching(message) });
+  });
+
   it('names all missing settings of the worker together, before it connects', async () => {
     const { code, stderr } = await runCli(['worker'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
     expect(code).toBe(2);

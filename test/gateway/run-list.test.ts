@@ -67,6 +67,9 @@ describe('runs', () => {
     place.simulators.plaid.faults.remove();
     const path = `/api/runs/${sweep.workflowId}`;
     const { body } = await gateway.ask<RunPage>('GET', path);
+    expect(body.progress).toMatchObject({ total: 1, counts: { failed: 1, pending: 0 } });
+    const list = await gateway.ask<RunList>('GET', `/api/runs?search=${sweep.workflowId}`);
+    expect(list.body.runs).toMatchObject([{ progress: { total: 1, counts: { failed: 1, pending: 0 } } }]);
     expect(body.sweep).toMatchObject({ source: 'a list of 1 users in the input', reason: expect.any(String) });
     expect(JSON.stringify(body.sweep)).not.toContain('usr_failing');
     expect(body.failed?.[0]).toMatchObject({
@@ -81,6 +84,18 @@ describe('runs', () => {
     expect((await gateway.ask('GET', `${path}/receipts?format=csv`, undefined, { authorization: '' })).status).toBe(
       401,
     );
+  });
+
+  it('show where users come from as the ledger has it, and the users of a sweep that was terminated', async () => {
+    const file = await place.users(2);
+    const sweep = await place.start({ source: { file }, approval: true, dryRun: true });
+    const path = `/api/runs/${sweep.workflowId}`;
+    const read = async (): Promise<RunPage> => (await gateway.ask<RunPage>('GET', path)).body;
+    await until('it waits for approval', async () => (await read()).status === 'waitingForApproval');
+    expect((await read()).sweep).toMatchObject({ source: `file:${file}`, dryRun: true });
+    await sweep.terminate();
+    await until('it has ended', async () => (await read()).closedAt !== undefined);
+    expect((await read()).progress).toMatchObject({ total: 2, counts: { pending: 2 } });
   });
 
   it('are cancelled, and a sweep gets a rate, without a word typed', async () => {

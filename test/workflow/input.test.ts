@@ -129,7 +129,7 @@ const BAD: [what: string, input: unknown, field: string, says: RegExp][] = [
     'an invented reason',
     { user: USER, reason: { code: 'BECAUSE' } },
     'reason.code',
-    /expected one of.*USER_OFFBOARDING/,
+    /must be one of .*, USER_OFFBOARDING/,
   ],
   [
     'an e-mail address in the note',

@@ -1,7 +1,7 @@
 import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/sweep/contract';
 import { fitParts } from '@temporal-http-tasks/cli/internal/terminal/output';
 import { withRunningChunks } from '@temporal-http-tasks/cli/internal/sweep/watch';
-import { printSweep, toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
+import { printSweep, sayNextSteps, toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
 import { localTime } from '@temporal-http-tasks/cli/internal/terminal/for-people';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import {
@@ -164,6 +164,25 @@ describe('the document of a sweep', () => {
     );
     expect(paused).toMatchObject({ pausedBecause: 'tolerance', counts: { pending: 1 } });
     expect(Object.keys(paused)).not.toContain('merkleRoot');
+  });
+
+  it.each([
+    ['completed', 'Dry run: nothing was changed or deleted.', /without --dry-run/],
+    ['partial', 'Dry run: nothing was changed or deleted.', /^(?![^]*redrive)[^]*without --dry-run/],
+    ['paused', 'Dry run: nothing is changed or deleted.', /sweep resume sweep-1/],
+  ] as const)('says of a dry run that is %s that it changes nothing', (status, words, next) => {
+    const looked = progress({ total: 2, skipped: 1, failed: 1 }, { status });
+    expect(toDocument(looked, { dryRun: true })).toMatchObject({ status, dryRun: true });
+    const [printed, said]: [string[], string[]] = [[], []];
+    const io = {
+      stdout: { write: (text: string) => printed.push(text) },
+      stderr: { write: (text: string) => said.push(text) },
+      env: {},
+    } as unknown as Io;
+    printSweep(io, looked, { dryRun: true });
+    sayNextSteps(io, looked, { dryRun: true });
+    expect(printed.join('')).toContain(words);
+    expect(said.join('')).toMatch(next);
   });
 
   it('says until when a sweep can be approved, and that it was not approved', () => {

@@ -56,6 +56,30 @@ it('says what is allowed where one of some words is missing', () => {
 });
 
 it.each([
+  ['one of some words', z.enum(['gdpr', 'skip']), 'GDRP', 'must be one of gdpr, skip; did you mean gdpr?'],
+  ['nothing similar', z.enum(['gdpr', 'skip']), 'canary', 'must be one of gdpr, skip.'],
+  ['a value of another type', z.enum(['gdpr', 'skip']), 7, 'must be one of gdpr, skip.'],
+  ['one word', z.literal('remove'), 'removed', 'must be remove; did you mean remove?'],
+  ['numbers', z.literal([1, 2]), 3, 'must be one of 1, 2.'],
+  ['a word or nothing', z.enum(['a', 'b']).nullable().optional(), 'c', 'must be one of a, b.'],
+  ['a word in a list', z.array(z.enum(['mon', 'tue'])), ['fri'], 'must be one of mon, tue.'],
+  ['the schema itself', z.enum(['a'], 'must be a letter'), 'b', 'must be a letter.'],
+])('says what is allowed instead of a wrong value: %s', (_what, inner, input, says) => {
+  const { message } = catching(() => parseInput('someTask', z.strictObject({ inner }), { inner: input }));
+  expect(message).toMatch(new RegExp(`^The input of someTask is not valid: inner(?:\\.0)?: `));
+  expect(message.endsWith(`: ${says}`)).toBe(true);
+});
+
+function catching(work: () => unknown): Error {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('Nothing was refused.');
+}
+
+it.each([
   ['a field', { user: { id: 'a', idd: 'b' } }, 'user.idd: unknown field; did you mean id?'],
   [
     'a field with another spelling of case',
