@@ -12,7 +12,7 @@ const KEYGEN = subcommand<KeygenOptions>('keygen', {
     'Keep it secret; only the public key goes into the policy.',
   ].join(' '),
   examples: ['http-tasks approver keygen --out alice.pem', 'http-tasks approver keygen --out alice.pem --json'],
-  options: [literalOption('--out <file>', 'where the private key is written')],
+  options: [literalOption('--out <file>', 'the new file for the private key (required)')],
   run: async (io, options) => (await import('./keygen.js')).makeApproverKey(io, options),
 });
 

@@ -140,7 +140,8 @@ function announce(
 ): void {
   if (json) printJson(io, { url, uiOrigins, checked: isChecked });
   else {
-    print(io, `Temporal UI:  the glasses at the top right, or temporal server start-dev --ui-codec-endpoint ${url}`);
+    print(io, `Temporal UI:  ${url}, under the glasses at the top right`);
+    print(io, `For all users of a server: temporal server start-dev --ui-codec-endpoint ${url}`);
     print(io, `Temporal CLI: --codec-endpoint ${url}${isChecked ? ' --codec-auth "Bearer TOKEN"' : ''}`);
     print(io, `Web pages of ${uiOrigins.join(', ')} may call it.`);
   }

@@ -27,8 +27,8 @@ export const consoleCommand = defineCommand<ConsoleOptions>({
   ],
   options: [
     literalOption('--port <port>', `where it listens (else ${DEFAULT_PORT}); 0 takes any free one`),
-    literalOption('--host <address>', 'on which address (else 127.0.0.1)'),
-    literalOption('--public-url <url>', 'its public address, when a proxy is in front of it'),
+    literalOption('--host <address>', 'the address on which it listens (else 127.0.0.1)'),
+    literalOption('--public-url <url>', 'its public URL, if a proxy is in front of it'),
     new Option('--allow-origin <origin...>', 'origins of other gateways whose pages may use this one'),
     new Option('--other-gateway <url...>', "gateways that this one's page may be pointed at, each with its own token"),
     PROVIDERS_OPTION,

@@ -37,8 +37,15 @@ export async function setUpNexus(
         `The endpoint ${printable(name)} ${created ? 'was created and leads' : 'already exists and leads'} to ` +
           `the task queue "${taskQueue}" of the namespace ${namespace}.`,
       );
+    say(
+      io,
+      `In a workflow of a caller: createNexusServiceClient({ endpoint: '${printable(name)}', service: offboardingService })`,
+    );
     if (!(await hasWorker(client, taskQueue)))
-      say(io, `No worker polls the task queue "${taskQueue}" now; operations will wait for one.`);
+      say(
+        io,
+        `No worker polls the task queue "${taskQueue}" now; operations wait for one. Start it with: http-tasks worker`,
+      );
     return 0;
   });
 }

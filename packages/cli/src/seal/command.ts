@@ -1,5 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { resolve } from 'node:path';
 import { rawPublicKey } from 'temporal-http-tasks/internal/ledger/log/seal-key';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 import { defineGroup, literalOption, subcommand } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
@@ -28,6 +30,7 @@ const KEYGEN = subcommand<CommonOptions & { out?: string }>('keygen', {
     else {
       printExactly(io, pem);
       say(io, `The private key is in ${printable(out)}. The public key, for verify --key: ${key}`);
+      say(io, `For the workers: HTTP_TASKS_SEAL_KEY_FILE=${quoted(resolve(out))}`);
     }
     return 0;
   },
