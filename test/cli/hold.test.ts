@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import { SERVICE_OF_ID, subjectsEverywhere, workerViews } from '@temporal-http-tasks/cli/internal/users/everywhere';
+import { SERVICE_OF_ID, subjectsEverywhere, workerViews } from '@temporal-http-tasks/cli/internal/users/user-subjects';
 import { CATALOGUE } from 'temporal-http-tasks/internal/providers/catalogue';
 import { plaidService } from 'temporal-http-tasks/internal/providers/plaid/service';
 import { amount } from '../support/amount';

@@ -1,4 +1,4 @@
-import { rowDifferences } from '@temporal-http-tasks/cli/internal/verify/row';
+import { rowDifferences } from '@temporal-http-tasks/cli/internal/verify/compare-row';
 import { compareLedger } from '@temporal-http-tasks/cli/internal/bundle/verify-log';
 import { nodeCrypto } from '@temporal-http-tasks/cli/internal/bundle/node-crypto';
 import { parseCheckpoint } from '@temporal-http-tasks/evidence/internal/verifier/checkpoint';

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import { rootOfPeaks } from '../../policy/merkle-peaks';
-import { sha256 } from '../sweeps/leaf';
+import { sha256 } from '../sweeps/receipt-leaf';
 import type { LedgerDatabase } from '../store';
 import type { Tables } from '../tables';
 import type { Checkpoint } from './log-ledger';

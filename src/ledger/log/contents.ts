@@ -4,8 +4,8 @@ import type { SqlBool, RawBuilder } from 'kysely';
 import { canonicalJson } from '../../policy/canonical-json';
 import type { CanonicalValue } from '../../policy/canonical-json';
 import { MerkleTree } from '../../policy/merkle';
-import { leafOf, sealedColumns, sealedFields, sha256 } from '../sweeps/leaf';
-import type { SealableRow, SealedField } from '../sweeps/leaf';
+import { leafOf, sealedColumns, sealedFields, sha256 } from '../sweeps/receipt-leaf';
+import type { SealableRow, SealedField } from '../sweeps/receipt-leaf';
 import type { LedgerDatabase } from '../store';
 import type { LeafKind } from './leaf-kind';
 

@@ -1,6 +1,6 @@
 import type { RunReceipt } from './contents';
 import type { LeafKind } from './leaf-kind';
-import type { RowOutside } from './outside';
+import type { RowOutside } from './not-in-log';
 import type { Purged } from './purge-runs';
 
 /** A checkpoint of the log as stored. */

@@ -3,8 +3,16 @@ import type { RawBuilder, SqlBool } from 'kysely';
 import { canonicalJson } from '../../policy/canonical-json';
 import type { CanonicalValue } from '../../policy/canonical-json';
 import { MerkleTree } from '../../policy/merkle';
-import { leafOf, leafOfText, linesIn, sealableLines, sealedColumns, sealedFields, sha256 } from '../sweeps/leaf';
-import type { SealableLine, SealableRow } from '../sweeps/leaf';
+import {
+  leafOf,
+  leafOfText,
+  linesIn,
+  sealableLines,
+  sealedColumns,
+  sealedFields,
+  sha256,
+} from '../sweeps/receipt-leaf';
+import type { SealableLine, SealableRow } from '../sweeps/receipt-leaf';
 import type { LedgerDatabase } from '../store';
 import { rangesOf } from './contents';
 

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import { leafHash } from '../../policy/merkle';
 import { withLeaf } from '../../policy/merkle-peaks';
 import type { Peaks } from '../../policy/merkle-peaks';
-import { sha256 } from '../sweeps/leaf';
+import { sha256 } from '../sweeps/receipt-leaf';
 import type { LedgerDatabase } from '../store';
 import type { Tables } from '../tables';
 import { contentOf, partsOfRef } from './contents';

@@ -11,7 +11,7 @@ import type { Tables } from '../tables';
 import { storable } from '../values';
 import { readApprovals } from './approvals';
 import { environmentsOf } from './environments';
-import { sha256 } from './leaf';
+import { sha256 } from './receipt-leaf';
 import { snapshotDigest } from './snapshot-digest';
 import type { SweepContext } from './sweep-context';
 

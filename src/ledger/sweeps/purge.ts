@@ -5,7 +5,7 @@ import { whilePurging } from '../log/purging';
 import { enqueue } from '../log/queue';
 import type { Tables } from '../tables';
 import { storable } from '../values';
-import { readKept, USERS_OF_PURGE } from './kept-leaves';
+import { readSealedLeaves, USERS_OF_PURGE } from './sealed-leaves';
 import { groupStart } from './references';
 import { notAsSealed, requireSeal } from './seal';
 import { numberOf } from './sweep-context';
@@ -310,7 +310,7 @@ async function purgeUsers({ db }: SweepContext, users: UserRange & { total: numb
 }
 
 async function keepHashes(transaction: Transaction<Tables>, { sweep, from, to }: UserRange): Promise<void> {
-  const leaves = await readKept({ db: transaction }, sweep, { after: from - 1, upTo: to - 1 });
+  const leaves = await readSealedLeaves({ db: transaction }, sweep, { after: from - 1, upTo: to - 1 });
   if (leaves.length === 0) return;
   leaves.sort((a, b) => a.seq - b.seq || Buffer.compare(a.leaf, b.leaf));
   const hashes = Buffer.concat(leaves.map(({ leaf }) => leaf)).toString('base64url');

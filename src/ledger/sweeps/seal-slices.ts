@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import { MerkleTree } from '../../policy/merkle';
-import { endOfKept, readKept, within } from './kept-leaves';
-import type { KeptLeaf, SeqRange } from './kept-leaves';
-import { leafOfText, linesIn, sealableLines, sealedColumns, sealedFields, sha256 } from './leaf';
-import type { SealableLine, SealableRow, SealedField } from './leaf';
+import { endOfPackedRow, readSealedLeaves, within } from './sealed-leaves';
+import type { SealedLeaf, SeqRange } from './sealed-leaves';
+import { leafOfText, linesIn, sealableLines, sealedColumns, sealedFields, sha256 } from './receipt-leaf';
+import type { SealableLine, SealableRow, SealedField } from './receipt-leaf';
 import { storable } from '../values';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -28,7 +28,7 @@ export function fieldsOf({ text }: SealableReceipt): SealedField[] {
 /** All receipts and stored leaves of some users, each in tree order. */
 export interface SealSlice {
   receipts: readonly SealableReceipt[];
-  kept: readonly KeptLeaf[];
+  kept: readonly SealedLeaf[];
 }
 
 /** Maximum number of rows in memory, unless a single user has more. */
@@ -91,7 +91,7 @@ export async function* sealSlices(context: SweepContext, sweepId: string): Async
     const range: SeqRange = { after, upTo };
     yield {
       receipts: await context.inTime(() => readReceipts(context, sweepId, range)),
-      kept: (await context.inTime(() => readKept(context, sweep, range))).sort(inTreeOrder),
+      kept: (await context.inTime(() => readSealedLeaves(context, sweep, range))).sort(inTreeOrder),
     };
     after = upTo;
   } while (after !== null);
@@ -132,13 +132,13 @@ export async function readSealed(
     .executeTakeFirst();
   if (row === undefined || row.merkle_root === null) return new Set();
   const range: SeqRange = { after: from - 1, upTo: to };
-  const kept = new Set((await readKept(context, row.number, range)).map(identityOf));
+  const kept = new Set((await readSealedLeaves(context, row.number, range)).map(identityOf));
   const receipts = await readReceipts(context, sweepId, range);
   return new Set(receipts.filter((receipt) => kept.has(identityOf(receipt))).map(({ id }) => id));
 }
 
 /** Returns a text that is equal for a receipt and its stored leaf, independent of the row's ID. */
-export function identityOf({ seq, leaf }: SealableReceipt | KeptLeaf): string {
+export function identityOf({ seq, leaf }: SealableReceipt | SealedLeaf): string {
   return `${seq} ${Buffer.from(leaf).toString('base64url')}`;
 }
 
@@ -154,7 +154,7 @@ async function endOfSlice(
       select seq from sealed_leaves where sweep = ${sweep} and ${rest} order by seq limit 1 offset ${sql.lit(SLICE_ROWS)}
     ) as l`.execute(context.db);
   const ends = rows.map(({ seq }) => seq);
-  const packed = await endOfKept(context, sweep, after);
+  const packed = await endOfPackedRow(context, sweep, after);
   if (packed !== undefined) ends.push(packed);
   return ends.length === 0 ? null : Math.min(...ends);
 }

@@ -2,9 +2,9 @@ import { MerkleTree, isIncluded } from '../../policy/merkle';
 import { storable } from '../values';
 import { headOf, headWithReceipts, rootOfHead } from './head';
 import type { SweepEnd } from './head';
-import { keepLeaves } from './kept-leaves';
-import type { KeptLeaf } from './kept-leaves';
-import { sha256 } from './leaf';
+import { storeLeaves } from './sealed-leaves';
+import type { SealedLeaf } from './sealed-leaves';
+import { sha256 } from './receipt-leaf';
 import { fieldsOf, sealableReceipts } from './seal-slices';
 import type { SealableReceipt } from './seal-slices';
 import { numberOf } from './sweep-context';
@@ -47,7 +47,7 @@ export async function seal(
       await storing;
       onProgress?.(before);
     }
-    storing = context.inTime(() => keepLeaves(context, sweep, receipts.map(toKept)));
+    storing = context.inTime(() => storeLeaves(context, sweep, receipts.map(toKept)));
     // The next receipts may not be read, and then nothing waits for it.
     storing.catch(() => undefined);
   }
@@ -130,7 +130,7 @@ function close({ db, store }: SweepContext, sweep: number): Promise<void> {
   return store.run(db, 'sweep_close', { sweep, at: new Date().toISOString() });
 }
 
-function toKept({ id, seq, step, leaf }: SealableReceipt): KeptLeaf {
+function toKept({ id, seq, step, leaf }: SealableReceipt): SealedLeaf {
   return { receipt: id, seq, step, leaf };
 }
 

@@ -265,7 +265,7 @@ export interface SweepLedger {
   }): Promise<UsersWithOutcome>;
   /**
    * Closes the sweep for every chunk and seals it: stores its head, which contains the Merkle root of its receipts (see
-   * `head.ts` and `leaf.ts`), and queues the head for the log. Works in slices. Idempotent: an existing seal is kept.
+   * `head.ts` and `receipt-leaf.ts`), and queues the head for the log. Works in slices. Idempotent: an existing seal is kept.
    * @param seal.end How the sweep ends, for the head.
    * @param seal.onProgress Called after each slice with the number of receipts processed, for heartbeats.
    * @returns The root in hex: the leaf hash of the head.

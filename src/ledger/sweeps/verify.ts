@@ -6,7 +6,7 @@ import type { SealSlice } from './seal-slices';
 import type { SweepContext } from './sweep-context';
 import type { Difference, Verification, ReceiptProof } from './sweep-types';
 import { MerkleLevels } from '../../policy/merkle-levels';
-import { sha256 } from './leaf';
+import { sha256 } from './receipt-leaf';
 
 /** Initial capacity of the buffer, in leaves; it doubles when full. */
 const FIRST_LEAVES = 4_096;

@@ -1,6 +1,6 @@
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { rootOfHead } from 'temporal-http-tasks/internal/ledger/sweeps/head';
-import { leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
 import { SweepConflictError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import { isIncluded } from 'temporal-http-tasks/internal/policy/merkle';

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyFirstBundle as verifyBundle } from '@temporal-http-tasks/cli/internal/bundle/check-first-bundle';
-import type { BundleVerification } from '@temporal-http-tasks/cli/internal/bundle/check-first-bundle';
-import { SEALED_COLUMNS, leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
-import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { verifyFirstBundle as verifyBundle } from '@temporal-http-tasks/cli/internal/bundle/check-version-1';
+import type { BundleVerification } from '@temporal-http-tasks/cli/internal/bundle/check-version-1';
+import { SEALED_COLUMNS, leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
+import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
 import { MerkleTree, emptyRoot, isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
 
 const folder = mkdtempSync(join(tmpdir(), 'http-tasks-bundle-'));

@@ -2,7 +2,7 @@ import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/swee
 import { fitParts } from '@temporal-http-tasks/cli/internal/terminal/output';
 import { withRunningChunks } from '@temporal-http-tasks/cli/internal/sweep/watch';
 import { printSweep, sayNextSteps, toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
-import { localTime } from '@temporal-http-tasks/cli/internal/terminal/for-people';
+import { localTime } from '@temporal-http-tasks/cli/internal/terminal/words';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import {
   RateMeter,

@@ -4,7 +4,7 @@ import type { PurgeContent, Purged } from 'temporal-http-tasks/internal/ledger/l
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import { leafHash } from '@temporal-http-tasks/evidence/internal/verifier/proofs';
-import { headDifferences } from '../verify/row';
+import { headDifferences } from '../verify/compare-row';
 import { nodeCrypto } from './node-crypto';
 
 /** Something in the ledger that is not what the log says. */

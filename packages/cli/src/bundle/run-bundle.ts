@@ -7,12 +7,12 @@ import type { OpenedLedger } from '../ledger/open-ledger';
 import { print, printJson, printable, say } from '../terminal/output';
 import { findReceipts, findReceiptsOf, findReceiptsOfUser, userHashes } from '../receipts/find-receipts';
 import type { ReceiptPages } from '../receipts/find-receipts';
-import { subjectsEverywhere } from '../users/everywhere';
-import type { IdAtService } from '../users/everywhere';
+import { subjectsEverywhere } from '../users/user-subjects';
+import type { IdAtService } from '../users/user-subjects';
 import { sectionOfSweep, sectionsOf } from './sections';
 import type { BundleSection } from './sections';
 import { readCheckpointFile, sealIfAllowed, writeSections } from './write-bundle';
-import { writeFirstBundle } from './write-first-bundle';
+import { writeFirstBundle } from './write-version-1';
 
 /** What a bundle contains, and where it is written. */
 export interface WriteBundle {

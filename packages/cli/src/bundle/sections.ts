@@ -1,6 +1,6 @@
 import { MerkleLevels } from 'temporal-http-tasks/internal/policy/merkle-levels';
-import { sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
-import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
+import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { LogContent } from 'temporal-http-tasks/internal/ledger/log/log-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';

@@ -11,9 +11,8 @@ import type {
 } from '@temporal-http-tasks/evidence/internal/verifier/verify-bundle';
 import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
-import { inWords } from '../terminal/for-people';
+import { count, inWords } from '../terminal/words';
 import { paint, print, printJson, printable, say } from '../terminal/output';
-import { count } from '../sweep/reading-report';
 import { printTable } from '../terminal/table';
 import { nodeCrypto } from './node-crypto';
 import { checkTimestamps, timestampWords } from './timestamp';

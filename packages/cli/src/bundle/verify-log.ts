@@ -8,7 +8,7 @@ import { isConsistent } from '@temporal-http-tasks/evidence/internal/verifier/pr
 import type { ExitCode, Io } from '../program/io';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import { paint, print, printJson, printable, sayOver } from '../terminal/output';
-import { count, counted } from '../sweep/reading-report';
+import { count, counted } from '../terminal/words';
 import { printTable } from '../terminal/table';
 import { nodeCrypto } from './node-crypto';
 import { LeafCheck } from './check-leaves';

@@ -7,7 +7,7 @@ import type { Outcome, RunStatus } from 'temporal-http-tasks/internal/policy/out
 import type { Io } from '../program/io';
 import { paint, print, printable, printLines, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
-import { inWords } from '../terminal/for-people';
+import { inWords } from '../terminal/words';
 import type { FaultSummary } from './provider-state';
 import type { Problem, ProblemKind, RunOfUser } from './demo-users';
 import type { Verdict } from './verdict';

@@ -22,7 +22,7 @@ import type { ExitCode, Io } from '../program/io';
 import { withInterruption } from '../terminal/interruption';
 import type { Interruption } from '../terminal/interruption';
 import { printJson, say } from '../terminal/output';
-import { environmentsCovered, subjectsEverywhere } from '../users/everywhere';
+import { environmentsCovered, subjectsEverywhere } from '../users/user-subjects';
 import { readUserFile } from '../users/read-file';
 import { demoUsersFrom, seedsFor } from './demo-users';
 import type { DemoUser, RunOfUser } from './demo-users';

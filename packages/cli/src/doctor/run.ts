@@ -19,7 +19,7 @@ import type { ScheduleDocument } from '../schedule/document';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
-import { inWords } from '../terminal/for-people';
+import { inWords } from '../terminal/words';
 import { paint, print, printable, printJson } from '../terminal/output';
 import type { ProvidersOptions } from '../users/options';
 

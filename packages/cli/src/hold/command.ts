@@ -40,10 +40,10 @@ const ADD = subcommand<GivenHoldOptions>('add', {
   run: async (io, given) => {
     const options = await readHoldOptions(io, given);
     const file = fileOf(options);
-    if (file === undefined) return (await import('./change.js')).addHold(io, options);
+    if (file === undefined) return (await import('./add-and-remove.js')).addHold(io, options);
     if (options.id !== undefined)
       throw new Refusal('Usage', '--hold names one hold; in a file, the column hold_id does.', 'hold');
-    return (await import('./change.js')).addHoldsOfFile(io, file, options);
+    return (await import('./add-and-remove.js')).addHoldsOfFile(io, file, options);
   },
 });
 
@@ -108,7 +108,7 @@ const REMOVE = subcommand<GivenHoldOptions>('remove', {
     holdOption('the ID that hold add printed'),
     byOption('who lifts the hold'),
   ],
-  run: async (io, given) => (await import('./change.js')).removeHolds(io, await readHoldOptions(io, given)),
+  run: async (io, given) => (await import('./add-and-remove.js')).removeHolds(io, await readHoldOptions(io, given)),
 });
 
 const LOG = subcommand<HoldOptions & { hold?: string }>('log', {

@@ -11,7 +11,7 @@ import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { Io } from '../program/io';
-import type { AllUserIds, NamedUserId } from '../users/everywhere';
+import type { AllUserIds, NamedUserId } from '../users/user-subjects';
 import { idsAtServices, serviceAtAccount } from '../users/provider-ids';
 import { checkHoldId, checkReason } from './hold-options';
 import type { HoldOptions } from './hold-options';

@@ -2,13 +2,13 @@ import type { Option } from 'commander';
 import { literalOption, repeatedOption } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
-import { environmentProblem, environmentProblemAnywhere } from '../users/everywhere';
+import { environmentProblem, environmentProblemAnywhere } from '../users/user-subjects';
 import type { Io } from '../program/io';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
-import type { AllUserIds, IdAtService, ServiceAt } from '../users/everywhere';
+import type { AllUserIds, IdAtService, ServiceAt } from '../users/user-subjects';
 import { givenIds, idOptions, USER_OPTIONS } from '../users/options';
 import type { IdOptions, UserOptions } from '../users/options';
-import { userName } from '../users/name';
+import { userName } from '../users/current-user';
 
 /** What the commands about holds take; each takes some of it. */
 export interface HoldOptions extends CommonOptions, UserOptions {

@@ -5,8 +5,8 @@ import type { OpenedLedger } from '../ledger/open-ledger';
 import type { ExitCode, Io } from '../program/io';
 import { printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
-import { subjectsEverywhere } from '../users/everywhere';
-import { localTime } from '../terminal/for-people';
+import { subjectsEverywhere } from '../users/user-subjects';
+import { localTime } from '../terminal/words';
 import { heldIds, requireEnvironment, requireIds } from './hold-options';
 import type { HoldOptions } from './hold-options';
 

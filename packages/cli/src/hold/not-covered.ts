@@ -4,8 +4,8 @@ import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provide
 import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 import type { Io } from '../program/io';
 import { say } from '../terminal/output';
-import { SERVICE_OF_ID, serviceNamesOf } from '../users/everywhere';
-import type { AllUserIds, NamedUserId } from '../users/everywhere';
+import { SERVICE_OF_ID, serviceNamesOf } from '../users/user-subjects';
+import type { AllUserIds, NamedUserId } from '../users/user-subjects';
 import type { HoldOptions } from './hold-options';
 
 /**

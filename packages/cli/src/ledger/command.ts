@@ -8,7 +8,7 @@ import { withWorkersLedger } from './open-ledger';
 import type { ExitCode } from '../program/io';
 import { print, printJson, printable, say, sayOver } from '../terminal/output';
 import { CommandFailure, Refusal } from '../program/errors';
-import { count } from '../sweep/reading-report';
+import { count } from '../terminal/words';
 
 const { min, max } = SETTINGS.HTTP_TASKS_RECEIPTS_DAYS;
 

@@ -8,7 +8,7 @@ import { Refusal } from '../program/errors';
 import type { Io } from '../program/io';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
-import { subjectsEverywhere } from '../users/everywhere';
+import { subjectsEverywhere } from '../users/user-subjects';
 import { idOptions } from '../users/options';
 import type { IdOptions } from '../users/options';
 import type { WantedSubject } from './run';

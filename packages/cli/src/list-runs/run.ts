@@ -8,7 +8,6 @@ import type { KeywordAttribute } from 'temporal-http-tasks/internal/policy/searc
 import { CommandFailure } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { outcomeCounts } from '../sweep/ledger-view';
-import { count } from '../sweep/reading-report';
 import { toCounts } from '../sweep/sweep-report';
 import type { SweepDocument } from '../sweep/sweep-report';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
@@ -16,7 +15,7 @@ import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
-import { inWords, localTime, timeAgo } from '../terminal/for-people';
+import { count, inWords, localTime, timeAgo } from '../terminal/words';
 
 /** A keyed hash, and the environment that it is one for where that is known. */
 export interface WantedSubject {

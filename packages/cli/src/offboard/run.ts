@@ -27,7 +27,7 @@ import type { Interruption } from '../terminal/interruption';
 import { printable, printJson, say, paint, print, printLines } from '../terminal/output';
 import { refuseUnknownAccount, unknownProvider } from '../users/provider-ids';
 import { refuseForbiddenInput } from '../policy/forbidden';
-import { inWords } from '../terminal/for-people';
+import { inWords } from '../terminal/words';
 import { printTable } from '../terminal/table';
 
 const PAUSE_MS = 500;

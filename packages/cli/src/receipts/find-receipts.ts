@@ -3,8 +3,8 @@ import { isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { OpenedLedger } from '../ledger/open-ledger';
-import { subjectsEverywhere } from '../users/everywhere';
-import type { IdAtService, ServiceAt } from '../users/everywhere';
+import { subjectsEverywhere } from '../users/user-subjects';
+import type { IdAtService, ServiceAt } from '../users/user-subjects';
 
 /** Pages of receipts in reading order; no page splits a run or a user of a sweep. */
 export type ReceiptPages = AsyncIterable<readonly Receipt[]>;

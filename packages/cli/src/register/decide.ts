@@ -13,11 +13,11 @@ import type { OpenedLedger } from '../ledger/open-ledger';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { defined } from '../tasks/json-input';
-import { localTime } from '../terminal/for-people';
+import { localTime } from '../terminal/words';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { print, printable, printJson, say } from '../terminal/output';
-import { environmentsCovered, subjectsEverywhere } from '../users/everywhere';
+import { environmentsCovered, subjectsEverywhere } from '../users/user-subjects';
 import { toDocument } from './list';
 
 /** What `register add` takes. */

@@ -4,7 +4,7 @@ import { printable } from 'temporal-http-tasks/internal/policy/printable';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { ExitCode, Io } from '../program/io';
 import { writeChunksToFile, writeChunksToStdout } from '../receipts/export-receipts';
-import { inWords, localTime } from '../terminal/for-people';
+import { inWords, localTime } from '../terminal/words';
 import { printJson, say } from '../terminal/output';
 import { checkOutputFile } from '../terminal/output-file';
 import type { OutputFile } from '../terminal/output-file';

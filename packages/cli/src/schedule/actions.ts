@@ -3,7 +3,7 @@ import type { Client, ScheduleDescription, ScheduleSummary } from '@temporalio/c
 import { optionalDateToTs } from '@temporalio/common/lib/time';
 import { CommandFailure } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
-import { inWords, localTime } from '../terminal/for-people';
+import { inWords, localTime } from '../terminal/words';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';

@@ -21,7 +21,7 @@ import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provide
 import { readProviders } from '../users/provider-ids';
 import { confirmDeletion, notConfirmed, placeToAskAbout, removalFacts } from '../terminal/deletion-question';
 import type { AskingOptions, Fact } from '../terminal/deletion-question';
-import { localTime } from '../terminal/for-people';
+import { localTime } from '../terminal/words';
 import { print, printable, printJson, say } from '../terminal/output';
 import { findSchedule, toScheduleDocument } from './document';
 import { clockChangeWarnings, durationText } from './times';

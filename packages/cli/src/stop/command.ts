@@ -7,9 +7,9 @@ import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
-import { localTime } from '../terminal/for-people';
+import { localTime } from '../terminal/words';
 import { print, printJson, say } from '../terminal/output';
-import { userName } from '../users/name';
+import { userName } from '../users/current-user';
 
 /** Maximum number of sweeps that are checked, newest first. */
 const LATEST_SWEEPS = 1_000;

@@ -25,7 +25,8 @@ import type { OpenedLedger } from '../ledger/open-ledger';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { Io } from '../program/io';
 import { printable, say } from '../terminal/output';
-import { count, ReadingReport } from './reading-report';
+import { ReadingReport } from './reading-report';
+import { count } from '../terminal/words';
 import type { LocalFile } from './sweep-options';
 
 /** A local file that becomes the snapshot of a sweep. */

@@ -22,7 +22,8 @@ import { print, printJson, printable, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { readProviders, refuseUnknownAccount } from '../users/provider-ids';
 import { openSweepFile, refusalOf } from './local-snapshot';
-import { counted, reportLines } from './reading-report';
+import { reportLines } from './reading-report';
+import { counted } from '../terminal/words';
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
 import { sourceName } from './sweep-question';
 

@@ -4,6 +4,7 @@ import type { SnapshotReport } from 'temporal-http-tasks/internal/policy/snapsho
 import type { BadRow } from 'temporal-http-tasks/internal/sources/source';
 import type { Io } from '../program/io';
 import { printable, say, sayOver } from '../terminal/output';
+import { count, counted } from '../terminal/words';
 
 /**
  * Interval between lines of progress, in milliseconds: in a terminal each replaces the one before, otherwise it is a
@@ -77,16 +78,6 @@ export function reportLines(
     ...(columns ? [`Columns used: ${names(columns.used)}; ignored: ${names(columns.ignored)}.`] : []),
     ...snapshotWarnings(report).map((warning) => `Warning: ${warning}`),
   ];
-}
-
-/** With thousands separators, in every locale the same. */
-export function count(number: number): string {
-  return number.toLocaleString('en-US');
-}
-
-/** A number with its noun. */
-export function counted(number: number, one: string, many: string): string {
-  return `${count(number)} ${number === 1 ? one : many}`;
 }
 
 /** Returns what of a source is not offboarded. */

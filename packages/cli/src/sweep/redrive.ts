@@ -17,7 +17,7 @@ import type { CommonOptions } from '../program/command';
 import type { TemporalOptions } from '../temporal/options';
 import { planFromOptions } from './plan-options';
 import type { PlanOptions } from './plan-options';
-import { counted } from './reading-report';
+import { counted } from '../terminal/words';
 import { begun, startRun } from './start-sweep';
 import { checked, checkedSweepId } from './sweep-options';
 import { APPROVED_BY_REPLY, confirmSweep } from './sweep-question';

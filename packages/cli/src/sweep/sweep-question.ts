@@ -17,10 +17,11 @@ import { withInterruption } from '../terminal/interruption';
 import type { Io } from '../program/io';
 import { printable, say } from '../terminal/output';
 import type { WorkerPlace } from '../temporal/worker-place';
-import { count, counted, sourceText } from './reading-report';
+import { sourceText } from './reading-report';
+import { count, counted } from '../terminal/words';
 import { queryProgress, resultOfSweep } from './sweep-run';
 import { sendUpdate } from './control';
-import { userName } from '../users/name';
+import { userName } from '../users/current-user';
 
 const PAUSE_MS = 300;
 

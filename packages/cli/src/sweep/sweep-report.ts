@@ -13,8 +13,8 @@ import type {
 import type { ExitCode, Io } from '../program/io';
 import { paint, print, printable, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
-import { inWords, localTime, pauseWords } from '../terminal/for-people';
-import { count, counted, reportLines, sourceText } from './reading-report';
+import { count, counted, inWords, localTime, pauseWords } from '../terminal/words';
+import { reportLines, sourceText } from './reading-report';
 
 /** What is known of a sweep besides its state or result. */
 export interface SweepNotes {

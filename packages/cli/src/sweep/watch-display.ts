@@ -3,10 +3,9 @@ import { bulkWords } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { OutcomeCounts, SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Io } from '../program/io';
-import { inWords, localTime, pauseWords } from '../terminal/for-people';
+import { count, counted, inWords, localTime, pauseWords } from '../terminal/words';
 import { fitParts, oneLine, printable, say } from '../terminal/output';
 import type { LinePart } from '../terminal/output';
-import { count, counted } from './reading-report';
 
 /** Minimum time between two lines of changes outside a terminal, in milliseconds. */
 const LOG_MS = 5_000;

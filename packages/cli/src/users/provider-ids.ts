@@ -7,7 +7,7 @@ import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set
 import { Refusal } from '../program/errors';
 import type { Io } from '../program/io';
 import { findProviders } from '../providers/find-providers';
-import type { IdAtService, ServiceAt } from './everywhere';
+import type { IdAtService, ServiceAt } from './user-subjects';
 import type { IdOptions } from './options';
 import { mainServiceOf } from 'temporal-http-tasks/internal/tasks/accounts';
 

@@ -2,16 +2,16 @@ import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sw
 import type { SweepCounts, SweepRow, Verification } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { ExitCode, Io } from '../program/io';
-import { verifyFirstBundle } from '../bundle/check-first-bundle';
-import { count } from '../sweep/reading-report';
+import { verifyFirstBundle } from '../bundle/check-version-1';
+import { count } from '../terminal/words';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { paint, print, printable, printJson, say, sayOver } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { readAnchor } from './anchor';
 import type { SealedResult, SweepAnchor } from './anchor';
-import { rowDifferences, unprovenFields } from './row';
-import type { FieldDifference } from './row';
+import { rowDifferences, unprovenFields } from './compare-row';
+import type { FieldDifference } from './compare-row';
 
 /** A sweep to be verified. */
 export interface VerifySweep {

@@ -20,7 +20,7 @@ import { needsName, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { refuseForbidden } from './parts';
 import type { GatewayParts } from './parts';
-import { hasSubjectKey } from './receipts';
+import { hasSubjectKey } from './run-ledger';
 import type { CallRequest, TestResponse } from './wire';
 
 const NO_RECEIPTS = 'HTTP_TASKS_SUBJECT_KEY is not set at the gateway: holds were not checked and no receipt was kept.';

@@ -11,11 +11,10 @@ import type { TaskEnvelope } from 'temporal-http-tasks/internal/workflows/run-ht
 import { showRequest } from '../reference/shown-request';
 import { needsName, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
-import { notThere } from './not-there';
-import { refuseForbidden, runUrl, withTemporal } from './parts';
+import { refuseUnknownRun, refuseForbidden, runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { CallRequest, DurableCall, StartedCall, WireFailure } from './wire';
-import { placeOfRuns } from './worker-production';
+import { placeOfRuns } from './workers';
 
 /**
  * Lets a worker make the call with the workflow `runHttpTask`, the worker's keys and its environment. The workers'
@@ -64,7 +63,7 @@ export async function readDurably(
 ): Promise<DurableCall> {
   return withTemporal(parts, async ({ client }) => {
     const handle = client.workflow.getHandle(call.workflowId, call.runId);
-    const description = await handle.describe().catch((error: unknown) => notThere(error, call.workflowId));
+    const description = await handle.describe().catch((error: unknown) => refuseUnknownRun(error, call.workflowId));
     if (description.type !== OURS) throw new GatewayRefusal(404, 'NotFound', 'This run is not a call.');
     const { status } = description;
     const known = { ...call, ...runUrl(parts, call), status: status.name };

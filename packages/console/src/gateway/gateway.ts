@@ -34,8 +34,8 @@ import { GatewaySecrets } from './secrets';
 import { Uploads } from './uploads';
 import { utcpManual } from './utcp-manual';
 import type { AboutGateway } from './wire';
-import { placeOfRuns } from './worker-production';
-import type { GuardedPlace } from './worker-production';
+import { placeOfRuns } from './workers';
+import type { GuardedPlace } from './workers';
 
 /** Options of a gateway. */
 export interface GatewayOptions extends GuardOptions {

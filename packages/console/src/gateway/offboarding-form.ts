@@ -14,7 +14,7 @@ import { InvalidInputError, parseInput } from 'temporal-http-tasks/internal/task
 import { flatFormOf, rulesOf } from './form';
 import type { GatewayParts } from './parts';
 import type { FormField, InputProblem, OffboardingForm } from './wire';
-import { placeOfRuns } from './worker-production';
+import { placeOfRuns } from './workers';
 
 /** Fields of sweeps; `dryRun`, which the buttons set; and those of which the providers say more. */
 const NOT_ASKED = ['user.sweepId', 'user.seq', 'dryRun', 'user.ids', 'user.account'];

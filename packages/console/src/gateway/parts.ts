@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import type { TaskSearch } from '../search';
 import type { SnippetPlace } from '../reference/snippets/snippets';
@@ -92,6 +93,17 @@ export async function withTemporal<T>(parts: GatewayParts, use: (temporal: Gatew
     if (message !== undefined) throw new GatewayRefusal(503, 'TemporalUnavailable', message);
     throw error;
   }
+}
+
+/** gRPC status code INVALID_ARGUMENT, for an ID that no run can have, for example of 2,000 characters. */
+const INVALID_ARGUMENT = 3;
+
+/** Throws a GatewayRefusal if Temporal's error means that the run does not exist; otherwise throws the error itself. */
+export function refuseUnknownRun(error: unknown, workflowId: string): never {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const cannotBe = isGrpcServiceError(cause) && Number(cause.code) === INVALID_ARGUMENT;
+  if (!cannotBe && !(error instanceof WorkflowNotFoundError)) throw error;
+  throw new GatewayRefusal(404, 'NotFound', `There is no run "${workflowId}".`);
 }
 
 /** Returns the URL of a run in the Temporal UI. */

@@ -8,18 +8,17 @@ import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/po
 import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
-import { notThere } from './not-there';
 import { offboardingPlace } from './offboarding-form';
-import { runUrl, withTemporal } from './parts';
+import { refuseUnknownRun, runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
-import { countUsers, readRunLedger } from './receipts';
+import { countUsers, readRunLedger } from './run-ledger';
 import { findRuns } from './run-list';
 import type { RunFilter } from './run-list';
 import { stateOf } from './run-progress';
 import type { Progress, Run } from './run-progress';
 import { readSweepFacts } from './sweep-facts';
 import type { Confirmation, RunLine, RunList, RunPage } from './wire';
-import { placeOfRuns } from './worker-production';
+import { placeOfRuns } from './workers';
 
 const UPDATE_MS = 20_000;
 
@@ -56,7 +55,7 @@ export async function readRun(
     const description = await client.workflow
       .getHandle(workflowId, runId)
       .describe()
-      .catch((error: unknown) => notThere(error, workflowId));
+      .catch((error: unknown) => refuseUnknownRun(error, workflowId));
     if (!isOffboarding(description.type)) throw new GatewayRefusal(404, 'NotFound', 'This run is not an offboarding.');
     const { progress, failure } = await stateOf(client, description);
     const { page, users, source } = await readRunLedger(parts.secrets.env, workflowId);
@@ -121,7 +120,7 @@ export async function steerSweep(
         : undefined;
   await withTemporal(parts, async ({ client }) => {
     const handle = client.workflow.getHandle(workflowId, runId);
-    const { type, status } = await handle.describe().catch((error: unknown) => notThere(error, workflowId));
+    const { type, status } = await handle.describe().catch((error: unknown) => refuseUnknownRun(error, workflowId));
     if (type !== SWEEP && !(action === 'cancel' && isOffboarding(type)))
       throw new GatewayRefusal(409, 'Refused', 'Only a sweep can be paused, resumed, approved or given a rate.');
     if (status.name !== 'RUNNING')

@@ -19,7 +19,7 @@ import { checkedOffboarding, offboardingPlace } from './offboarding-form';
 import { refuseForbidden, runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { CallRequest, StartedRun } from './wire';
-import { placeOfRuns } from './worker-production';
+import { placeOfRuns } from './workers';
 
 /** What has to be typed before a run that is not a dry run. */
 const TYPE = 'offboardUser';

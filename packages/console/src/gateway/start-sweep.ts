@@ -14,13 +14,12 @@ import type { CommandLine } from './commands';
 import { requireConfirmation, UNKNOWN_PLACE } from './confirmation';
 import { flatFormOf } from './form';
 import { GatewayRefusal } from './http-error';
-import { notThere } from './not-there';
 import { offboardingPlace } from './offboarding-form';
-import { withTemporal } from './parts';
+import { refuseUnknownRun, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { Confirmation, FormField } from './wire';
 import type { StartedSweep, SweepForm, SweepPlan, SweepPreview, SweepRequest } from './wire-operations';
-import { placeOfRuns, queriesOfWorkers } from './worker-production';
+import { placeOfRuns, queriesOfWorkers } from './workers';
 
 const TYPE = 'offboardUsers';
 /** How long a dry run counts, in milliseconds. */
@@ -73,7 +72,7 @@ export async function readPlan(
 ): Promise<SweepPlan> {
   const input = await withTemporal(parts, async ({ client }) => {
     const handle = client.workflow.getHandle(workflowId, runId);
-    const run = await handle.describe().catch((error: unknown) => notThere(error, workflowId));
+    const run = await handle.describe().catch((error: unknown) => refuseUnknownRun(error, workflowId));
     if (run.type !== TYPE) throw new GatewayRefusal(404, 'NotFound', 'This run is not a sweep.');
     return readStartInput(client, run).catch((error: unknown) => {
       if (!(error instanceof UnreadablePayloadError)) throw error;

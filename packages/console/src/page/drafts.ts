@@ -1,6 +1,6 @@
 import type { FormField } from '../gateway/wire.js';
-import { valueAt, withValueAt } from './paths.js';
-import type { JsonObject } from './paths.js';
+import { valueAt, withValueAt } from './json-paths.js';
+import type { JsonObject } from './json-paths.js';
 
 const PREFIX = 'http-tasks-draft:';
 /** Kinds of fields whose values are chosen from a list, so that they cannot contain a secret or a user's ID. */

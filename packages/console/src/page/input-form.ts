@@ -1,8 +1,8 @@
 import type { FormField, InputProblem } from '../gateway/wire.js';
 import { button, details, element, fill, freshId } from './dom.js';
 import { inlineMarkdown, markdown } from './markdown.js';
-import { valueAt, withValueAt } from './paths.js';
-import type { JsonObject } from './paths.js';
+import { valueAt, withValueAt } from './json-paths.js';
+import type { JsonObject } from './json-paths.js';
 import { inWords } from './words.js';
 
 interface Control {

@@ -6,8 +6,8 @@ import { button, element, fill, outsideLink } from './dom.js';
 import { keepDraft, readDraft } from './drafts.js';
 import { InputForm } from './input-form.js';
 import { failureView, stepsView } from './run-steps.js';
-import { valueAt, withValueAt } from './paths.js';
-import type { JsonObject } from './paths.js';
+import { valueAt, withValueAt } from './json-paths.js';
+import type { JsonObject } from './json-paths.js';
 import { inWords } from './words.js';
 
 const NAME = 'offboardUser';

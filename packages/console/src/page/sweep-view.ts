@@ -6,7 +6,7 @@ import type { Question } from './confirm-dialog.js';
 import { button, details, element, fill } from './dom.js';
 import { InputForm } from './input-form.js';
 import { StatusLine, warningLines, textField } from './page-parts.js';
-import type { JsonObject } from './paths.js';
+import type { JsonObject } from './json-paths.js';
 import { RunDetails } from './run-details.js';
 import { progressView } from './run-progress-view.js';
 import { failedView, failureView } from './run-steps.js';

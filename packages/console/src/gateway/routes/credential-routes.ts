@@ -3,8 +3,7 @@ import { checkCredentials, harmlessTask } from '../check-credentials';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
 import type { ServiceCredentials } from '../wire';
-import { confirmationOf } from './call-request';
-import { jsonBody } from './json-body';
+import { confirmationOf, jsonBody } from './json-body';
 
 /** Routes that list keys without their values, enter keys for this session, and check them. */
 export function credentialRoutes(parts: GatewayParts): Hono {

@@ -4,6 +4,7 @@ import { parseNotingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/
 import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { repeatedKeyAt } from 'temporal-http-tasks/internal/tasks/json-keys';
 import { GatewayRefusal } from '../http-error';
+import type { CallRequest, Confirmation } from '../wire';
 
 /** Maximum size of a body in bytes; Temporal takes at most 2 MB anyway. */
 const MOST_BYTES = 2 * 1_024 * 1_024;
@@ -60,4 +61,17 @@ function parsed(text: string): unknown {
     if (error instanceof GatewayRefusal) throw error;
     throw new GatewayRefusal(400, 'Json', 'The body is not JSON.');
   }
+}
+
+/** Reads an input and its confirmation; other fields are ignored. */
+export async function callRequest(context: Context): Promise<CallRequest> {
+  const { input, confirm } = await jsonBody(context);
+  return { input, confirm: confirmationOf(confirm) };
+}
+
+/** Reads the typed confirmation of a request; anything other than a string confirms nothing. */
+export function confirmationOf(confirm: unknown): Confirmation {
+  const given = (typeof confirm === 'object' && confirm !== null ? confirm : {}) as Record<string, unknown>;
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  return { task: text(given['task']), environment: text(given['environment']) };
 }

@@ -5,9 +5,8 @@ import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
 import { confirmedProduction, requiredText, textOf } from '../start-sweep';
 import type { RateLine, RequestLine, RequestList, StartedAgain, StopLine } from '../wire-operations';
-import { readStop } from '../worker-production';
-import { confirmationOf } from './call-request';
-import { jsonBody } from './json-body';
+import { readStop } from '../workers';
+import { confirmationOf, jsonBody } from './json-body';
 import { idsOf } from './operation-routes';
 
 /** Requests of one page. */

@@ -2,8 +2,7 @@ import { Hono } from 'hono';
 import { offboardingForm, offboardingProblems } from '../offboarding-form';
 import type { GatewayParts } from '../parts';
 import { startOffboarding } from '../start-offboarding';
-import { callRequest } from './call-request';
-import { jsonBody } from './json-body';
+import { callRequest, jsonBody } from './json-body';
 
 /** Routes that offboard one user: the form, the check of an input, and the start. */
 export function offboardingRoutes(parts: GatewayParts): Hono {

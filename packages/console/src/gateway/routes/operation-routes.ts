@@ -16,8 +16,7 @@ import type {
   ScheduleLine,
   SchedulePage,
 } from '../wire-operations';
-import { confirmationOf } from './call-request';
-import { jsonBody } from './json-body';
+import { confirmationOf, jsonBody } from './json-body';
 
 /** Changes of a schedule; `delete` and `pause` start nothing. */
 const SCHEDULE_ACTIONS: readonly string[] = ['pause', 'resume', 'trigger', 'backfill', 'delete'];

@@ -1,13 +1,12 @@
 import { Hono } from 'hono';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
-import { readBundle, readReport, receiptsFile, RECEIPT_FORMATS } from '../receipts';
+import { readBundle, readReport, receiptsFile, RECEIPT_FORMATS } from '../run-ledger';
 import { listRuns, readRun, steerSweep } from '../runs';
 import type { SweepAction } from '../runs';
 import { startForms } from '../start-forms';
 import { readPlan, redriveSweep } from '../start-sweep';
-import { confirmationOf } from './call-request';
-import { jsonBody } from './json-body';
+import { confirmationOf, jsonBody } from './json-body';
 
 const ACTIONS: readonly string[] = ['pause', 'resume', 'approve', 'cancel', 'rate'] satisfies SweepAction[];
 

@@ -8,8 +8,7 @@ import type { GatewayParts } from '../parts';
 import { previewSweep, startSweep, sweepForm } from '../start-sweep';
 import { MOST_UPLOAD_BYTES } from '../uploads';
 import type { UploadedFile } from '../wire-operations';
-import { confirmationOf } from './call-request';
-import { jsonBody } from './json-body';
+import { confirmationOf, jsonBody } from './json-body';
 
 const UPLOAD = '/api/uploads';
 

@@ -9,9 +9,8 @@ import type { GatewayParts } from '../parts';
 import { prepareCall } from '../prepare-call';
 import { taskLine, taskPage } from '../task-page';
 import type { TaskPage, TestResponse } from '../wire';
-import { productionOfWorkers } from '../worker-production';
-import { callRequest } from './call-request';
-import { jsonBody, jsonValue } from './json-body';
+import { productionOfWorkers } from '../workers';
+import { callRequest, jsonBody, jsonValue } from './json-body';
 
 /** Routes that find, show, prepare and call tasks. */
 export function taskRoutes(parts: GatewayParts): Hono {

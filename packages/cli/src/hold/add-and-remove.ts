@@ -10,7 +10,12 @@ import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { withInterruption } from '../terminal/interruption';
 import { print, printable, printJson, say } from '../terminal/output';
-import { environmentProblemOfRow, environmentsCovered, serviceNamesOf, subjectsEverywhere } from '../users/everywhere';
+import {
+  environmentProblemOfRow,
+  environmentsCovered,
+  serviceNamesOf,
+  subjectsEverywhere,
+} from '../users/user-subjects';
 import { environmentsText } from './list';
 import { fileOptions, readHoldFile } from './file';
 import type { HoldFileOptions, HoldRow } from './file';

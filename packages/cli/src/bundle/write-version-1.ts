@@ -1,6 +1,6 @@
 import { unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { SEALED_COLUMNS } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { SEALED_COLUMNS } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { ReceiptProof, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';

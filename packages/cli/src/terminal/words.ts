@@ -36,3 +36,13 @@ export function timeAgo(time: string | Date, now: number = Date.now()): string {
   const [unit, size] = AGES.find(([, least]) => seconds >= least) ?? [];
   return size === undefined ? 'just now' : `${Math.floor(seconds / size)} ${unit} ago`;
 }
+
+/** With thousands separators, in every locale the same. */
+export function count(number: number): string {
+  return number.toLocaleString('en-US');
+}
+
+/** A number with its noun. */
+export function counted(number: number, one: string, many: string): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}

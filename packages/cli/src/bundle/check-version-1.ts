@@ -1,13 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { leafOf, SEALED_COLUMNS, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { leafOf, SEALED_COLUMNS, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
 import { emptyRoot, isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
-import { BundleHeader } from './first-header';
-import type { HeaderDifference } from './first-header';
+import { BundleHeader } from './header-of-version-1';
+import type { HeaderDifference } from './header-of-version-1';
 import { Refusal } from '../program/errors';
 import { printable } from '../terminal/output';
-import { BUNDLE, VERSION } from './write-first-bundle';
+import { BUNDLE, VERSION } from './write-version-1';
 
 const MOST_NAMED = 1_000;
 

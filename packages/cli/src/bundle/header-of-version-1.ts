@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { SEALED_COLUMNS } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
-import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { SEALED_COLUMNS } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
+import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
 import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { OUTCOMES, rankOf } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
-import { TREE } from './write-first-bundle';
+import { TREE } from './write-version-1';
 
 /** A field of the first line of a bundle that its receipts contradict. */
 export interface HeaderDifference {

@@ -4,7 +4,7 @@ import type { Tables } from '../tables';
 import type { SweepContext } from './sweep-context';
 
 /** A leaf as stored when the sweep was sealed. */
-export interface KeptLeaf {
+export interface SealedLeaf {
   receipt: number;
   seq: number;
   step: string;
@@ -42,8 +42,8 @@ export function within({ after, upTo }: SeqRange): RawBuilder<SqlBool> {
  * Stores the leaves of whole users, in tree order, unless they are stored already. A row is known by its first and last
  * user: another version that seals the same sweep may put other users into a row.
  */
-export async function keepLeaves({ db }: SweepContext, sweep: number, leaves: readonly KeptLeaf[]): Promise<void> {
-  const groups = new Map<number, KeptLeaf[]>();
+export async function storeLeaves({ db }: SweepContext, sweep: number, leaves: readonly SealedLeaf[]): Promise<void> {
+  const groups = new Map<number, SealedLeaf[]>();
   for (const leaf of leaves) {
     const group = groups.get(groupOf(leaf.seq));
     if (group === undefined) groups.set(groupOf(leaf.seq), [leaf]);
@@ -65,14 +65,14 @@ export async function keepLeaves({ db }: SweepContext, sweep: number, leaves: re
 }
 
 /** Reads the leaves of a range of users, in no order. Those that an earlier version stored have a row each. */
-export async function readKept(
+export async function readSealedLeaves(
   { db }: Pick<SweepContext, 'db'> | { db: Transaction<Tables> },
   sweep: number,
   range: SeqRange,
-): Promise<KeptLeaf[]> {
+): Promise<SealedLeaf[]> {
   const { rows: single } = await sql<{ seq: number; receipt: number | string; step: string; leaf: string }>`
     select seq, receipt, step, leaf from sealed_leaves where sweep = ${sweep} and ${within(range)}`.execute(db);
-  const kept: KeptLeaf[] = single.map(({ seq, receipt, step, leaf }) => ({
+  const kept: SealedLeaf[] = single.map(({ seq, receipt, step, leaf }) => ({
     seq,
     receipt: Number(receipt),
     step,
@@ -96,7 +96,7 @@ export async function readKept(
 
 /** Adds the leaves of packed rows that no row before has. Rows have users in common if two versions sealed the sweep. */
 function addPacked(
-  kept: KeptLeaf[],
+  kept: SealedLeaf[],
   rows: readonly { first_seq: number; last_seq: number; hashes: string; receipts: string }[],
   { after, upTo }: SeqRange,
 ): void {
@@ -115,12 +115,12 @@ function addPacked(
   }
 }
 
-function placeOf({ seq, receipt }: KeptLeaf): string {
+function placeOf({ seq, receipt }: SealedLeaf): string {
   return `${seq} ${receipt}`;
 }
 
 /** Returns the last user of the first packed row that has users after one; undefined if there is none. */
-export async function endOfKept(
+export async function endOfPackedRow(
   { db }: SweepContext,
   sweep: number,
   after: number | null,
@@ -135,7 +135,7 @@ function groupOf(seq: number): number {
   return Math.floor(seq / USERS_OF_PURGE);
 }
 
-function packed(leaves: readonly KeptLeaf[]): PackedReceipts {
+function packed(leaves: readonly SealedLeaf[]): PackedReceipts {
   const steps = new Map<string, number>();
   const rows: number[] = [];
   let [lastSeq, lastReceipt] = [0, 0];
@@ -149,11 +149,11 @@ function packed(leaves: readonly KeptLeaf[]): PackedReceipts {
 }
 
 /** Returns nothing for a row that was not written like this: then its receipts are reported as added. */
-function unpacked({ hashes, receipts }: { hashes: string; receipts: string }): KeptLeaf[] {
+function unpacked({ hashes, receipts }: { hashes: string; receipts: string }): SealedLeaf[] {
   const { steps, rows } = readPacked(receipts);
   const bytes = Buffer.from(hashes, 'base64url');
   if (bytes.length !== (rows.length / 3) * HASH_BYTES) return [];
-  const leaves: KeptLeaf[] = [];
+  const leaves: SealedLeaf[] = [];
   let [seq, receipt] = [0, 0];
   for (let at = 0; at < rows.length; at += 3) {
     seq += rows[at] ?? 0;

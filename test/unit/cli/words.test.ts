@@ -1,4 +1,4 @@
-import { inWords, localTime, pauseWords, timeAgo } from '@temporal-http-tasks/cli/internal/terminal/for-people';
+import { inWords, localTime, pauseWords, timeAgo } from '@temporal-http-tasks/cli/internal/terminal/words';
 
 it.each([
   ['waitingForApproval', 'waiting for approval'],
