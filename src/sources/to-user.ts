@@ -3,6 +3,7 @@ import type { ColumnNames } from '../policy/source-spec';
 import type { TargetUser } from '../policy/target-reference';
 import { MOST_LISTED_IDS } from '../policy/user-ids';
 import type { NamedIds } from '../policy/user-ids';
+import { parseOwnFields } from '../tasks/parse-input';
 import { JsonNumber } from './exact-json';
 import { idProblem, isOrdinaryId, NO_PLACEHOLDERS } from './id-rules';
 import type { AllowedPlaceholders } from './id-rules';
@@ -94,14 +95,14 @@ export function toUser(
     const shown = known.map((column) => names[column] ?? column);
     return { problem: `has no user ID; give ${shown.slice(0, -1).join(', ')} or ${shown.at(-1) ?? ''}` };
   }
-  const checked = targetUser.safeParse(given, { reportInput: false });
+  const checked = parseOwnFields(targetUser, given);
   if (checked.success) return { user: checked.data };
   const issues = checked.error.issues.map(({ path, message }) => {
     const column = columnAt(path[0], names);
-    const advice = MAY_MEAN_ELSE.has(path[0])
-      ? `; or leave the column out with --ignore-column ${column} (ignoreColumns)`
-      : '';
-    return `${column}: ${inColumns(message, names)}${advice}`;
+    const problem = `${column}: ${inColumns(message, names)}`;
+    if (!MAY_MEAN_ELSE.has(path[0])) return problem;
+    const advice = `leave the column out with --ignore-column ${column} (ignoreColumns)`;
+    return problem.endsWith('?') ? `${problem} Or ${advice}` : `${problem}; or ${advice}`;
   });
   return { problem: [...new Set(issues)].join('; ') };
 }
