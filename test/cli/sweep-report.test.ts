@@ -338,6 +338,14 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     const dry = await reportOn('dry');
     expect(dry.errors).toEqual([]);
     expect(dry.text()).toContain('This was a dry run over 3 users: nothing was deleted.');
+    expect(dry.text()).toContain('read, not changed');
+    expect(dry.text()).not.toMatch(/left out on purpose|deleted0/);
+
+    // Of a recorded plan that counts, also where every user failed.
+    const plan = JSON.stringify({ reason: { code: 'OTHER' }, dryRun: true });
+    const terms = { plan, needsApproval: false, maxUsers: 1_000 };
+    await writeExampleSweep(ledger, { sweepId: 'planned dry', users: 100, terms });
+    expect((await reportOn('planned dry')).text()).toContain('This was a dry run over 100 users: nothing was deleted.');
     expect(dry.text('throughput')).toMatch(/3 users finished at .* UTC\./);
     expect(dry.text('codes')).toContain('Nothing failed, and nothing is unknown.');
 

@@ -1,7 +1,7 @@
 import { html } from './markup';
 import type { Markup } from './markup';
 import type { ReportData } from './report-data';
-import { acceptingSystems, furtherSentences, headlineOf, mainSentence } from './sentences';
+import { acceptingSystems, furtherSentences, headlineOf, isDryRun, mainSentence } from './sentences';
 import { count, duration, listed, moment, percent } from './words';
 
 const STATUS_WORDS = {
@@ -42,12 +42,13 @@ function tiles(data: ReportData): Markup {
       total > 0 && html`<small>${percent(number, total)}</small>`
     }</dd></div>
 `;
+  const isDry = isDryRun(data);
   return html`<dl class="tiles">
 ${[
-  (gone > 0 || accepted === 0) && tile('deleted', gone, 'good'),
+  !isDry && (gone > 0 || accepted === 0) && tile('deleted', gone, 'good'),
   accepted > 0 && tile(`accepted by ${acceptedBy}`, accepted, 'good'),
   tile('need attention', needPerson, 'bad'),
-  tile('left out on purpose', leftAlone, 'calm'),
+  tile(isDry ? 'read, not changed' : 'left out on purpose', isDry ? gone + leftAlone : leftAlone, 'calm'),
   tile('not finished', unfinished, 'calm'),
 ]}</dl>`;
 }

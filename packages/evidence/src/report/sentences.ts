@@ -128,8 +128,9 @@ export function furtherSentences(data: ReportData): string[] {
   ].filter((sentence): sentence is string => sentence !== false);
 }
 
-/** Returns whether nothing was done and a step reports a dry run. */
-export function isDryRun({ summary: { groups } }: ReportData): boolean {
+/** Returns whether the sweep was a dry run. Of one without a plan, nothing was done and a step reports a dry run. */
+export function isDryRun({ sweep: { plan }, summary: { groups } }: ReportData): boolean {
+  if (plan !== undefined) return (JSON.parse(plan) as { dryRun?: boolean }).dryRun === true;
   const finalOutcomes = groups.filter(({ phase }) => phase === 'settled');
   return (
     finalOutcomes.some(({ reason }) => reason === 'dryRun') &&
