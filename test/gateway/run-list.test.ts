@@ -70,7 +70,7 @@ describe('runs', () => {
     expect(body.progress).toMatchObject({ total: 1, counts: { failed: 1, pending: 0 } });
     const list = await gateway.ask<RunList>('GET', `/api/runs?search=${sweep.workflowId}`);
     expect(list.body.runs).toMatchObject([{ progress: { total: 1, counts: { failed: 1, pending: 0 } } }]);
-    expect(body.sweep).toMatchObject({ source: 'a list of 1 users in the input', reason: expect.any(String) });
+    expect(body.sweep).toMatchObject({ source: 'a list of 1 user in the input', reason: expect.any(String) });
     expect(JSON.stringify(body.sweep)).not.toContain('usr_failing');
     expect(body.failed?.[0]).toMatchObject({
       user: 1,

@@ -157,7 +157,12 @@ const BAD: [what: string, input: unknown, field: string, says: RegExp][] = [
     'itemIds',
     /needs user\.plaidUserId/,
   ],
-  ['an unknown onFailure', { user: USER, reason: REASON, onFailure: 'retry' }, 'onFailure', /"continue"\|"stop"/],
+  [
+    'an unknown onFailure',
+    { user: USER, reason: REASON, onFailure: 'retry' },
+    'onFailure',
+    /must be one of continue, stop\./,
+  ],
   ['a deadline without a unit', { user: USER, reason: REASON, deadline: '90' }, 'deadline', /"90s" or "7 days"/],
   [
     'a moment without an offset',
@@ -170,7 +175,7 @@ const BAD: [what: string, input: unknown, field: string, says: RegExp][] = [
     'an unknown mode',
     { user: USER, reason: REASON, batch: { mode: 'all' } },
     'batch.mode',
-    /"customData"\|"gdpr"\|"both"\|"skip"/,
+    /must be one of customData, gdpr, both, skip\./,
   ],
   [
     'a compensation without a task',

@@ -74,7 +74,7 @@ async function setOne({ ledger }: OpenedLedger, hold: NewHold): Promise<HoldChan
     return (await ledger.holds.set([hold]))[0] ?? 'unchanged';
   } catch (error) {
     if (!(error instanceof HoldConflictError)) throw error;
-    throw new Refusal('Task.InvalidInput', error.message.replace('holdId: a', '--id: a'), 'id');
+    throw new Refusal('Task.InvalidInput', error.message.replace('holdId: a', '--hold: a'), 'id');
   }
 }
 

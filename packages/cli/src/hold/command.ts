@@ -116,7 +116,7 @@ const LOG = subcommand<HoldOptions & { hold?: string }>('log', {
   description:
     'Oldest first. The log is append-only and contains no user IDs. For holds of version 0.1.0 it begins with their first ' +
     'later change.',
-  examples: ['http-tasks hold log', 'http-tasks hold log --id 3f0c… --json'],
+  examples: ['http-tasks hold log', 'http-tasks hold log --hold 3f0c… --json'],
   options: [holdOption('only this hold'), literalOption('--id <hold>', 'the same')],
   run: async (io, { hold, ...options }): Promise<ExitCode> =>
     (await import('./list.js')).showHoldLog(io, { ...options, ...(hold !== undefined && { id: hold }) }),

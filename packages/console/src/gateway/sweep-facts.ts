@@ -27,7 +27,8 @@ export async function readSweepFacts(
   const { reason, requestedBy } = input;
   const options = Object.entries(input).filter(([name]) => !SHOWN_ELSEWHERE.includes(name));
   return {
-    source: recorded ?? sourceText(input),
+    // Of a list the input says more.
+    source: recorded === undefined || recorded === 'inline' ? sourceText(input) : recorded,
     ...(isObject(reason) && typeof reason['code'] === 'string' && { reason: reason['code'] }),
     ...(input['dryRun'] === true && { dryRun: true }),
     ...(typeof requestedBy === 'string' && { requestedBy }),
@@ -40,7 +41,7 @@ function sourceText({ source, snapshot, redriveOf }: Record<string, unknown>): s
   if (snapshot !== undefined) return 'a file that was read before the start';
   if (!isObject(source)) return 'unknown';
   const [[kind, value] = ['unknown', undefined]] = Object.entries(source);
-  if (Array.isArray(value)) return `a list of ${value.length} users in the input`;
+  if (Array.isArray(value)) return `a list of ${value.length} ${value.length === 1 ? 'user' : 'users'} in the input`;
   if (typeof value === 'string') return `${kind} ${value}`;
   const name = isObject(value)
     ? [value['name'], value['file'], value['url']].find((one) => typeof one === 'string')
