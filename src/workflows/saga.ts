@@ -1,5 +1,13 @@
-import { ActivityFailure, CancellationScope, isCancellation, log, ApplicationFailure } from '@temporalio/workflow';
-import type { Preparation, RecordedEnd, RecordEnd } from '../activities/contract';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  log,
+  patched,
+  proxyLocalActivities,
+  TemporalFailure,
+} from '@temporalio/workflow';
+import type { OffboardingActivities, Preparation, RecordedEnd, RecordEnd } from '../activities/contract';
 import { fillCompensationInput, compensationLog, asRecorded } from '../policy/compensation-log';
 import type { RemedyOf } from '../policy/compensation-log';
 import { OFFBOARDING_FAILED } from '../policy/offboard-result';
@@ -16,12 +24,27 @@ import { internalActivity } from './internal-activity';
  */
 const RECORD_WITHIN_MS = 86_400_000;
 
-const recordEnd = internalActivity('httpTasks.recordEnd', {
+const RECORDING = {
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: RECORD_WITHIN_MS,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
   summary: 'Record the end of the run',
+} as const;
+
+/** The patch since which the end is recorded within the last workflow task: one way to the server and back less. */
+const RECORDED_WITHIN_TASK = 'end-recorded-within-its-task';
+
+const recordEndInQueue = internalActivity('httpTasks.recordEnd', RECORDING);
+
+const { 'httpTasks.recordEnd': recordEndWithinTask } = proxyLocalActivities<OffboardingActivities>({
+  ...RECORDING,
+  // A longer pause is a timer, as for the preparation of a run.
+  localRetryThreshold: '10 seconds',
 });
+
+function recordEnd(end: RecordEnd): Promise<RecordedEnd | undefined> {
+  return patched(RECORDED_WITHIN_TASK) ? recordEndWithinTask(end) : recordEndInQueue(end);
+}
 
 /** How a run of steps ended. */
 interface SagaEnd {
@@ -92,7 +115,7 @@ export async function writeEnd(
         result = corrected(result, recorded, remedyOf);
       } catch (error) {
         // What was done to the user must not be lost when the ledger is: the run's own result still contains it.
-        if (!(error instanceof ActivityFailure)) throw error;
+        if (!(error instanceof TemporalFailure)) throw error;
         log.error('The end of the run could not be recorded in the ledger; only the result of the run contains it.');
       }
     };
