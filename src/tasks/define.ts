@@ -197,19 +197,24 @@ export function defineHttpTask<
     if (!input.remedy)
       throw new TypeError(`defineHttpTask(${name}): remedy is required for the effect "${input.effect}".`);
   }
-  const { settle: given, ...rest } = input;
-  const settle = given && readSettle(`defineHttpTask(${name})`, given, input);
+  const {
+    input: inputSchema,
+    output: outputSchema,
+    settle: _settle,
+    ...rest
+  } = Object.getOwnPropertyDescriptors(input);
+  const settle = input.settle && readSettle(`defineHttpTask(${name})`, input.settle, input);
   const timeouts = { ...DEFAULT_TIMEOUTS, ...input.timeouts };
   if (!(timeouts.totalMs > 0 && timeouts.totalMs <= MOST_TOTAL_MS)) {
     throw new TypeError(
       `defineHttpTask(${name}): timeouts.totalMs is ${timeouts.totalMs}; allowed: more than 0, and at most ${MOST_TOTAL_MS}.`,
     );
   }
-  return Object.freeze({
+  const task = {
     tags: [],
     places: {},
     remedy: '',
-    answerMeans: 'accepted',
+    answerMeans: 'accepted' as const,
     sensitive: [],
     subjectFields: [],
     absentCodes: [],
@@ -217,11 +222,29 @@ export function defineHttpTask<
     docs: '',
     description: '',
     generic: false,
+  };
+  Object.defineProperties(task, {
     ...rest,
-    name,
-    timeouts,
-    ...(settle && { settle }),
+    input: madeOnce(inputSchema, input),
+    output: madeOnce(outputSchema, input),
   });
+  return Object.freeze(
+    Object.assign(task as typeof task & Omit<HttpTask<never, I, O>, 'name' | 'timeouts' | 'settle'>, {
+      name,
+      timeouts,
+      ...(settle && { settle }),
+    }),
+  );
+}
+
+/**
+ * Returns a property whose getter runs once, when the property is first read. A run evaluates the tasks of the catalogue
+ * each time, and needs the schemas of few of them.
+ */
+function madeOnce(property: PropertyDescriptor, owner: object): PropertyDescriptor {
+  if (!property.get) return property;
+  let made: { value: unknown } | undefined;
+  return { enumerable: true, get: () => (made ??= { value: property.get?.call(owner) as unknown }).value };
 }
 
 function refuseUnfilledPath(

@@ -46,54 +46,58 @@ export const httpRequest = defineHttpTask({
   tags: ['http', 'generic'],
   method: 'GET',
   path: '/',
-  input: z.strictObject({
-    uri: z.url({ protocol: /^https?$/ }).describe('The URL; its origin has to be on the allow-list.'),
-    method: z.enum(METHODS).optional().describe('Default: GET.'),
-    accept: headerValue.optional().describe('Default: application/json.'),
-    contentType: headerValue.optional().describe('Default: application/json, when there is a body.'),
-    headers: z.record(headerName, headerValue).optional(),
-    query: z
-      .record(z.string().min(1), z.union([queryValue, z.array(queryValue)]))
-      .optional()
-      .describe('Appended to the query of uri, percent-encoded; a list repeats its name.'),
-    body: z.json().optional().describe('Sent as JSON; a string is sent as it is when contentType is not JSON.'),
-    expectedStatuses: z
-      .array(z.number().int().min(200).max(599))
-      .min(1)
-      .max(100)
-      .optional()
-      .describe(
-        'Statuses that count as a response, which may be errors and redirects; any other fails. Redirects are never followed. Default: every 2xx.',
-      ),
-    connectTimeoutMs: connectTimeoutMs.optional().describe('Timeout of the connection. Default: 5000.'),
-    readTimeoutMs: z
-      .number()
-      .int()
-      .min(100)
-      .max(MOST_READ_TIMEOUT_MS)
-      .optional()
-      .describe('Maximum silence before and within the response. Default: 30000 before it and 15000 within it.'),
-    keepBody: z
-      .union([z.boolean(), z.array(bodyPath).min(1).max(100)])
-      .optional()
-      .describe(
-        'The part of the body that is kept in the result, and so in the history: true, false, or a list of dotted paths such as data.id. Default: true.',
-      ),
-    effect: z
-      .enum(EFFECTS)
-      .optional()
-      .describe(
-        'Default: read for GET, HEAD, OPTIONS and TRACE, else irreversible. read for another method only where the operator lists the request.',
-      ),
-  }),
-  output: z.looseObject({
-    response: z.looseObject({
-      statusCode: z.number().int(),
-      reasonPhrase: z.string(),
-      headers: z.record(z.string(), z.string()),
-      body: z.unknown().optional(),
-    }),
-  }),
+  get input() {
+    return z.strictObject({
+      uri: z.url({ protocol: /^https?$/ }).describe('The URL; its origin has to be on the allow-list.'),
+      method: z.enum(METHODS).optional().describe('Default: GET.'),
+      accept: headerValue.optional().describe('Default: application/json.'),
+      contentType: headerValue.optional().describe('Default: application/json, when there is a body.'),
+      headers: z.record(headerName, headerValue).optional(),
+      query: z
+        .record(z.string().min(1), z.union([queryValue, z.array(queryValue)]))
+        .optional()
+        .describe('Appended to the query of uri, percent-encoded; a list repeats its name.'),
+      body: z.json().optional().describe('Sent as JSON; a string is sent as it is when contentType is not JSON.'),
+      expectedStatuses: z
+        .array(z.number().int().min(200).max(599))
+        .min(1)
+        .max(100)
+        .optional()
+        .describe(
+          'Statuses that count as a response, which may be errors and redirects; any other fails. Redirects are never followed. Default: every 2xx.',
+        ),
+      connectTimeoutMs: connectTimeoutMs.optional().describe('Timeout of the connection. Default: 5000.'),
+      readTimeoutMs: z
+        .number()
+        .int()
+        .min(100)
+        .max(MOST_READ_TIMEOUT_MS)
+        .optional()
+        .describe('Maximum silence before and within the response. Default: 30000 before it and 15000 within it.'),
+      keepBody: z
+        .union([z.boolean(), z.array(bodyPath).min(1).max(100)])
+        .optional()
+        .describe(
+          'The part of the body that is kept in the result, and so in the history: true, false, or a list of dotted paths such as data.id. Default: true.',
+        ),
+      effect: z
+        .enum(EFFECTS)
+        .optional()
+        .describe(
+          'Default: read for GET, HEAD, OPTIONS and TRACE, else irreversible. read for another method only where the operator lists the request.',
+        ),
+    });
+  },
+  get output() {
+    return z.looseObject({
+      response: z.looseObject({
+        statusCode: z.number().int(),
+        reasonPhrase: z.string(),
+        headers: z.record(z.string(), z.string()),
+        body: z.unknown().optional(),
+      }),
+    });
+  },
   effect: 'irreversible',
   settle: { by: 'repeat', basis: 'assumed' },
   remedy: 'Depends on the request; see the documentation of the API that was called.',

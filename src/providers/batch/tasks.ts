@@ -31,10 +31,12 @@ export const customDataDelete = defineHttpTask({
   method: 'DELETE',
   path: '/1.0/{api_key}/data/users/{id}',
   places: { id: 'path', app: 'slot' },
-  input: z.strictObject({
-    id: customUserId.refine(fitsInRoute, 'cannot be part of a URL; use batch.customDataBulkDelete with this one ID'),
-    app,
-  }),
+  get input() {
+    return z.strictObject({
+      id: customUserId.refine(fitsInRoute, 'cannot be part of a URL; use batch.customDataBulkDelete with this one ID'),
+      app,
+    });
+  },
   output: acceptedResponse,
   effect: 'repeatSafe',
   settle: { by: 'repeat', basis: 'assumed' },
@@ -54,13 +56,15 @@ export const customDataBulkDelete = defineHttpTask({
   method: 'DELETE',
   path: '/1.0/{api_key}/data/users',
   places: { ids: 'wholeBody', app: 'slot' },
-  input: z.strictObject({
-    ids: z
-      .array(customUserId)
-      .min(1, 'must have at least one ID')
-      .max(MAX_BULK_IDS, `must have at most ${MAX_BULK_IDS} IDs`),
-    app,
-  }),
+  get input() {
+    return z.strictObject({
+      ids: z
+        .array(customUserId)
+        .min(1, 'must have at least one ID')
+        .max(MAX_BULK_IDS, `must have at most ${MAX_BULK_IDS} IDs`),
+      app,
+    });
+  },
   output: acceptedResponse,
   effect: 'repeatSafe',
   settle: { by: 'repeat', basis: 'assumed' },
@@ -83,15 +87,17 @@ export const gdprRequestCreate = defineHttpTask({
   method: 'POST',
   path: '/1.0/{api_key}/gdpr/request',
   places: { app: 'slot' },
-  input: z.strictObject({
-    request_type: z.literal('remove'),
-    id: z.strictObject({
-      type: z.string().min(1, 'must not be empty').describe('The kind of ID, for example custom_id.'),
-      value: customUserId,
-    }),
-    callback_url: z.url().optional(),
-    app,
-  }),
+  get input() {
+    return z.strictObject({
+      request_type: z.literal('remove'),
+      id: z.strictObject({
+        type: z.string().min(1, 'must not be empty').describe('The kind of ID, for example custom_id.'),
+        value: customUserId,
+      }),
+      callback_url: z.url().optional(),
+      app,
+    });
+  },
   output: acceptedResponse,
   effect: 'repeatSafe',
   deletes: true,
@@ -111,11 +117,15 @@ export const gdprRequestGet = defineHttpTask({
   method: 'GET',
   path: '/1.0/{api_key}/gdpr/request/{id}',
   places: { id: 'path', app: 'slot' },
-  input: z.strictObject({
-    id: z.string().min(1, 'must not be empty').refine(fitsInRoute, 'cannot be part of a URL'),
-    app,
-  }),
-  output: z.looseObject({ status: z.string(), error: z.string().nullish() }),
+  get input() {
+    return z.strictObject({
+      id: z.string().min(1, 'must not be empty').refine(fitsInRoute, 'cannot be part of a URL'),
+      app,
+    });
+  },
+  get output() {
+    return z.looseObject({ status: z.string(), error: z.string().nullish() });
+  },
   effect: 'read',
 });
 
@@ -133,15 +143,19 @@ export const gdprRequestsList = defineHttpTask({
   method: 'GET',
   path: '/1.0/{api_key}/gdpr/requests',
   places: { app: 'slot' },
-  input: z.strictObject({ app }),
-  output: z.array(
-    z.looseObject({
-      request_id: z.string(),
-      request_type: z.string(),
-      status: z.string(),
-      id: z.looseObject({ type: z.string(), value: z.string() }),
-    }),
-  ),
+  get input() {
+    return z.strictObject({ app });
+  },
+  get output() {
+    return z.array(
+      z.looseObject({
+        request_id: z.string(),
+        request_type: z.string(),
+        status: z.string(),
+        id: z.looseObject({ type: z.string(), value: z.string() }),
+      }),
+    );
+  },
   effect: 'read',
   maxResponseBytes: 1_536 * 1_024,
 });

@@ -63,14 +63,18 @@ export const userItemsGet = defineHttpTask({
   tags: ['plaid', 'users', 'items'],
   method: 'POST',
   path: '/user/items/get',
-  input: z
-    .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
-    .superRefine(refuseUnlessOneUser)
-    .describe(ONE_USER),
-  output: z.looseObject({
-    items: z.array(z.looseObject({ item_id: z.string() })),
-    request_id: z.string(),
-  }),
+  get input() {
+    return z
+      .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
+      .superRefine(refuseUnlessOneUser)
+      .describe(ONE_USER);
+  },
+  get output() {
+    return z.looseObject({
+      items: z.array(z.looseObject({ item_id: z.string() })),
+      request_id: z.string(),
+    });
+  },
   effect: 'read',
   sensitive: SENSITIVE_USER,
   subjectFields: ['user_id', 'user_token'],
@@ -92,17 +96,19 @@ export const userItemsRemove = defineHttpTask({
   tags: ['plaid', 'users', 'items', 'removal'],
   method: 'POST',
   path: '/user/items/remove',
-  input: z
-    .strictObject({
-      user_id: userId.optional(),
-      user_token: userToken.optional(),
-      item_ids: z
-        .array(z.string().min(1, 'must not be empty'))
-        .min(1, 'must not be empty')
-        .describe('Items that are all associated with the user.'),
-    })
-    .superRefine(refuseUnlessOneUser)
-    .describe(ONE_USER),
+  get input() {
+    return z
+      .strictObject({
+        user_id: userId.optional(),
+        user_token: userToken.optional(),
+        item_ids: z
+          .array(z.string().min(1, 'must not be empty'))
+          .min(1, 'must not be empty')
+          .describe('Items that are all associated with the user.'),
+      })
+      .superRefine(refuseUnlessOneUser)
+      .describe(ONE_USER);
+  },
   output: requestIdResponse,
   effect: 'irreversible',
   deletes: true,
@@ -130,11 +136,13 @@ export const userProductsTerminate = defineHttpTask({
   tags: ['plaid', 'users', 'products', 'billing'],
   method: 'POST',
   path: '/user/products/terminate',
-  input: z.strictObject({
-    user_id: userId,
-    reason_code: z.enum(REASON_CODES),
-    reason_note: reasonNote.optional(),
-  }),
+  get input() {
+    return z.strictObject({
+      user_id: userId,
+      reason_code: z.enum(REASON_CODES),
+      reason_note: reasonNote.optional(),
+    });
+  },
   output: requestIdResponse,
   effect: 'repeatSafe',
   answerMeans: 'removed',
@@ -157,8 +165,12 @@ export const itemGet = defineHttpTask({
   tags: ['plaid', 'items'],
   method: 'POST',
   path: '/item/get',
-  input: z.strictObject({ access_token: accessToken }),
-  output: z.looseObject({ item: z.looseObject({ item_id: z.string() }), request_id: z.string() }),
+  get input() {
+    return z.strictObject({ access_token: accessToken });
+  },
+  get output() {
+    return z.looseObject({ item: z.looseObject({ item_id: z.string() }), request_id: z.string() });
+  },
   effect: 'read',
   sensitive: [{ field: 'access_token' }],
   subjectFields: ['access_token'],
@@ -179,11 +191,13 @@ export const itemProductsTerminate = defineHttpTask({
   tags: ['plaid', 'items', 'products', 'billing', 'removal'],
   method: 'POST',
   path: '/item/products/terminate',
-  input: z.strictObject({
-    access_token: accessToken,
-    reason_code: z.enum(REASON_CODES),
-    reason_note: reasonNote.optional(),
-  }),
+  get input() {
+    return z.strictObject({
+      access_token: accessToken,
+      reason_code: z.enum(REASON_CODES),
+      reason_note: reasonNote.optional(),
+    });
+  },
   output: requestIdResponse,
   effect: 'irreversible',
   answerMeans: 'removed',
@@ -205,10 +219,14 @@ export const assetReportRemove = defineHttpTask({
   tags: ['plaid', 'assets', 'removal'],
   method: 'POST',
   path: '/asset_report/remove',
-  input: z.strictObject({
-    asset_report_token: z.string().min(1, 'must not be empty').describe("The Asset Report's token; a secret."),
-  }),
-  output: z.looseObject({ removed: z.boolean(), request_id: z.string() }),
+  get input() {
+    return z.strictObject({
+      asset_report_token: z.string().min(1, 'must not be empty').describe("The Asset Report's token; a secret."),
+    });
+  },
+  get output() {
+    return z.looseObject({ removed: z.boolean(), request_id: z.string() });
+  },
   effect: 'irreversible',
   deletes: true,
   answerMeans: 'removed',
@@ -228,11 +246,13 @@ export const itemRemove = defineHttpTask({
   tags: ['plaid', 'items', 'removal'],
   method: 'POST',
   path: '/item/remove',
-  input: z.strictObject({
-    access_token: accessToken,
-    reason_code: z.enum(ITEM_REMOVE_REASON_CODES).optional(),
-    reason_note: reasonNote.optional(),
-  }),
+  get input() {
+    return z.strictObject({
+      access_token: accessToken,
+      reason_code: z.enum(ITEM_REMOVE_REASON_CODES).optional(),
+      reason_note: reasonNote.optional(),
+    });
+  },
   output: requestIdResponse,
   effect: 'irreversible',
   deletes: true,
@@ -255,10 +275,12 @@ export const userRemove = defineHttpTask({
   tags: ['plaid', 'users', 'removal'],
   method: 'POST',
   path: '/user/remove',
-  input: z
-    .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
-    .superRefine(refuseUnlessOneUser)
-    .describe(ONE_USER),
+  get input() {
+    return z
+      .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
+      .superRefine(refuseUnlessOneUser)
+      .describe(ONE_USER);
+  },
   output: requestIdResponse,
   effect: 'irreversible',
   deletes: true,
