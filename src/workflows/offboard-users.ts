@@ -140,7 +140,10 @@ class Sweep {
   }
 
   async #work(): Promise<void> {
-    if (!this.#state.opened) await beginSweep(this.#state);
+    if (!this.#state.opened) {
+      await beginSweep(this.#state);
+      this.#control.opened();
+    }
     if (await this.#approved()) await this.#passAll();
     // From here on the sweep accepts no updates; those that it accepted are completed.
     this.#state.phase = 'closing';

@@ -50,6 +50,8 @@ export interface OpenedSweep {
   titles?: ProviderTitles;
   /** The search attributes that the run may write; absent when there are none. */
   searchAttributes?: string[];
+  /** The rate of the input is set; absent without one, and in results of earlier versions. */
+  isRated?: boolean;
 }
 
 /** The users to offboard. */

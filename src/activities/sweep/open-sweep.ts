@@ -46,6 +46,7 @@ export async function openSweep(
     sweepId,
     ...(steps && titlesOf(steps, dependencies)),
     ...(searchAttributes().length > 0 && { searchAttributes: [...searchAttributes()] }),
+    ...(rate !== undefined && { isRated: true }),
   };
 }
 

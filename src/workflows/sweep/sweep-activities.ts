@@ -3,9 +3,11 @@ import {
   ActivityFailure,
   isCancellation,
   patched,
+  proxyLocalActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { ActivityOptions, CancellationScope } from '@temporalio/workflow';
+import type { PlanChunks, PlannedChunks, SweepActivities } from '../../activities/sweep/contract';
 import { internalActivity } from '../internal-activity';
 
 /**
@@ -36,7 +38,31 @@ export const takeSnapshot = internalActivity('httpTasks.takeSnapshot', {
   summary: 'Read the users into the ledger',
 });
 
-export const planChunks = internalActivity('httpTasks.planChunks', { ...SHORT, summary: 'Plan the next chunks' });
+const PLAN = { ...SHORT, summary: 'Plan the next chunks' };
+
+const planInQueue = internalActivity('httpTasks.planChunks', PLAN);
+
+const { 'httpTasks.planChunks': planWithinTask } = proxyLocalActivities<SweepActivities>({
+  ...PLAN,
+  // A longer pause is a timer, so that a ledger that is unavailable for long does not fill the history.
+  localRetryThreshold: '10 seconds',
+});
+
+/**
+ * The patch since which a sweep plans its chunks within its workflow tasks, and leaves the rate of its input to the
+ * activity that opens it. Temporal Cloud bills each activity, and the local ones of a workflow task together.
+ */
+const FEWER_ACTIVITIES = 'fewer-activities-of-a-sweep';
+
+/** Returns whether the run began with fewer activities. */
+export function hasFewerActivities(): boolean {
+  return patched(FEWER_ACTIVITIES);
+}
+
+/** Counts the users and plans their next chunks; see `SweepActivities`. */
+export function planChunks(input: PlanChunks): Promise<PlannedChunks> {
+  return hasFewerActivities() ? planWithinTask(input) : planInQueue(input);
+}
 
 /** A chunk begins users for at most five minutes; those in progress may then take the full timeouts of their calls. */
 const CHUNK = { ...LONG, startToCloseTimeout: '15 minutes' } satisfies ActivityOptions;

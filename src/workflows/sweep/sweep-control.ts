@@ -19,7 +19,7 @@ import { RATED_PROVIDER } from '../../providers/built-in';
 import { refusalOrError } from '../failure-of';
 import { readDueDate, refreshDueDateUpdate } from '../internal-activity';
 import { invalidInput, parseWorkflowInput } from '../parse-workflow-input';
-import { recordUpdate, setRate } from './sweep-activities';
+import { hasFewerActivities, recordUpdate, setRate } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /**
@@ -70,9 +70,7 @@ export class SweepControl {
 
   constructor(state: SweepState) {
     this.#state = state;
-    const { rate } = state.input;
-    if (rate !== undefined && state.opened === undefined)
-      this.#rates.push({ service: RATED_PROVIDER, keySlot: '', callsPerMinute: rate });
+    if (state.input.rate !== undefined && !state.opened && !hasFewerActivities()) this.#wantRateOfInput();
     setHandler(sweepProgressQuery, () => state.progress(), {
       description:
         'Progress of the sweep: counts by outcome, what it does and what it waits for. Its result when it has ended.',
@@ -134,6 +132,17 @@ export class SweepControl {
         },
       },
     );
+  }
+
+  /** Writes the rate of the input, unless the activity that opened the sweep has set it. */
+  opened(): void {
+    const { input, opened } = this.#state;
+    if (input.rate !== undefined && !opened?.isRated && hasFewerActivities()) this.#wantRateOfInput();
+  }
+
+  #wantRateOfInput(): void {
+    const { rate } = this.#state.input;
+    if (rate !== undefined) this.#rates.push({ service: RATED_PROVIDER, keySlot: '', callsPerMinute: rate });
   }
 
   /** Registers the listener for changes of the state by an update. */
