@@ -23,7 +23,8 @@ export function repeatedKeyAt(text: string): number | undefined {
         const end = endOfString(text, at);
         const keys = open.at(-1);
         if (keys && isBeforeColon(text, end)) {
-          const key = JSON.parse(text.slice(at, end)) as string;
+          const written = text.slice(at + 1, end - 1);
+          const key = written.includes('\\') ? (JSON.parse(`"${written}"`) as string) : written;
           if (keys.has(key)) return at;
           keys.add(key);
         }
