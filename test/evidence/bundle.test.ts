@@ -96,6 +96,11 @@ describe.each(DATABASES)('a bundle from $name', ({ freshUrl }) => {
     expect(pythonCodes([{ text: whole ?? '', anchors: {} }])).toEqual([3]);
   });
 
+  it('is read in a time that grows with its length, however many pieces a line is in', async () => {
+    const pieces = [...Array<string>(100_000).fill('a'.repeat(100)), '\n'];
+    expect(await verifyBundle(pieces, nodeCrypto)).toMatchObject({ ok: false, differences: [{ line: 1 }, {}] });
+  });
+
   it('says unsigned without a seal key, and is confirmed by its root or a checkpoint that was kept', async () => {
     const { text, roots, checkpoint } = await unsigned.ofSweep('first');
     expect(checkpoint).toMatch(/\nunsigned\n\n$/);

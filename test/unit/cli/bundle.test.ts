@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verifyFirstBundle as verifyBundle } from '@temporal-http-tasks/cli/internal/bundle/check-version-1';
 import type { BundleVerification } from '@temporal-http-tasks/cli/internal/bundle/check-version-1';
+import { bundleVersion } from '@temporal-http-tasks/cli/internal/bundle/verify-file';
 import { SEALED_COLUMNS, leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
 import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/receipt-leaf';
 import { MerkleTree, emptyRoot, isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
@@ -218,4 +219,12 @@ it('a bundle alone is never ok', async () => {
   const { header, lines } = bundleOf(removed(3));
   writeFileSync(file, [header, ...lines].map((line) => JSON.stringify(line)).join('\n'));
   expect(await verifyBundle({ file })).toMatchObject({ ok: false, anchored: false, receipts: 3, differenceCount: 0 });
+});
+
+it('a folder is refused like a file that is not there', async () => {
+  await expect(bundleVersion(folder)).rejects.toMatchObject({
+    type: 'Usage',
+    message: expect.stringContaining('EISDIR'),
+  });
+  await expect(bundleVersion(join(folder, 'none'))).rejects.toMatchObject({ type: 'Usage' });
 });

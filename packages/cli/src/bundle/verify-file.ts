@@ -32,21 +32,22 @@ export interface VerifyFile extends GivenTimestamps {
 
 const FIRST_BYTES = 64;
 
+/** Maximum length of the first line, in characters. */
+const MOST_OF_HEADER = 4 * 1_024 * 1_024;
+
 /**
  * Returns the version of a bundle.
  *
  * @throws Refusal when the file cannot be read or is not a bundle.
  */
 export async function bundleVersion(file: string): Promise<1 | 2> {
-  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
-    throw new Refusal(
-      'Usage',
-      `--bundle: ${printable(file)} cannot be read (${error.code ?? 'unknown error'}).`,
-      'bundle',
-    );
-  });
+  const unreadable = ({ code = 'unknown error' }: NodeJS.ErrnoException): never => {
+    throw new Refusal('Usage', `--bundle: ${printable(file)} cannot be read (${code}).`, 'bundle');
+  };
+  const handle = await open(file).catch(unreadable);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(FIRST_BYTES), 0, FIRST_BYTES, 0);
+    // A folder can be opened, too.
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(FIRST_BYTES), 0, FIRST_BYTES, 0).catch(unreadable);
     const text = buffer.toString('utf8', 0, bytesRead);
     if (/^\{"bundle":"temporal-http-tasks receipts","version":1\b/.test(text)) return 1;
     if (text.startsWith('{')) return 2;
@@ -225,7 +226,7 @@ async function originOf(file: string): Promise<string> {
   let start = '';
   for await (const chunk of createReadStream(file, 'utf8') as AsyncIterable<string>) {
     start += chunk;
-    if (start.includes('\n')) break;
+    if (chunk.includes('\n') || start.length > MOST_OF_HEADER) break;
   }
   try {
     const { head } = JSON.parse(start.slice(0, start.indexOf('\n'))) as { head?: { origin?: unknown } };

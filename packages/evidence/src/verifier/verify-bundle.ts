@@ -69,11 +69,7 @@ const HASH = /^[0-9a-f]{64}$/;
 
 type Json = Record<string, unknown>;
 
-/**
- * Verifies a bundle.
- *
- * @param chunks The text of the file, in pieces of any size.
- */
+/** Verifies a bundle, of which `chunks` is the text, in pieces of any size. */
 export async function verifyBundle(
   chunks: AsyncIterable<string> | Iterable<string>,
   crypto: EvidenceCrypto,
@@ -82,7 +78,9 @@ export async function verifyBundle(
   const check = new BundleCheck(crypto, anchors);
   let rest = '';
   for await (const chunk of chunks) {
-    const lines = (rest + chunk).split('\n');
+    const lines = chunk.split('\n');
+    // What came before is not searched again: a line may be in many pieces.
+    lines[0] = rest + (lines[0] ?? '');
     rest = lines.pop() ?? '';
     for (const line of lines) await check.add(line);
   }
