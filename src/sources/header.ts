@@ -269,6 +269,28 @@ export class Header<Column extends string> {
   }
 }
 
+/**
+ * Returns what recognizes the first line of another file by its cells: names of columns in another order, or of other
+ * columns. The rows below it would be read in the order of the first line, so that IDs would go to the wrong provider.
+ */
+export function otherHead(
+  columns: { readonly names: readonly string[]; kindOf: (column: string) => string },
+  renames: Renames<string>,
+): (cells: Cells<string>) => boolean {
+  const nameOf = (column: string): string => (renames[column] ?? column).toLowerCase();
+  const namesOf = (some: readonly string[]): Set<string> => new Set(some.flatMap((column) => [column, nameOf(column)]));
+  const isId = (column: string): boolean => /^ids?$/.test(columns.kindOf(column));
+  const [all, ids] = [namesOf(columns.names), namesOf(columns.names.filter(isId))];
+  return (cells) => {
+    const named = Object.entries(cells).flatMap(([column, cell]) => {
+      const text = typeof cell === 'string' ? cell.trim().toLowerCase() : '';
+      return all.has(text) ? [{ column, text }] : [];
+    });
+    const isOtherId = named.some(({ column, text }) => isId(column) && ids.has(text) && text !== nameOf(column));
+    return isOtherId || named.length > 1;
+  };
+}
+
 /** Returns whether a name is a user column that is not used in this kind of file, for example a file of holds. */
 function isOther(name: string, known: readonly string[]): boolean {
   return USER_COLUMNS.some((column) => column === name) && !known.includes(name);

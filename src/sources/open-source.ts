@@ -11,7 +11,7 @@ import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { fileRecords, readerFor } from './file-records';
 import type { FileFormat, FileRow, UserFile } from './file-records';
 import { findAnywhere, findInFolder, formatOf } from './find-file';
-import { idsInside, resemblesId } from './header';
+import { idsInside, otherHead, resemblesId } from './header';
 import { allowedPlaceholders, userProblem } from './id-rules';
 import type { AllowedPlaceholders } from './id-rules';
 import { PageSource } from './page-source';
@@ -171,23 +171,38 @@ export class FileSource implements GroupedSource {
     const reader = readerFor(file);
     const progress = new Progress('file', after);
     const rules = { ...reader.rules, allowed: this.#allowed, ...(file.known && { columns: file.known }) };
+    const isHead = otherHead(file.known ?? UserColumns.BASIC, file.columns);
+    const isRenamed = Object.keys(file.columns).length > 0;
+    const userOf = (cells: UserCells, line: number): ReturnType<typeof toUser> => {
+      const user = toUser(cells, rules, file.columns);
+      // A good row can have names only where columns are renamed.
+      if (file.format === 'csv' && ('problem' in user || isRenamed) && isHead(cells)) throw concatenated(line);
+      return user;
+    };
     for await (const records of fileRecords(file, reader, signal)) {
       this.#columns = reader.report;
-      yield rowsOf(records, progress, (cells) => toUser(cells, rules, file.columns));
+      yield rowsOf(records, progress, userOf);
     }
     progress.end();
   }
 }
 
+function concatenated(line: number): SourceError {
+  return new SourceError(
+    'file',
+    `line ${line} names columns, and in another way than the first line; were files concatenated? Give each file on its own.`,
+  );
+}
+
 function* rowsOf(
   records: Iterable<FileRow>,
   progress: Progress,
-  userOf: (cells: UserCells) => ReturnType<typeof toUser>,
+  userOf: (cells: UserCells, line: number) => ReturnType<typeof toUser>,
 ): Generator<SourceRow, void, undefined> {
   for (const { line, record, cells, problem } of records) {
     const position = progress.pass(record.plain ?? record.bytes);
     if (position === undefined) continue;
-    const row = cells === undefined ? { problem } : userOf(cells);
+    const row = cells === undefined ? { problem } : userOf(cells, line);
     yield 'user' in row
       ? { position, line, user: row.user }
       : { position, line, problem: row.problem, raw: record.bytes };

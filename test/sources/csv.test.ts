@@ -72,7 +72,7 @@ describe('a CSV file of users', () => {
     [`${HEAD}\n${HEAD}\n,,1,,\n`, 'repeats the line that names the columns'],
     [`${HEAD}\n\ufeff${HEAD}\n,,1,,\n`, 'repeats the line that names the columns'],
     ['batch_user_id\n BATCH_USER_ID\n1\n', 'repeats the line that names the columns'],
-    [`batch_user_id,reference\nreference,batch_user_id\n1,\n`, 'batch_user_id: is the name of a column'],
+    ['batch_user_id,reference\nreference,x\n1,\n', 'batch_user_id: is the name of a column'],
     ['batch_user_id\n\ufeff2\n1\n', 'begins with a byte order mark'],
     ['batch_user_id\n\0\n1\n', 'batch_user_id contains a control character outside quotes'],
     ['batch_user_id,x\nb,"y"\t\n1,\n', 'invalid CSV quoting'],
@@ -84,6 +84,29 @@ describe('a CSV file of users', () => {
     expect(bad).toEqual({ line: 2, problem: expect.stringContaining(problem) as string });
     expect(good).toEqual({ line: 3, user: { batchUserId: '1' } });
     expect(more).toEqual([]);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['batch_user_id,reference\n1,a\nreference,batch_user_id\nb,2\n', {}],
+    ['plaid_user_id,batch_user_id\n1,a\n Batch_User_ID,"plaid_user_id"\nb,2\n', {}],
+    ['plaid_user_id\n1\nbatch_user_id\nb\n', {}],
+    ['plaid_user_id,reference\n1,a\nbatch_user_id,email\nb,b@example.com\n', {}],
+    ['p,b\n1,a\nb,p\nb,2\n', { plaid_user_id: 'p', batch_user_id: 'b' }],
+    ['p,ref\n1,a\nref,p\nb,2\n', { plaid_user_id: 'p', reference: 'ref' }],
+    ['p,batch_user_id\n1,a\nplaid_user_id,batch_user_id\nb,2\n', { plaid_user_id: 'p' }],
+  ])(
+    'refuses a file with the first line of another one, whose rows would be read wrongly: %j',
+    async (content, columns) => {
+      const reading = openLocalFile(fileWith(content), { columns }).then((source) => rowsOf(source));
+      expect((await failureOf(reading)).message).toMatch(/^file: line 3 names columns, .*were files concatenated\?/);
+    },
+  );
+
+  it('takes IDs that are only similar to names of columns', async () => {
+    const source = await openLocalFile(fileWith('p,b\np1,b1\nP 1,b 1\nlaw 1,p2\n'), {
+      columns: { plaid_user_id: 'p', batch_user_id: 'b' },
+    });
+    expect((await rowsOf(source)).map(({ user }) => user?.plaidUserId)).toEqual(['p1', 'P 1', 'law 1']);
   });
 
   it('reports bytes that are not UTF-8 instead of making another id of them', async () => {
