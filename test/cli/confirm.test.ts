@@ -3,6 +3,7 @@ import { confirmIrreversible } from '@temporal-http-tasks/cli/internal/call/prin
 import { processIo } from '@temporal-http-tasks/cli/internal/program/io';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import { plaid } from 'temporal-http-tasks/internal/providers/catalogue';
+import { written } from '../support/written';
 
 /** A terminal at which a person types this; `undefined` is Ctrl-D. */
 function terminal(typed: string | undefined): { io: Io; shown: () => string } {
@@ -11,7 +12,7 @@ function terminal(typed: string | undefined): { io: Io; shown: () => string } {
   if (typed === undefined) stdin.end();
   else stdin.write(typed);
   const io = { ...processIo(), stdin: stdin as unknown as Io['stdin'], stderr: stderr as unknown as Io['stderr'] };
-  return { io, shown: () => String(stderr.read()) };
+  return { io, shown: () => written(stderr) };
 }
 
 describe('the question before an irreversible call', () => {

@@ -14,6 +14,7 @@ import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/swe
 import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import { DATABASES, SUBJECT_KEY, cleanUp, intentOf, open, temporaryFolder } from '../ledger/databases';
+import { written } from '../support/written';
 
 const hasher = createSubjectHasher(SUBJECT_KEY);
 const HEAD = 'plaid_user_id,batch_user_id\n';
@@ -65,7 +66,7 @@ async function read(
   };
   const source = await openSweepFile(snapshot.local);
   const state = await takeLocalSnapshot(io, { ledger, hasher }, { snapshot, source, signal });
-  return { state, sweepId, said: String(stderr.read() ?? '') };
+  return { state, sweepId, said: written(stderr) };
 }
 
 /** The same ledger, whose sweeps respond differently to one method. */

@@ -4,12 +4,13 @@ import { finalOutcomes } from '@temporal-http-tasks/cli/internal/receipts/show-r
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
 import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { written } from '../../support/written';
 
 const streams = () => {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   return {
     io: { stdout, stderr } as unknown as Io,
-    read: () => ({ stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }),
+    read: () => ({ stdout: written(stdout), stderr: written(stderr) }),
   };
 };
 

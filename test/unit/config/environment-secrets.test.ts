@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { environmentSecrets } from 'temporal-http-tasks/internal/config/process-settings';
 import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createWorkerLog } from '@temporal-http-tasks/cli/internal/worker-process/worker-log';
+import { written } from '../../support/written';
 
 const SECRETS: Record<string, string> = {
   TEMPORAL_API_KEY: 'canary-temporal-api-key',
@@ -55,7 +56,7 @@ describe('The secrets of an environment', () => {
       { headers: `authorization: Bearer ${env.TEMPORAL_API_KEY}` },
       `refused ${encodeURIComponent(env.TEMPORAL_API_KEY!)} ${env.PLAID_SECRET}`,
     );
-    const line = String(to.read());
+    const line = written(to);
     expect(line).toContain('[secret]');
     expect(line).not.toMatch(/canary/);
   });
