@@ -193,6 +193,18 @@ describe('hold add', () => {
     expect((await runCli(['hold', 'log'], env)).stdout).toMatch(/lifted\s+│ Bob/);
   });
 
+  it.each([
+    [['--batch-user-id', '\u00a01'], 'batchUserId begins or ends with white space'],
+    [['--id', 'batch.userId=1\u200b'], 'begins or ends with white space or an invisible character'],
+    [['--batch-user-id', 'null'], 'batchUserId is a placeholder'],
+  ])('says that %j is unlikely to be an ID, which would hold no one', async (ids, words) => {
+    const env = await freshLedger();
+    for (const command of ['add', 'check']) {
+      const { code, stderr } = await runCli(['hold', command, ...ids], env);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(words) as string });
+    }
+  });
+
   it('says which calls it does not cover', async () => {
     const env = await freshLedger();
     const byId = await runCli(['hold', 'add', '--plaid-user-id', 'usr_1'], env);

@@ -29,7 +29,7 @@ import {
   requireReasonAndId,
 } from './hold-options';
 import type { HoldOptions } from './hold-options';
-import { sayWhatIsNotCovered } from './not-covered';
+import { sayUnlikelyIds, sayWhatIsNotCovered } from './not-covered';
 
 /** Sets one hold on one user, or extends the hold of this ID. */
 export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
@@ -63,6 +63,7 @@ export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
           `${sentence(change, id)} (${environmentsText(hold.environments)}). Lift it with: http-tasks hold remove --hold ${quoted(id)}`,
         ),
       );
+    await sayUnlikelyIds(io, ids);
     await sayWhatIsNotCovered(io, ids, options);
     await sayOldHolds(io, opened, hold);
     return 0;
