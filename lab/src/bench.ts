@@ -24,6 +24,8 @@ const DEFAULT_SOURCE_ROWS = '10000000';
 const MAX_SOURCE_ROWS = 100_000_000;
 /** Share of the rows of the source with which a large one is compared. */
 const SMALL_SOURCE_SHARE = 0.1;
+/** Minimum number of rows with which a source of more is compared: until then the heap of a worker grows with any work. */
+const LEAST_SMALL_SOURCE = 1_000_000;
 const DEFAULT_STARTS = '7';
 /** Users with whom a way is measured that needs a workflow or an activity for each. */
 const MOST_PEERS = 500;
@@ -181,7 +183,8 @@ async function benchSource(
 ): Promise<ExitCode> {
   const rows = wholeNumber('--users', users, { min: 1, max: MAX_SOURCE_ROWS });
   const { runSourceBench } = await import('./bench/source/run-source-bench.js');
-  const small = Math.ceil(rows * SMALL_SOURCE_SHARE);
+  const share = Math.ceil(rows * SMALL_SOURCE_SHARE);
+  const small = rows > LEAST_SMALL_SOURCE ? Math.max(LEAST_SMALL_SOURCE, share) : share;
   return runSourceBench(io, { size: { rows, small }, ledgerUrl: postgres, json });
 }
 
