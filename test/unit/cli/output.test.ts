@@ -123,6 +123,19 @@ describe('text from outside', () => {
       print(other, line);
       expect(shown()).toBe(`${line}\n`);
     }
+    const option = terminal();
+    say(option.io, `--reason must be one of ${'SOME_CODE, '.repeat(12)}OTHER.`);
+    const bracket = terminal();
+    say(
+      bracket.io,
+      `Check the ID (npx http-tasks sweep list), TEMPORAL_ADDRESS, ${'TEMPORAL_NAMESPACE, '.repeat(5)}and others.`,
+    );
+    for (const { written: shown } of [option, bracket]) {
+      const shownLines = shown().trimEnd().split('\n');
+      expect(shownLines.length).toBe(2);
+      expect(Math.max(...shownLines.map((line) => line.length))).toBeLessThanOrEqual(120);
+      expect(shownLines[0]?.length).toBeGreaterThan(80);
+    }
     const pipe = terminal(false);
     for (const write of [print, say, sayLines]) write(pipe.io, text);
     expect(pipe.written()).toBe(`${text}\n`.repeat(3));

@@ -41,7 +41,7 @@ export function clearOver({ stderr }: Io): void {
 
 /** A command that can be copied from a sentence. */
 const COMMAND =
-  /(?:(?:npx|pnpm|yarn) (?:exec |--\S+ )?)?(?<![\w-])(?:http-tasks|temporal) [a-z](?:[^.;)]|[.;)](?=\S))*/g;
+  /(?:(?:npx|pnpm|yarn) (?:exec |--\S+ )?)?(?<![\w-])(?:http-tasks|temporal) [a-z](?:[^.;)]|[.;)](?=[^\s.,;:)]))*/g;
 
 /** The name of this program before that of one of its commands, unless it says how to run it. */
 const PROGRAM = /(?<!(?:npx|pnpm|exec|yarn|--package=\S+) )(?<![\w@/.-])http-tasks (?=[a-z])/g;
@@ -51,8 +51,8 @@ export function asTyped({ program = 'http-tasks' }: Io, text: string): string {
   return program === 'http-tasks' ? text : text.replace(PROGRAM, `${program} `);
 }
 
-/** A line that is for a shell as a whole, or continues one that is. */
-const OF_SHELL = /^ *(?:export |--)/;
+/** A line that is for a shell as a whole, or continues one that is; a sentence about an option is not indented. */
+const OF_SHELL = /^(?: *export | +--)/;
 
 /** Continuation lines of a line that is wrapped. */
 const HANGING = '  ';
