@@ -16,12 +16,12 @@ import type { LedgerDatabase, StoreAddress, StoreEvent } from './store';
 import { createSubjectHasher } from './subject';
 import { readServicesOf } from './sweeps/environments';
 import { countEach } from './sweeps/progress';
+import type { SweepUsers } from './sweeps/progress';
 import type { RateLedger, RateRow, SweepRate } from './sweeps/rate-ledger';
 import { createSqlRateLedger, readRates } from './sweeps/sql-rate-ledger';
 import { createSqlSweepLedger } from './sweeps/sql-sweep-ledger';
 import { readSweepRates } from './sweeps/rate-ledger';
 import type { SweepLedger } from './sweeps/sweep-ledger';
-import type { SweepCounts } from './sweeps/sweep-types';
 import { createSqlWorkerLedger, readWorkers } from './worker-environments';
 import type { RecordedEnvironment, WorkerLedger, WorkerQueue } from './worker-environments';
 import { libsqlStore } from './libsql/store';
@@ -161,8 +161,8 @@ export async function readLimitsOfLedger(
 export async function countUsersOfLedger(
   options: ReadOptions,
   sweepIds: readonly string[],
-): Promise<ReadonlyMap<string, SweepCounts>> {
-  return (await readOnly(options, (database) => countEach(database, sweepIds))) ?? new Map<string, SweepCounts>();
+): Promise<ReadonlyMap<string, SweepUsers>> {
+  return (await readOnly(options, (database) => countEach(database, sweepIds))) ?? new Map<string, SweepUsers>();
 }
 
 /**

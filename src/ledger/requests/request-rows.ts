@@ -280,7 +280,10 @@ export async function refuse(
 async function openRow(db: Kysely<Tables> | Transaction<Tables>, id: number): Promise<Row> {
   const row = await rowOf(db, id);
   if (!row) throw unknown(id);
-  if (row.done === 1) throw new RequestConflictError(`Request ${id} was carried out (${row.outcome ?? 'completed'}).`);
+  if (row.done === 1)
+    throw new RequestConflictError(
+      `Request ${id} was carried out (${row.outcome ?? 'completed'}), so it can no longer be extended or refused.`,
+    );
   if (row.refused_at !== null) throw new RequestConflictError(`Request ${id} was refused at ${iso(row.refused_at)}.`);
   return row;
 }

@@ -21,6 +21,12 @@ export async function count(
     : counts;
 }
 
+/** The users of a sweep, and whether it is a dry run, which changes nothing for them. */
+export interface SweepUsers {
+  counts: SweepCounts;
+  dryRun: boolean;
+}
+
 /**
  * Counts the users of several sweeps, by sweep ID; sweeps that the ledger does not have are absent. The head of a sealed
  * sweep has its counts; users of others are counted, which takes as long as for {@link count}.
@@ -28,18 +34,20 @@ export async function count(
 export async function countEach(
   { db, store }: LedgerDatabase,
   sweepIds: readonly string[],
-): Promise<ReadonlyMap<string, SweepCounts>> {
+): Promise<ReadonlyMap<string, SweepUsers>> {
   const rows = await db
     .selectFrom('sweeps')
-    .select(['sweep_id', 'number', 'head'])
+    .select(['sweep_id', 'number', 'head', 'plan'])
     .where(store.isOneOf('sweep_id', sweepIds.map(storable)))
     .execute();
-  const counts = new Map<string, SweepCounts>();
-  for (const { sweep_id: sweepId, number, head } of rows) {
+  const users = new Map<string, SweepUsers>();
+  for (const { sweep_id: sweepId, number, head, plan } of rows) {
     const inHead = head === null ? null : (JSON.parse(head) as { counts: OutcomeCounts | null }).counts;
-    counts.set(sweepId, inHead ? { open: 0, waitingForBulk: 0, ...inHead } : await countUsers({ db }, number));
+    const counts = inHead ? { open: 0, waitingForBulk: 0, ...inHead } : await countUsers({ db }, number);
+    const { dryRun = false } = JSON.parse(plan ?? '{}') as { dryRun?: boolean };
+    users.set(sweepId, { counts, dryRun });
   }
-  return counts;
+  return users;
 }
 
 async function countUsers(

@@ -1,3 +1,5 @@
+import { outcomeCounts } from 'temporal-http-tasks/internal/activities/sweep/plan-chunks';
+import { countUsersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
@@ -9,11 +11,13 @@ import { receiptOf, rowsOf, settled, settledFully, sweepOf } from './users';
 const ALL = { from: 0, to: 99_999 };
 
 describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
+  let url: string;
   let ledger: OpenedLedger;
   let sweeps: SweepLedger;
 
   beforeAll(async () => {
-    ledger = await open(await freshUrl());
+    url = await freshUrl();
+    ledger = await open(url);
     ({ sweeps } = ledger);
   });
   afterEach(resetClock);
@@ -26,6 +30,25 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
 
   const openAll = (chunk: ChunkFence, wave: number, range = ALL): Promise<OpenUser[]> =>
     sweeps.openWave({ ...chunk, range, wave, limit: 250 });
+
+  it('counts the users of several sweeps without opening the ledger, before and after their seal, and names dry runs', async () => {
+    const chunk = await begin('counted', 3);
+    const plan = JSON.stringify({ dryRun: true });
+    await sweeps.create({ sweepId: 'dry', terms: { plan, needsApproval: false, maxUsers: 10 } });
+    const [first, second] = await openAll(chunk, 1, { from: 0, to: 1 });
+    await sweeps.flushWave({ ...chunk, users: [settled(first!, 'removed'), settled(second!, 'failed')] });
+    const counted = async () => countUsersOfLedger({ url }, ['counted', 'dry', 'unknown']);
+    const before = await counted();
+    expect([...before.keys()].sort()).toEqual(['counted', 'dry']);
+    expect(before.get('dry')).toMatchObject({ dryRun: true, counts: { total: 0 } });
+    const counts = { total: 3, pending: 1, removed: 1, failed: 1, open: 0, waitingForBulk: 0 };
+    expect(before.get('counted')).toMatchObject({ dryRun: false, counts });
+    await sweeps.seal({
+      sweepId: 'counted',
+      end: { status: 'cancelled', counts: outcomeCounts(await sweeps.count('counted')) },
+    });
+    expect((await counted()).get('counted')).toMatchObject({ dryRun: false, counts });
+  });
 
   it('counts the receipts that say the same, those with a proof of the provider, and what was tried again apart', async () => {
     const chunk = await begin('grouped', 5);

@@ -1,6 +1,7 @@
 import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/sweep/contract';
 import { fitParts } from '@temporal-http-tasks/cli/internal/terminal/output';
 import { withRunningChunks } from '@temporal-http-tasks/cli/internal/sweep/watch';
+import type { SweepNotes } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
 import { printSweep, sayNextSteps, toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
 import { localTime } from '@temporal-http-tasks/cli/internal/terminal/words';
 import type { Io } from '@temporal-http-tasks/cli/internal/program/io';
@@ -183,6 +184,18 @@ describe('the document of a sweep', () => {
     sayNextSteps(io, looked, { dryRun: true });
     expect(printed.join('')).toContain(words);
     expect(said.join('')).toMatch(next);
+  });
+
+  it('does not advise to redrive users whose IDs are gone, for example to another redrive', () => {
+    const failed = progress({ total: 2, failed: 2 }, { status: 'failed' });
+    const said = (notes: SweepNotes): string => {
+      const lines: string[] = [];
+      const stderr = { write: (text: string) => lines.push(text) };
+      sayNextSteps({ stderr, env: {} } as unknown as Io, failed, notes);
+      return lines.join('');
+    };
+    expect(said({})).toContain('sweep redrive sweep-1');
+    expect(said({ released: true })).not.toContain('redrive');
   });
 
   it('says until when a sweep can be approved, and that it was not approved', () => {

@@ -2,7 +2,7 @@ import { isGrpcServiceError } from '@temporalio/client';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/database-settings';
-import type { SweepCounts } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SweepUsers } from 'temporal-http-tasks/internal/ledger/sweeps/progress';
 import { DUE_ATTRIBUTE } from 'temporal-http-tasks/internal/policy/search-attributes';
 import type { KeywordAttribute } from 'temporal-http-tasks/internal/policy/search-attributes';
 import { CommandFailure } from '../program/errors';
@@ -53,6 +53,8 @@ interface FoundRun {
   dueAt?: string;
   /** Of a sweep: its users by outcome, as the ledger that is configured here counts them. */
   counts?: SweepDocument['counts'];
+  /** Of a dry run of a sweep, which changed nothing. */
+  dryRun?: true;
   startedAt: string;
   closedAt?: string;
 }
@@ -77,10 +79,12 @@ export async function listRuns(
 async function withUsers(io: Io, runs: readonly FoundRun[]): Promise<FoundRun[]> {
   const sweepIds = runs.filter(isSweep).map(({ workflowId }) => workflowId);
   if (sweepIds.length === 0) return [...runs];
-  const counts = await countUsers(io, sweepIds);
+  const users = await countUsers(io, sweepIds);
   return runs.map((run) => {
-    const counted = isSweep(run) ? counts.get(run.workflowId) : undefined;
-    return counted ? { ...run, counts: toCounts(outcomeCounts(counted)) } : run;
+    const known = isSweep(run) ? users.get(run.workflowId) : undefined;
+    return known
+      ? { ...run, counts: toCounts(outcomeCounts(known.counts)), ...(known.dryRun && { dryRun: true }) }
+      : run;
   });
 }
 
@@ -88,7 +92,7 @@ function isSweep({ workflowType }: FoundRun): boolean {
   return workflowType === SWEEP_WORKFLOW;
 }
 
-async function countUsers(io: Io, sweepIds: readonly string[]): Promise<ReadonlyMap<string, SweepCounts>> {
+async function countUsers(io: Io, sweepIds: readonly string[]): Promise<ReadonlyMap<string, SweepUsers>> {
   try {
     const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(io.env);
     // Only commands that need them load the databases' drivers.
@@ -184,12 +188,13 @@ function printRuns(io: Io, runs: readonly FoundRun[]): void {
 /** What is offboarded; of a sweep how many users are done, and how many of them need attention. */
 function whatText(run: FoundRun): string {
   if (!isSweep(run)) return 'user';
-  const { counts } = run;
-  if (!counts || counts.total === 0) return 'sweep';
+  const { counts, dryRun } = run;
+  const what = dryRun ? 'sweep, dry run' : 'sweep';
+  if (!counts || counts.total === 0) return what;
   const { total, pending = 0, failed, unknown, notFound } = counts;
   const bad = failed + unknown + notFound;
   return [
-    'sweep',
+    what,
     `${count(total - pending)} of ${count(total)} users`,
     ...(bad > 0 ? [`${count(bad)} need${bad === 1 ? 's' : ''} attention`] : []),
   ].join('\n');

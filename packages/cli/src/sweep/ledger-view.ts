@@ -48,8 +48,17 @@ export async function notesInLedger(io: Io, sweepId: string): Promise<SweepNotes
 }
 
 function notesOf(row: SweepRow | undefined): SweepNotes {
-  const { dryRun } = JSON.parse(row?.plan ?? '{}') as Partial<ChunkPlan>;
-  return { ...(row?.report && { report: row.report }), ...(dryRun !== undefined && { dryRun }) };
+  if (!row) return {};
+  const { report, plan, readable } = row;
+  return {
+    ...(report && { report }),
+    ...(plan !== undefined && { dryRun: isDryRun({ plan }) }),
+    ...(!readable && { released: true }),
+  };
+}
+
+function isDryRun({ plan = '{}' }: { plan?: string | undefined }): boolean {
+  return (JSON.parse(plan) as Partial<ChunkPlan>).dryRun === true;
 }
 
 /** Returns a sweep in the form of its workflow's result. */
@@ -81,13 +90,15 @@ export async function listSweeps(io: Io, { limit, json }: { limit: number; json:
   if (json) printJson(io, sweeps);
   else if (sweeps.length === 0) say(io, 'The ledger has no sweeps.');
   else {
-    const rows = sweeps.map(({ sweepId, status, pausedBecause, total, createdAt, endedAt, readable }) => [
+    const rows = sweeps.map(({ sweepId, status, pausedBecause, total, createdAt, endedAt, readable, plan }) => [
       sweepId,
       paint(
         io,
         status === 'completed' ? 'green' : 'yellow',
         inWords(status) + (pausedBecause === undefined ? '' : ` (${pauseWords(pausedBecause)})`),
-      ) + (readable && endedAt !== undefined ? '\nIDs readable' : ''),
+      ) +
+        (isDryRun({ plan }) ? '\ndry run' : '') +
+        (readable && endedAt !== undefined ? '\nIDs readable' : ''),
       count(total),
       localTime(createdAt),
       endedAt === undefined ? '' : localTime(endedAt),

@@ -159,7 +159,7 @@ function printMore(
 ): void {
   if (startedAt !== undefined) print(io, `Started: ${localTime(startedAt)} (${timeAgo(startedAt)})`);
   if (approvedBy !== undefined)
-    print(io, `Approved by: ${printable(approvedBy)} (${rest.approvalSigned ? 'signed' : 'unverified'})`);
+    print(io, `Approved by: ${printable(approvedBy)} (${rest.approvalSigned ? 'signed' : 'not verified'})`);
   if (rest.toSign)
     print(io, `Signed by: ${printable(rest.toSign.signedBy.join(', ')) || 'none'} (${rest.toSign.signatures} needed)`);
   if (phase === undefined || phase === 'ended') return;

@@ -21,6 +21,8 @@ export interface SweepNotes {
   report?: SnapshotReport | undefined;
   /** @default false */
   dryRun?: boolean | undefined;
+  /** The IDs of its users can no longer be read, for example because a redrive has them. @default false */
+  released?: boolean;
 }
 
 /** The state or the result of a sweep, as `--json` prints it. */
@@ -177,7 +179,7 @@ function rejectedLines(rejected: number, report: SnapshotReport | undefined): st
 export function sayNextSteps(
   io: Io,
   { sweepId, status, pausedBecause, counts }: SweepResult,
-  { dryRun = false }: SweepNotes = {},
+  { dryRun = false, released = false }: SweepNotes = {},
 ): void {
   const id = printable(sweepId);
   if (status === 'waitingForApproval') {
@@ -195,7 +197,7 @@ export function sayNextSteps(
     if (dryRun) say(io, 'To offboard these users, run the same command without --dry-run.');
     if (counts.failed + counts.unknown + counts.notFound > 0)
       say(io, `Needs attention: http-tasks sweep results ${id} --failed`);
-    if (counts.failed + counts.unknown > 0 && !dryRun)
+    if (counts.failed + counts.unknown > 0 && !dryRun && !released)
       say(io, `Try the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
     say(io, `Receipts:        http-tasks receipts ${id}`);
     say(io, `Verify them:     http-tasks verify ${id}`);

@@ -81,8 +81,8 @@ export async function countUsers(env: Env, sweepIds: readonly string[]): Promise
   if (sweepIds.length === 0) return new Map();
   try {
     const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(env);
-    const counts = await countUsersOfLedger({ url, plaintextAllowed }, sweepIds);
-    return new Map([...counts].map(([sweepId, counted]) => [sweepId, progressOf(counted)]));
+    const users = await countUsersOfLedger({ url, plaintextAllowed }, sweepIds);
+    return new Map([...users].map(([sweepId, { counts, dryRun }]) => [sweepId, progressOf(counts, dryRun)]));
   } catch (error) {
     if (NOT_READABLE.some((one) => error instanceof one)) return new Map();
     throw error;
@@ -91,11 +91,15 @@ export async function countUsers(env: Env, sweepIds: readonly string[]): Promise
 
 const NOT_READABLE = [LedgerSettingError, LedgerUnavailableError, SettingsError];
 
-function progressOf({ total, pending, open, waitingForBulk, ...outcomes }: SweepCounts): RunLine['progress'] {
+function progressOf(
+  { total, pending, open, waitingForBulk, ...outcomes }: SweepCounts,
+  dryRun = false,
+): RunLine['progress'] {
   return {
     total,
     counts: { pending: pending + open + waitingForBulk, ...outcomes },
     ...(waitingForBulk > 0 && { waitingForBulk }),
+    ...(dryRun && { dryRun }),
   };
 }
 

@@ -248,6 +248,8 @@ export interface RunLine {
     counts: Record<string, number>;
     /** Users of a sweep who are done but for a bulk call; counted as pending. */
     waitingForBulk?: number;
+    /** It changes nothing; only where the ledger says so. */
+    dryRun?: true;
   };
 }
 

@@ -23,6 +23,7 @@ export function progressText({ progress }: RunLine): string {
   return [
     `${doneOf(progress).toLocaleString('en')} of ${progress.total.toLocaleString('en')} users`,
     ...(bad > 0 ? [`${bad.toLocaleString('en')} need${bad === 1 ? 's' : ''} attention`] : []),
+    ...(progress.dryRun ? ['dry run'] : []),
   ].join(', ');
 }
 
