@@ -243,7 +243,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       const { merkleRoot = 'none' } = (await ledger.sweeps.read('ended')) ?? {};
       expect(report.text('seal')).toContain(merkleRoot);
       expect(report.text('seal')).toContain('http-tasks verify ended');
-      expect(report.text('seal')).toMatch(/Source ?(file:[^,]+, )?\d+ users, 3 duplicates, 2 rejected/);
+      expect(report.text('seal')).toMatch(/Source ?(file:[^,]+, )?\d+ users, 3 duplicates, 2 invalid rows/);
       const { document } = await runJson<{ head: object }>(['sweep', 'results', 'ended'], env);
       expect(document.head).toMatchObject({ root: merkleRoot, approvedBy: [], source: { duplicates: 3, rejected: 2 } });
     });

@@ -146,7 +146,11 @@ export function headWords(
     [
       'Source',
       (source.name === undefined ? '' : `${source.name}, `) +
-        `${source.users} users, ${source.duplicates} duplicates, ${source.rejected} rejected`,
+        [
+          counted(source.users, 'user', 'users'),
+          counted(source.duplicates, 'duplicate', 'duplicates'),
+          counted(source.rejected, 'invalid row', 'invalid rows'),
+        ].join(', '),
     ],
     ['Source digest', source.digest],
     ['Started', shown(facts.startedAt)],
@@ -161,4 +165,8 @@ export function headWords(
     ],
   ];
   return lines.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+function counted(number: number, one: string, many: string): string {
+  return `${number === 0 ? 'no' : number.toLocaleString('en-US')} ${number === 1 ? one : many}`;
 }

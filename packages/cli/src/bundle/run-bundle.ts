@@ -68,7 +68,11 @@ export async function writeBundle(io: Io, given: WriteBundle): Promise<ExitCode>
     }
     print(io, `Wrote ${receipts} receipts with their proofs into ${printable(given.file)}.`);
     if (uncovered > 0) say(io, `Left out: ${uncovered} receipts that are not sealed.`);
-    if (!signed) say(io, 'Its checkpoint is unsigned or missing: set HTTP_TASKS_SEAL_KEY where workers run.');
+    if (!signed)
+      say(
+        io,
+        'Its checkpoint is unsigned or missing: set HTTP_TASKS_SEAL_KEY where workers run. It is made by: http-tasks seal keygen',
+      );
     const options = roots.map((root) => ` --root ${root}`).join('');
     say(io, `Check it with: http-tasks verify --bundle ${printable(given.file)}${options}`);
     return 0;

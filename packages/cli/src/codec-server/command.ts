@@ -140,7 +140,7 @@ function announce(
 ): void {
   if (json) printJson(io, { url, uiOrigins, checked: isChecked });
   else {
-    print(io, `Temporal UI:  ${url}, under the glasses at the top right`);
+    print(io, `Temporal UI:  enter ${url} under the glasses at the top right`);
     print(io, `For all users of a server: temporal server start-dev --ui-codec-endpoint ${url}`);
     print(io, `Temporal CLI: --codec-endpoint ${url}${isChecked ? ' --codec-auth "Bearer TOKEN"' : ''}`);
     print(io, `Web pages of ${uiOrigins.join(', ')} may call it.`);

@@ -19,7 +19,7 @@ import type { ScheduleDocument } from '../schedule/document';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
-import { inWords } from '../terminal/words';
+import { count, inWords } from '../terminal/words';
 import { paint, print, printable, printJson } from '../terminal/output';
 import type { ProvidersOptions } from '../users/options';
 
@@ -111,7 +111,7 @@ async function checkLedger({ env }: Io): Promise<Finding[]> {
     const standing = rates.flatMap(({ service, keySlot, standingPerMinute }) =>
       standingPerMinute === undefined
         ? []
-        : [`${keySlot === '' ? service : `${service}.${keySlot}`}: ${standingPerMinute} calls/min`],
+        : [`${keySlot === '' ? service : `${service}.${keySlot}`}: ${count(standingPerMinute)} calls/min`],
     );
     return [...schemaFindings(state), ...holdFindings(state), ...rateFindings(standing)];
   } catch (error) {

@@ -187,7 +187,8 @@ function titleOf(group: readonly MarkedReceipt[], isSweep: boolean): string {
     environments.join(', '),
     ...(isSweep && group.some(({ sealed }) => !sealed) ? ['not sealed'] : []),
   ];
-  return printable(parts.join(' · '));
+  // A user on hold was not looked up at any provider.
+  return printable(parts.filter((part) => part !== '').join(' · '));
 }
 
 function cells(receipt: MarkedReceipt, attempts: boolean): string[] {

@@ -3,7 +3,7 @@ import type { SweepCounts, SweepRow, Verification } from 'temporal-http-tasks/in
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { ExitCode, Io } from '../program/io';
 import { verifyFirstBundle } from '../bundle/check-version-1';
-import { count } from '../terminal/words';
+import { count, inWords } from '../terminal/words';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
 import { paint, print, printable, printJson, say, sayOver } from '../terminal/output';
@@ -180,7 +180,7 @@ function printVerification(io: Io, verification: SweepVerification): void {
   if (sealedRoot !== expectedRoot) print(io, `Root in the ledger: ${sealedRoot}`);
   if (keptRoot !== sealedRoot)
     print(io, `Root of the leaves stored at the sealing: ${keptRoot}; they were changed too.`);
-  print(io, `Not proven:     ${notProven.join(', ')}`);
+  print(io, `Not proven:     ${notProven.map(inWords).join(', ')}`);
   printVerdict(
     io,
     verification,
@@ -219,7 +219,7 @@ export async function verifyFirstFile(
     print(io, `Receipts: ${count(receipts)}${of}`);
     print(io, `Root of the bundle: ${merkleRoot}`);
     if (expectedRoot !== undefined && expectedRoot !== merkleRoot) print(io, `Expected root: ${expectedRoot}`);
-    if (notProven.length > 0) print(io, `Not proven: ${printable(notProven.join(', '))}`);
+    if (notProven.length > 0) print(io, `Not proven: ${printable(notProven.map(inWords).join(', '))}`);
     printVerdict(
       io,
       verification,
