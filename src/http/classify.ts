@@ -60,12 +60,25 @@ function typeByStatus(status: number, effect: Effect): TaskFailureType {
 
 /** What is wrong with a response. */
 export type Unexpected =
-  'redirect' | 'status' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape' | 'unreadable';
+  | 'redirect'
+  | 'status'
+  | 'multiStatus'
+  | 'partial'
+  | 'tooLarge'
+  | 'compressed'
+  | 'notJson'
+  | 'malformed'
+  | 'tooDeep'
+  | 'shape'
+  | 'unreadable';
 
 const UNEXPECTED: Record<Unexpected, string> = {
   redirect:
     'it responded with a redirect, which is not followed: keys are only sent to the service itself. Check the base URL.',
   status: 'the status of its response is not in expectedStatuses.',
+  multiStatus:
+    'it responded with 207: some parts of the call may have failed, and the task does not name them (`failed` in the step of a provider file).',
+  partial: 'it responded with a part of what was asked for (206).',
   tooLarge: 'its response is larger than the task allows.',
   compressed:
     'its response has an unsupported content encoding or a corrupt compressed body; supported: gzip, deflate, br.',

@@ -53,6 +53,8 @@ export function readResponse(
     if (status >= 400) return readError(task, response, scrubber, nowMs);
     if (status >= 300) return { kind: 'unexpected', status, what: 'redirect' };
     if (expectedStatuses) return { kind: 'unexpected', status, what: 'status' };
+    const incomplete = incompleteBy(task, status);
+    if (incomplete) return { kind: 'unexpected', status, what: incomplete };
   }
   if (response.tooLarge) return { kind: 'unexpected', status, what: 'tooLarge' };
   if (response.undecodable) return { kind: 'unexpected', status, what: 'compressed' };
@@ -76,6 +78,19 @@ export function readResponse(
   return 'output' in read && outgrowsResult(response, read.output)
     ? { kind: 'unexpected', status, what: 'tooLarge' }
     : read;
+}
+
+/** Why a response of class 2xx does not say that the whole call succeeded; undefined if it does. */
+function incompleteBy(task: HttpTask, status: number): 'multiStatus' | 'partial' | undefined {
+  if (task.generic) return undefined;
+  // Multi-Status: each part has a status of its own, in a form that depends on the provider (RFC 4918, section 13).
+  if (status === 207 && task.effect !== 'read' && !task.unchangedBy?.failed.length) return 'multiStatus';
+  // Partial Content, the response to a request for a range (RFC 9110, section 15.3.7).
+  return status === 206 && task.effect === 'read' && !('range' in lowerCased(task.places)) ? 'partial' : undefined;
+}
+
+function lowerCased(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /**
