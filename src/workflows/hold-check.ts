@@ -1,4 +1,4 @@
-import { ActivityFailure, isCancellation, patched, proxyLocalActivities } from '@temporalio/workflow';
+import { isCancellation, patched, proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
 import type { OffboardingActivities } from '../activities/contract';
 
 /** The patch since which steps that the deadline leaves open are reported as held for a user on hold. */
@@ -58,7 +58,7 @@ export class HoldCheck {
       ]);
       return held;
     } catch (error) {
-      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
       return false;
     }
   }
