@@ -86,7 +86,7 @@ it('a run whose end cannot be recorded still returns its result and runs the com
   expect(compensated).toBe(1);
 });
 
-it('a run at its deadline fails as one that had no time left, although nobody can say whether the user is on hold', async () => {
+it('a run at its deadline fails as one that had no time left, although the ledger cannot say whether the user is on hold', async () => {
   held = false;
   const ended = client.workflow.execute<typeof offboardUser>('offboardUser', {
     taskQueue,
