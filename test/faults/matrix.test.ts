@@ -55,7 +55,13 @@ beforeAll(async () => {
     .filter(isTried)
     .map((cell) => ({ cell }));
   const combinations = (await drawCombinations(COMBINATIONS, SEED)).map((combination) => ({ combination }));
-  const judged = await runMatrix(world, [...cells, ...combinations], () => undefined, new AbortController().signal);
+  const ignore = (): void => undefined;
+  const judged = await runMatrix(
+    world,
+    [...cells, ...combinations],
+    { onEnd: ignore, onAgain: ignore },
+    new AbortController().signal,
+  );
   results = resultsOf(judged, { seed: SEED, seconds: 0 });
   bystandersTouched = judged.numbers.bystandersTouched;
 }, 240_000);

@@ -73,9 +73,15 @@ export async function runFaults(io: Io, options: FaultsOptions): Promise<ExitCod
   return withInterruption(async (interruption) => {
     const matrix = await withOwnStage(io, interruption, openWorld, async (world, signal) => {
       say(io, `${tasks.length} offboardings under faults; combinations are drawn from seed ${seed}`);
-      const progress = showProgress(io, tasks.length, 'runs');
+      let progress = showProgress(io, tasks.length, 'runs');
+      const onEnd = (): void => progress.step();
+      const onAgain = (runs: number): void => {
+        progress.stop();
+        say(io, `${runs} of them met none of their faults before their deadline, and are made again, one at a time`);
+        progress = showProgress(io, runs, 'runs made again');
+      };
       try {
-        return await runMatrix(world, tasks, () => progress.step(), signal);
+        return await runMatrix(world, tasks, { onEnd, onAgain }, signal);
       } finally {
         progress.stop();
       }

@@ -66,16 +66,22 @@ export interface JudgedMatrix {
   numbers: MatrixNumbers;
 }
 
+/** Called while a matrix is being run. */
+export interface MatrixEvents {
+  /** A run has ended. */
+  onEnd: () => void;
+  /** These runs met none of their faults before their deadline, and will be made again; with their number. */
+  onAgain: (runs: number) => void;
+}
+
 /**
  * Runs everything, much at a time, and then judges it all by one look at the providers: what was done late, after a run
  * had ended, is seen too.
- *
- * @param onEnd Called for each run that has ended.
  */
 export async function runMatrix(
   world: World,
   tasks: readonly Task[],
-  onEnd: () => void,
+  { onEnd, onAgain }: MatrixEvents,
   signal: AbortSignal,
 ): Promise<JudgedMatrix> {
   seedBystanders(world.simulators);
@@ -119,7 +125,7 @@ export async function runMatrix(
   await Promise.all(lanes.map(([lane, size]) => runAll(lane, size).catch((error: unknown) => failure.abort(error))));
   failure.signal.throwIfAborted();
   await Promise.all(opened.map((place) => place.stopWorker()));
-  const triedAgain = await tryAgain(world, ended, stop);
+  const triedAgain = await tryAgain(world, ended, { onEnd, onAgain }, stop);
   const recorded: Recorded[] = [];
   const order = new Map(tasks.map((task, index) => [task, index]));
   const placeInOrder = ({ task }: Ended): number => order.get(task) ?? 0;
@@ -134,16 +140,24 @@ export async function runMatrix(
  *
  * @returns How many runs were made.
  */
-async function tryAgain(world: World, ended: Ended[], stop: AbortSignal): Promise<number> {
+async function tryAgain(
+  world: World,
+  ended: Ended[],
+  { onEnd, onAgain }: MatrixEvents,
+  stop: AbortSignal,
+): Promise<number> {
   let runs = 0;
   for (let tries = 1; tries < MOST_TRIES; tries += 1) {
     const seen = new ProvidersSeen(world.simulators);
-    for (const [index, one] of ended.entries()) {
-      const { task, trial, lane, run } = one;
-      if (!trial.endsByDeadline || !isInjected(trial) || metFault(seen, run)) continue;
+    const unmet = [...ended.entries()].filter(
+      ([, { trial, run }]) => trial.endsByDeadline && isInjected(trial) && !metFault(seen, run),
+    );
+    if (unmet.length > 0) onAgain(unmet.length);
+    for (const [index, { task, trial, lane }] of unmet) {
       stop.throwIfAborted();
       ended[index] = { task, trial, lane, run: await runAlone(world, trial) };
       runs += 1;
+      onEnd();
     }
   }
   return runs;
