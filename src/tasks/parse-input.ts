@@ -57,7 +57,9 @@ const PARSING: z.core.ParseContext<z.core.$ZodIssue> = {
   reportInput: false,
   // Of a value that is not among those of an enumeration; the schema's own message comes first.
   error: (issue) =>
-    issue.code === 'invalid_value' ? `must be ${oneOf(issue.values)}${meantValue(issue.input, issue.values)}` : undefined,
+    issue.code === 'invalid_value'
+      ? `must be ${oneOf(issue.values)}${meantValue(issue.input, issue.values)}`
+      : undefined,
 };
 
 function oneOf(values: readonly unknown[]): string {

@@ -63,10 +63,7 @@ export const SCHEDULE_OPTIONS: readonly Option[] = [
     '--pause-on-failure',
     'pause the schedule when a run fails: no later run starts, and no user is offboarded, until it is resumed',
   ),
-  literalOption(
-    '--overlap <what>',
-    `while the previous run is in progress: ${OVERLAP_WORDS.join(', ')} (else skip)`,
-  ),
+  literalOption('--overlap <what>', `while the previous run is in progress: ${OVERLAP_WORDS.join(', ')} (else skip)`),
   literalOption('--note <text>', 'a remark about the schedule, for people'),
   flag('--paused', 'create it paused'),
   YES_OPTION,
