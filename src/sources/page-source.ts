@@ -191,7 +191,7 @@ export class PageSource implements Source {
       this.#task.generic ? { ...input, keepBody: true } : input,
       signal ? { signal } : {},
     );
-    // Statuses from 300 have already failed. Any other than 200 means that this is not the whole page.
+    // Statuses from 300, and 206, have already failed. Any other than 200 means that this is not the whole page.
     if (response.status !== 200)
       throw new SourceError('pages', `the API responded with status ${response.status} instead of 200 and a page.`);
     return response.output;

@@ -32,12 +32,14 @@ async function placeIn(namespace: string, plugin?: { searchAttributes: boolean }
   return { ...place, client: new Client({ connection, namespace }) };
 }
 
-/** What a run wrote, upsert by upsert. */
+/** What a run wrote, upsert by upsert, without the SDK's own attribute for its patches. */
 async function upserts(handle: Awaited<ReturnType<typeof startOffboarding>>): Promise<Record<string, unknown>[]> {
   const { events } = await handle.fetchHistory();
   return (events ?? []).flatMap(({ upsertWorkflowSearchAttributesEventAttributes: event }) => {
-    const fields = Object.entries(event?.searchAttributes?.indexedFields ?? {});
-    if (!event) return [];
+    const fields = Object.entries(event?.searchAttributes?.indexedFields ?? {}).filter(
+      ([name]) => name !== 'TemporalChangeVersion',
+    );
+    if (fields.length === 0) return [];
     return [
       Object.fromEntries(fields.map(([name, payload]) => [name, searchAttributePayloadConverter.fromPayload(payload)])),
     ];

@@ -219,10 +219,10 @@ describe('pages of an HTTP API', () => {
       'would never end',
     ],
     [
-      'is only a part',
-      (_, response) => response.writeHead(206).end('{"data":{"users":[],"next":null}}'),
+      'has a status that promises none',
+      (_, response) => response.writeHead(202).end('{"data":{"users":[],"next":null}}'),
       'pages',
-      'responded with status 206 instead of 200',
+      'responded with status 202 instead of 200',
     ],
   ])('are refused when one %s', async (_, given, field, why) => {
     respond = given;
@@ -242,6 +242,11 @@ describe('pages of an HTTP API', () => {
       'Task.Unavailable',
     ],
     ['no JSON', (_, response) => response.end('<html>'), 'Task.UnexpectedResponse'],
+    [
+      'a part of a page',
+      (_, response) => response.writeHead(206).end('{"data":{"users":[],"next":null}}'),
+      'Task.UnexpectedResponse',
+    ],
     ['a redirect', (_, response) => response.writeHead(302, { location: '/' }).end(), 'Task.UnexpectedResponse'],
   ])("fail with the task's own failure at %s, behind the rows before it", async (_, given, type) => {
     const first = pagesOf(['1', '2', '3'].map((id) => ({ batch_user_id: id })));
