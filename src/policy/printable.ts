@@ -28,7 +28,7 @@ function unicodeEscapes(character: string): string {
   ).join('');
 }
 
-/** Returns a word of a command line in the form in which a shell reads it. */
+/** Returns a word of a command line in the form in which a shell reads it; zsh takes one that begins with `=` for a command. */
 export function quoted(text: string): string {
-  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^(?!=)[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { exportLines } from '@temporal-http-tasks/cli/internal/demo/run';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
 
 it.each(["/tmp/it's here/ledger.db", 'a b', '$HOME `id` "x"', '', 'plain', "'''"])(
   'a setting with the value %j can be pasted into a shell',
@@ -8,3 +9,11 @@ it.each(["/tmp/it's here/ledger.db", 'a b', '$HOME `id` "x"', '', 'plain', "'''"
     expect(execFileSync('sh', ['-c', `${line}\nprintf %s "$A_SETTING"`], { encoding: 'utf8' })).toBe(value);
   },
 );
+
+it.each([
+  ['=ls', "'=ls'"],
+  ['a=b', 'a=b'],
+  ['--since=2026-01-01', '--since=2026-01-01'],
+])('the word %j is written as %s', (word, written) => {
+  expect(quoted(word)).toBe(written);
+});
