@@ -86,11 +86,11 @@ function incompleteBy(task: HttpTask, status: number): 'multiStatus' | 'partial'
   // Multi-Status: each part has a status of its own, in a form that depends on the provider (RFC 4918, section 13).
   if (status === 207 && task.effect !== 'read' && !task.unchangedBy?.failed.length) return 'multiStatus';
   // Partial Content, the response to a request for a range (RFC 9110, section 15.3.7).
-  return status === 206 && task.effect === 'read' && !('range' in lowerCased(task.places)) ? 'partial' : undefined;
+  return status === 206 && task.effect === 'read' && !asksForRange(task) ? 'partial' : undefined;
 }
 
-function lowerCased(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
+function asksForRange({ places }: HttpTask): boolean {
+  return Object.keys(places).some((field) => field.toLowerCase() === 'range');
 }
 
 /**

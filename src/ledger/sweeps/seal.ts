@@ -48,7 +48,7 @@ export async function seal(
       onProgress?.(before);
     }
     storing = context.inTime(() => storeLeaves(context, sweep, receipts.map(toKept)));
-    // The next receipts may not be read, and then nothing waits for it.
+    // If the next receipts cannot be read, nothing awaits this promise.
     storing.catch(() => undefined);
   }
   await storing;
