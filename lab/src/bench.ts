@@ -16,8 +16,8 @@ const DEFAULT_CONCURRENCY = '10';
 const DEFAULT_PAIRS = '5';
 const DEFAULT_WORKERS_USERS = '24000';
 const MAX_WORKERS_USERS = 1_000_000;
-/** How long responses take in the two series of `workers`, and what share of the users the slow one has. */
-const WORKERS_SERIES = { responseMs: 60, slowResponseMs: 200, slowShare: 0.25 };
+/** How long responses take in the two series of `workers`. */
+const WORKERS_SERIES = { responseMs: 60, slowResponseMs: 200 };
 const DEFAULT_COST_USERS = '3000';
 const DEFAULT_LIMIT_USERS = '20000';
 const DEFAULT_SOURCE_ROWS = '10000000';
@@ -32,7 +32,7 @@ const MOST_PEERS = 500;
 /** Factor between a provider's limit and that of the real sweep under it. */
 const LIMIT_SCALE = 10;
 /** Maximum number of users of the sweep under a limit, of which `cost` counts calls, actions and heartbeats. */
-const MOST_UNDER_LIMIT = 2_500;
+const MOST_UNDER_LIMIT = 3_000;
 const MAX_USERS = 10_000;
 const MAX_SWEEP_USERS = 1_000_000;
 const MAX_CONCURRENCY = 100;
@@ -147,8 +147,7 @@ async function benchWorkers(
   { users = DEFAULT_WORKERS_USERS, postgres, json = false }: BenchCommandOptions,
 ): Promise<ExitCode> {
   const each = wholeNumber('--users', users, { min: 1, max: MAX_WORKERS_USERS });
-  const { responseMs, slowResponseMs, slowShare } = WORKERS_SERIES;
-  const size = { users: each, responseMs, slowUsers: Math.ceil(each * slowShare), slowResponseMs };
+  const size = { users: each, ...WORKERS_SERIES };
   const { runWorkersBench } = await import('./bench/sweep/run-workers-bench.js');
   return runWorkersBench(io, { size, ledgerUrl: postgres, json });
 }

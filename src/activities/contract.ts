@@ -33,6 +33,8 @@ export interface TaskEnvelope {
   output: unknown;
   requestId?: string;
   token?: string;
+  /** The response says that nothing was done, and an earlier attempt may have done it. */
+  perhapsDone?: true;
   /** The response was lost, and this task's read showed that the call was carried out; status and request ID are the read's. */
   settledBy?: string;
 }

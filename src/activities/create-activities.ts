@@ -127,6 +127,7 @@ export function createHttpTaskActivities(given: {
     services: settings.sender.services,
     policy: given.policy,
     holidays: requestSettings.holidays,
+    timeZone: requestSettings.timeZone,
     searchAttributes: () => searchAttributes.get(Context.current().info.namespace) ?? [],
   };
   const sweepActivities = createSweepActivities({

@@ -1,9 +1,11 @@
 import type { ServiceSettings } from '../config/service-settings';
 import type { Receipt, SettledStep, SubjectHistory } from '../ledger/ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
-import type { SweepRow, TargetRow } from '../ledger/sweeps/sweep-types';
+import type { TargetRow } from '../ledger/sweeps/snapshot-types';
+import type { SweepRow } from '../ledger/sweeps/sweep-types';
 import { identitiesOf, subjectsOf } from '../ledger/user-subjects';
 import type { Identity } from '../ledger/user-subjects';
+import type { DueCalendar } from '../policy/legal-clock';
 import type { StepResult } from '../policy/offboard-result';
 import { asRecorded } from '../policy/compensation-log';
 import { notBorneOut, withOwnEvidence } from '../policy/settled-by-ledger';
@@ -57,8 +59,9 @@ export interface OffboardingDependencies extends Pick<
   services: ReadonlyMap<string, ServiceSettings>;
   /** The search attributes that runs may write in this worker's namespace. */
   searchAttributes: () => readonly string[];
-  /** Public holidays, for due dates. @default none */
-  holidays?: ReadonlySet<string>;
+  /** For due dates. @default none */
+  holidays?: DueCalendar['holidays'];
+  timeZone?: DueCalendar['timeZone'];
 }
 
 /** Creates the activities of the offboarding workflows other than the HTTP tasks. Each first verifies its caller. */

@@ -10,13 +10,14 @@ import type { HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import { isTaskFailureType } from '../tasks/failure';
 import type { TaskFailure } from '../tasks/failure';
+import { asSentence } from '../tasks/nearest';
 
 /**
  * Creates the non-retryable failure for an invalid input. The message repeats no value, which could be an ID or a
  * secret.
  */
 export function refusal(field: string, problem: string): ApplicationFailure {
-  const message = `The input is not valid: ${field}: ${problem}.`.replace(/\.\.$/, '.');
+  const message = asSentence(`The input is not valid: ${field}: ${problem}`);
   return ApplicationFailure.create({
     type: 'Task.InvalidInput',
     message,

@@ -2,16 +2,16 @@ import type { HoldEnvironments } from '../ledger/ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import type { Identity } from '../ledger/user-subjects';
 import { isRequest, requestFacts } from '../policy/legal-clock';
+import type { DueCalendar } from '../policy/legal-clock';
 import { requireOwnSweep, requireRunOf } from './callers';
 import type { CallingRun, Callers } from './callers';
 import type { PrepareOffboarding } from './contract';
 import { retryable } from './refusals';
 
 /** What the request of a run is recorded and read with. */
-interface RequestDependencies {
+interface RequestDependencies extends DueCalendar {
   ledger: OpenedLedger;
   callers: Callers;
-  holidays?: ReadonlySet<string>;
 }
 
 /**
@@ -21,7 +21,7 @@ interface RequestDependencies {
  * @returns When the request is due, as the register has it.
  */
 export async function recordRequest(
-  { ledger: { requests }, holidays }: RequestDependencies,
+  { ledger: { requests }, ...calendar }: RequestDependencies,
   {
     run: { workflowId, runId, firstRunId },
     reason,
@@ -35,7 +35,7 @@ export async function recordRequest(
     environments: HoldEnvironments;
   },
 ): Promise<string | undefined> {
-  const facts = requestFacts(claims, holidays);
+  const facts = requestFacts(claims, calendar);
   const registered =
     dryRun || !isRequest(claims)
       ? undefined

@@ -85,19 +85,23 @@ export async function runTask(
   task: HttpTask,
   input: unknown,
   run: TaskRun,
-): Promise<TaskResponse> {
+): Promise<TaskResponse & { perhapsDone?: true }> {
   const { sender, ledger, allowSensitive } = dependencies;
   if (run.inHistory) await refuseTokens(task, run.inHistory.input, allowSensitive);
   const prepared = sender.prepare(task, input);
   const isBegun = run.counts === 'run' || run.counts === 'counted';
   refuseForbiddenCall(dependencies.policy, task, input, { environment: prepared.environment, isBegun });
+  const isRepeated = prepared.effect === 'repeatSafe' && run.attempt > 1;
+  let response: TaskResponse;
   try {
-    return await attemptTask(dependencies, task, input, { prepared, run });
+    response = await attemptTask(dependencies, task, input, { prepared, run });
   } catch (error) {
-    throw prepared.effect === 'repeatSafe' && (await mayBeDoneBefore(ledger, run, error))
-      ? possiblyDoneBefore(error as ApplicationFailure)
+    throw isRepeated && error instanceof ApplicationFailure && (await mayBeDoneBefore(ledger, run))
+      ? possiblyDoneBefore(error)
       : error;
   }
+  const saysUndone = isRepeated && meaningOf(task, response) !== task.answerMeans;
+  return saysUndone && (await mayBeDoneBefore(ledger, run)) ? { ...response, perhapsDone: true } : response;
 }
 
 async function attemptTask(
@@ -141,14 +145,10 @@ async function attemptTask(
 
 /**
  * Whether an earlier attempt may have been processed. Temporal passes only the last attempt's failure to the workflow,
- * and this must not be lost (docs/decisions/0013).
+ * and this must not be lost (docs/decisions/0013). Nor must it when the last response is a success that says that there
+ * was nothing to do: the earlier attempt may have done it.
  */
-async function mayBeDoneBefore(
-  ledger: Ledger,
-  { workflowId, runId, activityId, attempt }: TaskRun,
-  error: unknown,
-): Promise<boolean> {
-  if (attempt === 1 || !(error instanceof ApplicationFailure)) return false;
+async function mayBeDoneBefore(ledger: Ledger, { workflowId, runId, activityId, attempt }: TaskRun): Promise<boolean> {
   try {
     const own = (await ledger.readReceipts({ workflowId, runId })).filter(
       (receipt) => receipt.activityId === activityId && receipt.attempt < attempt,
@@ -258,16 +258,17 @@ function itemsOf(
 type OutcomeFacts = Pick<CallOutcome, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId' | 'token'>;
 
 /** Returns the receipt's facts about a successful call. */
-function outcomeOfResponse(
-  task: HttpTask,
-  effect: Effect,
-  { status, requestId, token, output }: TaskResponse,
-): OutcomeFacts {
-  return { outcome: effect === 'read' ? 'read' : meaningOf(task, output), status, requestId, token };
+function outcomeOfResponse(task: HttpTask, effect: Effect, response: TaskResponse): OutcomeFacts {
+  const { status, requestId, token } = response;
+  return { outcome: effect === 'read' ? 'read' : meaningOf(task, response), status, requestId, token };
 }
 
-/** A provider may say with a good status that nothing was there or that the call failed. */
-function meaningOf({ answerMeans, unchangedBy }: HttpTask, output: unknown): CallOutcome['outcome'] {
+/** A provider may say with a success that nothing was there or that the call failed. */
+function meaningOf(
+  { answerMeans, unchangedBy, absentStatuses }: HttpTask,
+  { status, output }: TaskResponse,
+): CallOutcome['outcome'] {
+  if (absentStatuses?.includes(status)) return 'notFound';
   if (!unchangedBy) return answerMeans;
   const shows = (patterns: readonly unknown[]): boolean => showsState(output, patterns as readonly StatePattern[]);
   if (shows(unchangedBy.absent)) return 'notFound';

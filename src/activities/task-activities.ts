@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { SweepReleasedError, UnknownSweepError } from '../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
-import type { TargetRow } from '../ledger/sweeps/sweep-types';
+import type { TargetRow } from '../ledger/sweeps/snapshot-types';
 import { onlyWanted } from '../policy/providers/path';
 import { fillPlaceholders, withoutPlaceholders } from '../policy/target-reference';
 import type { TargetReference } from '../policy/target-reference';
@@ -68,9 +68,12 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
         ...(target && { sweep: target.sweep }),
       });
       if (!context) return response.output;
-      const { status, requestId, token } = response;
+      const { status, requestId, token, perhapsDone } = response;
       const output = kept(response.output, context, target);
-      return { status, attempt, output, requestId, token } satisfies TaskEnvelope;
+      return {
+        ...{ status, attempt, output, requestId, token },
+        ...(perhapsDone && { perhapsDone }),
+      } satisfies TaskEnvelope;
     } finally {
       clearInterval(heartbeat);
     }

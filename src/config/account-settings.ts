@@ -1,4 +1,4 @@
-import { didYouMean } from '../tasks/nearest';
+import { asSentence, didYouMean } from '../tasks/nearest';
 import { accountOf, accountSuffix, ACCOUNT_NAME, mainServiceOf, MOST_ACCOUNT_CHARACTERS } from '../tasks/accounts';
 import { Accounts } from '../tasks/worker-accounts';
 import type { ServiceDefinition } from '../tasks/service';
@@ -41,7 +41,9 @@ function whyNotAccount(
   if (!ACCOUNT_NAME.test(account) || account.length > MOST_ACCOUNT_CHARACTERS || account === 'default')
     return `"${entry}" is not an account; write PROVIDER/ACCOUNT, for example courier/acme, in small letters and digits.`;
   if (names && !names.includes(provider))
-    return `"${entry}": there is no provider ${provider} with keys; allowed: ${names.join(', ')}${didYouMean(provider, names)}.`;
+    return asSentence(
+      `"${entry}": there is no provider ${provider} with keys; allowed: ${names.join(', ')}${didYouMean(provider, names)}`,
+    );
   const key = `${provider}${accountSuffix(account)}`;
   const earlier = used.get(key);
   used.set(key, entry);

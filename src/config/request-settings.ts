@@ -1,6 +1,7 @@
 import { readDay } from '../policy/request-claims';
 import type { AllowedOrigins } from './origins';
-import { ProblemList, readInteger, readList, Secret } from './env';
+import { isTimeZone } from '../policy/time-zone';
+import { ProblemList, readInteger, readList, readText, Secret } from './env';
 import type { Env } from './env';
 import { SETTINGS } from './setting-table';
 
@@ -8,6 +9,8 @@ import { SETTINGS } from './setting-table';
 export interface RequestSettings {
   /** Public holidays, as 2026-12-25. */
   holidays: ReadonlySet<string>;
+  /** The time zone in which the days of due dates begin and end. @default the offset from UTC of `receivedAt` */
+  timeZone?: string;
   /** Months for which requests are kept after their end. */
   keepMonths: number;
   /** Where notices are sent. @default nowhere */
@@ -47,9 +50,13 @@ export function readRequests(env: Env, problems: ProblemList): RequestSettings {
     if (/^\d{4}-\d\d-\d\d$/.test(day) && readDay(day)) continue;
     problems.add('HTTP_TASKS_PUBLIC_HOLIDAYS', `"${day}" is not a day; allowed: days such as 2026-12-25.`);
   }
+  const timeZone = readText(env, 'HTTP_TASKS_TIME_ZONE');
+  if (timeZone !== undefined && !isTimeZone(timeZone))
+    problems.add('HTTP_TASKS_TIME_ZONE', 'is not the name of a time zone; allowed: names such as Europe/Berlin.');
   const keepMonths = readInteger(env, 'HTTP_TASKS_REGISTER_MONTHS', problems);
   return {
     holidays: new Set(holidays),
+    ...(timeZone !== undefined && { timeZone }),
     keepMonths: keepMonths ?? SETTINGS.HTTP_TASKS_REGISTER_MONTHS.default,
   };
 }

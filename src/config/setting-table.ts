@@ -163,6 +163,13 @@ export const SETTINGS = {
       'next working day ([requests](requests.md#the-clock)). The same for every worker and command',
     { otherwise: 'Saturdays and Sundays only' },
   ),
+  HTTP_TASKS_TIME_ZONE: setting(
+    'ledger',
+    'text',
+    'time zone such as `Europe/Berlin` in which the days of due dates begin and end, with its changes to and from daylight ' +
+      'saving time ([requests](requests.md#the-clock)). The same for every worker and command',
+    { otherwise: 'the offset from UTC with which the receipt was given' },
+  ),
   HTTP_TASKS_REGISTER_MONTHS: integer(
     'ledger',
     'months for which the register keeps [requests](requests.md#the-register) after they were carried out or refused',
@@ -262,7 +269,8 @@ export const SETTINGS = {
   HTTP_TASKS_CONNECTIONS_PER_ORIGIN: integer('network', 'connections to one origin, in each worker', {
     min: 1,
     max: 1_000,
-    default: 64,
+    // More than calls with one key: a connection is free again only a turn of the event loop after its response.
+    default: 80,
   }),
   HTTP_TASKS_PROXY: secret('network', 'url', 'outgoing proxy: `http://user:password@proxy.example.com:3128`'),
   HTTP_TASKS_NO_PROXY: setting('network', 'list', 'hosts that are called without the proxy', {

@@ -2,6 +2,7 @@ import { formEncoded } from '../config/credential';
 import type { OAuthClient } from '../config/credential';
 import { describeTransport, parseRetryAfter } from './classify';
 import { PROXY_REFUSED, PROXY_UNAUTHORIZED } from './connections';
+import { parseBothWays } from './exact-json';
 import type { ExchangeResult, RequestParts } from './exchange';
 import { USER_AGENT } from './exchange';
 import { safeCode, Scrubber } from './redact';
@@ -208,8 +209,8 @@ function requestProblem(code: string): TokenProblem {
 function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'response' }>): Record<string, unknown> {
   if (tooLarge) return {};
   try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+    const { value, isAmbiguous = false } = parseBothWays(body);
+    return typeof value === 'object' && value !== null && !isAmbiguous ? (value as Record<string, unknown>) : {};
   } catch {
     return {};
   }

@@ -47,6 +47,11 @@ function matches(rule: ErrorRule, response: ErrorResponse): boolean {
   );
 }
 
+/** Whether a status says what happened even if the body of the response cannot be read. */
+export function isDecidedByStatus(status: number): boolean {
+  return typeByStatus(status, 'read') !== 'Task.Rejected';
+}
+
 /** Classifies responses that no rule matches, for example from a proxy in front of the provider. */
 function typeByStatus(status: number, effect: Effect): TaskFailureType {
   if (status === 401) return 'Task.Unauthorized';
@@ -69,6 +74,7 @@ export type Unexpected =
   | 'notJson'
   | 'malformed'
   | 'tooDeep'
+  | 'repeatedKey'
   | 'shape'
   | 'unreadable';
 
@@ -85,6 +91,7 @@ const UNEXPECTED: Record<Unexpected, string> = {
   notJson: 'its response is not JSON. Check the base URL: a proxy or another server may have responded.',
   malformed: 'its response is not well-formed JSON.',
   tooDeep: 'its response is nested too deeply.',
+  repeatedKey: 'its response has the same key twice in one object, with different values.',
   unreadable: 'its response cannot be read.',
   shape: "its response does not match the task's output schema.",
 };

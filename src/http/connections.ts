@@ -86,6 +86,94 @@ export function connectorFor(
   });
 }
 
+/** The longest interim response whose end is waited for, in bytes. */
+const MOST_INTERIM_BYTES = 16_384;
+/** The start of an interim response; 101 is none, because it ends HTTP on the connection. */
+const INTERIM = /^HTTP\/1\.[01] 1(?!01)\d\d/;
+/** Every text that is the start of an interim response, or may become one. */
+const MAY_BE_INTERIM = /^(?:$|H$|HT$|HTT$|HTTP$|HTTP\/(?:$|1(?:$|\.(?:$|[01](?:$| (?:$|1\d{0,2}$))))))/;
+const INTERIM_LENGTH = 'HTTP/1.1 100'.length;
+const STATUS_AT = 'HTTP/1.1 '.length;
+const ONE = '1'.charCodeAt(0);
+const CONTINUE = ' 100';
+
+/**
+ * Connects without ever showing `100 Continue` to undici, which closes the connection on it. No request asks for it, but
+ * servers and proxies may send it all the same (RFC 9110, section 15.2). undici skips other interim responses itself.
+ */
+function withoutContinue(connector: Connector): Connector {
+  return (target, callback) => {
+    connector(target, (...result) => {
+      const [error, socket] = result;
+      if (error) callback(error, null);
+      else {
+        hideContinue(socket);
+        callback(null, socket);
+      }
+    });
+  };
+}
+
+/** A response begins after the head of a request, which is the only text that undici writes; bodies are bytes. */
+function hideContinue(socket: Socket): void {
+  const read = socket.read.bind(socket) as (size?: number) => Buffer | null;
+  const write = socket.write.bind(socket) as (...given: unknown[]) => boolean;
+  const filter = new InterimFilter();
+  socket.write = (...given: unknown[]) => {
+    if (typeof given[0] === 'string') filter.expectResponse();
+    return write(...given);
+  };
+  socket.read = (size?: number) => {
+    if (size !== undefined) return read(size);
+    for (let chunk = read(); chunk !== null; chunk = read()) {
+      const shown = filter.shown(chunk);
+      if (shown.length > 0) return shown;
+    }
+    return null;
+  };
+}
+
+/** Removes `100 Continue` between the head of a request and the final response. */
+class InterimFilter {
+  #isExpected = false;
+  /** The beginning of what may become an interim response. */
+  #kept = Buffer.alloc(0);
+
+  expectResponse(): void {
+    this.#isExpected = true;
+  }
+
+  /** Returns what is left of the bytes received. */
+  shown(chunk: Buffer): Buffer {
+    if (!this.#isExpected) return chunk;
+    // Nearly every response.
+    if (this.#kept.length === 0 && chunk.length > STATUS_AT && chunk[STATUS_AT] !== ONE) {
+      this.#isExpected = false;
+      return chunk;
+    }
+    const shown: Buffer[] = [];
+    let rest = Buffer.concat([this.#kept, chunk]);
+    this.#kept = Buffer.alloc(0);
+    while (rest.length > 0) {
+      const start = rest.toString('latin1', 0, INTERIM_LENGTH);
+      const isInterim = INTERIM.test(start);
+      const end = isInterim ? rest.indexOf('\r\n\r\n') : -1;
+      if (end >= 0) {
+        if (!start.endsWith(CONTINUE)) shown.push(rest.subarray(0, end + 4));
+        rest = rest.subarray(end + 4);
+      } else if ((isInterim || MAY_BE_INTERIM.test(start)) && rest.length <= MOST_INTERIM_BYTES) {
+        this.#kept = rest;
+        break;
+      } else {
+        this.#isExpected = false;
+        shown.push(rest);
+        break;
+      }
+    }
+    return Buffer.concat(shown);
+  }
+}
+
 /** A certificate may expire before the worker stops, so each new connection uses the current content of the files. */
 function identified(identity: TlsIdentity | undefined, options: buildConnector.BuildOptions): Connector {
   if (!identity) return buildConnector(options);
@@ -127,7 +215,7 @@ async function openTunnel(
   const toProxy = identified(network.tlsIdentities.get(origin), { timeout: connectMs });
   const client = new Client(origin, {
     // Otherwise undici would verify the proxy's certificate against the `host` header, which is the service's.
-    connect: (given, callback) => toProxy({ ...given, servername: '' }, callback),
+    connect: withoutContinue((given, callback) => toProxy({ ...given, servername: '' }, callback)),
     headersTimeout: connectMs,
   });
   try {
@@ -286,7 +374,9 @@ export class Connections {
         // One call at a time per connection, so that a broken connection leaves only one call in doubt.
         pipelining: 1,
         allowH2: false,
-        connect: connectorFor(origin, this.#network, { connectMs, ...(publicOnly && { guard: this.#publicLookup }) }),
+        connect: withoutContinue(
+          connectorFor(origin, this.#network, { connectMs, ...(publicOnly && { guard: this.#publicLookup }) }),
+        ),
       });
       found = { pool, calls: 0, usedAt: 0 };
       this.#pools.set(key, found);

@@ -8,11 +8,19 @@ interface DecodedText {
 }
 
 /**
- * Percent-encoding; escapes of JSON, JavaScript and shells; HTML entities; `=` in quoted-printable. Each decodes to one
- * UTF-16 unit, or to two for code points above 0xffff.
+ * Percent-encoding; escapes of JSON, JavaScript and shells; HTML entities; letters and digits in other forms, such as
+ * full-width ones. Each decodes to one UTF-16 unit, or to two for code points above 0xffff.
  */
 const ESCAPE =
-  /%u[0-9a-f]{4}|%[0-9a-f]{2}|\\u\{[0-9a-f]{1,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[0-7]{3}|\\[^]|&#x[0-9a-f]{1,6};?|&#[0-9]{1,7};?|&[a-z]{2,16};|&(?:amp|lt|gt|quot)|=3d/gi;
+  /%u[0-9a-f]{4}|%[0-9a-f]{2}|\\u\{[0-9a-f]{1,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[0-7]{3}|\\[^]|&#x[0-9a-f]{1,6};?|&#[0-9]{1,7};?|&[a-z]{2,16};|&(?:amp|lt|gt|quot)|[\u2460-\u24ff\uff01-\uff5e]|\ud835[\udc00-\udfff]/gi;
+
+/** A byte in quoted-printable, or a line break that is not part of the text. */
+const QUOTED_PRINTABLE = /=(?:[0-9a-f]{2}|[ \t]*\r?\n)/gi;
+
+/** Whether a character beyond ASCII is one of those that {@link decodeOnce} replaces by a letter or digit. */
+export function isOtherForm(code: number): boolean {
+  return (code >= 0x2460 && code <= 0x24ff) || code === 0xd835 || (code >= 0xff01 && code <= 0xff5e);
+}
 
 const CONTROLS: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
@@ -32,22 +40,40 @@ const MAX_CODE_POINT = 0x10ffff;
 
 /** Returns the text with its escapes decoded once; undefined if it contains none. Runs in linear time. */
 export function decodeOnce(text: string): DecodedText | undefined {
+  return decoded(text, ESCAPE, meaningOf);
+}
+
+/**
+ * Like {@link decodeOnce}, for quoted-printable only: a name and its value (`key=abc`) look the same, so it must not be
+ * decoded together with anything else.
+ */
+export function decodeQuotedPrintable(text: string): DecodedText | undefined {
+  return decoded(text, QUOTED_PRINTABLE, (escape) =>
+    /[\r\n]/.test(escape) ? '' : String.fromCharCode(Number.parseInt(escape.slice(1), 16)),
+  );
+}
+
+function decoded(
+  text: string,
+  escapes: RegExp,
+  meaning: (escape: string) => string | undefined,
+): DecodedText | undefined {
   /**
    * For each escape: its position in the decoded text, its position in the original, its original length, its decoded
    * length.
    */
   const places: number[] = [];
   let shrunk = 0;
-  const decoded = text.replace(ESCAPE, (escape: string, at: number) => {
-    const meaning = meaningOf(escape);
-    if (meaning === undefined) return escape;
-    places.push(at - shrunk, at, escape.length, meaning.length);
-    shrunk += escape.length - meaning.length;
-    return meaning;
+  const result = text.replace(escapes, (escape: string, at: number) => {
+    const meant = meaning(escape);
+    if (meant === undefined) return escape;
+    places.push(at - shrunk, at, escape.length, meant.length);
+    shrunk += escape.length - meant.length;
+    return meant;
   });
   if (places.length === 0) return undefined;
   return {
-    text: decoded,
+    text: result,
     startOf: (place) => sourceOf(places, place)[0],
     endOf: (place) => sourceOf(places, place)[1],
   };
@@ -89,10 +115,10 @@ function meaningOf(escape: string): string | undefined {
       return /^&#x/i.test(escape)
         ? codePoint(escape.slice(3).replace(';', ''), 16)
         : codePoint(escape.slice(2).replace(';', ''), 10);
-    case '=':
-      return '=';
-    default:
+    case '\\':
       return afterBackslash(escape, second);
+    default:
+      return escape.normalize('NFKC');
   }
 }
 
@@ -136,11 +162,12 @@ const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
 /**
  * Returns the forms in which a secret may be echoed that decoding the text does not reveal: as it is, reversed, its
- * bytes in hex, decimal or octal, and base64 and base32 at each offset within a longer text. Empty for a secret with
- * too few letters and digits.
+ * bytes in hex, decimal or octal, base64 and base32 at each offset within a longer text, and its UTF-16 in hex and
+ * base64. Big-endian UTF-16 has the same symbols at another offset. Empty for a secret with too few letters and digits.
  */
 export function formsOfSecret(secret: string): SecretForm[] {
   const bytes = Buffer.from(secret, 'utf8');
+  const wide = Buffer.from(secret, 'utf16le');
   const plain = [...new Set([...layersOf(secret, MOST_LAYERS), bytes.toString('latin1')])].map(literalForm);
   const length = plain[0]?.symbols.length ?? 0;
   const encoded = (symbols: SymbolText, blurred = false): SecretForm => ({
@@ -152,10 +179,11 @@ export function formsOfSecret(secret: string): SecretForm[] {
     ...plain,
     { ...encoded(symbolsOf([...secret].reverse().join(''))), enough: enoughPlain(length) },
     encoded(bytes.toString('hex')),
+    encoded(wide.toString('hex')),
     encoded([...bytes].map((byte) => `0x${byte.toString(16)}`).join('')),
     encoded([...bytes].join('')),
     encoded([...bytes].map((byte) => byte.toString(8).padStart(3, '0')).join('')),
-    ...[0, 1, 2].map((offset) => encoded(base64At(bytes, offset), true)),
+    ...[0, 1, 2].flatMap((offset) => [bytes, wide].map((units) => encoded(base64At(units, offset), true))),
     ...[0, 1, 2, 3, 4].map((offset) => encoded(base32At(bytes, offset), true)),
   ];
   return forms.filter(({ symbols, enough }) => symbols.length >= MIN_SYMBOLS && symbols.length >= enough);
@@ -204,197 +232,4 @@ function base32At(bytes: Buffer, offset: number): SymbolText {
     }
   }
   return symbols;
-}
-
-/** A readable piece of encoded data. */
-interface BlobPiece {
-  text: string;
-  /** Returns the range of the encoded text that produced this range of the piece. */
-  sourceOf: (start: number, end: number) => readonly [start: number, end: number];
-}
-
-/** Minimum length of a piece, in bytes. Shorter readable sequences occur by chance: one byte in three is readable. */
-const MIN_PIECE = 8;
-const MIN_HEX = 2 * MIN_PIECE;
-/** Minimum lengths of data that may be a short secret as a whole. */
-const MIN_WHOLE_BASE64 = 2;
-const MIN_WHOLE_HEX = 3;
-
-const OTHER = 255;
-/** Values of the characters of base64 and base64url, and of hex digits. */
-const BASE64 = valuesOf('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', '-_', 62);
-const HEX = valuesOf('0123456789abcdef', 'ABCDEF', 10);
-const READABLE = Uint8Array.from({ length: 256 }, (_, byte) =>
-  (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13 ? 1 : 0,
-);
-
-/**
- * Returns the readable pieces of a range of the text, decoded as base64 and as hex. The range contains only characters
- * of base64 and line breaks. With `whole`, also returns the decoded range as a whole, however short.
- */
-export function piecesOf(text: string, start: number, end: number, options: { whole: boolean }): readonly BlobPiece[] {
-  const phases = readablePhases(text, start, end);
-  if (phases === 0 && !options.whole) return NONE;
-  const pieces: BlobPiece[] = [];
-  for (let phase = 0; phase < 4; phase += 1) {
-    if ((phases & (1 << phase)) !== 0) decode(text, start, end, { bits: 6, phase, values: BASE64 }, pieces);
-  }
-  for (let phase = 0; phase < 2; phase += 1) {
-    if ((phases & MAY_BE_HEX) !== 0) decode(text, start, end, { bits: 4, phase, values: HEX }, pieces);
-  }
-  return options.whole ? [...pieces, ...wholeOf(text, start, end)] : pieces;
-}
-
-const NONE: readonly BlobPiece[] = [];
-/** Follows the four bits for the offsets at which base64 may begin. */
-const MAY_BE_HEX = 16;
-
-/** Decodes the whole range, because a short secret is shorter than a piece but may be all of the data. */
-function wholeOf(text: string, start: number, end: number): BlobPiece[] {
-  const found: BlobPiece[] = [];
-  decode(text, start, end, { bits: 6, phase: 0, values: BASE64, least: MIN_WHOLE_BASE64 }, found);
-  if (end - start <= 2 * MIN_HEX)
-    decode(text, start, end, { bits: 4, phase: 0, values: HEX, least: MIN_WHOLE_HEX }, found);
-  return found.filter((piece) => {
-    const [from, to] = piece.sourceOf(0, piece.text.length);
-    return from === start && to >= end - 2;
-  });
-}
-
-/** Number of consecutive readable bytes, for each offset at which base64 may begin. */
-const rows = new Int32Array(4);
-
-/**
- * Returns a bit for each base64 offset that gives enough consecutive readable bytes, and one if there are enough
- * consecutive hex digits. Reads each character once, because this runs for every ID in every response.
- */
-function readablePhases(text: string, start: number, end: number): number {
-  rows.fill(0);
-  let phases = 0;
-  let gathered = 0;
-  let count = 0;
-  let hexCount = 0;
-  for (let place = start; place < end; place += 1) {
-    const code = text.charCodeAt(place);
-    const value = BASE64[code] ?? OTHER;
-    if (value === OTHER) continue;
-    gathered = ((gathered << 6) | value) & 0xfff;
-    // If base64 begins at `phase`, this is its character `(count - phase) % 4`; the first of four completes no byte.
-    phases |=
-      rowAfter((count + 3) & 3, gathered >> 4) |
-      rowAfter((count + 2) & 3, (gathered >> 2) & 255) |
-      rowAfter((count + 1) & 3, gathered & 255);
-    count += 1;
-    hexCount = (HEX[code] ?? OTHER) === OTHER ? 0 : hexCount + 1;
-    if (hexCount === MIN_HEX) phases |= MAY_BE_HEX;
-  }
-  return phases;
-}
-
-/** Counts a byte of this phase; returns the phase's bit once there are enough in a row. */
-function rowAfter(phase: number, byte: number): number {
-  const row = READABLE[byte] === 1 ? (rows[phase] ?? 0) + 1 : 0;
-  rows[phase] = row;
-  return row >= MIN_PIECE ? 1 << phase : 0;
-}
-
-interface Decoding {
-  bits: 4 | 6;
-  /** How many characters to skip first: of the whole range for base64, of each run of digits for hex. */
-  phase: number;
-  values: Uint8Array;
-  least?: number;
-}
-
-function decode(
-  text: string,
-  start: number,
-  end: number,
-  { bits, phase, values, least = MIN_PIECE }: Decoding,
-  into: BlobPiece[],
-): void {
-  const per = bits === 6 ? 4 : 2;
-  const bytes = Buffer.allocUnsafe(end - start);
-  let length = 0;
-  let gathered = 0;
-  let count = -phase;
-  let before = start;
-  /** The character in which the first byte of the piece begins, and how many of its bits belong to the byte before. */
-  let first = start;
-  let unused = 0;
-  const finish = (): void => {
-    if (length >= least)
-      into.push(new Piece(text, bytes.toString('latin1', 0, length), { first, unused, bits, values }));
-    length = 0;
-  };
-  for (let place = start; place < end; place += 1) {
-    const code = text.charCodeAt(place);
-    const value = values[code] ?? OTHER;
-    if (value === OTHER) {
-      if (bits === 6 || code === 10 || code === 13) continue;
-      finish();
-      count = -phase;
-      continue;
-    }
-    gathered = ((gathered << bits) | value) & 0xfff;
-    const within = count & (per - 1);
-    if (count >= 0 && within > 0) {
-      const byte = (bits === 6 ? gathered >> (6 - 2 * within) : gathered) & 255;
-      if (READABLE[byte] === 1) {
-        if (length === 0) [first, unused] = [before, bits === 6 ? 2 * (within - 1) : 0];
-        bytes[length] = byte;
-        length += 1;
-      } else if (length > 0) finish();
-    }
-    count += 1;
-    before = place;
-  }
-  finish();
-}
-
-interface Origin {
-  first: number;
-  unused: number;
-  bits: number;
-  values: Uint8Array;
-}
-
-class Piece implements BlobPiece {
-  readonly text: string;
-  readonly #encoded: string;
-  readonly #origin: Origin;
-
-  constructor(encoded: string, text: string, origin: Origin) {
-    this.#encoded = encoded;
-    this.text = text;
-    this.#origin = origin;
-  }
-
-  sourceOf(start: number, end: number): readonly [start: number, end: number] {
-    const { unused, bits } = this.#origin;
-    const from = this.#placeOf(Math.floor((unused + 8 * start) / bits));
-    return [from, this.#placeOf(Math.floor((unused + 8 * end - 1) / bits)) + 1];
-  }
-
-  /** Skips line breaks, which are not characters of the encoding. */
-  #placeOf(character: number): number {
-    const { first, values } = this.#origin;
-    let left = character;
-    let place = first;
-    while (place < this.#encoded.length) {
-      if ((values[this.#encoded.charCodeAt(place)] ?? OTHER) !== OTHER) {
-        if (left === 0) break;
-        left -= 1;
-      }
-      place += 1;
-    }
-    return place;
-  }
-}
-
-function valuesOf(alphabet: string, others: string, firstOfOthers: number): Uint8Array {
-  const values = new Uint8Array(128).fill(OTHER);
-  for (let value = 0; value < alphabet.length; value += 1) values[alphabet.charCodeAt(value)] = value;
-  for (let place = 0; place < others.length; place += 1) values[others.charCodeAt(place)] = firstOfOthers + place;
-  return values;
 }

@@ -1,6 +1,7 @@
 import { LosslessNumber, parse, stringify } from 'lossless-json';
 import type { z } from 'zod';
 import { isExactNumber, isExactNumberSchema, isNumberText } from '../tasks/exact-number';
+import { repeatedKeyAt } from '../tasks/json-keys';
 import { isWrapper } from '../tasks/parse-input';
 
 export { isExactNumber, WRITE_AS_TEXT } from '../tasks/exact-number';
@@ -22,25 +23,35 @@ export function parseKeepingDigits(text: string): unknown {
   return parseBothWays(text).value;
 }
 
-/**
- * Like {@link parseKeepingDigits}. If the text contains such numbers, also returns the value with them as rounded,
- * finite numbers, which shows whether a schema takes numbers in their place.
- */
-export function parseBothWays(text: string): { value: unknown; rounded?: unknown } {
+/** A parsed text that may contain numbers which JavaScript would change. */
+export interface BothWays {
+  value: unknown;
+  /** The value with such numbers as rounded, finite numbers, which shows whether a schema takes numbers in their place. */
+  rounded?: unknown;
+  /** An object has a key twice with different values, of which `value` contains the last. */
+  isAmbiguous?: true;
+}
+
+/** Like {@link parseKeepingDigits}; also returns what the value alone does not show. */
+export function parseBothWays(text: string): BothWays {
   const value: unknown = JSON.parse(text);
-  if (!mayBeRounded(text, value)) return { value };
+  const contents = contentsOf(value);
+  const ambiguous = isAmbiguous(text, value, contents) ? { isAmbiguous: true as const } : undefined;
+  if (!mayBeRounded(text, contents)) return { value, ...ambiguous };
   let isRounded = false;
   const rounded = parseAgain(text, value, (literal) => {
     isRounded = true;
     return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, Number(literal)));
   });
-  return isRounded ? { value: parseAgain(text, value, (literal) => literal), rounded } : { value };
+  return isRounded
+    ? { value: parseAgain(text, value, (literal) => literal), rounded, ...ambiguous }
+    : { value, ...ambiguous };
 }
 
 /** Like {@link parseKeepingDigits}, with an {@link ExactNumber} in place of each such number. */
 export function parseWithExactNumbers(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  return mayBeRounded(text, value) ? parseAgain(text, value, (literal) => new ExactNumber(literal)) : value;
+  return mayBeRounded(text, contentsOf(value)) ? parseAgain(text, value, (literal) => new ExactNumber(literal)) : value;
 }
 
 /** A number in a JSON text that JavaScript would change. */
@@ -57,7 +68,7 @@ export interface InexactNumber {
  */
 export function parseNotingNumbers(text: string): { value: unknown; inexact?: InexactNumber } {
   const value: unknown = JSON.parse(text);
-  if (!mayBeRounded(text, value)) return { value };
+  if (!mayBeRounded(text, contentsOf(value))) return { value };
   const path = pathOf(
     parseAgain(text, value, () => MARK),
     (one) => one === MARK,
@@ -104,12 +115,21 @@ export function jsonText(value: unknown): string {
 
 const MARK = Symbol('inexact');
 
-function parseAgain(text: string, value: unknown, inexact: (literal: string) => unknown): unknown {
+/** @param onDifference Called for each key that has a different value than before. */
+function parseAgain(
+  text: string,
+  value: unknown,
+  inexact: (literal: string) => unknown,
+  onDifference?: () => void,
+): unknown {
   try {
     return parse(text, undefined, {
       parseNumber: (literal) => (isExactNumber(literal) ? Number(literal) : inexact(literal)),
       // Same behaviour as JSON.parse, which has accepted the text.
-      onDuplicateKey: ({ newValue }) => newValue,
+      onDuplicateKey: ({ newValue }) => {
+        onDifference?.();
+        return newValue;
+      },
     });
   } catch (error) {
     // Nested too deeply for a recursive parser; the caller enforces its own depth limit.
@@ -118,26 +138,61 @@ function parseAgain(text: string, value: unknown, inexact: (literal: string) => 
   }
 }
 
-function mayBeRounded(text: string, value: unknown): boolean {
-  const numbers = numbersIn(value);
+/** What a value contains that decides whether its text has to be parsed again. */
+interface Contents {
+  /** Whether there are numbers, and any that is not an integer up to 2^53. */
+  numbers: 'none' | 'safe' | 'unsafe';
+  /** Number of keys in all objects. */
+  keys: number;
+}
+
+function mayBeRounded(text: string, { numbers }: Contents): boolean {
   return numbers === 'unsafe' || (numbers === 'safe' && MAY_BE_ROUNDED.test(text));
 }
 
-/** Returns whether a value contains numbers, and any that is not an integer up to 2^53. */
-function numbersIn(value: unknown): 'none' | 'safe' | 'unsafe' {
+/** A text without repeated keys is recognized by their number, so that few texts are read again. */
+function isAmbiguous(text: string, value: unknown, { keys }: Contents): boolean {
+  if (quotesBeforeColons(text) === keys || repeatedKeyAt(text) === undefined) return false;
+  let differs = false;
+  parseAgain(
+    text,
+    value,
+    (literal) => literal,
+    () => (differs = true),
+  );
+  return differs;
+}
+
+/** Returns the number of keys in a JSON text, or more if such characters are inside strings. */
+function quotesBeforeColons(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) {
+    let before = at - 1;
+    while (text.charCodeAt(before) <= SPACE) before -= 1;
+    if (text.charCodeAt(before) === QUOTE) count += 1;
+  }
+  return count;
+}
+
+const SPACE = 0x20;
+const QUOTE = 0x22;
+
+function contentsOf(value: unknown): Contents {
   const left: unknown[] = [value];
-  let found: 'none' | 'safe' = 'none';
+  let numbers: Contents['numbers'] = 'none';
+  let keys = 0;
   while (left.length > 0) {
     const next = left.pop();
     if (typeof next === 'number') {
-      if (!Number.isSafeInteger(next)) return 'unsafe';
-      found = 'safe';
+      if (!Number.isSafeInteger(next)) numbers = 'unsafe';
+      else if (numbers === 'none') numbers = 'safe';
     }
     if (typeof next !== 'object' || next === null) continue;
-    for (const inner of Object.values(next))
-      if (typeof inner === 'number' || typeof inner === 'object') left.push(inner);
+    const entries: unknown[] = Array.isArray(next) ? next : Object.values(next);
+    if (entries !== next) keys += entries.length;
+    for (const inner of entries) if (typeof inner === 'number' || typeof inner === 'object') left.push(inner);
   }
-  return found;
+  return { numbers, keys };
 }
 
 function pathOf(

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { OAuthClient } from '../config/credential';
 import { packageVersion } from '../package-version';
 import type { CallTimeouts, Effect, HttpMethod } from '../tasks/define';
+import { decodeBody } from './decode-body';
 
 /** The `user-agent` header of every request. */
 export const USER_AGENT = `temporal-http-tasks/${packageVersion()}`;
@@ -105,109 +105,6 @@ class CallClock {
 /** The clock shared by all calls of this process. */
 const callClock = new CallClock();
 
-/** A body as text, or why it cannot be decoded. */
-type DecodedBody = { text: string } | { what: 'tooLarge' | 'unknownEncoding' | 'corrupt' };
-
-const ZLIB_METHOD = 8;
-
-/** Maximum number of nested content encodings; a legitimate response has fewer. */
-const MOST_ENCODINGS = 3;
-
-/**
- * Decompresses and decodes a complete body by its `content-encoding` and `charset`. A byte order mark takes precedence
- * over the charset and is removed; an unknown charset is read as UTF-8.
- *
- * @param maxBytes Maximum size of the decompressed body.
- * @param asBase64 Returns the bytes as base64.
- */
-function decodeBody(
-  bytes: Buffer,
-  headers: IncomingHttpHeaders,
-  { maxBytes, asBase64 }: { maxBytes: number; asBase64: boolean },
-): DecodedBody {
-  const encodings = encodingsOf(headers);
-  if (encodings.length === 0) return { text: asBase64 ? bytes.toString('base64') : textOf(bytes, headers) };
-  if (encodings.length > MOST_ENCODINGS) return { what: 'unknownEncoding' };
-  let unpacked = bytes;
-  try {
-    // An empty body is not compressed, whatever its header says.
-    if (bytes.length > 0) for (const encoding of encodings.reverse()) unpacked = unpack(unpacked, encoding, maxBytes);
-  } catch (error) {
-    if (error instanceof UnknownEncoding) return { what: 'unknownEncoding' };
-    return { what: (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'tooLarge' : 'corrupt' };
-  }
-  return { text: asBase64 ? unpacked.toString('base64') : textOf(unpacked, headers) };
-}
-
-class UnknownEncoding extends Error {}
-
-/** Returns the encodings in the order in which they were applied. */
-function encodingsOf(headers: IncomingHttpHeaders): string[] {
-  const header: unknown = headers['content-encoding'];
-  const text = Array.isArray(header) ? header.join(',') : typeof header === 'string' ? header : '';
-  return text
-    .split(',')
-    .map((one) => one.trim().toLowerCase())
-    .filter((one) => one !== '' && one !== 'identity');
-}
-
-function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffer {
-  switch (encoding) {
-    case 'gzip':
-    case 'x-gzip':
-      return gunzipped(bytes, maxOutputLength);
-    case 'deflate':
-      // Servers send both the zlib format, which RFC 9110 specifies, and raw deflate.
-      return ((bytes[0] ?? 0) & 0x0f) === ZLIB_METHOD
-        ? inflateSync(bytes, { maxOutputLength })
-        : inflateRawSync(bytes, { maxOutputLength });
-    case 'br':
-      return brotliDecompressSync(bytes, { maxOutputLength });
-    default:
-      throw new UnknownEncoding();
-  }
-}
-
-/**
- * Node.js stops at a zero byte after a gzip member. Anything else after it must be padding too, or part of the body
- * would be missing.
- */
-function gunzipped(bytes: Buffer, maxOutputLength: number): Buffer {
-  const { buffer, engine } = gunzipSync(bytes, { maxOutputLength, info: true }) as unknown as {
-    buffer: Buffer;
-    engine: { bytesWritten: number };
-  };
-  if (bytes.subarray(engine.bytesWritten).some((byte) => byte !== 0))
-    throw new Error('There is data after the end of the gzip stream.');
-  return buffer;
-}
-
-function textOf(bytes: Buffer, headers: IncomingHttpHeaders): string {
-  const named = markOf(bytes) ?? charsetOf(headers);
-  if (named === undefined) return bytes.toString('utf8');
-  return decoderFor(named)?.decode(bytes) ?? bytes.toString('utf8');
-}
-
-/** Returns the encoding that a byte order mark names. */
-function markOf(bytes: Buffer): string | undefined {
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
-  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
-}
-
-function charsetOf(headers: IncomingHttpHeaders): string | undefined {
-  const charset = /;\s*charset\s*=\s*"?([^";,\s]+)/i.exec(headers['content-type'] ?? '')?.[1];
-  return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;
-}
-
-function decoderFor(charset: string): InstanceType<typeof TextDecoder> | undefined {
-  try {
-    return new TextDecoder(charset);
-  } catch {
-    return undefined;
-  }
-}
-
 /** The outcome of one request on the wire. */
 export type ExchangeResult =
   | {
@@ -247,6 +144,44 @@ export const TOO_LATE_TO_SEND = 'TOO_LATE_TO_SEND';
 
 /** Code of a `lost` exchange whose response was not HTTP, or was truncated within its framing. */
 export const NOT_HTTP = 'NOT_HTTP';
+
+/** Responses handed to their callers in one turn of the event loop: this share of those that wait, or the least number. */
+const RESPONSES_PER_TURN = { least: 2, share: 1 / 8 };
+
+/**
+ * Hands responses to their callers a few at a time.
+ *
+ * undici sends the next requests only after everything that arrived together has been processed. Calls whose responses
+ * once arrived together would therefore be sent together again, and the connections would wait for the slowest of them.
+ */
+class ResponseQueue {
+  readonly #waiting: (() => void)[] = [];
+  /** How many more may be handed over in this turn. */
+  #places = RESPONSES_PER_TURN.least;
+  #isScheduled = false;
+
+  add(handOver: () => void): void {
+    this.#waiting.push(handOver);
+    this.#handOver();
+  }
+
+  #handOver(): void {
+    while (this.#places > 0 && this.#waiting.length > 0) {
+      this.#places -= 1;
+      this.#waiting.shift()?.();
+    }
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      const { least, share } = RESPONSES_PER_TURN;
+      this.#places = Math.max(least, Math.floor(this.#waiting.length * share));
+      if (this.#waiting.length > 0) this.#handOver();
+    });
+  }
+}
+
+const responses = new ResponseQueue();
 
 /** One request on the wire, as undici's handler. Settles exactly once. */
 export class Exchange implements Dispatcher.DispatchHandler, Deadline {
@@ -356,7 +291,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
     this.#settled = true;
     this.#chunks = [];
     callClock.remove(this);
-    this.#settle(result);
+    if (result.kind === 'response') responses.add(() => this.#settle(result));
+    else this.#settle(result);
   }
 }
 

@@ -12,7 +12,7 @@ import { InvalidInputError } from '../tasks/parse-input';
 import type { RequestParts, TokenValues } from './exchange';
 import { MASK } from './redact';
 import { USER_AGENT } from './exchange';
-import { writePairs } from './write-body';
+import { wellFormed, writePairs } from './write-body';
 
 type GenericInput = z.output<(typeof httpRequest)['input']>;
 
@@ -121,7 +121,7 @@ function refuseUnlistedRead(
 function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
   // Outside of headers, a secret would end up in access logs or in the provider's data.
   if (uri.includes('{{secret:')) refuse(what, 'uri', 'must not name a secret; secrets are allowed in headers only');
-  const url = new URL(uri);
+  const url = new URL(wellFormed({ task: what, field: 'uri' }, uri));
   if (url.username !== '' || url.password !== '') {
     refuse(what, 'uri', 'must not contain a user name or a password; put a secret into a header as {{secret:NAME}}');
   }
@@ -220,7 +220,10 @@ function bodyOf(what: string, method: string, input: GenericInput): string | und
     refuse(what, 'body', `must be left out: ${method} has no body`);
   const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(input.contentType ?? 'application/json');
   if (!isJson && typeof input.body !== 'string') refuse(what, 'body', 'must be a string when contentType is not JSON');
-  const body = isJson || typeof input.body !== 'string' ? JSON.stringify(input.body) : input.body;
+  const body =
+    isJson || typeof input.body !== 'string'
+      ? JSON.stringify(input.body)
+      : wellFormed({ task: what, field: 'body' }, input.body);
   if (body.includes('{{secret:')) refuse(what, 'body', 'must not name a secret; secrets are allowed in headers only');
   return body;
 }

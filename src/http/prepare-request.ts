@@ -18,7 +18,7 @@ import { genericRequest } from './generic-request';
 import { USER_AGENT } from './exchange';
 import type { MaskedRequest, PreparedRequest, RequestParts, TokenValues } from './exchange';
 import { MASK, SECRET_HEADER, Scrubber } from './redact';
-import { textOf, writeBody, writeHeaderText, writePairs, writeSegment } from './write-body';
+import { textOf, wellFormed, writeBody, writeHeaderText, writePairs, writeSegment } from './write-body';
 import type { WrittenBody } from './write-body';
 
 const NO_TOKENS: TokenValues = new Map();
@@ -301,7 +301,7 @@ function segmentOf(
   if (writing?.json) return encodeSegment(task.name, field, jsonText(value));
   if (writing?.style === undefined) return encodeSegment(task.name, field, textOf(value));
   const segment = writeSegment(name, value, writing, (text) =>
-    text === '' ? '' : encodeURIComponent(wellFormed(task, field, text)),
+    text === '' ? '' : encodeURIComponent(wellFormed({ task: task.name, field }, text)),
   );
   // A label of "." is the segment "..", so the whole segment has to be checked.
   if (segment === '' || segment === '.' || segment === '..') encodeSegment(task.name, field, segment);
@@ -313,13 +313,6 @@ function headerOf(task: HttpTask, field: string, value: unknown, writing: FieldW
   if (HEADER_VALUE.test(text)) return text;
   throw new InvalidInputError(task.name, [
     { field, message: 'must not contain line breaks or characters outside Latin-1' },
-  ]);
-}
-
-function wellFormed(task: HttpTask, field: string, text: string): string {
-  if (!/\p{Surrogate}/u.test(text)) return text;
-  throw new InvalidInputError(task.name, [
-    { field, message: 'must be well-formed Unicode; it contains an unpaired surrogate' },
   ]);
 }
 
@@ -351,9 +344,10 @@ function placeCredential(draft: Draft, place: CredentialRule['in'], name: string
   }
 }
 
-/** The replacement is a function because `$&` has a meaning in a replacement string. */
+/** A value between quotes, as in OData's `users('{id}')`, has its own quotes doubled. */
 function fillPlaceholder(path: string, name: string, encoded: string): string {
-  return path.replaceAll(`{${name}}`, () => encoded);
+  const quoted = `'${encoded.replaceAll("'", "''")}'`;
+  return path.replaceAll(`'{${name}}'`, () => quoted).replaceAll(`{${name}}`, () => encoded);
 }
 
 /** The task's path may already contain a query. */
@@ -390,9 +384,7 @@ function encodeSegment(what: string, field: string, text: string): string {
       ? 'must not be empty: it is part of the URL'
       : text === '.' || text === '..'
         ? 'must not be "." or "..", which would change the route'
-        : /\p{Surrogate}/u.test(text)
-          ? 'must be well-formed Unicode; it contains an unpaired surrogate'
-          : undefined;
+        : undefined;
   if (refusal !== undefined) throw new InvalidInputError(what, [{ field, message: refusal }]);
-  return encodeURIComponent(text);
+  return encodeURIComponent(wellFormed({ task: what, field }, text));
 }

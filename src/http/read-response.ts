@@ -2,8 +2,9 @@ import type { z } from 'zod';
 import { valueAt } from '../policy/providers/path';
 import type { HttpTask } from '../tasks/define';
 import { isDeeperThan, MAX_DEPTH, parseOwnFields } from '../tasks/parse-input';
-import { parseRetryAfter } from './classify';
+import { isDecidedByStatus, parseRetryAfter } from './classify';
 import { parseBothWays } from './exact-json';
+import type { BothWays } from './exact-json';
 import type { ExchangeResult, KeepBody, RequestParts } from './exchange';
 import { MASK, safeCode, safeId, SECRET_HEADER } from './redact';
 import type { Scrubber } from './redact';
@@ -126,6 +127,8 @@ function check(task: HttpTask, response: HttpResponse, parsed: Parsed, scrubber:
   const requestId = field === undefined ? undefined : safeId(fieldOf(value, field), scrubber);
   const withId = requestId === undefined ? {} : { requestId };
   const checked = checkedOutput(task, parsed);
+  // What says that nothing is there need not have the form of what is.
+  if (!checked.success && task.absentStatuses?.includes(status)) return { output: value, status, ...withId };
   if (!checked.success) {
     const where = checked.error.issues[0]?.path.map(String).join('.') ?? '';
     // A field name chosen by the provider could be anything; only plain names are repeated.
@@ -143,6 +146,9 @@ function readError(task: HttpTask, response: HttpResponse, scrubber: Scrubber, n
   // Parsed whatever the content type says: the code of an error matters more than its label.
   const parsed =
     response.tooLarge || response.undecodable ? { what: 'malformed' as const } : parseJson(response.body, scrubber);
+  // Where the code decides what was done, parsers that disagree about the code disagree about that too.
+  if ('what' in parsed && parsed.what === 'repeatedKey' && !isDecidedByStatus(response.status))
+    return { kind: 'unexpected', status: response.status, what: parsed.what };
   const value = 'value' in parsed ? parsed.value : undefined;
   const type = fields.type === undefined ? undefined : safeCode(fieldOf(value, fields.type), scrubber);
   const code = safeCode(fieldOf(value, fields.code), scrubber);
@@ -158,8 +164,8 @@ function readError(task: HttpTask, response: HttpResponse, scrubber: Scrubber, n
   };
 }
 
-function parseJson(text: string, scrubber: Scrubber): Parsed | { what: 'malformed' | 'tooDeep' } {
-  let read: Parsed;
+function parseJson(text: string, scrubber: Scrubber): Parsed | { what: 'malformed' | 'tooDeep' | 'repeatedKey' } {
+  let read: BothWays;
   try {
     read = parseBothWays(text);
   } catch {
@@ -167,6 +173,7 @@ function parseJson(text: string, scrubber: Scrubber): Parsed | { what: 'malforme
   }
   const { value, rounded } = read;
   if (isDeeperThan(value, MAX_DEPTH)) return { what: 'tooDeep' };
+  if (read.isAmbiguous) return { what: 'repeatedKey' };
   return {
     value: scrubber.parsed(text, value),
     ...(rounded !== undefined && { rounded: scrubber.parsed(text, rounded) }),

@@ -1,4 +1,12 @@
-import { piecesOf, decodeOnce, formsOfSecret, MIN_SYMBOLS, MOST_LAYERS } from './encoded-text';
+import { piecesOf } from './encoded-blobs';
+import {
+  decodeOnce,
+  decodeQuotedPrintable,
+  formsOfSecret,
+  isOtherForm,
+  MIN_SYMBOLS,
+  MOST_LAYERS,
+} from './encoded-text';
 import type { SecretForm } from './encoded-text';
 
 /** A range of a text; the end is exclusive. */
@@ -107,6 +115,7 @@ export class SecretSearch {
     let { spans, hasEscapes } = this.#searchLayer(text, depth, work);
     let toText = (span: Span): Span => span;
     let layer = text;
+    if (hasEscapes) spans = [...spans, ...this.#searchQuotedPrintable(text, depth, work)];
     for (let layers = 1; hasEscapes && layers < MOST_LAYERS; layers += 1) {
       const decoded = decodeOnce(layer);
       if (!decoded) break;
@@ -116,10 +125,22 @@ export class SecretSearch {
       toText = ([start, end]) => outer([decoded.startOf(start), decoded.endOf(end - 1)]);
       layer = decoded.text;
       const found = this.#searchLayer(layer, depth, work);
-      if (found.spans.length > 0) spans = [...spans, ...found.spans.map(toText)];
+      const more = found.hasEscapes ? this.#searchQuotedPrintable(layer, depth, work) : [];
+      spans = [...spans, ...[...found.spans, ...more].map(toText)];
       ({ hasEscapes } = found);
     }
     return spans;
+  }
+
+  #searchQuotedPrintable(text: string, depth: number, work: Work): Span[] {
+    const decoded = depth < MOST_DEPTH ? decodeQuotedPrintable(text) : undefined;
+    if (!decoded) return [];
+    work.left -= decoded.text.length;
+    if (work.left < 0) return [[0, text.length]];
+    return this.#search(decoded.text, depth + 1, work).map(([start, end]): Span => [
+      decoded.startOf(start),
+      decoded.endOf(end - 1),
+    ]);
   }
 
   #searchLayer(text: string, depth: number, work: Work): { spans: Span[]; hasEscapes: boolean } {
@@ -132,7 +153,7 @@ export class SecretSearch {
     let runStart = 0;
     for (let place = 0; place < text.length; place += 1) {
       const code = text.charCodeAt(place);
-      const kind = code < 128 ? (KINDS[code] ?? 0) : 0;
+      const kind = code < 128 ? (KINDS[code] ?? 0) : isOtherForm(code) ? BEGINS_ESCAPE : 0;
       if (kind > 0 && kind < OF_BLOB) {
         hash = (hash << 4) ^ (GEAR[kind] ?? 0);
         const at = hash >>> shift;

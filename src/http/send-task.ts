@@ -65,11 +65,11 @@ export interface TaskSender {
   close(): Promise<void>;
 }
 
-const DEFAULT_CONNECTIONS = 64;
+const DEFAULT_CONNECTIONS = 80;
 
 /** Limits of a sender. */
 export interface TaskSenderOptions {
-  /** Maximum connections, and so concurrent calls, per origin. @default 64 */
+  /** Maximum connections, and so concurrent calls, per origin. @default 80 */
   connectionsPerOrigin?: number;
   /** Additional values to remove from responses, for example the key with which IDs are hashed. @default none */
   moreSecrets?: readonly string[];

@@ -131,15 +131,27 @@ function given(value: object): [string, unknown][] {
   return Object.entries(value).filter(([, entry]) => entry !== undefined && entry !== null);
 }
 
-function encoderFor({ task, field }: WrittenField, { allowReserved = false }: ValueWriting): (text: string) => string {
-  return (text) => {
-    if (/\p{Surrogate}/u.test(text)) {
-      throw new InvalidInputError(task, [
-        { field, message: 'must be well-formed Unicode; it contains an unpaired surrogate' },
-      ]);
-    }
-    return allowReserved ? encodeURI(text).replace(/[&#+=]/g, encodeURIComponent) : encodeURIComponent(text);
-  };
+function encoderFor(place: WrittenField, { allowReserved = false }: ValueWriting): (text: string) => string {
+  return (text) => (allowReserved ? encodeReserved : encodeURIComponent)(wellFormed(place, text));
+}
+
+/**
+ * Returns a text that UTF-8 can represent.
+ *
+ * @throws InvalidInputError for half of a surrogate pair, in whose place another character would be sent.
+ */
+export function wellFormed({ task, field }: WrittenField, text: string): string {
+  if (!/\p{Surrogate}/u.test(text)) return text;
+  throw new InvalidInputError(task, [
+    { field, message: 'must be well-formed Unicode; it contains an unpaired surrogate' },
+  ]);
+}
+
+/** Encodes like `{+value}` of RFC 6570: what is percent-encoded already stays as it is. */
+function encodeReserved(text: string): string {
+  return encodeURI(text)
+    .replace(/%25(?=[0-9a-f]{2})/gi, '%')
+    .replace(/[&#+=]/g, encodeURIComponent);
 }
 
 /** A serialized body with its `content-type`. */
@@ -165,7 +177,10 @@ export function writeBody(task: string, form: BodyForm, value: unknown): Written
     case 'json':
       return { body: jsonText(value), contentType: form.contentType ?? 'application/json' };
     case 'text':
-      return { body: textOf(value), contentType: form.contentType ?? 'text/plain;charset=UTF-8' };
+      return {
+        body: wellFormed({ task, field: 'body' }, textOf(value)),
+        contentType: form.contentType ?? 'text/plain;charset=UTF-8',
+      };
     case 'bytes':
       return {
         body: Buffer.from(textOf(value), 'base64'),
@@ -196,7 +211,7 @@ function multipart(task: string, { fields = {} }: BodyForm, values: Fields): Wri
     const asOne = !Array.isArray(value) || (writing.contentType !== undefined && !writing.file);
     for (const entry of asOne ? [value] : (value as unknown[])) {
       if (isFile(entry, writing)) refuseLineBreak(task, name, entry);
-      chunks.push(part(boundary, name, entry, writing));
+      chunks.push(part(boundary, { task, field: name }, entry, writing));
     }
   }
   chunks.push(Buffer.from(`--${boundary}--\r\n`));
@@ -209,14 +224,16 @@ function refuseLineBreak(task: string, field: string, { contentType = '' }: File
     throw new InvalidInputError(task, [{ field: `${field}.contentType`, message: 'must not contain line breaks' }]);
 }
 
-function part(boundary: string, name: string, value: unknown, writing: FormFieldWriting): Buffer {
-  const { filename, contentType, bytes } = isFile(value, writing) ? filePart(value, writing) : textPart(value, writing);
+function part(boundary: string, place: WrittenField, value: unknown, writing: FormFieldWriting): Buffer {
+  const { filename, contentType, bytes } = isFile(value, writing)
+    ? filePart(value, writing)
+    : textPart(place, value, writing);
   const head = [
     `--${boundary}`,
-    `content-disposition: form-data; name="${quoted(name)}"${filename === undefined ? '' : `; filename="${quoted(filename)}"`}`,
+    `content-disposition: form-data; name="${quoted(place.field)}"${filename === undefined ? '' : `; filename="${quoted(filename)}"`}`,
     ...(contentType === undefined ? [] : [`content-type: ${contentType}`]),
-  ];
-  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), bytes, Buffer.from('\r\n')]);
+  ].join('\r\n');
+  return Buffer.concat([Buffer.from(`${wellFormed(place, head)}\r\n\r\n`), bytes, Buffer.from('\r\n')]);
 }
 
 /**
@@ -241,12 +258,12 @@ function filePart({ base64, filename, contentType }: FileInput, writing: FormFie
   };
 }
 
-function textPart(value: unknown, writing: FormFieldWriting) {
+function textPart(place: WrittenField, value: unknown, writing: FormFieldWriting) {
   const isJson = hasParts(value);
   return {
     filename: undefined,
     contentType: writing.contentType ?? (isJson ? 'application/json' : undefined),
-    bytes: Buffer.from(textOf(value)),
+    bytes: Buffer.from(wellFormed(place, textOf(value))),
   };
 }
 

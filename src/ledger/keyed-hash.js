@@ -42,7 +42,27 @@ class KeyedHash {
   of(text, characters) {
     if (text.length * UNIT_BYTES > TEXT_BYTES)
       return createHmac('sha256', this.#key).update(text).digest('base64url').slice(0, characters);
-    const end = BLOCK_BYTES + this.#inner.write(text, BLOCK_BYTES);
+    return this.ofBytes(this.#inner.write(text, BLOCK_BYTES), characters);
+  }
+
+  /**
+   * Where the bytes of a text can be written instead of given as a string, from {@link textAt} on.
+   * @returns {Buffer}
+   */
+  get room() {
+    return this.#inner;
+  }
+
+  /** @readonly */
+  textAt = BLOCK_BYTES;
+
+  /**
+   * The same as {@link of}, of bytes that were written to {@link room}.
+   * @param {number} length
+   * @param {number} characters
+   */
+  ofBytes(length, characters) {
+    const end = BLOCK_BYTES + length;
     // A digest as text costs a third of one as a buffer.
     this.#outer.write(hash('sha256', this.#inner.subarray(0, end), 'binary'), BLOCK_BYTES, 'latin1');
     return hash('sha256', this.#outer, 'base64url').slice(0, characters);

@@ -169,7 +169,10 @@ export interface SweepBlock {
   sweep: number;
   /** The version of the snapshot to which it is appended; another one is refused. */
   version: number;
-  rows: readonly BlockRow[];
+  /** Of `blockLists`. */
+  lists: BlockLists;
+  /** The encrypted IDs of its users, in the form of `idsForm`; of ASCII. They are gone when the block was appended. */
+  ids: Uint8Array;
   /** The keys by which duplicates of these rows are found, without separators. */
   keys: string;
   /** The encrypted references of some users that follow each other, each as [seq of the first, references]. */
@@ -182,10 +185,22 @@ export interface SweepBlock {
   report: string | null;
 }
 
-/** A user of a block. */
+/** What a database is given of the users of a block besides their IDs, by column of its stored write. */
+export type BlockLists = Readonly<Record<string, string>>;
+
+/** How a database is given the IDs of a block: as one text. */
+export interface IdsForm {
+  begin: string;
+  /** Whether the keyed hashes of each user stand before its IDs, joined by commas and followed by a space. */
+  withSubjects: boolean;
+  between: string;
+  end: string;
+  /** Of no user. */
+  none: string;
+}
+
+/** A user of a block, without its IDs. */
 export interface BlockRow {
-  /** Encrypted: base64url. */
-  ids: string;
   /** Keyed hashes: base64url. */
   subjects: readonly string[];
   /** The rank of the outcome of a user who is left out; null for others. */
@@ -204,8 +219,15 @@ export interface StoredWrites {
   recordIntent(db: Kysely<Tables>, intent: Intent): Promise<IntentResult['kind']>;
   /** Runs a stored write. Rejects with a refusal (`StoreFailures.isRefusal`) if it refuses. */
   run(db: Kysely<Tables>, write: StoredWrite, values: WriteValues): Promise<void>;
-  /** Appends a block of a source. Rejects with a refusal (`StoreFailures.isRefusal`) for another version. */
-  appendBlock(db: Kysely<Tables>, block: SweepBlock): Promise<void>;
+  readonly idsForm: IdsForm;
+  blockLists(rows: readonly BlockRow[]): BlockLists;
+  /**
+   * Appends a block of a source. Rejects with a refusal (`StoreFailures.isRefusal`) for another version.
+   *
+   * @param isLast Whether nothing of the source is left: what was appended is then safe from a power failure, and only
+   * then. One takes the latest blocks as a whole, and they are read from the source again.
+   */
+  appendBlock(db: Kysely<Tables>, block: SweepBlock, isLast: boolean): Promise<void>;
   /** Opens users of a sweep, and returns all that the wave has opened. */
   openWave(db: Kysely<Tables>, values: WaveValues): Promise<OpenedRow[]>;
   /** The same for the users of a bulk call. */

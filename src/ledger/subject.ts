@@ -66,7 +66,7 @@ export function createSubjectHasher(subjectKey: string): SubjectHasher {
 
 /** Returns whether a text has the shape of a keyed hash. A guard against raw IDs, not a proof. */
 export function isKeyedHash(text: string): boolean {
-  return HASH_SHAPE.test(text);
+  return text.length === HASH_CHARACTERS && HASH_SHAPE.test(text);
 }
 
 /** Hashes (service, environment, ID), most of which have the same service and environment as the ones before. */

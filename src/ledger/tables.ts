@@ -369,6 +369,7 @@ export interface Tables {
   target_keys: TargetKeysTable;
   /** See `KnownKeys`. */
   target_key_blocks: { sweep: number; version: number; keys: string };
+  target_key_pages: { sweep: number; page: number; keys: string };
   /** See `encryptedReferences`. */
   target_references: { sweep: number; first: number; names: string };
   bulk_queue: BulkQueueTable;

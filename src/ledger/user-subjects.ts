@@ -40,12 +40,16 @@ export function identitiesOf(ids: ProviderIds, isThing: IsThing = isNamedThing):
 /** Returns {@link identitiesOf} of the IDs of a user. Most have nothing but single IDs at the first providers. */
 export function identitiesOfUser(user: NamedIds, isThing: IsThing = isNamedThing): Identity[] {
   if (user.ids !== undefined || user.itemIds !== undefined) return identitiesOf(idsOf(user), isThing);
-  const found: Identity[] = [];
+  let found: Identity[] | undefined;
   for (const { field, provider, id } of NAMED_FIELDS) {
     const value = user[field];
-    if (typeof value === 'string' && !isThing(provider, id)) found.push({ provider, id, value });
+    if (typeof value !== 'string' || isThing(provider, id)) continue;
+    const identity = { provider, id, value };
+    // An array that was empty takes more memory than one row needs.
+    if (found === undefined) found = [identity];
+    else found.push(identity);
   }
-  return found;
+  return found ?? [];
 }
 
 /**

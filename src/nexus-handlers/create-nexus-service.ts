@@ -20,6 +20,7 @@ import { startOrJoin } from '../starts/start-or-join';
 import type { StartRun, WantedRun } from '../starts/start-or-join';
 import { offboardWorkflowId, sweepWorkflowId } from '../starts/workflow-ids';
 import type { Catalogue } from '../providers/catalogue';
+import { asSentence } from '../tasks/nearest';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { offboardingService } from '../workflows/nexus-service';
 
@@ -115,7 +116,7 @@ export function checkedInput<S extends z.ZodType>(name: string, schema: S, given
 
 /** Creates the error for an invalid field. */
 export function refusedInput(name: string, field: string, why: string): OperationError {
-  return refusal(`The input of ${name} is not valid: ${field}: ${why}.`, field);
+  return refusal(asSentence(`The input of ${name} is not valid: ${field}: ${why}`), field);
 }
 
 /** Converts conflicts into failures with a type that the caller can handle and that Nexus does not retry. */

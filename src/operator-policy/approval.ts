@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import type { ApprovalTerms } from '../policy/sweep-result';
 import type { Violation } from './rules';
+import { isSamePerson } from './same-person';
 import type { PolicyRules } from './schema';
 
 /** What an approver signs. */
@@ -97,12 +98,6 @@ export function isSigned(
   } catch {
     return false;
   }
-}
-
-/** Returns whether two names are the same person's, whatever their case and spaces. */
-export function isSamePerson(one: string, other: string): boolean {
-  const bare = (name: string): string => name.normalize('NFKC').replace(/\s+/g, ' ').trim().toLowerCase();
-  return bare(one) === bare(other);
 }
 
 /**

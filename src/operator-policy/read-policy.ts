@@ -15,6 +15,9 @@ import type { PolicyRules } from './schema';
 /** Maximum size of a policy file, in bytes. */
 const MOST_BYTES = 1024 * 1024;
 
+/** The shortest name, in characters, that is taken for a misspelled one next to a known one. */
+const LEAST_MISSPELLED = 5;
+
 const MOST_DEPTH = 20;
 
 /** An operator's policy as a process read it. It stays the same until the process ends. */
@@ -68,10 +71,14 @@ export function refuseMisspelledNames({ file, rules }: OperatorPolicy, services:
   });
   const known = [...new Set(services.flatMap(({ environments }) => Object.keys(environments)))];
   const approved = rules.approval?.environments ?? [];
-  const unknown = approved.some((name) => known.includes(name)) ? [] : approved;
-  for (const [index, name] of unknown.entries()) {
-    const meant = nearestName(name, known) ?? known.find((one) => one.startsWith(name.toLowerCase()));
-    if (meant !== undefined)
+  const knowsNone = !approved.some((name) => known.includes(name));
+  for (const [index, name] of approved.entries()) {
+    if (known.includes(name)) continue;
+    // Next to a known name, a short one or a beginning is more likely an environment of other workers.
+    if (!knowsNone && name.length < LEAST_MISSPELLED) continue;
+    const begun = knowsNone ? known.find((one) => one.startsWith(name.toLowerCase())) : undefined;
+    const meant = nearestName(name, known) ?? begun;
+    if (meant !== undefined && !approved.includes(meant))
       problems.push({
         file,
         place: `approval.environments[${index}]`,

@@ -2,13 +2,12 @@ import { OWN_REASONS, REMOVES_USER } from '../providers/names';
 import type { StepPlan } from '../policy/providers/step-plan';
 import { SOURCE_KINDS } from '../policy/source-spec';
 import type { SourceSpec } from '../policy/source-spec';
+import { offsetAt } from '../policy/time-zone';
 import type { Effect } from '../tasks/define';
 import { DAYS } from './schema';
 import type { PolicyRules } from './schema';
 
 const MINUTES_PER_DAY = 24 * 60;
-
-const FORMATS = new Map<string, Intl.DateTimeFormat>();
 
 /** The rules of a policy, as failures and pauses name them. */
 export type RuleName =
@@ -224,21 +223,6 @@ function minuteOf(time: string): number {
 
 /** Returns the day of the week, from Monday as 0, and the minute of the day. */
 function localTime(now: Date, zone: string): { day: number; minute: number } {
-  let format = FORMATS.get(zone);
-  if (!format) {
-    format = new Intl.DateTimeFormat('en-GB', {
-      timeZone: zone,
-      weekday: 'short',
-      hour: '2-digit',
-      minute: '2-digit',
-      hourCycle: 'h23',
-    });
-    FORMATS.set(zone, format);
-  }
-  const parts = new Map(format.formatToParts(now).map(({ type, value }) => [type, value]));
-  const name = (parts.get('weekday') ?? '').toLowerCase();
-  return {
-    day: DAYS.findIndex((one) => one === name),
-    minute: Number(parts.get('hour')) * 60 + Number(parts.get('minute')),
-  };
+  const local = new Date(now.getTime() + offsetAt(zone, now.getTime()));
+  return { day: (local.getUTCDay() + 6) % 7, minute: local.getUTCHours() * 60 + local.getUTCMinutes() };
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { REASON_CODES } from '../policy/input-fields';
+import { isTimeZone } from '../policy/time-zone';
+import { isSamePerson } from './same-person';
 
 /** The days of a week, as a policy names them. */
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -13,6 +15,8 @@ const listOf = <Entry extends z.ZodType>(entry: Entry) =>
 
 const someOf = <Entry extends z.ZodType>(entry: Entry) =>
   listOf(entry).min(1, 'must not be empty; leave the rule out to allow all of them');
+
+const hasOne = (entries: object): boolean => Object.keys(entries).length > 0;
 
 const environmentName = z
   .string('must be the name of an environment, such as sandbox')
@@ -49,16 +53,15 @@ const timeOfDay = z.string(TIME_FORM).regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, TIME_
 
 const zone = z
   .string('must be the name of a time zone, such as Europe/Berlin')
-  .refine(isZone, 'must be the name of a time zone, such as Europe/Berlin');
+  .refine(isTimeZone, 'must be the name of a time zone, such as Europe/Berlin');
 
 const approver = z.strictObject({
   name: z.string('must be a name').min(1, 'must not be empty').max(200, 'must have at most 200 characters'),
-  key: z
-    .string('must be a public key as http-tasks approver keygen prints it')
-    .regex(
-      /^ed25519:[A-Za-z0-9_-]{43}$/,
-      'must be a public key as http-tasks approver keygen prints it: ed25519: and 43 characters',
-    ),
+  key: z.string('must be a public key as http-tasks approver keygen prints it').regex(
+    // The last character has four bits of the key; with others there it would be another spelling of the same key.
+    /^ed25519:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/,
+    'must be a public key as http-tasks approver keygen prints it: ed25519: and 43 characters',
+  ),
 });
 
 const approval = z
@@ -83,9 +86,10 @@ const approval = z
         path: ['signatures'],
         message: `requires ${signatures} signatures, but there are only ${approvers.length} approvers`,
       });
+    const same = { name: isSamePerson, key: (one: string, other: string) => one === other };
     for (const field of ['name', 'key'] as const) {
       approvers.forEach((one, index) => {
-        if (approvers.findIndex((other) => other[field] === one[field]) !== index)
+        if (approvers.findIndex((other) => same[field](other[field], one[field])) !== index)
           context.addIssue({ code: 'custom', path: ['approvers', index, field], message: 'is a duplicate' });
       });
     }
@@ -99,6 +103,7 @@ export const policySchema = z.strictObject({
     .union([someOf(environmentName), z.record(providerName, someOf(environmentName))], {
       error: 'must be a list of environments, or one such list for each service',
     })
+    .refine(hasOne, 'must not be empty; leave the rule out to allow all of them')
     .optional(),
   tasks: someOf(taskPattern).optional(),
   providers: someOf(providerName).optional(),
@@ -108,7 +113,10 @@ export const policySchema = z.strictObject({
   /** Empty: none may be named. */
   compensationTasks: listOf(taskName).optional(),
   sources: someOf(sourcePattern).optional(),
-  users: z.strictObject({ perSweep: count.optional(), perDay: count.optional() }).optional(),
+  users: z
+    .strictObject({ perSweep: count.optional(), perDay: count.optional() })
+    .refine(hasOne, 'limits nothing; give perSweep or perDay')
+    .optional(),
   hours: z
     .strictObject({
       days: someOf(z.enum(DAYS, `must be one of ${DAYS.join(', ')}`)).optional(),
@@ -116,7 +124,9 @@ export const policySchema = z.strictObject({
       to: timeOfDay.optional(),
       zone: zone.optional(),
     })
-    .superRefine(({ from, to }, context) => {
+    .superRefine(({ days, from, to }, context) => {
+      if (days === undefined && from === undefined && to === undefined)
+        context.addIssue({ code: 'custom', message: 'limits nothing; give days, or from and to' });
       if ((from === undefined) !== (to === undefined))
         context.addIssue({
           code: 'custom',
@@ -132,12 +142,3 @@ export const policySchema = z.strictObject({
 
 /** The rules of a policy. */
 export type PolicyRules = z.output<typeof policySchema>;
-
-function isZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

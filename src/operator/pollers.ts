@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 
 /** `TASK_QUEUE_TYPE_WORKFLOW` and `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API. */
@@ -12,9 +13,17 @@ const FRESH_MS = 75_000;
 /** `WORKER_VERSIONING_MODE_VERSIONED` of Temporal's API. */
 const VERSIONED = 2;
 
-/** Whether a worker polls the queue for workflows. */
+/** How often {@link hasWorker} asks, and the time between, in milliseconds: a worker that was just started may not have polled yet. */
+const TRIES = 3;
+const PAUSE_MS = 500;
+
+/** Whether a worker polls the queue for workflows, or does so within a second. */
 export async function hasWorker(client: Client, taskQueue: string): Promise<boolean> {
-  return (await describe(client, taskQueue, 'workflow')).pollers.length > 0;
+  for (let tries = 1; ; tries += 1) {
+    if ((await describe(client, taskQueue, 'workflow')).pollers.length > 0) return true;
+    if (tries === TRIES) return false;
+    await delay(PAUSE_MS);
+  }
 }
 
 /** Returns the identities of the workers that poll the queue for activities, which make the calls. */

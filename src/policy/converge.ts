@@ -324,7 +324,7 @@ function blockedBy(step: PlannedStep, { done, blocked }: ConvergeState): Planned
 function sharedLook(step: CompiledStep, { plan }: ConvergeState): string | undefined {
   if (step.kind !== 'once' || !step.look || !step.sharesLook || step.plan.each !== undefined) return undefined;
   try {
-    return lookKey(step.look.name, new StepScope(plan, step).fill(step.look));
+    return lookKey(step.look, new StepScope(plan, step).fill(step.look));
   } catch (error) {
     if (error instanceof UnwritableIdError) return undefined;
     throw error;

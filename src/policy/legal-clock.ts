@@ -1,5 +1,6 @@
-import { readDay, readDueDate } from './request-claims';
+import { isDay, readDay, readDueDate } from './request-claims';
 import type { Law, RequestClaims } from './request-claims';
+import { endOfDay, offsetAt } from './time-zone';
 
 /** What is recorded about a request. */
 export interface RequestFacts {
@@ -21,12 +22,18 @@ const CCPA_DAYS = 45;
 /** The time limit of the GDPR, and its one extension, in months (Article 12(3)). */
 const GDPR_MONTHS = { first: 1, more: 2 };
 
+/** The calendar by which time limits are counted. */
+export interface DueCalendar {
+  /** Public holidays, as 2026-12-25. Saturdays and Sundays need not be given. @default none */
+  holidays?: ReadonlySet<string> | undefined;
+  /** The time zone in which days begin and end. @default the offset from UTC of what was given */
+  timeZone?: string | undefined;
+}
+
 /** How a time limit is counted. */
-export interface DueRules {
+export interface DueRules extends DueCalendar {
   /** Whether the one extension of the law is included. @default false */
   extended?: boolean;
-  /** Public holidays, as 2026-12-25. Saturdays and Sundays need not be given. @default none */
-  holidays?: ReadonlySet<string>;
 }
 
 /**
@@ -37,20 +44,22 @@ export interface DueRules {
  *   when that is a Saturday, a Sunday or a public holiday, with the last hour of the next working day.
  * - CCPA: 45 calendar days after the day of receipt, or 90 with the extension, also on weekends and holidays.
  *
- * Days begin and end at the offset from UTC of `receivedAt`.
+ * Days begin and end in the time zone, whose clocks may change in between; without one, at the offset from UTC of
+ * `receivedAt`. A day without a time of day is that day in either.
  */
 export function dueDate(
   { law, receivedAt }: { law: Law; receivedAt: string },
-  { extended = false, holidays = new Set<string>() }: DueRules = {},
+  { extended = false, holidays = new Set<string>(), timeZone }: DueRules = {},
 ): Date | undefined {
   const received = readDay(receivedAt);
   if (!received || law === 'none') return undefined;
-  const day = startOfDay(received.atMs + received.offsetMs);
+  const { atMs, offsetMs } = received;
+  const day = startOfDay(atMs + (timeZone === undefined || isDay(receivedAt) ? offsetMs : offsetAt(timeZone, atMs)));
   const last =
     law === 'ccpa'
       ? day + (extended ? 2 : 1) * CCPA_DAYS * DAY_MS
       : workingDay(monthsLater(day, GDPR_MONTHS.first + (extended ? GDPR_MONTHS.more : 0)), holidays);
-  return new Date(last + DAY_MS - 1_000 - received.offsetMs);
+  return new Date(timeZone === undefined ? last + DAY_MS - 1_000 - offsetMs : endOfDay(timeZone, last));
 }
 
 function startOfDay(localMs: number): number {
@@ -80,14 +89,14 @@ function isOff(dayMs: number, holidays: ReadonlySet<string>): boolean {
 /** Returns what is recorded about a request, with the date that is due. */
 export function requestFacts(
   { requestedBy, receivedAt, law, dueAt }: RequestClaims,
-  holidays?: ReadonlySet<string>,
+  { holidays, timeZone }: DueCalendar = {},
 ): RequestFacts {
   const due =
     dueAt === undefined
       ? receivedAt === undefined
         ? undefined
-        : dueDate({ law: law ?? 'none', receivedAt }, { ...(holidays && { holidays }) })
-      : readDueDate(dueAt);
+        : dueDate({ law: law ?? 'none', receivedAt }, { holidays, timeZone })
+      : givenDate(dueAt, timeZone);
   return {
     ...(requestedBy !== undefined && { requestedBy }),
     ...(receivedAt !== undefined && { receivedAt }),
@@ -97,16 +106,32 @@ export function requestFacts(
 }
 
 /**
+ * Returns the moment at which a day begins, in the time zone or else in UTC, or the moment that a date and time with an
+ * offset names; undefined for other texts.
+ */
+export function beginOf(text: string, { timeZone }: Pick<DueCalendar, 'timeZone'>): Date | undefined {
+  const read = readDay(text);
+  if (!read) return undefined;
+  return new Date(timeZone !== undefined && isDay(text) ? endOfDay(timeZone, read.atMs - DAY_MS) + 1_000 : read.atMs);
+}
+
+/** Returns the last second of a due date that was given. */
+function givenDate(dueAt: string, timeZone: string | undefined): Date | undefined {
+  const read = readDay(dueAt);
+  return read && timeZone !== undefined && isDay(dueAt) ? new Date(endOfDay(timeZone, read.atMs)) : readDueDate(dueAt);
+}
+
+/**
  * Returns what is recorded about the own request of a user in a sweep; undefined if the user's row has no `receivedAt`.
  *
  * @param sweep.law The law of the sweep, for rows that name none.
  */
 export function requestOfUser(
   { receivedAt, law }: Pick<RequestClaims, 'receivedAt' | 'law'>,
-  sweep: { law?: Law | undefined; holidays?: ReadonlySet<string> | undefined },
+  sweep: DueCalendar & { law?: Law | undefined },
 ): RequestFacts | undefined {
   if (receivedAt === undefined) return undefined;
-  return requestFacts({ receivedAt, law: law ?? sweep.law ?? 'none' }, sweep.holidays);
+  return requestFacts({ receivedAt, law: law ?? sweep.law ?? 'none' }, sweep);
 }
 
 /** Returns whether these claims describe a request with a time limit, which is recorded in the register. */

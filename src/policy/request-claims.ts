@@ -26,6 +26,11 @@ const DAY = /^\d{4}-\d\d-\d\d$/;
 export const DAY_RULE =
   'must be a day such as 2026-03-28 (in UTC), or a date and time with its offset such as 2026-03-28T12:00:00+01:00';
 
+/** Returns whether a text has the form of a day without a time of day. */
+export function isDay(text: string): boolean {
+  return DAY.test(text);
+}
+
 /** Returns the moment that a text names: a day in UTC, or a date and time with an offset; undefined for other texts. */
 export function readDay(text: string): Instant | undefined {
   return readInstant(DAY.test(text) ? `${text}T00:00:00Z` : text);

@@ -50,7 +50,7 @@ export const requestFields = {
     )
     .optional()
     .describe(
-      "The due date, in place of the law's: a day (2026-04-28), which counts to its end in UTC, or a date and time.",
+      "The due date, in place of the law's: a day (2026-04-28), which counts to its end in HTTP_TASKS_TIME_ZONE or else UTC, or a date and time.",
     ),
 };
 

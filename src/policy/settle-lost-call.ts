@@ -3,7 +3,7 @@ import type { TaskFailure } from '../tasks/failure';
 import { LOOK_AFTER_MS } from '../tasks/settle';
 import type { AbsentSign, SettleByLook } from '../tasks/settle';
 import type { CompiledCall } from './providers/compiled-plan';
-import { valueAt } from './providers/path';
+import { quantified, valueAt } from './providers/path';
 import type { StatePattern } from './providers/path';
 import { compileTemplate, placeholdersIn } from './providers/template';
 import type { IdValue } from './providers/template';
@@ -19,6 +19,8 @@ export interface LostCall {
   settle: SettleByLook;
   /** The failure of the call. */
   failure: TaskFailure;
+  /** Which entries of lists the states of the read are about; a run of an earlier version looks at the first. @default every */
+  entries?: 'every' | 'first';
 }
 
 /** Makes the calls: as activities and timers of a workflow, or from this process. */
@@ -55,9 +57,12 @@ export async function settleLostCall<Given extends CallResponse>(
   lost: LostCall,
   calls: CallMaker<Given>,
 ): Promise<Settlement<Given>> {
-  const { settle } = lost;
+  const { settle, entries = 'every' } = lost;
+  const signs = settle.absent.map((sign) =>
+    entries === 'every' && typeof sign === 'object' ? (quantified(sign as StatePattern, '$every') as AbsentSign) : sign,
+  );
   const act = { ...called(lost.task.name, 'irreversible', signsOf(lost.task)), input: lost.input as never };
-  const look = { ...called(settle.with, 'read', settle.absent), input: lookInput(settle, lost.input) };
+  const look = { ...called(settle.with, 'read', signs), input: lookInput(settle, lost.input) };
   const first: CallMove = { kind: 'call', step: act.name, task: act.name, input: act.input };
   const begun = new OnceCallStep({ step: stepOf(act, look, settle), act, look, dryRun: false, knownBefore: false });
   let step = begun.responded(first, { ok: false, failure: lost.failure }, calls.nowMs());

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { whyNoPath, whyNoPattern } from '../policy/providers/path';
-import type { StatePattern } from '../policy/providers/path';
+import { toDurationMs } from '../policy/deadline';
+import { quantified, whyNoPath, whyNoPattern } from '../policy/providers/path';
+import type { Quantifier, StatePattern } from '../policy/providers/path';
 import type { PlannedCall } from '../policy/providers/step-plan';
+import { SETTLE_MS } from '../policy/steps/step';
 import { checkTemplate, markPlaces, placeholdersIn } from '../policy/providers/template';
 import type { SpecialPlace } from '../policy/providers/template';
 import type { HttpTask } from '../tasks/define';
@@ -25,13 +27,21 @@ export type StepOwner = Pick<Provider, 'name' | 'tasks' | 'ids'>;
 /** Placeholders that every call may use besides the IDs. */
 const EVERYWHERE = ['reason.code', 'reason.note', 'reference', 'callId'] as const;
 
+/** The conditions on a response. */
+export const CONDITIONS = ['absent', 'failed'] as const;
+
 interface Calls {
   /** Placeholders that the call may use besides the IDs. */
   also: readonly string[];
   keys: readonly string[];
   reads?: boolean;
   acts?: boolean;
-  conditions?: boolean;
+  /** The conditions on its response that it may have. */
+  conditions?: readonly (typeof CONDITIONS)[number][];
+  /** Whether the call is about one user, so that its input has to use an ID. */
+  named?: boolean;
+  /** The call is about many users, so that no ID has one value. */
+  many?: boolean;
 }
 
 /** Reads the calls of one step, and records what is wrong with them. */
@@ -48,18 +58,29 @@ export class CallReader {
     this.place = place;
   }
 
-  protected call(step: Raw, key: string, { also, keys, reads, acts, conditions }: Calls): PlannedCall | undefined {
+  protected call(
+    step: Raw,
+    key: string,
+    { also, keys, reads, acts, conditions = [], many, named }: Calls,
+  ): PlannedCall | undefined {
     const place = `.${key}`;
     const call = step[key];
     if (!isRecord(call)) return this.refuse(place, 'is required: a task and its input');
-    const own = ['task', 'input', ...(conditions ? ['absent', 'failed'] : []), ...keys];
+    const own = ['task', 'input', ...conditions, ...keys];
     this.problems.unknownKeys(call, `${this.place}${place}`, own);
     const task = typeof call.task === 'string' ? this.task(call.task) : undefined;
     const input = call.input ?? {};
-    this.template(input, `${place}.input`, also);
-    const conditionsOf = (which: 'absent' | 'failed'): Partial<Record<typeof which, StatePattern[]>> => {
-      if (!conditions || call[which] === undefined) return {};
-      return { [which]: this.patterns(call[which], `${place}.${which}`, { stateIsKnown: false }) };
+    const isMistaken = this.template(input, `${place}.input`, also, many ? [] : undefined) > 0;
+    // A misspelled placeholder or a missing field is reported as what it is.
+    if (task && named && !isMistaken && !this.usesId(input) && !lacksField(task, input))
+      this.refuse(
+        `${place}.input`,
+        `must use an ID of the user, such as \${${Object.keys(this.owner.ids)[0] ?? 'userId'}}; without one it is the same call for every user`,
+      );
+    const conditionsOf = (which: (typeof CONDITIONS)[number]): Partial<Record<typeof which, StatePattern[]>> => {
+      if (!conditions.includes(which) || call[which] === undefined) return {};
+      const quantifier = which === 'failed' ? '$some' : '$every';
+      return { [which]: this.patterns(call[which], `${place}.${which}`, { quantifier }) };
     };
     if (!task) {
       const meant = didYouMean(call.task, this.operations());
@@ -77,17 +98,25 @@ export class CallReader {
     };
   }
 
-  protected template(template: unknown, place: string, also: readonly string[]): void {
-    const allowed = [...Object.keys(this.owner.ids), ...EVERYWHERE, ...also];
-    for (const problem of checkTemplate(template, allowed)) this.refuse(`${place}${problem.place}`, problem.message);
+  protected template(
+    template: unknown,
+    place: string,
+    also: readonly string[],
+    ids: readonly string[] = Object.keys(this.owner.ids),
+  ): number {
+    const allowed = [...ids, ...EVERYWHERE, ...also];
+    const problems = checkTemplate(template, allowed);
+    for (const problem of problems) this.refuse(`${place}${problem.place}`, problem.message);
     for (const name of placeholdersIn(template)) if (Object.hasOwn(this.owner.ids, name)) this.used.add(name);
+    return problems.length;
   }
 
   protected patterns(
     given: unknown,
     place: string,
-    { stateIsKnown, required = false }: { stateIsKnown: boolean; required?: boolean },
+    options: { quantifier: Quantifier; required?: boolean; statePath?: string },
   ): StatePattern[] {
+    const { quantifier, required = false, statePath } = options;
     if (given === undefined && !required) return [];
     const list: unknown[] = Array.isArray(given) ? given : [given];
     if (given === undefined || list.length === 0) {
@@ -95,10 +124,10 @@ export class CallReader {
       return [];
     }
     list.forEach((pattern, index) => {
-      const wrong = whyNoPattern(pattern, { stateIsKnown });
+      const wrong = whyNoPattern(pattern, { stateIsKnown: statePath !== undefined });
       if (wrong !== undefined) this.refuse(`${place}[${index}]`, wrong);
     });
-    return list as StatePattern[];
+    return (list as StatePattern[]).map((pattern) => quantified(pattern, quantifier, statePath));
   }
 
   protected path(value: unknown, place: string, key: string): string {
@@ -106,6 +135,19 @@ export class CallReader {
     const wrong = typeof path === 'string' ? whyNoPath(path) : 'must be a dotted path such as "data.id"';
     if (wrong !== undefined) this.refuse(`${place}.${key}`, wrong);
     return String(path);
+  }
+
+  /** Whether a template has a placeholder of an ID. */
+  protected usesId(template: unknown): boolean {
+    const names = placeholdersIn(template);
+    return Object.keys(this.owner.ids).some((id) => names.has(id));
+  }
+
+  protected lagMs({ lag }: Raw): number {
+    if (lag === undefined) return SETTLE_MS;
+    const lagMs = typeof lag === 'string' ? toDurationMs(lag) : undefined;
+    if (lagMs === undefined) this.refuse('.look.lag', 'must be a duration such as "10 s"');
+    return lagMs ?? SETTLE_MS;
   }
 
   protected listId(step: Raw, key: 'each' | 'only'): string | undefined {
@@ -214,4 +256,10 @@ function branches(schema: unknown, root: unknown, depth = 0): Raw[] {
     Array.isArray(schema[key]) ? (schema[key] as unknown[]) : [],
   );
   return [schema, ...more.flatMap((one) => branches(one, root, depth + 1))];
+}
+
+/** Whether a call leaves out a field that its task requires. */
+function lacksField({ input: schema }: HttpTask, input: unknown): boolean {
+  const { error } = schema.safeParse(input);
+  return error?.issues.some(({ path: [field = ''] }) => ownEntry(input as Raw, String(field)) === undefined) ?? false;
 }

@@ -1,6 +1,7 @@
 import { USER_COLUMNS } from '../policy/source-spec';
-import type { IdDefinition, Provider } from './definition';
-import { ProviderError } from './problems';
+import { didYouMean } from '../tasks/nearest';
+import type { IdDefinition, Provider, StepDefinition } from './definition';
+import { oneOf, ProviderError } from './problems';
 import type { ProviderProblem } from './problems';
 import { CATALOGUE_SERVICES } from './catalogue-services';
 import { settingsReadBy, whyNotImported } from '../tasks/imported-settings';
@@ -41,9 +42,12 @@ export interface NamedProvider {
   provider: Provider;
 }
 
-/** Returns where providers have the same name, column or setting as one before them. */
+/**
+ * Returns where providers have the same name, column or setting as one before them, and where their steps come after a
+ * step of another one that does not exist.
+ */
 export function clashesBetween(providers: readonly NamedProvider[]): ProviderProblem[] {
-  return providers.flatMap(({ file, provider }, index) =>
+  const clashes = providers.flatMap(({ file, provider }, index) =>
     providers.slice(0, index).flatMap((earlier) =>
       clashesOf(provider, earlier.provider).map(({ place, message }) => ({
         file,
@@ -52,18 +56,40 @@ export function clashesBetween(providers: readonly NamedProvider[]): ProviderPro
       })),
     ),
   );
+  return [...clashes, ...providers.flatMap((one) => missingSteps(one, providers))];
+}
+
+/** A rule about a step that does not exist would never keep the step from running. */
+function missingSteps({ file, provider }: NamedProvider, providers: readonly NamedProvider[]): ProviderProblem[] {
+  return stepsOf(provider).flatMap(({ after = [] }, index) =>
+    after.flatMap(({ step }, position) => {
+      const other = providers.find((one) => step.startsWith(`${one.provider.name}.`))?.provider;
+      // Steps that are named like keys are not known without the settings.
+      if (!other || other === provider || other.service.credentials.some(({ slotField }) => slotField !== undefined))
+        return [];
+      const names = stepsOf(other).map((one) => `${other.name}.${one.step}`);
+      if (names.includes(step)) return [];
+      const message = `unknown step; allowed: ${oneOf(names)}${didYouMean(step, names)}`;
+      return [{ file, place: `steps[${index}].after[${position}].step`, message }];
+    }),
+  );
+}
+
+function stepsOf(provider: Provider): readonly StepDefinition[] {
+  return provider.steps({ keys: ['default'], options: {}, ids: Object.keys(provider.ids) });
 }
 
 function clashesOf(provider: Provider, earlier: Provider): ProviderProblem[] {
   if (provider.name === earlier.name) return [{ place: 'provider', message: `${provider.name} is the name` }];
   const columns = new Set(Object.keys(earlier.ids).map((id) => columnOf(earlier.name, id)));
   const settings = new Set(settingsOf(earlier.service));
+  const shared = settingsOf(provider.service).filter((setting) => settings.has(setting));
   return [
     ...Object.keys(provider.ids)
       .filter((id) => columns.has(columnOf(provider.name, id)))
       .map((id) => ({ place: `ids.${id}`, message: `${columnOf(provider.name, id)} is a column` })),
-    ...settingsOf(provider.service)
-      .filter((setting) => settings.has(setting))
+    ...shared
+      .filter((setting) => !setting.endsWith('_FILE') || !shared.includes(setting.slice(0, -'_FILE'.length)))
       .map((setting) => ({ place: 'credentials', message: `${setting} is a setting` })),
   ];
 }

@@ -101,13 +101,18 @@ export function fieldsOf(template: Template, path = ''): [placeholder: string, f
   }
   if (Array.isArray(template)) return template.flatMap((entry) => fieldsOf(entry, path));
   if (typeof template !== 'object' || template === null) return [];
-  const { each, as, $number, $path } = template as Record<string, unknown>;
-  const marked = $number ?? $path;
+  const { each, as, map, to, $number, $digits, $path } = template as Record<string, unknown>;
+  const marked = $number ?? $digits ?? $path;
   if (typeof marked === 'string') return fieldsOf(marked, path);
   if (typeof each === 'string' && as !== undefined) {
     const [list] = fieldsOf(each, path);
     return fieldsOf(as, path).map(([name, field]) => [name === 'id' ? (list?.[0] ?? name) : name, field]);
   }
+  // The value of a translation is at the field, and what it translates is nowhere.
+  if (typeof map === 'string' && typeof to === 'object' && to !== null)
+    return [...(Object.values(to) as unknown[]), (template as { else?: unknown }).else].flatMap((value) =>
+      fieldsOf(value, path),
+    );
   return Object.entries(template).flatMap(([key, value]) => fieldsOf(value, path === '' ? key : `${path}.${key}`));
 }
 

@@ -63,6 +63,11 @@ export interface OnceDefinition extends StepBase {
   lookFirst?: boolean;
   /** How a sweep does it for many users in one call. */
   bulk?: Omit<CallDefinition, 'absent' | 'failed'> & {
+    /**
+     * Good responses that report a failure for one of the IDs. The call is repeated with half of them until the ID is
+     * found.
+     */
+    failed?: readonly StatePattern[];
     /** Maximum number of IDs in one call. */
     most: number;
     /** Maximum size of one call's body, in bytes. @default 1,000,000 */

@@ -1,8 +1,7 @@
 import { didYouMean } from '../tasks/nearest';
-import { toDurationMs } from '../policy/deadline';
 import { OUTCOMES } from '../policy/outcome';
-import { whyNoPath } from '../policy/providers/path';
-import type { StatePattern } from '../policy/providers/path';
+import { quantified, whyNoPath } from '../policy/providers/path';
+import type { Quantifier, StatePattern } from '../policy/providers/path';
 import type {
   AfterRule,
   ListStep,
@@ -15,10 +14,11 @@ import type {
   RequestStep,
 } from '../policy/providers/step-plan';
 import { STEP_KINDS } from '../policy/providers/step-plan';
+import { inOrder } from '../policy/user-ids';
 import { filledFrom, markPlaces, placeholdersIn } from '../policy/providers/template';
 import { SETTLE_MS } from '../policy/steps/step';
 import type { HttpTask } from '../tasks/define';
-import { CallReader, isRecord, placesIn } from './call-reader';
+import { CONDITIONS, CallReader, isRecord, placesIn } from './call-reader';
 import type { Raw, StepOwner } from './call-reader';
 import { oneOf, Problems } from './problems';
 import type { ProviderProblem } from './problems';
@@ -56,10 +56,12 @@ export interface ReadSteps {
 
 /** Returns the task's facts as a plan has them. */
 export function plannedTask(task: HttpTask): PlannedTask {
+  const absentIfGood = (task.absentStatuses ?? []).filter((status) => status < 300);
   return {
     effect: task.effect,
     means: task.answerMeans,
     absent: [...task.absentCodes, ...(task.absentStatuses ?? [])],
+    ...(absentIfGood.length > 0 && { absentIfGood }),
     repeat: task.effect === 'repeatSafe' || task.settle?.by === 'resend' || task.settle?.by === 'repeat',
     summary: task.summary,
     remedy: task.remedy,
@@ -77,7 +79,8 @@ export function readSteps(owner: StepOwner, raw: readonly unknown[]): ReadSteps 
   const names: string[] = [];
   const steps = raw.flatMap((step, index) => {
     const read = new StepReader(owner, problems, `steps[${index}]`, names).read(step);
-    if (read) names.push(read.planned.step);
+    // A step with a mistake is there for those after it.
+    if (isRecord(step) && typeof step.step === 'string') names.push(`${owner.name}.${step.step}`);
     return read ? [read] : [];
   });
   const last = steps.flatMap(({ planned }) => planned.after.map(({ step }) => step));
@@ -107,15 +110,19 @@ class StepReader extends CallReader {
     const { name } = this.owner;
     if (typeof step.step !== 'string' || !STEP_NAME.test(step.step))
       return this.refuse('.step', 'must be a name: letters, digits, - and _');
-    if (!kind) return this.refuse('.kind', `must be one of ${oneOf(STEP_KINDS)}`);
+    if (!kind) {
+      this.refuse('.kind', `must be one of ${oneOf(STEP_KINDS)}${didYouMean(step.kind, STEP_KINDS)}`);
+      this.#common(step, 'manual');
+      return undefined;
+    }
     this.problems.unknownKeys(step, this.place, [...STEP_KEYS, ...KIND_KEYS[kind]]);
     const full = `${name}.${step.step}`;
     if (this.#earlier.includes(full)) return this.refuse('.step', `a second step is named ${full}`);
     const own = this.#kindOf(kind, step);
+    const { optional, skips, after } = this.#common(step, kind);
     if (!own) return undefined;
-    const skips = this.#skips(step.needs, kind);
     return {
-      optional: this.flag(step, 'optional'),
+      optional,
       planned: {
         ...own,
         step: full,
@@ -125,9 +132,15 @@ class StepReader extends CallReader {
         provesIds: true,
         when: { any: Object.keys(this.owner.ids).map((id) => `${name}.${id}`) },
         skips,
-        after: this.#after(step.after),
+        after,
       },
     };
+  }
+
+  /** Reads what steps of all kinds have. */
+  #common(step: Raw, kind: PlannedStep['kind']): Pick<PlannedStep, 'skips' | 'after'> & { optional: boolean } {
+    const skips = this.#skips(step.needs, kind);
+    return { optional: this.flag(step, 'optional'), skips, after: this.#after(step.after) };
   }
 
   #kindOf(kind: PlannedStep['kind'], step: Raw): OwnPart<PlannedStep> | undefined {
@@ -150,10 +163,12 @@ class StepReader extends CallReader {
 
   #once(step: Raw): OwnPart<OnceStep> | undefined {
     const each = this.listId(step, 'each');
-    const act = this.call(step, 'act', { also: [], keys: [], acts: true, conditions: true });
+    const act = this.call(step, 'act', { also: [], keys: [], acts: true, conditions: CONDITIONS, named: true });
     const look = step.look === undefined ? act && this.#lookOfTask(act, step) : this.#look(step);
     const lookFirst = this.flag(step, 'lookFirst');
     if (lookFirst && !look) this.refuse('.lookFirst', 'needs a look');
+    if (each !== undefined && look && !placeholdersIn(look.input).has(each))
+      this.refuse('.look.input', `must use \${${each}}, the entry that the call was about`);
     const bulk = step.bulk === undefined ? undefined : this.#bulk(step, each);
     if (!act) return undefined;
     return {
@@ -169,8 +184,8 @@ class StepReader extends CallReader {
   }
 
   #look(step: Raw): PlannedLook | undefined {
-    const look = this.call(step, 'look', { also: [], keys: ['lag'], reads: true, conditions: true });
-    return look && { ...look, lagMs: this.#lagMs(step.look as Raw) };
+    const look = this.call(step, 'look', { also: [], keys: ['lag'], reads: true, conditions: CONDITIONS, named: true });
+    return look && { ...look, lagMs: this.lagMs(step.look as Raw) };
   }
 
   /** The read that the task itself names for lost calls, with the input that the step gives the task. */
@@ -184,7 +199,9 @@ class StepReader extends CallReader {
         `a lost call of ${name} is settled by ${settle.with}, which is not a read of the provider`,
       );
     const { absent } = plannedTask(task);
-    const states = settle.absent.filter((sign) => typeof sign === 'object') as StatePattern[];
+    const states = settle.absent
+      .filter((sign) => typeof sign === 'object')
+      .map((sign) => quantified(sign as StatePattern, '$every'));
     const foreign = settle.absent.filter((sign) => typeof sign !== 'object' && !absent.includes(sign));
     if (foreign.length > 0)
       this.refuse(
@@ -202,18 +219,21 @@ class StepReader extends CallReader {
 
   #bulk(step: Raw, each: string | undefined): PlannedBulk | undefined {
     const keys = ['most', 'mostBytes', 'refusedFor'];
-    const call = this.call(step, 'bulk', { also: ['ids'], keys, acts: true });
+    const call = this.call(step, 'bulk', { also: ['ids'], keys, acts: true, many: true, conditions: ['failed'] });
     const bulk = isRecord(step.bulk) ? step.bulk : {};
     const single = Object.keys(this.owner.ids).filter((id) => this.used.has(id));
     const [id] = single;
     if (each !== undefined) this.refuse('.bulk', 'cannot be used together with each');
-    if (single.length !== 1 || id === undefined)
-      return this.refuse('.bulk', `needs a step about one ID; this one uses ${oneOf(single)}`);
+    const isUnclear = this.problems.found.some(({ place }) =>
+      ['act', 'look'].some((key) => place.startsWith(`${this.place}.${key}.input`)),
+    );
+    if (single.length !== 1 && !isUnclear)
+      this.refuse('.bulk', `needs a step about one ID; this one uses ${oneOf(single)}`);
     const { most, mostBytes = MOST_BULK_BYTES, refusedFor = [] } = bulk;
     if (!isCount(most) || most > 10_000) this.refuse('.bulk.most', 'must be a whole number from 1 to 10000');
     if (!isCount(mostBytes)) this.refuse('.bulk.mostBytes', 'must be a whole number of bytes');
     if (!Array.isArray(refusedFor)) this.refuse('.bulk.refusedFor', 'must be a list of provider codes');
-    if (!call) return undefined;
+    if (!call || id === undefined) return undefined;
     if (!placeholdersIn(call.input).has('ids')) this.refuse('.bulk.input', 'must use ${ids}');
     if (this.task(call.task)?.effect === 'irreversible')
       this.refuse('.bulk.task', `${call.task} must have the effect repeatSafe: a lost bulk call is repeated`);
@@ -231,9 +251,10 @@ class StepReader extends CallReader {
       also: [],
       keys: ['items', 'next', 'cursor'],
       reads: true,
-      conditions: true,
+      conditions: CONDITIONS,
+      named: true,
     });
-    const act = this.call(step, 'act', { also: ['items', 'item'], keys: ['most'], acts: true, conditions: true });
+    const act = this.call(step, 'act', { also: ['items', 'item'], keys: ['most'], acts: true, conditions: CONDITIONS });
     const only = this.listId(step, 'only');
     const items = this.path(step.look, '.look', 'items');
     const next = this.#next(step.look);
@@ -269,19 +290,23 @@ class StepReader extends CallReader {
   }
 
   #request(step: Raw): OwnPart<RequestStep> | undefined {
-    const act = this.call(step, 'act', { also: [], keys: ['handle'], acts: true, conditions: true });
+    const act = this.call(step, 'act', { also: [], keys: ['handle'], acts: true, conditions: CONDITIONS, named: true });
     const inFollow = ['state', 'done', 'failed', 'absent'];
     const follow = this.call(step, 'follow', { also: ['handle'], keys: inFollow, reads: true });
     if (follow && !placeholdersIn(follow.input).has('handle')) this.refuse('.follow.input', 'must use ${handle}');
     const both = { ...(isRecord(step.follow) ? step.follow : {}), ...step };
     const handle = step.handle ?? (isRecord(step.act) ? step.act.handle : undefined);
     const state = this.path(both, '', 'state');
-    const patterns = (key: string, required = false): StatePattern[] =>
-      this.patterns(both[key], `.${key}`, { stateIsKnown: true, required });
-    const proceed = this.#proceed(step);
+    const patterns = (key: string, quantifier: Quantifier, required = false): StatePattern[] =>
+      this.patterns(both[key], `.${key}`, { quantifier, statePath: state, required });
+    const proceed = this.#proceed(step, state);
     const find = this.#find(step);
     const path = this.path({ handle }, '', 'handle');
-    const states = { done: patterns('done', true), failed: patterns('failed'), absent: patterns('absent') };
+    const states = {
+      done: patterns('done', '$every', true),
+      failed: patterns('failed', '$some'),
+      absent: patterns('absent', '$every'),
+    };
     if (!act || !follow) return undefined;
     return {
       kind: 'request',
@@ -294,11 +319,11 @@ class StepReader extends CallReader {
     };
   }
 
-  #proceed(step: Raw): RequestStep['proceed'] {
+  #proceed(step: Raw, statePath: string): RequestStep['proceed'] {
     if (step.proceed === undefined) return undefined;
     const call = this.call(step, 'proceed', { also: ['handle'], keys: ['when'], acts: true });
     const given = isRecord(step.proceed) ? step.proceed.when : undefined;
-    const when = this.patterns(given, '.proceed.when', { stateIsKnown: true, required: true });
+    const when = this.patterns(given, '.proceed.when', { quantifier: '$every', statePath, required: true });
     return call && { ...call, when };
   }
 
@@ -316,6 +341,8 @@ class StepReader extends CallReader {
       if (wrong !== undefined) this.refuse(`.find.match.${path}`, wrong);
       this.template(template, `.find.match.${path}`, []);
     }
+    if (call && !this.usesId([call.input, match]))
+      this.refuse('.find.match', 'must use an ID of the user, or the input must; else it finds the requests of others');
     return call && { ...call, ...(items !== undefined && { items }), match, handle };
   }
 
@@ -349,6 +376,11 @@ class StepReader extends CallReader {
           `${place}.step`,
           `must name an earlier step; those are: ${oneOf(this.#earlier)}${didYouMean(name, this.#earlier)}`,
         );
+      else if (!runsBefore(name.split('.', 1)[0] ?? '', this.owner.name))
+        this.refuse(
+          `${place}.step`,
+          `must name an earlier step; providers run in the order plaid, batch, then by name, so ${name} is later`,
+        );
       if (!Array.isArray(unless) || !unless.every((one) => (OUTCOMES as readonly unknown[]).includes(one)))
         this.refuse(`${place}.unless`, `must be a list of outcomes: ${oneOf(OUTCOMES)}`);
       if (typeof reason !== 'string' || !REASON.test(reason))
@@ -356,13 +388,11 @@ class StepReader extends CallReader {
       return [{ step: String(name), unless, reason: String(reason) } as AfterRule];
     });
   }
+}
 
-  #lagMs({ lag }: Raw): number {
-    if (lag === undefined) return SETTLE_MS;
-    const lagMs = typeof lag === 'string' ? toDurationMs(lag) : undefined;
-    if (lagMs === undefined) this.refuse('.look.lag', 'must be a duration such as "10 s"');
-    return lagMs ?? SETTLE_MS;
-  }
+/** Whether the steps of a provider come before those of another one, or are its own. */
+function runsBefore(provider: string, other: string): boolean {
+  return inOrder([other, provider])[0] === provider;
 }
 
 function isCount(value: unknown): value is number {

@@ -1,3 +1,4 @@
+import { lookOf } from '../policy/providers/compiled-plan';
 import type { PlannedStep, PlannedTask, StepPlan, WhenRule } from '../policy/providers/step-plan';
 import { MOST_PLAN_BYTES, STEP_PLAN_VERSION } from '../policy/providers/step-plan';
 import type { HttpTask } from '../tasks/define';
@@ -53,11 +54,27 @@ export function stepPlanOf({ providers, options, include = [], exclude = [] }: P
   });
   const tasks = new Map(providers.flatMap(({ provider }) => provider.tasks.map((task) => [task.name, task] as const)));
   const titles = Object.fromEntries(providers.map(({ provider }) => [provider.name, provider.title]));
-  const plan: StepPlan = { version: STEP_PLAN_VERSION, titles, tasks: tasksOf(steps, tasks), steps };
+  const plan: StepPlan = {
+    version: STEP_PLAN_VERSION,
+    titles,
+    tasks: tasksOf(steps, tasks),
+    steps: withDistinctLooks(steps, providers),
+  };
   const bytes = JSON.stringify(plan).length;
   if (bytes > MOST_PLAN_BYTES)
     throw new RangeError(`The plan of all steps has ${bytes} bytes; a history takes at most ${MOST_PLAN_BYTES}.`);
   return plan;
+}
+
+/** Marks the looks that several steps make. The providers that come with the package share them on purpose. */
+function withDistinctLooks(steps: readonly PlannedStep[], providers: PlanChoices['providers']): PlannedStep[] {
+  const own = new Set(providers.flatMap(({ provider }) => (provider.refine ? [] : provider.name)));
+  const looks = steps.map(lookOf);
+  return steps.map((step, index) => {
+    const isShared = looks.filter((look) => look === looks[index]).length > 1;
+    if (!isShared || !own.has(step.provider) || !('look' in step) || !step.look) return step;
+    return { ...step, look: { ...step.look, distinct: true } } as PlannedStep;
+  });
 }
 
 /** An excluded step keeps its first rule, which reports that there was nothing to do at its provider. */

@@ -1,4 +1,4 @@
-import { didYouMean } from '../tasks/nearest';
+import { asSentence, didYouMean } from '../tasks/nearest';
 
 /** One mistake in a provider's definition. */
 export interface ProviderProblem {
@@ -19,7 +19,7 @@ export class ProviderError extends TypeError {
 
   constructor(provider: string, problems: readonly ProviderProblem[]) {
     const list = problems.map(problemLine).join('; ');
-    super(`The provider ${provider} is not valid: ${list}.`);
+    super(asSentence(`The provider ${provider} is not valid: ${list}`));
     this.provider = provider;
     this.problems = problems;
   }

@@ -228,7 +228,7 @@ export class ProviderSet {
    */
   planFor(choices: StepChoices, services: KeyedServices, only?: PlannedUser): StepPlan {
     const { options = {}, include, exclude } = choices;
-    return stepPlanOf({
+    const plan = stepPlanOf({
       providers: this.chosen(choices)
         .filter(({ name }) => isMeantFor(only, name))
         .map((provider) => ({
@@ -243,6 +243,7 @@ export class ProviderSet {
       ...(include && { include }),
       ...(exclude && { exclude }),
     });
+    return only ? plan : { ...plan, steps: plan.steps.map((step) => withoutBulk(step, plan)) };
   }
 
   /**
@@ -284,6 +285,14 @@ export class ProviderSet {
       return (provider.refine?.(planned, at) ?? planned).some((step) => callsOf(step).length > 0);
     });
   }
+}
+
+/** A sweep makes bulk calls last, so that one before which another step must not run is made for each user alone. */
+function withoutBulk(step: PlannedStep, { steps }: StepPlan): PlannedStep {
+  const isAwaited = steps.some(({ after }) => after.some((rule) => rule.step === step.step));
+  if (step.kind !== 'once' || !step.bulk || !isAwaited) return step;
+  const { bulk: _bulk, ...single } = step;
+  return single;
 }
 
 function isMeantFor(user: PlannedUser | undefined, provider: string): boolean {

@@ -196,41 +196,77 @@ const MAX_TRACKED = 1_000;
  * every tracked one. It may miss an ID in a large source, but never reports one that is not in many rows.
  */
 class FrequentIds {
-  readonly #counts = new Map<string, number>();
-  readonly #many = new Set<string>();
+  /** By provider and account, which few rows change, so that no text is composed for each row. */
+  readonly #counts = new Map<string, Map<string, number>>();
+  readonly #many = new Map<string, Set<string>>();
+  #tracked = 0;
+  /** Whether no tracked ID was counted more than once. */
+  #areAllOne = true;
+  #found = 0;
 
   get count(): number {
-    return this.#many.size;
+    return this.#found;
   }
 
   add({ user }: GoodRow): void {
-    const account = user.account ?? '';
+    const { account } = user;
     if (user.ids === undefined) {
       for (const { field, provider } of NAMED_FIELDS) {
         const value = user[field];
-        if (typeof value === 'string') this.#addId(`${provider} ${value} ${account}`);
+        if (typeof value === 'string') this.#addId(placeOf(provider, account), value);
       }
       return;
     }
     for (const [provider, given] of Object.entries(idsOf(user))) {
       for (const [id, value] of Object.entries(given)) {
         if (NAMED_FIELDS.some((own) => own.provider === provider && own.id === id && 'thing' in own)) continue;
-        for (const one of typeof value === 'string' ? [value] : value) this.#addId(`${provider} ${one} ${account}`);
+        for (const one of typeof value === 'string' ? [value] : value) this.#addId(placeOf(provider, account), one);
       }
     }
   }
 
-  #addId(id: string): void {
-    const count = this.#counts.get(id);
+  #addId(place: string, id: string): void {
+    let counts = this.#counts.get(place);
+    const count = counts?.get(id);
     if (count !== undefined) {
-      this.#counts.set(id, count + 1);
-      if (count + 1 > MANY_ROWS && this.#many.size < MAX_TRACKED) this.#many.add(id);
-    } else if (this.#counts.size < MAX_TRACKED) this.#counts.set(id, 1);
-    else {
-      for (const [tracked, times] of this.#counts) {
-        if (times === 1) this.#counts.delete(tracked);
-        else this.#counts.set(tracked, times - 1);
+      counts?.set(id, count + 1);
+      this.#areAllOne = false;
+      if (count + 1 > MANY_ROWS) this.#note(place, id);
+    } else if (this.#tracked < MAX_TRACKED) {
+      if (counts === undefined) this.#counts.set(place, (counts = new Map<string, number>()));
+      counts.set(id, 1);
+      this.#tracked += 1;
+    } else this.#decrement();
+  }
+
+  #note(place: string, id: string): void {
+    const many = this.#many.get(place) ?? new Set();
+    this.#many.set(place, many);
+    if (this.#found >= MAX_TRACKED || many.has(id)) return;
+    many.add(id);
+    this.#found += 1;
+  }
+
+  #decrement(): void {
+    // As in nearly every source, of which each user has one row.
+    if (this.#areAllOne) {
+      this.#counts.clear();
+      this.#tracked = 0;
+      return;
+    }
+    this.#areAllOne = true;
+    for (const [place, counts] of this.#counts) {
+      for (const [tracked, times] of counts) {
+        if (times > 1) {
+          counts.set(tracked, times - 1);
+          if (times > 2) this.#areAllOne = false;
+        } else if (counts.delete(tracked)) this.#tracked -= 1;
       }
+      if (counts.size === 0) this.#counts.delete(place);
     }
   }
+}
+
+function placeOf(provider: string, account: string | undefined): string {
+  return account === undefined || account === '' ? provider : `${provider} ${account}`;
 }

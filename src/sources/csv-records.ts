@@ -53,7 +53,8 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
   }
 
   #readHead(text: string | undefined, line: number): Header<Column> {
-    const { field, known, renames } = this.#columns;
+    const { field, known, renames, csvOnly } = this.#columns;
+    const hint = hintOf(text ?? '', csvOnly);
     const tried = this.#announced === undefined ? DELIMITERS : [this.#announced];
     const heads = tried.map((delimiter) => ({
       delimiter,
@@ -63,12 +64,9 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
     const { delimiter, names } = heads.find((head) => head.names?.some(isKnown)) ??
       heads[0] ?? { delimiter: ',', names: undefined };
     if (names === undefined)
-      throw new SourceError(
-        field,
-        `line ${line} must name the columns, and is not valid CSV in UTF-8. ${hintOf(text ?? '')}`,
-      );
+      throw new SourceError(field, `line ${line} must name the columns, and is not valid CSV in UTF-8. ${hint}`);
     this.#delimiter = delimiter;
-    return new Header(names, this.#columns, hintOf(text ?? ''));
+    return new Header(names, this.#columns, hint);
   }
 
   /** Returns the cells of a row that only has to be split; undefined for a row that needs more checks. */
@@ -132,9 +130,10 @@ function repeats(cells: readonly Cell[], header: Header<string>): boolean {
 }
 
 /** Returns what a first line without a known column looks like, for the error message. */
-function hintOf(line: string): string {
+function hintOf(line: string, csvOnly = false): string {
   if (/^\s*(?:#|\/\/|--|%|;)/.test(line))
     return 'Its first line looks like a comment; the first line must name the columns.';
+  if (/^\s*[[{]/.test(line) && csvOnly) return 'It looks like JSON; write it as CSV.';
   if (/^\s*[[{]/.test(line))
     return 'It looks like JSON; JSON Lines has one object on each line and is named .jsonl, or read with --format jsonl.';
   const other = ['|', ':', '^', '~', '\x01', '\x1f'].find((one) => line.includes(one) && !line.includes(','));

@@ -122,37 +122,41 @@ export function readerFor({
 /** A record of a file with what was read of it. */
 export type FileRow<Column extends string = string> = FileRecord<Column> & { line: number; record: RawRecord };
 
-/** Returns the records of a file in batches. IDs are unchanged, and whether a row is a valid user is not checked. */
+/**
+ * Returns the records of a file in groups, each of which is read while it is iterated, and must be before the next one is
+ * requested. IDs are unchanged, and whether a row is a valid user is not checked.
+ */
 export async function* fileRecords<Column extends string = string>(
   file: Pick<UserFile, 'path' | 'flags' | 'input'>,
   reader: RecordReader<Column>,
   signal?: AbortSignal,
-): AsyncGenerator<FileRow<Column>[], void, undefined> {
+): AsyncGenerator<Iterable<FileRow<Column>>, void, undefined> {
   const splitter = new RecordSplitter(reader);
+  for await (const chunk of fileBytes(file.path, file.flags, file.input)) {
+    signal?.throwIfAborted();
+    yield readAll(splitter.push(chunk), reader);
+  }
+  yield readAll(splitter.end(), reader);
+  reader.finish?.();
+}
+
+/** One by one, because the first record of a CSV file decides how the next ones are split, and many would be in memory. */
+function* readAll<Column extends string>(
+  records: Iterable<RawRecord>,
+  reader: RecordReader<Column>,
+): Generator<FileRow<Column>, void, undefined> {
   try {
-    for await (const chunk of fileBytes(file.path, file.flags, file.input)) {
-      signal?.throwIfAborted();
-      yield readAll(splitter.push(chunk), reader);
+    for (const record of records) {
+      // Also for a record that is too long, because it may be the header of a CSV file.
+      const read = reader.read(record);
+      if (read === undefined) continue;
+      const { line } = record;
+      const { cells, problem } = record.tooLong ? TOO_LONG : read;
+      yield cells === undefined ? { problem, line, record } : { cells, line, record };
     }
-    yield readAll(splitter.end(), reader);
-    reader.finish?.();
   } catch (error) {
     throw error instanceof UnsplittableError ? new SourceError('file', error.message) : error;
   }
-}
-
-function readAll<Column extends string>(records: Iterable<RawRecord>, reader: RecordReader<Column>): FileRow<Column>[] {
-  const rows: FileRow<Column>[] = [];
-  // One by one, because the first record of a CSV file decides how the next ones are split.
-  for (const record of records) {
-    // Also for a record that is too long, because it may be the header of a CSV file.
-    const read = reader.read(record);
-    if (read === undefined) continue;
-    const { line } = record;
-    const { cells, problem } = record.tooLong ? TOO_LONG : read;
-    rows.push(cells === undefined ? { problem, line, record } : { cells, line, record });
-  }
-  return rows;
 }
 
 const TOO_LONG: FileRecord<never> = { problem: `the row has more than ${MAX_RECORD_BYTES / 1024 / 1024} MiB` };

@@ -21,6 +21,8 @@ export interface ColumnRules<Column extends string> {
    * @default false
    */
   lenient?: boolean | undefined;
+  /** Whether the file has to be CSV, for advice. @default false */
+  csvOnly?: boolean | undefined;
   /** Whether a name resembles that of an ID of one of the providers. @default none does */
   resembles?: ((name: string) => boolean) | undefined;
   /** Returns the provider of a name that is one for another process only, see `UserColumns`. @default none is */

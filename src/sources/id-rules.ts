@@ -22,7 +22,7 @@ const ORDINARY = /^(?!-1$|-?\d+e-\d+$)(?=[a-z\d_-]*[1-9])[a-z\d_-]+$/i;
 
 /** Returns whether a text is certainly an ID, so that {@link idProblem} need not be asked. */
 export function isOrdinaryId(text: string, isColumn: (name: string) => boolean): boolean {
-  return ORDINARY.test(text) && !isColumn(text.toLowerCase());
+  return ORDINARY.test(text) && !isColumn(text);
 }
 
 /**
@@ -44,6 +44,9 @@ export function idProblem(
   return columns.some((column) => column === lowerCase) ? 'is the name of a column and not an ID' : undefined;
 }
 
+/** Also in those that word processors and other languages have: “u1”, „u1“, «u1», and in backticks. */
+const QUOTED = /^"[^]*"$|^'[^]*'$|^[\p{Pi}\p{Pf}„‚`´][^]*[\p{Pi}\p{Pf}`´]$/u;
+
 function oddProblem(id: string, allowed: AllowedPlaceholders): string | undefined {
   if (/[\p{Cc}\u2028\u2029]/u.test(id)) return 'contains a control character or a line break';
   if (id.includes('\ufeff')) return 'contains a byte order mark';
@@ -52,7 +55,7 @@ function oddProblem(id: string, allowed: AllowedPlaceholders): string | undefine
   if (id.trim() !== id || /^[\p{Cf}\u2800\u3164\u115f]|[\p{Cf}\u2800\u3164\u115f]$/u.test(id))
     return 'begins or ends with white space or an invisible character, which would be part of the ID';
   if (isPlaceholder(id)) return allowed.has(placeholderName(id)) ? undefined : 'is a placeholder and not an ID';
-  if (/^"[^]*"$|^'[^]*'$/u.test(id)) return 'is in quotes, which would be part of the ID';
+  if (QUOTED.test(id)) return 'is in quotes, which would be part of the ID';
   if (/^\[[^]*\]$/u.test(id) || (/^\{[^]*\}$/u.test(id) && /[",:]/.test(id)))
     return 'is a list or an object and not one ID';
   return /^="[^]*"$/u.test(id) ? 'is a formula and not an ID' : undefined;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { SourceSettings } from '../config/database-settings';
 import type { TaskSender } from '../http/send-task';
-import { didYouMean } from '../tasks/nearest';
+import { asSentence, didYouMean } from '../tasks/nearest';
 import type { SourceColumns } from '../policy/snapshot-report';
 import { sourceSpec, targetUser } from '../policy/source-spec';
 import type { ColumnNames, SourceSpec } from '../policy/source-spec';
@@ -15,10 +15,11 @@ import { idsInside, otherHead, resemblesId } from './header';
 import { allowedPlaceholders, userProblem } from './id-rules';
 import type { AllowedPlaceholders } from './id-rules';
 import { PageSource } from './page-source';
-import { Progress } from './progress';
+import type { RecordReader } from './record-splitter';
+import { positionOf, Progress } from './progress';
 import { QuerySource } from './query-source';
 import { SourceError } from './source';
-import type { GroupedSource, RowsOptions, Source, SourceRow } from './source';
+import type { GoodRow, GroupedSource, RowsOptions, Source, SourcePosition, SourceRow } from './source';
 import { toUser } from './to-user';
 import type { UserCells } from './to-user';
 import { UserColumns } from './user-columns';
@@ -135,7 +136,8 @@ export class FileSource implements GroupedSource {
   readonly #shown: string;
   readonly #resolve: () => Promise<UserFile>;
   readonly #allowed: ReturnType<typeof allowedPlaceholders>;
-  #columns: SourceColumns | undefined;
+  /** Of the last reading. */
+  #reader: RecordReader | undefined;
 
   /**
    * @param shown The file name as configured, for messages.
@@ -155,7 +157,7 @@ export class FileSource implements GroupedSource {
   }
 
   get columns(): SourceColumns | undefined {
-    return this.#columns;
+    return this.#reader?.report;
   }
 
   describe(): string {
@@ -169,6 +171,7 @@ export class FileSource implements GroupedSource {
   async *rowGroups({ after, signal }: RowsOptions = {}): AsyncGenerator<Iterable<SourceRow>, void, undefined> {
     const file = await this.#resolve();
     const reader = readerFor(file);
+    this.#reader = reader;
     const progress = new Progress('file', after);
     const rules = { ...reader.rules, allowed: this.#allowed, ...(file.known && { columns: file.known }) };
     const isHead = otherHead(file.known ?? UserColumns.BASIC, file.columns);
@@ -179,10 +182,7 @@ export class FileSource implements GroupedSource {
       if (file.format === 'csv' && ('problem' in user || isRenamed) && isHead(cells)) throw concatenated(line);
       return user;
     };
-    for await (const records of fileRecords(file, reader, signal)) {
-      this.#columns = reader.report;
-      yield rowsOf(records, progress, userOf);
-    }
+    for await (const records of fileRecords(file, reader, signal)) yield rowsOf(records, progress, userOf);
     progress.end();
   }
 }
@@ -200,12 +200,27 @@ function* rowsOf(
   userOf: (cells: UserCells, line: number) => ReturnType<typeof toUser>,
 ): Generator<SourceRow, void, undefined> {
   for (const { line, record, cells, problem } of records) {
-    const position = progress.pass(record.plain ?? record.bytes);
-    if (position === undefined) continue;
+    if (!progress.isNew(record.plain ?? record.bytes)) continue;
+    const { count, sum } = progress;
     const row = cells === undefined ? { problem } : userOf(cells, line);
     yield 'user' in row
-      ? { position, line, user: row.user }
-      : { position, line, problem: row.problem, raw: record.bytes };
+      ? // A signed number takes no memory of its own.
+        new UserOfFile(line, row.user, count, sum | 0)
+      : { position: positionOf(count, sum), line, problem: row.problem, raw: record.bytes };
+  }
+}
+
+/** A row whose position is made into a text only if it is needed: for one row of a block. */
+class UserOfFile implements GoodRow {
+  constructor(
+    readonly line: number,
+    readonly user: TargetUser,
+    readonly count: number,
+    readonly sum: number,
+  ) {}
+
+  get position(): SourcePosition {
+    return positionOf(this.count, this.sum);
   }
 }
 
@@ -324,7 +339,7 @@ function refuseUnknownColumns(
     if (unknown !== undefined)
       throw new SourceError(
         `${field}.${unknown}`,
-        `unknown column; allowed: ${names.join(', ')}${didYouMean(unknown, names)}.`,
+        asSentence(`unknown column; allowed: ${names.join(', ')}${didYouMean(unknown, names)}`),
       );
   }
 }

@@ -56,31 +56,32 @@ export class Progress {
     return this.#count;
   }
 
+  /** The checksum of these rows. */
+  get sum(): number {
+    return this.#sum;
+  }
+
   /**
    * Records the next row and returns its position, or undefined if it was processed before.
    *
    * @throws SourceError when the rows processed before have changed.
    */
   pass(content: string | Uint8Array): SourcePosition | undefined {
+    return this.isNew(content) ? positionOf(this.#count, this.#sum) : undefined;
+  }
+
+  /** The same, without the text of the position, which {@link positionOf} makes of {@link count} and {@link sum}. */
+  isNew(content: string | Uint8Array): boolean {
     this.#count += 1;
     this.#sum = typeof content === 'string' ? crcOf(content, this.#sum) : crc32(content, this.#sum);
-    if (this.#count > this.#doneCount) return this.#position();
-    if (this.#count === this.#doneCount && this.#hexSum() !== this.#doneSum) this.#refuseChanged();
-    return undefined;
+    if (this.#count > this.#doneCount) return true;
+    if (this.#count === this.#doneCount && hexSum(this.#sum) !== this.#doneSum) this.#refuseChanged();
+    return false;
   }
 
   /** Must be called at the end. @throws SourceError when the source has fewer rows than were processed before. */
   end(): void {
     if (this.#count < this.#doneCount) this.#refuseChanged();
-  }
-
-  #position(): SourcePosition {
-    return `${this.#count}-${this.#hexSum()}`;
-  }
-
-  #hexSum(): string {
-    const sum = this.#sum;
-    return `${hexOf(sum >>> 24)}${hexOf(sum >>> 16)}${hexOf(sum >>> 8)}${hexOf(sum)}`;
   }
 
   #refuseChanged(): never {
@@ -89,4 +90,13 @@ export class Progress {
       `the first ${this.#doneCount} rows differ from those that were read before, so reading cannot continue after them. Start again; the order of a source must stay the same while it is read.`,
     );
   }
+}
+
+/** Returns the position behind that many rows with this checksum. */
+export function positionOf(count: number, sum: number): SourcePosition {
+  return `${count}-${hexSum(sum)}`;
+}
+
+function hexSum(sum: number): string {
+  return `${hexOf(sum >>> 24)}${hexOf(sum >>> 16)}${hexOf(sum >>> 8)}${hexOf(sum)}`;
 }

@@ -42,6 +42,8 @@ const LEAST_PART = 4;
 /** Names of IDs that are part of the name of almost every ID. */
 const ANY_ID: ReadonlySet<string> = new Set(['id', 'ids']);
 
+const DIGIT = /\d/;
+
 /** The columns of a source of users, for the providers that a worker or command has. */
 export class UserColumns {
   /** The columns of the providers that come with the package. */
@@ -52,6 +54,8 @@ export class UserColumns {
   /** Returns what is wrong with the IDs of a user, by column; undefined for IDs that fit their providers. */
   readonly problemOf: (user: NamedIds & { account?: string | undefined }) => string | undefined;
   readonly #kinds: ReadonlyMap<string, ColumnKind>;
+  /** Whether the name of any column has a digit, as most IDs have. */
+  readonly #haveDigits: boolean;
   readonly #resembling: readonly string[];
   readonly #elsewhere: readonly string[];
 
@@ -71,6 +75,7 @@ export class UserColumns {
       ...USER_COLUMNS.map((column) => [column, KINDS[column]] as const),
       ...kinds,
     ]);
+    this.#haveDigits = this.names.some((name) => DIGIT.test(name));
     this.#resembling = this.ids.flatMap(({ provider, id }) =>
       [provider, id].map(bare).filter((name) => name !== '' && !ANY_ID.has(name)),
     );
@@ -85,7 +90,8 @@ export class UserColumns {
     };
   }
 
-  readonly isColumn = (name: string): boolean => this.#kinds.has(name);
+  readonly isColumn = (name: string): boolean =>
+    (this.#haveDigits || !DIGIT.test(name)) && this.#kinds.has(name.toLowerCase());
 
   kindOf(column: string): ColumnKind {
     return this.#kinds.get(column) ?? 'label';

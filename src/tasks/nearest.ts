@@ -38,6 +38,11 @@ export function nearestName(given: string, names: readonly string[]): string | u
   return rated.sort((one, other) => one.distance - other.distance)[0]?.name;
 }
 
+/** Returns a message with a period at its end, unless it ends in `.` or, as with {@link didYouMean}, in `?`. */
+export function asSentence(message: string): string {
+  return /[.?]$/.test(message) ? message : `${message}.`;
+}
+
 /** Returns the end of a message about an unknown name: `; did you mean contactId?`, or nothing. */
 export function didYouMean(given: unknown, names: readonly string[], shown = (name: string): string => name): string {
   const nearest = typeof given === 'string' ? nearestName(given, names) : undefined;

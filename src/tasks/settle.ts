@@ -132,7 +132,9 @@ function fieldsOf(schema: z.ZodType): string[] | undefined {
 function whyNoSign(sign: unknown): string | undefined {
   if (typeof sign === 'string') return sign === '' ? 'must not be empty' : undefined;
   if (typeof sign === 'number')
-    return Number.isInteger(sign) && sign >= 200 && sign < 500 ? undefined : 'must be an HTTP status from 200 to 499';
+    return Number.isInteger(sign) && sign >= 400 && sign < 500
+      ? undefined
+      : 'must be an HTTP status from 400 to 499; name what a success says by its fields';
   if (typeof sign !== 'object' || sign === null || Array.isArray(sign) || Object.keys(sign).length === 0)
     return "must be a provider code, an HTTP status, or paths with their values, such as { 'user.active': false }";
   const wrong = Object.entries(sign).find(([, condition]) => !isCondition(condition));

@@ -9,7 +9,7 @@ export interface ValueWriting {
   explode?: boolean;
   /** The value is written as JSON, a text in quotes: for a parameter that the document describes by `content`. */
   json?: boolean;
-  /** Characters with a meaning in URLs stay as they are, except those that would end the value. */
+  /** Characters with a meaning in URLs and escapes such as `%20` stay as they are, except what would end the value. */
   allowReserved?: boolean;
 }
 

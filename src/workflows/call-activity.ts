@@ -56,8 +56,8 @@ export async function callTask({
   try {
     const options = { ...TASK_ACTIVITY_OPTIONS, activityId, summary, scheduleToCloseTimeout: Math.max(1, withinMs) };
     const envelope = (await activity.executeWithOptions(options, [input, context])) as TaskEnvelope;
-    const { output, attempt, requestId, token } = envelope;
-    return { ok: true, output, attempt, requestId, token };
+    const { output, attempt, status, requestId, token, perhapsDone } = envelope;
+    return { ok: true, output, attempt, status, requestId, token, perhapsDone };
   } catch (error) {
     if (isCancellation(error)) throw error;
     return { ok: false, failure: callFailureOf(error, task, effectOf(task as HttpTask, input)) };
@@ -66,6 +66,9 @@ export async function callTask({
 
 /** The patch since which a lost response is settled by the read that its task names. */
 const SETTLES_BY_LOOK = 'lost-responses-are-settled-by-looking';
+
+/** The patch since which the states of such a read are about all entries of lists. */
+const LOOKS_AT_ALL_ENTRIES = 'states-are-about-all-entries-of-lists';
 
 /** The part of a task that is needed to settle its calls. */
 export interface CallableTask {
@@ -101,9 +104,11 @@ export async function callAndSettle<Good>(
     const failure = callFailureOf(error, task, 'irreversible');
     if (!isSettledByLook(settle, failure) || CancellationScope.current().consideredCancelled) throw error;
     if (!patched(SETTLES_BY_LOOK)) throw error;
+    const hasStates = settle.absent.some((sign) => typeof sign === 'object');
+    const entries = hasStates && !patched(LOOKS_AT_ALL_ENTRIES) ? 'first' : 'every';
     const { activityId } = options;
     const settling = settleLostCall<CallResponse & { response?: Good }>(
-      { task, input, settle, failure },
+      { task, input, settle, failure, entries },
       {
         call: async ({ task: name, input: given, isLook }, number) => {
           const effect: Effect = isLook ? 'read' : 'irreversible';

@@ -1,6 +1,4 @@
 import {
-  ActivityFailure,
-  ApplicationFailure,
   CancellationScope,
   CancelledFailure,
   isCancellation,
@@ -196,35 +194,30 @@ class OffboardingRun {
     throw error;
   }
 
-  async #prepare(withinMs: number): Promise<Preparation> {
+  #prepare(withinMs: number): Promise<Preparation> {
     const { user, itemIds, batch, plaid, providers, include, exclude, compensation, reason, dryRun } = this.#input;
     const { reference, ...ids } = user;
     const request = claimsOf(this.#input);
     const usesBatch = (idsOf(user).batch !== undefined || user.sweepId !== undefined) && batch?.mode !== 'skip';
-    try {
-      return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
-        {
-          user: ids,
-          itemIds,
-          usesBatch,
-          compensation,
-          reason: reason.code,
-          ...(dryRun && { dryRun }),
-          ...(request && { request: { ...request, ...(reference !== undefined && { reference }) } }),
-          choices: {
-            removeUser: plaid?.removeUser ?? false,
-            batchMode: batch?.mode ?? 'customData',
-            ...(providers && { providers }),
-            ...(include && { include }),
-            ...(exclude && { exclude }),
-          },
+    // A refusal arrives as the worker threw it, so that the run's own failure names the field, as one by the schema does.
+    return prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
+      {
+        user: ids,
+        itemIds,
+        usesBatch,
+        compensation,
+        reason: reason.code,
+        ...(dryRun && { dryRun }),
+        ...(request && { request: { ...request, ...(reference !== undefined && { reference }) } }),
+        choices: {
+          removeUser: plaid?.removeUser ?? false,
+          batchMode: batch?.mode ?? 'customData',
+          ...(providers && { providers }),
+          ...(include && { include }),
+          ...(exclude && { exclude }),
         },
-      ]);
-    } catch (error) {
-      // A refusal by the worker reads like one by the schema: the run's own failure names the field.
-      if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) throw error.cause;
-      throw error;
-    }
+      },
+    ]);
   }
 
   async #steps(

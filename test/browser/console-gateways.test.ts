@@ -6,6 +6,7 @@ import type { CliEnv } from '../cli/run-cli';
 import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { environmentOf } from '../support/offboarding';
+import { freePort } from '../support/observing';
 import { openPage, shoot, startBrowser } from '../support/browser';
 import { goTo, signIn, startConsole } from './console-stage';
 
@@ -141,13 +142,14 @@ it('sends token and typed keys to its own origin only, whatever a page of anothe
 it('can be pointed at another gateway that was named, which has a token of its own and is asked about before keys go there', async () => {
   const another = await startListener(() => ({}));
   // Each has to name the other; so one is started again on the port that it had.
-  const first = await startConsole(keys);
+  const port = String(await freePort());
+  const first = await startConsole(keys, '--port', port);
   const mine = await startConsole(keys, '--other-gateway', first.url);
   await first.cli.stop();
   const allowed = await startConsole(
     { ...keys, PLAID_ENV: 'production', PLAID_SECRET: undefined },
     '--port',
-    new URL(first.url).port,
+    port,
     '--allow-origin',
     mine.url,
   );

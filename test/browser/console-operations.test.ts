@@ -8,6 +8,7 @@ import type { CliEnv, RunningCli } from '../cli/run-cli';
 import { openStage } from '../cli/sweep-stage';
 import type { SweepStage } from '../cli/sweep-stage';
 import { environmentOf } from '../support/offboarding';
+import { until } from '../support/offboarding-runs';
 import { expectGoodView, goTo, signIn, startConsole, startCourier } from './console-stage';
 
 let stage: SweepStage;
@@ -264,8 +265,12 @@ it('goes to any page, task or run with keys', async () => {
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Holds' }).waitFor();
   expect(await page.title()).toBe('Holds · http-tasks console');
-  await page.keyboard.press('g');
-  await page.keyboard.press('r');
+  // Two keys with more than a moment between them are two keys.
+  await until('the keys came together', async () => {
+    await page.keyboard.press('g');
+    await page.keyboard.press('r');
+    return (await page.title()) === 'Runs · http-tasks console';
+  });
   await page.getByRole('heading', { name: 'Runs' }).waitFor();
   await page.keyboard.press('?');
   await page.getByRole('dialog', { name: 'Keys' }).getByText('g r', { exact: true }).waitFor();
@@ -296,8 +301,12 @@ it('folds and copies a JSON response, and lists the calls of the session without
   await response.getByRole('button', { name: 'Unfold all' }).click();
   await body.getByText('"item-2"').first().waitFor();
   await response.getByRole('button', { name: 'Copy the response' }).click();
-  const copied = JSON.parse(await page.evaluate<string>('navigator.clipboard.readText()')) as { items: unknown[] };
-  expect(copied.items).toHaveLength(2);
+  let text = '';
+  await until('it is copied', async () => {
+    text = await page.evaluate<string>('navigator.clipboard.readText()');
+    return text !== '';
+  });
+  expect((JSON.parse(text) as { items: unknown[] }).items).toHaveLength(2);
   await goTo(page, '#/tasks');
   const calls = page.getByRole('table', { name: /^Calls of this session/ });
   await calls.getByRole('row', { name: /plaid\.userItemsGet.*Test request.*200/ }).waitFor();

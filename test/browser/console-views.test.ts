@@ -129,7 +129,7 @@ const VIEWS: Readonly<Record<string, readonly [place: string, complete: () => Pr
     '#/runs',
     async () => {
       await goTo(page, `#/runs/${callId}`);
-      await page.getByRole('button', { name: `Details of ${callId}` }).click();
+      // The details of the run that the address names are open.
       await page.getByRole('region', { name: callId }).getByText('item-2').first().waitFor();
     },
   ],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import { environmentOf } from '../support/offboarding';
+import { until } from '../support/offboarding-runs';
 import { openPage, overflowOf, picture, shoot, startBrowser, violationsOf } from '../support/browser';
 import type { WatchedPage } from '../support/browser';
 import { startCli } from '../cli/run-cli';
@@ -233,6 +234,8 @@ it('shows which keys are there, checks them, and takes others for this run', asy
   expect(await page.content()).not.toContain('not the right one');
   await card.getByLabel('PLAID_SECRET').fill(keys['PLAID_SECRET'] ?? '');
   await card.getByRole('button', { name: 'Use for this session' }).click();
+  // The card is drawn again once the gateway has the key.
+  await until('the key is taken', async () => (await card.getByLabel('PLAID_SECRET').inputValue()) === '');
   await card.getByRole('button', { name: 'Check credentials' }).click();
   await card.getByText('Plaid accepts the credentials').waitFor();
   expect(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])')).toBe(
@@ -278,7 +281,9 @@ it('shows runs with their progress, and approves a sweep', async () => {
   await page.getByLabel('Kind').selectOption('Sweeps');
   const row = page.getByRole('row', { name: workflowId });
   await row.getByText('Completed', { exact: true }).waitFor();
-  await row.getByRole('button', { name: 'Details' }).click();
+  // Open already where the list still said that it waits for approval.
+  const toggle = row.getByRole('button', { name: /details of/i });
+  if ((await toggle.getAttribute('aria-expanded')) === 'false') await toggle.click();
   await card.getByRole('table', { name: 'Receipts' }).waitFor();
   expect(await card.innerText()).toContain('3 of 3 users');
   expect(await card.innerText()).toContain('Approved by anna (not verified)');

@@ -19,7 +19,8 @@ export async function startedOn(stage: SweepStage): Promise<string[]> {
   const query = `TaskQueue = "${stage.person['HTTP_TASKS_TASK_QUEUE'] ?? ''}"`;
   for await (const { workflowId } of stage.client.workflow.list({ query })) ids.push(workflowId);
   const examples = WORKFLOW_TYPES.map(templateId);
-  return ids.filter((id) => !examples.includes(id));
+  // In an order that does not depend on which of them are known to have ended.
+  return ids.filter((id) => !examples.includes(id)).sort();
 }
 
 /** How a sweep of the stage's ledger stands, and whether its IDs can still be read. */

@@ -97,6 +97,17 @@ describe('call', () => {
     ).toBe(true);
   });
 
+  it.each<[string, Buffer]>([
+    ['Latin-1', Buffer.from('{"user_id":"usr_\u00e9"}', 'latin1')],
+    ['UTF-16', Buffer.from('\ufeff{"user_id":"usr_1"}', 'utf16le')],
+  ])('refuses an input in %s, in which an ID would be another one', async (_name, bytes) => {
+    const file = join(await mkdtemp(join(tmpdir(), 'http-tasks-input-')), 'input.json');
+    await writeFile(file, bytes);
+    const refused = await runJson<Refused>(['call', 'plaid.userItemsGet', '--input', `@${file}`], plaid);
+    expect(refused.code).toBe(2);
+    expect(refused.document.error.message).toContain('is not UTF-8; write it in UTF-8.');
+  });
+
   it('reports a refusal by the provider with exit 1, its code and its request id', async () => {
     const { code, document } = await runJson<CallDocument>(
       ['call', 'plaid.userItemsGet', ...input({ user_id: 'usr_nobody' })],

@@ -25,6 +25,16 @@ interface HoldDocument {
 }
 
 describe('hold', () => {
+  it('says of a file in JSON that it has to be CSV', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'http-tasks-holds-')), 'holds.jsonl');
+    await writeFile(file, '{"plaidUserId":"usr_1","batchUserId":"1"}\n');
+    const refused = await runJson<Refused>(['hold', 'add', '--file', file, '--reason', 'x'], await freshLedger());
+    expect(refused).toMatchObject({
+      code: 2,
+      document: { error: { message: expect.stringMatching(/It looks like JSON; write it as CSV\.$/) as string } },
+    });
+  });
+
   it('is set on every given id, listed, and lifted by its own id', async () => {
     const env = await freshLedger();
     const added = await runJson<HoldDocument>(

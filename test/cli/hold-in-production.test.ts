@@ -145,11 +145,12 @@ it('leaves receipts and runs that the id finds without a setting of the environm
     expect.objectContaining({ step: 'plaid.items', environment: 'production', outcome: 'removed' }),
   );
   const env: CliEnv = { ...desk, TEMPORAL_ADDRESS: temporalAddress() };
-  let runs: object[] = [];
-  await until(
-    'the run is listed',
-    async () => (runs = (await runJson<object[]>(['list-runs', '--user', plaidUserId], env)).document).length === 1,
-  );
+  let runs: { status: string }[] = [];
+  await until('the run is listed as ended', async () => {
+    const { document } = await runJson<typeof runs>(['list-runs', '--user', plaidUserId], env);
+    runs = document;
+    return runs.length === 1 && runs.every(({ status }) => status !== 'running');
+  });
   expect(runs).toEqual([expect.objectContaining({ environment: 'production', status: 'completed' })]);
 });
 

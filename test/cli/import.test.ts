@@ -48,6 +48,20 @@ describe('http-tasks import', () => {
     expect((await runCli(['import', EXCERPT, '--search', 'remove items'])).stdout).toContain('userItemsRemove');
   });
 
+  it('prints the keys of a document line by line, before it is imported and before it is called', async () => {
+    const keys = [
+      'Keys, and the only origin that gets them:',
+      expect.stringMatching(/^ {2}bank: HTTP_TASKS_OPENAPI_BANK_/),
+    ];
+    const all = await runCli(['import', EXCERPT, '--all', '--service', 'bank']);
+    const lines = all.stdout.split('\n');
+    const at = lines.indexOf('Keys, and the only origin that gets them:');
+    expect(lines.slice(at, at + 2)).toEqual(keys);
+    const listed = await runCli(['list', '--openapi', EXCERPT, '--service', 'bank']);
+    expect(listed.stderr.split('\n')).toEqual(expect.arrayContaining(keys));
+    expect(all.stdout + listed.stderr).not.toContain('\ufffd');
+  });
+
   it('loads all of them and reports what is left to decide', async () => {
     const { code, document } = await runJson<Record<string, unknown[]>>([
       'import',

@@ -35,10 +35,13 @@ async function listRuns(...args: string[]): Promise<Run[]> {
   return JSON.parse(stdout) as Run[];
 }
 
-/** Visibility lags behind the runs a little. */
+/** Visibility lags behind the runs a little, all of which have ended. */
 async function untilListed(count: number, ...args: string[]): Promise<Run[]> {
   let runs: Run[] = [];
-  await until(`${count} runs are listed`, async () => (runs = await listRuns(...args)).length === count);
+  await until(`${count} runs are listed as ended`, async () => {
+    runs = await listRuns(...args);
+    return runs.length === count && runs.every(({ temporalStatus }) => temporalStatus !== 'RUNNING');
+  });
   return runs;
 }
 

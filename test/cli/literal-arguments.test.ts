@@ -4,7 +4,9 @@ import { offboardCommand } from '@temporal-http-tasks/cli/internal/offboard/comm
 import { OFFBOARD_OPTIONS, readOffboardInput } from '@temporal-http-tasks/cli/internal/offboard/command';
 import type { OffboardOptions } from '@temporal-http-tasks/cli/internal/offboard/command';
 import { processIo } from '@temporal-http-tasks/cli/internal/program/io';
-import { wantsJson } from '@temporal-http-tasks/cli/internal/program/program';
+import { runCommandLine, wantsJson } from '@temporal-http-tasks/cli/internal/program/program';
+import { defineCommand, defineGroup, subcommand } from '@temporal-http-tasks/cli/internal/program/command';
+import { flag, literalOption } from '@temporal-http-tasks/cli/internal/program/command';
 import { oneDocument, runCli, runJson } from './run-cli';
 import type { Refused } from './run-cli';
 
@@ -151,7 +153,124 @@ describe('an option takes its argument literally', () => {
   });
 });
 
+describe('an argument may begin with a dash', () => {
+  /** Runs words with a program that has arguments, and returns those it got; or the exit code of a refusal. */
+  async function argumentsOf(...words: string[]): Promise<unknown> {
+    let got: unknown;
+    const definition = {
+      examples: [],
+      options: [literalOption('--note <text>', ''), flag('--all', '')],
+      run: (_: unknown, options: unknown, args: readonly string[]) =>
+        Promise.resolve(void (got = [options, ...args])).then(() => 0 as const),
+    };
+    const show = subcommand('show <id> [other]', { summary: '', ...definition });
+    const commands = [
+      { usage: 'receipts [id]', summary: '', load: () => Promise.resolve(defineCommand(definition)) },
+      { usage: 'seal', summary: '', load: () => Promise.resolve(defineCommand(definition)) },
+      { usage: 'rate', summary: '', load: () => Promise.resolve(defineGroup('', [show])) },
+      {
+        usage: 'sweep',
+        summary: '',
+        load: () => Promise.resolve(defineCommand({ ...definition, commands: [show] })),
+      },
+    ];
+    const code = await runCommandLine(words, processIo(), { name: 'program', description: '', commands });
+    return got ?? code;
+  }
+
+  const REFERENCE = '-m_ZEHA1AHNNLCKCiZPsopTW';
+  const IDS = [REFERENCE, '--mZEHA1AHNNLCKCiZPsopTW', '-12', '-abc', '-a b', '-=-', '-_-', '-x=1', '-éa'];
+
+  beforeEach(() => {
+    jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  });
+
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it.each(IDS)('%j', async (id) => {
+    expect(await argumentsOf('receipts', id)).toEqual([{}, id]);
+    expect(await argumentsOf('receipts', id, '--note', id, '--all')).toEqual([{ note: id, all: true }, id]);
+    expect(await argumentsOf('receipts', '--all', '--note', '--all', id)).toEqual([{ note: '--all', all: true }, id]);
+    expect(await argumentsOf('receipts', '--', id)).toEqual([{}, id]);
+    for (const group of ['rate', 'sweep']) {
+      expect(await argumentsOf(group, 'show', id, REFERENCE)).toEqual([{}, id, REFERENCE]);
+      expect(await argumentsOf(group, 'show', 'first', '--json', id)).toEqual([{ json: true }, 'first', id]);
+    }
+    expect(await argumentsOf('sweep', '--json', 'show', id)).toEqual([{ json: true }, id]);
+  });
+
+  it.each(['--bogus', '--bogus=1', '-json', '-note', '-x', '--abcdefghijklmnopqrstuvw'])(
+    '%j stays an unknown option',
+    async (word) => {
+      expect(await argumentsOf('receipts', word)).toBe(2);
+      expect(await argumentsOf('rate', 'show', word)).toBe(2);
+      expect(await argumentsOf('receipts', '--', word)).toEqual([{}, word]);
+    },
+  );
+
+  it('which a command without arguments refuses', async () => {
+    expect(await argumentsOf('seal', REFERENCE)).toBe(2);
+    expect(await argumentsOf(REFERENCE)).toBe(2);
+  });
+});
+
 describe('the command as it is published', () => {
+  it.each([
+    ['a note', 'note', ['offboard', '--plaid-user-id', 'u', '--reason', 'OTHER', '--note', '--dry-run']],
+    ['an ID', 'plaid-user-id', ['offboard', '--plaid-user-id', '--reason', 'OTHER', '--dry-run']],
+    ['a repeated option', 'id', ['offboard', '--id', '--dry-run', '--reason', 'OTHER']],
+    ['a source', 'source', ['sweep', '--reason', 'OTHER', '--source', '--dry-run']],
+    ['a name', 'requested-by', ['sweep', 'redrive', 'some-sweep', '--requested-by', '--approval']],
+    ['a note of a schedule', 'note', ['schedule', 'create', 'nightly', '--every', '1h', '--note', '--paused']],
+  ])('refuses %s without its value, in place of which a safeguard would be taken', async (_, field, words) => {
+    const { code, document } = await runJson<Refused>(words);
+    expect(document.error).toMatchObject({ type: 'Usage', field });
+    expect(document.error.message).toContain(`--${field} has no value`);
+    expect(code).toBe(2);
+  });
+
+  it.each(['--dry-run=true', '--dry-run=false', '--yes='])('refuses %s: a flag has no value', async (word) => {
+    const { code, document } = await runJson<Refused>(['offboard', '--plaid-user-id', 'u', '--reason', 'OTHER', word]);
+    expect(document.error.message).toMatch(/^--(dry-run|yes) takes no value: write /);
+    expect(code).toBe(2);
+  });
+
+  it.each([
+    [['console', '--host', ''], 'host'],
+    [['receipts', '--user', ''], 'user'],
+    [['list-runs', '--sweep', ''], 'sweep'],
+    [['hold', 'log', '--hold', ''], 'hold'],
+    [['hold', 'list', '--id', ''], 'id'],
+    [['hold', 'check', '--id', 'some-hold'], 'id'],
+    [['register', 'add', '--id', 'some-hold'], 'id'],
+    [['sweep', 'status', 'x', '--namespace', ''], 'TEMPORAL_NAMESPACE'],
+    [['sweep', 'status', 'x', '--namespace', 'nä me'], 'TEMPORAL_NAMESPACE'],
+    [['sweep', 'status', 'x', '--profile', ''], 'TEMPORAL_PROFILE'],
+    [['offboard', '--plaid-user-id', 'u', '--reason', 'OTHER', '--deadline', '2020-01-01T00:00:00Z'], 'deadline'],
+    [['offboard', '--input', '@'], undefined],
+  ])('refuses %j, which would be ignored or mean another place', async (words, field) => {
+    const { code, document } = await runJson<Refused>(words);
+    expect({ code, field: document.error.field }).toEqual({ code: 2, field });
+  });
+
+  it('names an option whole whose argument is missing', async () => {
+    const { stdout, stderr } = await runCli(['list', '--json', '--openapi', 'x', '--key']);
+    expect(oneDocument<Refused>(stdout, stderr).error.message).toContain("'--key <scheme=setting>'");
+  });
+
+  it.each([
+    [['sweep', 'stauts', 'x'], 'status'],
+    [['sweep', 'result', 'x', '--failed'], 'results'],
+    [['register', 'extnd', 'x', '--why', 'y'], 'extend'],
+    [['hold', 'chek', '--plaid-user-id', 'u'], 'check'],
+  ])('refuses %j by naming the command that was probably meant', async (words, meant) => {
+    const { code, document } = await runJson<Refused>(words);
+    expect(document.error.message).toMatch(new RegExp(`has no command "${words[1]}".*did you mean ${meant}\\?$`));
+    expect(code).toBe(2);
+  });
+
   it.each([
     ['an empty id', ['offboard', '--batch-user-id', '', '--reason', 'OTHER'], 'Task.InvalidInput', 'user.batchUserId'],
     [

@@ -11,7 +11,7 @@ import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledg
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
-import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import { DATABASES, SUBJECT_KEY, cleanUp, intentOf, open, temporaryFolder } from '../ledger/databases';
 import { written } from '../support/written';

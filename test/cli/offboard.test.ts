@@ -64,6 +64,25 @@ function newUser(items = ['a', 'b']): { plaidId: string; batchId: string; workfl
 }
 
 describe('offboard', () => {
+  it('says which IDs are unlikely, and takes them as they are', async () => {
+    const ids = ['--plaid-user-id', 'usr_undefined', '--batch-user-id', 'null', '--item-ids', 'a, b,N/A'];
+    const { code, stderr } = await runJson(['offboard', ...ids, ...REASON, '--dry-run'], person);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Check the ID: user.plaidUserId is a placeholder and not an ID. It is taken as it is.');
+    expect(stderr).toContain('Check the ID: user.batchUserId is a placeholder and not an ID.');
+    expect(stderr).toContain('Check the ID: itemIds begins or ends with white space');
+    expect(stderr).toContain('Check the ID: itemIds is a placeholder');
+    const input = JSON.stringify({
+      user: { ids: { batch: { userId: ' 1001' } } },
+      reason: { code: 'OTHER' },
+      dryRun: true,
+    });
+    const fromInput = await runJson(['offboard', '--input', input], person);
+    expect(fromInput.stderr).toContain('Check the ID: user.ids.batch.userId begins or ends with white space');
+    const likely = await runJson(['offboard', ...newUser().ids, ...REASON, '--dry-run'], person);
+    expect(likely.stderr).not.toContain('Check the ID');
+  });
+
   it('offboards a user and prints the whole result, with exit 0', async () => {
     const user = newUser();
     const { code, document, stderr } = await runJson<OffboardResult>(['offboard', ...user.ids, ...REASON], person);

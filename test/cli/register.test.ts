@@ -21,6 +21,56 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const json = <T = RequestDocument>(...args: string[]) => runJson<T>(['register', ...args], env);
 
+it('says whether the register is empty or no request matches, and what to do', async () => {
+  const { stderr: empty, code } = await runCli(['register', '--open'], env);
+  expect({ code, empty }).toEqual({
+    code: 0,
+    empty: expect.stringMatching(
+      /^The register of this ledger has no requests: .*\n?.*http-tasks register add/s,
+    ) as string,
+  });
+  const other = { ...env, HTTP_TASKS_LEDGER_URL: `file:${join(folder, 'one.db')}` };
+  const due = new Date(Date.now() + 86_400_000).toISOString();
+  await runJson(['register', 'add', '--batch-user-id', '1', '--due', due], other);
+  const list = async (...args: string[]) => (await runCli(['register', ...args], other)).stderr.replace(/\s+/g, ' ');
+  expect(await list('--overdue')).toContain('none matches --overdue. Without it, closed requests are listed, too.');
+  expect(await list('--open', '--after', '1')).toContain('none matches --open --after 1. Without them,');
+  expect(await list('--due-before', '2026-01-01')).toContain(
+    'none matches --due-before 2026-01-01. Without it, others are listed, too.',
+  );
+  const file = join(folder, 'none.csv');
+  expect(await list('--overdue', '--csv', '--out', file)).toMatch(/none matches --overdue\..*has column names only/);
+  expect(await list('--csv', '--out', join(folder, 'one.csv'))).toContain('1 request is in ');
+});
+
+it('takes a day of --due-before in the time zone of due dates', async () => {
+  const HTTP_TASKS_TIME_ZONE = 'America/Los_Angeles';
+  const there = { ...env, HTTP_TASKS_LEDGER_URL: `file:${join(folder, 'zone.db')}`, HTTP_TASKS_TIME_ZONE };
+  const dayIn = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+  const [due, nextDay] = [dayIn(30), dayIn(31)];
+  await runJson(['register', 'add', '--batch-user-id', '1', '--due', due], there);
+  const before = async (when: string): Promise<number> =>
+    (await runJson<RequestDocument[]>(['register', '--due-before', when], there)).document.length;
+  // In UTC it is due on the day after.
+  expect([await before(due), await before(nextDay)]).toEqual([0, 1]);
+  const wrong = await runJson<{ error: { message: string } }>(['register', '--due-before', 'soon'], there);
+  expect(wrong.document.error.message).toContain('must be a day such as 2026-03-28 (in America/Los_Angeles)');
+});
+
+it('says what to do where the ledger cannot be reached', async () => {
+  const { code, document } = await runJson<{ error: { type: string; message: string } }>(['register'], {
+    ...env,
+    HTTP_TASKS_LEDGER_URL: 'postgres://u@127.0.0.1:1/x',
+  });
+  expect(code).toBe(1);
+  expect(document.error).toEqual({
+    type: 'Task.LedgerUnavailable',
+    message: expect.stringMatching(
+      /^HTTP_TASKS_LEDGER_URL \(postgres:\/\/127\.0\.0\.1:1\/x\): The ledger's database cannot be reached \(ECONNREFUSED\)\. Check/,
+    ) as string,
+  });
+});
+
 it('records a request, lists it with its state, refuses it with a hold, and writes all of it as CSV', async () => {
   const user = ['--plaid-user-id', 'usr_1', '--reference', '=case 1'];
   const added = await json('add', ...user, '--received-at', '2015-03-05', '--law', 'gdpr', '--requested-by', 'Alice');

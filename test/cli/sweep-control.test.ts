@@ -60,6 +60,17 @@ describe('a sweep that waits for approval', () => {
   });
 });
 
+it('says of a sweep whose workflow was terminated that it has ended, and how its users are offboarded', async () => {
+  const file = stage.fileOf(stage.newUsers(1));
+  await stage.run('sweep', '--source', file, ...REASON, '--approval', '--id', 'terminated');
+  await stage.client.workflow.getHandle('terminated').terminate();
+  const shown = await stage.run('sweep', 'status', 'terminated');
+  expect(shown.stderr).toContain('has ended without a result; its last state in the ledger is shown.');
+  const redriven = await stage.run('sweep', 'redrive', 'terminated');
+  expect(redriven).toMatchObject({ code: 1, document: { error: { type: 'Conflict' } } });
+  expect(redriven.document.error?.message).toContain('start a sweep over its source again');
+});
+
 describe('a sweep in progress', () => {
   it('shows live numbers, is paused, given its rate, resumed, and completes', async () => {
     await beginSlowly('steered');

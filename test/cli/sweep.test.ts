@@ -6,11 +6,13 @@ import type { EvidenceVerification } from '@temporal-http-tasks/evidence/interna
 import type { RunningCli } from './run-cli';
 import { runRaw } from '../ledger/databases';
 import { freshTaskQueue } from '../support/temporal';
-import { runJson } from './run-cli';
+import { runCli, runJson } from './run-cli';
 import { openStage, until } from './sweep-stage';
 import type { SweepEnd, SweepStage } from './sweep-stage';
 
 const REASON = ['--reason', 'CONSUMER_ACCOUNT_CLOSED'];
+/** Offset of Kathmandu from UTC, in milliseconds: 5:45. */
+const KATHMANDU_MS = 20_700_000;
 const NO_OUTCOME = { removed: 0, alreadyGone: 0, accepted: 0, skipped: 0, held: 0, notFound: 0, failed: 0, unknown: 0 };
 
 let stage: SweepStage;
@@ -269,6 +271,12 @@ describe('the evidence of a sweep', () => {
       providers: ['batch', 'plaid'],
       source: { users: 2, duplicates: 0, rejected: 0 },
     });
+    const { startedAt } = whole.document.sections[0]?.head as { startedAt: string };
+    const there = { ...stage.person, TZ: 'Asia/Kathmandu' };
+    const { stdout } = await runCli(['verify', '--bundle', file, '--root', root], there);
+    const time = new Date(Date.parse(startedAt) + KATHMANDU_MS).toISOString();
+    expect(stdout).toContain(`Started:      ${time.slice(0, 19).replace('T', ' ')}\n`);
+    expect(stdout).not.toMatch(/^(?:Started|Ended|Checkpoint):.*T\d\d:\d\d.*Z/m);
     expect(await stage.run('verify', '--bundle', file)).toMatchObject({
       code: 3,
       document: { ok: false, anchored: false, differenceCount: 0 },

@@ -13,14 +13,10 @@ interface Recorded {
 const RECORDED: readonly [string, number, string][] = [
   ['cost.json', 10, 'npx --package=node@24 -- npm run --silent bench -- cost --json > docs/benchmarks/cost.json'],
   ['limit.json', 12, 'npx --package=node@24 -- npm run --silent bench -- limit --json > docs/benchmarks/limit.json'],
-  [
-    'source.json',
-    5,
-    'npx --package=node@24 -- npm run --silent bench -- source --users 1000000 --json > docs/benchmarks/source.json',
-  ],
+  ['source.json', 5, 'npx --package=node@24 -- npm run --silent bench -- source --json > docs/benchmarks/source.json'],
   ['start.json', 4, 'npx --package=node@24 -- npm run --silent bench -- start --json > docs/benchmarks/start.json'],
   ['peers.json', 9, 'npx --package=node@24 -- npm run --silent bench -- peers --json > docs/benchmarks/peers.json'],
-  ['user.json', 11, 'npx --package=node@24 -- npm run --silent bench -- user --json > docs/benchmarks/user.json'],
+  ['user.json', 13, 'npx --package=node@24 -- npm run --silent bench -- user --json > docs/benchmarks/user.json'],
   ['sweeps.json', 8, 'npx --package=node@24 -- npm run --silent bench -- sweep --json > docs/benchmarks/sweeps.json'],
   ['sweeps-node-20.json', 8, 'npm run --silent bench -- sweep --json > docs/benchmarks/sweeps-node-20.json'],
   [
@@ -30,12 +26,12 @@ const RECORDED: readonly [string, number, string][] = [
   ],
   [
     'workers.json',
-    4,
+    8,
     'npx --package=node@24 -- npm run --silent bench -- workers --json > docs/benchmarks/workers.json',
   ],
   [
     'workers-postgres.json',
-    4,
+    8,
     'npx --package=node@24 -- npm run --silent bench -- workers --postgres "$EMPTY_DATABASE" --json > docs/benchmarks/workers-postgres.json',
   ],
 ];

@@ -92,6 +92,100 @@ it('a file that contradicts its document, or repeats what must not be repeated, 
   );
 }, 240_000);
 
+it('a provider that says with successes that nothing was there, after steps that a person does', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'http-tasks-locker-'));
+  writeFileSync(join(folder, 'locker.openapi.json'), JSON.stringify(LOCKER_DOCUMENT));
+  writeFileSync(join(folder, 'locker.provider.yaml'), LOCKER);
+  const faults = ['none', 'lost before processing', 'lost after processing', 'processed, then 500'];
+  const { cells, failed, completed } = await check(join(folder, 'locker.provider.yaml'), ({ fault }) =>
+    faults.includes(fault),
+  );
+  expect(failed).toEqual([]);
+  expect({ cells, completed }).toEqual({ cells: 44, completed: 44 });
+}, 240_000);
+
+const inPath = { parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] };
+const answered = (properties: object, required: readonly string[] = []) => ({
+  responses: { 200: { content: { 'application/json': { schema: { type: 'object', required, properties } } } } },
+});
+
+/** Its examples show states that the provider file calls failed or absent. */
+const LOCKER_DOCUMENT = {
+  openapi: '3.1.0',
+  info: { title: 'Locker', version: '1' },
+  paths: {
+    '/keys/{id}': { delete: { operationId: 'revoke', ...inPath, ...answered({ revoked: { type: 'integer' } }) } },
+    '/boxes/{id}': {
+      get: { operationId: 'readBox', ...inPath, ...answered({ size: { type: 'integer' } }, ['size']) },
+      delete: {
+        operationId: 'empty',
+        ...inPath,
+        ...answered({ state: { type: 'string', enum: ['refused', 'emptied'] }, error: { type: 'string' } }, ['state']),
+      },
+    },
+    '/cards/{id}': {
+      get: { operationId: 'readCard', ...inPath, ...answered({ valid: { type: 'boolean' } }) },
+      delete: { operationId: 'voidCard', ...inPath, ...answered({}) },
+    },
+    '/closings/{id}': {
+      post: { operationId: 'close', ...inPath, ...answered({ job: { type: 'string' }, error: { type: 'string' } }) },
+    },
+    '/jobs/{id}': {
+      get: {
+        operationId: 'readJob',
+        ...inPath,
+        ...answered({
+          state: { type: 'string', enum: ['ended', 'open'] },
+          error: { type: 'string', example: 'disk full' },
+        }),
+      },
+    },
+  },
+};
+
+const LOCKER = `
+provider: locker
+title: Locker
+openapi: locker.openapi.json
+environments: { sandbox: https://locker.example }
+ids:
+  boxId: { about: The box. }
+  cards: { about: The cards., list: true }
+tasks:
+  voidCard: { effect: irreversible, remedy: Print new cards. }
+  revoke: { effect: repeatSafe, remedy: Cut a new key. }
+  readBox: { absent: [204] }
+  empty: { effect: irreversible, remedy: None. }
+  close: { effect: repeatSafe, remedy: Open it again. }
+steps:
+  - step: key
+    kind: once
+    act: { task: revoke, input: { id: '\${boxId}' }, absent: [{ revoked: 0 }] }
+  - step: paper
+    kind: manual
+    needs: [boxId]
+    title: Shred the paper
+    instructions: Shred it.
+  - step: box
+    kind: once
+    after: [{ step: paper, unless: [failed, unknown, skipped], reason: paperLeft }]
+    act: { task: empty, input: { id: '\${boxId}' }, failed: [{ state: refused }, { error: { exists: true } }] }
+    look: { task: readBox, input: { id: '\${boxId}' } }
+  - step: cards
+    kind: once
+    each: cards
+    act: { task: voidCard, input: { id: '\${cards}' } }
+    look: { task: readCard, input: { id: '\${cards}' }, absent: [{ valid: false }], lag: 1 s }
+  - step: closing
+    kind: request
+    act: { task: close, input: { id: '\${boxId}' }, failed: [{ error: { exists: true } }] }
+    handle: job
+    follow: { task: readJob, input: { id: '\${handle}' } }
+    state: state
+    done: [ended]
+    failed: [{ state: ended, error: { exists: true } }]
+`;
+
 function courier(): string {
   return readFileSync(join(EXAMPLES, 'courier.provider.yaml'), 'utf8');
 }

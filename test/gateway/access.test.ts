@@ -231,6 +231,40 @@ describe('who may use the gateway', () => {
     expect(calls()).toBe(0);
   });
 
+  it('refuses a field that a route does not have, which would be ignored', async () => {
+    // Bodies that are a file, settings or the input of a task, or that are not read.
+    const others = ['/api/uploads', '/api/credentials', '/api/start-forms'];
+    const routes = guardedRoutes().filter(
+      ({ method, path }) => method !== 'GET' && path.startsWith('/api/') && !others.includes(path),
+    );
+    const paths = routes.map(({ path }) => path.replace(/^(\/api\/schedules\/.*)\/approve$/, '$1/pause'));
+    expect(paths.length).toBeGreaterThan(18);
+    for (const path of paths) {
+      const body = { ...(path.endsWith('/approve') && { total: 1, by: 'anna' }), dry_run: true };
+      expect({ path, ...(await gateway.ask<WireError>('POST', path, body)) }).toMatchObject({
+        path,
+        status: 400,
+        body: { error: { type: 'Task.InvalidInput', field: 'dry_run' } },
+      });
+    }
+    for (const runId of [1, null, {}])
+      expect(await gateway.ask('POST', '/api/runs/x/cancel', { runId })).toMatchObject({
+        status: 400,
+        body: { error: { field: 'runId' } },
+      });
+    expect(calls()).toBe(0);
+  });
+
+  it('refuses a body that is not UTF-8, in which an ID would be another one', async () => {
+    const { status, body } = await gateway.ask<WireError>(
+      'POST',
+      '/api/tasks/plaid.userItemsGet/test',
+      Buffer.from('{"input":{"user_id":"usr_\u00e9"}}', 'latin1'),
+    );
+    expect({ status, error: body.error }).toMatchObject({ status: 400, error: { type: 'Json' } });
+    expect(calls()).toBe(0);
+  });
+
   /** Writes bytes and returns the first line of the response; nothing where the connection just ends. */
   const bytes = (text: string): Promise<string> =>
     new Promise((resolve) => {

@@ -217,6 +217,8 @@ it('stops all calls, says so, and starts again only when that was typed', async 
     needed: { task: 'start' },
   });
   expect((await start({ confirm: { task: 'start' } })).body.error.field).toBe('by');
+  for (const resume of ['false', 0, null])
+    expect((await start({ by: 'bob', resume, confirm: { task: 'start' } })).body.error.field).toBe('resume');
   expect(await state()).toMatchObject({ inForce: { by: 'anna' } });
   const started = await start({ by: 'bob', confirm: { task: 'start' } });
   expect(started.body.document).toMatchObject({ lifted: true, resumed: [sweepId], paused: [] });
@@ -232,6 +234,24 @@ it('shows a schedule with its runs, and makes up for a time that is over when it
   const confirm = { task: name };
   const plan = { reason: { code: 'OTHER' } };
   const wanted = { name, cron: '0 3 * * *', source: 'file:none.csv', plan, paused: true, confirm };
+  for (const [wrong, field] of [
+    [{ paused: 'true' }, 'paused'],
+    [{ pauseOnFailure: 1 }, 'pauseOnFailure'],
+    [{ pause: true }, 'pause'],
+    [{ dryRun: true }, 'dryRun'],
+  ] as const)
+    expect(await ask('POST', '/api/schedules', { ...wanted, ...wrong })).toMatchObject({
+      status: 400,
+      body: { error: { type: 'Task.InvalidInput', field } },
+    });
+  for (const [wrong, field] of [
+    [{ dryRun: 'true' }, 'dryRun'],
+    [{ dry_run: true }, 'dry_run'],
+  ] as const)
+    expect(await ask('POST', '/api/sweeps', { source: 'file:none.csv', plan, ...wrong })).toMatchObject({
+      status: 400,
+      body: { error: { type: 'Task.InvalidInput', field } },
+    });
   expect((await ask('POST', '/api/schedules', wanted)).status).toBe(201);
   const schedule = async (): Promise<SchedulePage> => (await ask<SchedulePage>('GET', `/api/schedules/${name}`)).body;
   expect(await schedule()).toMatchObject({ name, paused: true, overlap: 'skip', lastRuns: [], input: plan });

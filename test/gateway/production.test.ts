@@ -116,7 +116,7 @@ describe.each([
     expect(await ask(at(), 'POST', '/api/schedules', { ...wanted, confirm: { task: name } })).toMatchObject(needs());
     expect((await ask(at(), 'POST', '/api/schedules', { ...wanted, confirm })).status).toBe(201);
     const change = (action: string, given: object): Promise<ApiResponse<{ document: { workflowId: string } }>> => {
-      const period = { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' };
+      const period = action === 'backfill' && { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' };
       return ask(at(), 'POST', `/api/schedules/${name}/${action}`, { ...period, confirm: given });
     };
     for (const action of ['resume', 'trigger', 'backfill']) {

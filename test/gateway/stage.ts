@@ -46,7 +46,9 @@ export async function openGateway(
           authorization: `Bearer ${token}`,
           ...headers,
         },
-        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(body !== undefined && {
+          body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
+        }),
       });
       const text = await response.text();
       const isJson = /\/json\b/.test(response.headers.get('content-type') ?? '');

@@ -138,6 +138,7 @@ describe.each(DATABASES)('a purge in $name that ends after each of its steps', (
     const ledger = await open(url);
     await cancelledSweep(ledger, 'old');
     await runRaw(url, `insert into target_keys (sweep, key) values (1, 'left-over')`);
+    await runRaw(url, `insert into target_key_pages (sweep, page, keys) values (1, 7, 'left-over')`);
     await runRaw(url, `insert into target_progress (sweep, seq, progress) values (1, 7, 'encrypted')`);
     const released: string[][] = [];
     const release = async ({ sweeps }: Parts) => {
@@ -145,7 +146,7 @@ describe.each(DATABASES)('a purge in $name that ends after each of its steps', (
     };
     await interruptedAtEachStep(url, release, () => Promise.resolve(''));
     expect(released).toEqual([['old']]);
-    for (const table of ['target_ids', 'target_keys', 'target_key_blocks', 'target_progress'])
+    for (const table of ['target_ids', 'target_keys', 'target_key_blocks', 'target_key_pages', 'target_progress'])
       expect([table, await rowsIn(url, table)]).toEqual([table, 0]);
     expect(await ledger.sweeps.releaseUntouchedSince(LATER)).toEqual([]);
   });
@@ -155,12 +156,13 @@ describe.each(DATABASES)('a purge in $name that ends after each of its steps', (
     const ledger = await open(url);
     await cancelledSweep(ledger, 'ended');
     await runRaw(url, `insert into target_keys (sweep, key) values (1, 'left-over')`);
+    await runRaw(url, `insert into target_key_pages (sweep, page, keys) values (1, 7, 'left-over')`);
     await interruptedAtEachStep(
       url,
       ({ sweeps }) => sweeps.purge({ sweepId: 'ended' }),
       () => Promise.resolve(''),
     );
-    expect(await rowsIn(url, 'target_keys')).toBe(0);
+    expect([await rowsIn(url, 'target_keys'), await rowsIn(url, 'target_key_pages')]).toEqual([0, 0]);
     expect(await rowsIn(url, 'target_ids', `seq < ${BEGUN}`)).toBe(BEGUN);
   });
 

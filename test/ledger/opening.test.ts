@@ -69,6 +69,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
           '0025-sealed-hashes',
           '0026-snapshot-blocks',
           '0027-block-texts',
+          '0028-key-pages',
         ],
       },
     ]);

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { RequestConflictError } from 'temporal-http-tasks/internal/ledger/requests/request-ledger';
 import type { NewRequest, RegisteredRequest } from 'temporal-http-tasks/internal/ledger/requests/request-ledger';
 import { recordedPlace } from 'temporal-http-tasks/internal/ledger/requests/request-rows';
@@ -13,6 +14,13 @@ const NOW = new Date('2026-11-15T12:00:00Z');
 const DECISION = { by: 'A. Smith', reason: 'identity not proven', now: NOW };
 
 let number = 0;
+
+/** All that a database has, deleted data in free pages and the log included where it is a file. */
+async function everythingIn(url: string): Promise<string[]> {
+  if (!url.startsWith('file:')) return [JSON.stringify(await runRaw(url, 'select * from requests'))];
+  const file = url.slice('file:'.length);
+  return [file, `${file}-wal`, `${file}-shm`].filter(existsSync).map((one) => readFileSync(one, 'latin1'));
+}
 
 /** A request of a new user, in a run of its own. */
 function request(claims: RequestClaims = GDPR, more: Partial<NewRequest> = {}): NewRequest {
@@ -150,6 +158,34 @@ describe.each(DATABASES)('the register in $name', ({ freshUrl }) => {
     expect(await requests.purge(new Date(Date.now() - 60_000))).toBe(0);
     expect(await requests.purge(new Date(Date.now() + 60_000))).toBe(2);
     expect(await requests.list({ afterId: 0, limit: 10 })).toMatchObject([{ workflowId: left.workflowId }]);
+  });
+
+  it('leaves nothing of a purged request: no ID, no reference, no words about it', async () => {
+    const own = await freshUrl();
+    const { requests } = await open(own);
+    const given = { ...GDPR, requestedBy: 'canary-requester', receivedAt: '2026-10-30T11:22:33+05:45' };
+    const gone = request(given, { reference: 'canary-reference', reason: 'CANARY_REASON' });
+    const stays = request();
+    const { id } = (await requests.record(gone))!;
+    await requests.record(stays);
+    await requests.extend({ by: 'canary-extender', reason: 'canary-extension', id, now: NOW });
+    const [row] = (await runRaw(own, `select * from requests where id = ${id}`)) as [Record<string, unknown>];
+    const traces = [
+      ...gone.subjects,
+      gone.workflowId,
+      gone.firstRun,
+      String(row['reference']),
+      ...['canary-requester', '2026-10-30T11:22:33+05:45', 'CANARY_REASON', 'canary-extender', 'canary-extension'],
+    ];
+    const left = async (): Promise<string[]> => {
+      const texts = await everythingIn(own);
+      return traces.filter((trace) => texts.some((text) => text.includes(trace)));
+    };
+    expect(await left()).toEqual(traces);
+    await requests.end({ ...gone, outcome: 'completed' });
+    expect(await requests.purge(new Date(Date.now() + 60_000))).toBe(1);
+    expect(await left()).toEqual([]);
+    expect((await everythingIn(own)).some((text) => text.includes(stays.subjects[0]!))).toBe(true);
   });
 
   describe('of sweeps', () => {

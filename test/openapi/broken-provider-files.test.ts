@@ -25,6 +25,18 @@ describe('a broken provider file is refused with place, line and what is allowed
       'provider: node',
       /provider: cannot be used: .*NODE_ENV/,
     ],
+    [
+      'a redirect as an absent status',
+      'absent: [410]',
+      'absent: [301]',
+      /tasks.voidCard.absent\[0\]: must be a provider code as a text, or an HTTP status from 200 to 299 or from 400 to 499/,
+    ],
+    [
+      'a refused key as an absent status',
+      'absent: [410]',
+      'absent: [401]',
+      /tasks.voidCard.absent\[0\]: 401 means that the key was refused; .*add { status: 401, means: rejected } under/,
+    ],
     ['no document', 'library.openapi.json', 'missing.json', /^5 openapi: the document cannot be read \(ENOENT\)$/],
     ['a document at a URL', 'library.openapi.json', 'https://x.example/o.json', /openapi: must be the path of a file/],
     ['an insecure address', 'https://test.library', 'http://test.library', /^7 environments.test: must be https/],
@@ -281,6 +293,12 @@ describe('a broken provider file is refused with place, line and what is allowed
       'deleteMembers: { effect: repeatSafe',
       'deleteMembers: { effect: irreversible',
       /steps\[1\].bulk.task: .* must have the effect repeatSafe/,
+    ],
+    [
+      'absent under bulk',
+      'refusedFor: [bad_member]',
+      'absent: [{ ok: false }]',
+      /steps\[1\].bulk.absent: unknown key; allowed: task, input, failed/,
     ],
     [
       'too many in one call',

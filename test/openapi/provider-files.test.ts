@@ -6,7 +6,7 @@ import { ProviderError } from 'temporal-http-tasks';
 import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
 import { servicePlace } from 'temporal-http-tasks/internal/config/service-settings';
 import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
-import { changed, libraryDocument, LIBRARY, writeProvider } from './provider-files';
+import { changed, libraryDocument, LIBRARY, problemsOf, writeProvider } from './provider-files';
 
 it.each<[string, Record<string, string>, boolean]>([
   ['the default environment', {}, false],
@@ -114,6 +114,36 @@ describe('a provider file with everything in it', () => {
     expect(needs).toEqual([['memberId'], ['memberId'], undefined, ['personId'], undefined]);
   });
 
+  it('takes a cursor that is a number, and wants its first value where the first page needs one', async () => {
+    const text = changed('listLoans: {', 'listLoans: { effect: read,');
+    const withCursor = (required: string[]) => {
+      const document = libraryDocument();
+      const { '/members/{member}/loans': loans } = document.paths as Record<string, { get: Record<string, unknown> }>;
+      const { get, ...rest } = loans!;
+      const schema = { type: 'object', required, properties: { cursor: { type: 'integer' } } };
+      const post = {
+        ...get,
+        parameters: [{ name: 'member', in: 'path', required: true, schema: { type: 'integer' } }],
+        requestBody: { required: true, content: { 'application/json': { schema } } },
+      };
+      Object.assign(document.paths as object, { '/members/{member}/loans': { ...rest, post } });
+      return document;
+    };
+    expect(await problemsOf(text, withCursor([]))).toEqual([]);
+    const provider = await readProvider(writeProvider(text, withCursor([])));
+    const [loans] = readSteps(provider, provider.steps({ keys: [''], options: {} })).steps;
+    expect(loans!.planned).toMatchObject({ look: { next: { path: 'data.next', cursor: 'cursor', number: true } } });
+    expect(await problemsOf(text, withCursor(['cursor']))).toEqual([
+      expect.stringMatching(/look.input: cityLibrary.listLoans requires the field cursor, also on the first page/),
+    ]);
+    expect(
+      await problemsOf(
+        text.replace('input: { member: "${memberId}" }, items', 'input: { member: "${memberId}", cursor: 0 }, items'),
+        withCursor(['cursor']),
+      ),
+    ).toEqual([]);
+  });
+
   it('takes parameters that are the same in every call from settings, and the token of a task from its path', async () => {
     const text = changed('errors:', 'parameters: { card_token: LIBRARY_CARD }\nerrors:')
       .replace(/ {2}- step: cards[^]*?(?= {2}- step: erasure)/, '')
@@ -170,7 +200,7 @@ it('a damaged file is read or refused with file and message, and never anything 
     fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 3 }), (all) =>
       outcome(JSON.stringify(all.reduce((value, one) => damaged(value, one.place, one), whole))),
     ),
-    { numRuns: 120 },
+    { numRuns: 120, examples: [[[{ place: ['steps', 0], value: {}, drop: false }]]] },
   );
   await fc.assert(
     fc.asyncProperty(fc.nat(LIBRARY.length), fc.string(), (at, text) => outcome(LIBRARY.slice(0, at) + text)),

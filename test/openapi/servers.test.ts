@@ -212,6 +212,45 @@ it.each<[string, Server[], RegExp]>([
   });
 });
 
+describe('A server whose url has a query', () => {
+  it.each(['https://desk.example/v1?api-version=2', 'https://{env}.desk.example?key={env}'])(
+    'is left out, and said with its place: %s',
+    (url) => {
+      const servers = [{ url, ...(url.includes('{') && { variables: { env: { default: 'eu' } } }) }];
+      expect(serviceOf(servers).environments).toEqual({});
+      expect(imported(servers).report.decide).toContainEqual({
+        operation: '*',
+        what: expect.stringMatching(
+          /^servers: the server at #\/servers\/0 has a query in its url, so that it is left out; set the base URL to use it.*\(DESK_BASE_URL\)$/,
+        ) as string,
+      });
+      expect(placeOf(servers)).toMatch(/names no address/);
+    },
+  );
+
+  it('does not make another the only one', () => {
+    const servers = [{ url: 'https://desk.example?v=2' }, { url: 'https://eu.desk.example' }];
+    expect(placeOf(servers)).toMatch(/^DESK_ENV is missing/);
+    expect(imported(servers).report.decide).toContainEqual({
+      operation: '*',
+      what: expect.stringContaining('#/servers/0 has a query') as string,
+    });
+  });
+
+  it('is used if there is nothing in the query', () => {
+    expect(placeOf([{ url: 'https://sandbox.desk.example/v1?' }])).toMatchObject({
+      url: 'https://sandbox.desk.example/v1/a',
+    });
+  });
+});
+
+it.each(['HTTPS://Sandbox.Desk.Example/V1', 'Https://sandbox.desk.example/V1/'])(
+  'the scheme and host of a server may be in upper case: %s',
+  (url) => {
+    expect(placeOf([{ url }])).toMatchObject({ url: 'https://sandbox.desk.example/V1/a', production: false });
+  },
+);
+
 it('a variable that is filled with its default is reported where it decides whose server it is', () => {
   const servers = [{ url: 'https://{tenant}.desk.example', variables: { tenant: { default: 'acme' } } }];
   expect(imported(servers).report.decide).toContainEqual({

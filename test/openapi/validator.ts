@@ -49,8 +49,9 @@ export function validatorOf(document: Json): DocumentValidator {
 }
 
 /**
- * As OpenAPI means it for requests: a field that only responses have is not required, and `nullable` next to `allOf` or
- * a reference, where JSON Schema does not look, allows null.
+ * As OpenAPI means it for requests: a field that only responses have is not required, `nullable` next to `allOf` or
+ * a reference, where JSON Schema does not look, allows null, and what YAML reads as a number among the values of a text
+ * means its digits: as a number, no request could have it.
  */
 function forRequests(value: unknown, schemas: Json): void {
   if (typeof value !== 'object' || value === null) return;
@@ -62,7 +63,10 @@ function forRequests(value: unknown, schemas: Json): void {
     type?: unknown;
     allOf?: unknown;
     anyOf?: unknown;
+    enum?: unknown;
   };
+  if (node.type === 'string' && Array.isArray(node.enum))
+    node.enum = node.enum.map((one: unknown) => (typeof one === 'number' ? String(one) : one));
   if (Array.isArray(node.required) && node.properties) {
     const hasResponse = (field: Json | undefined): boolean =>
       field?.['readOnly'] === true ||

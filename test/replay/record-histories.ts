@@ -13,7 +13,7 @@ import { version } from '../../package.json';
 import { defineHttpTask, defineService } from 'temporal-http-tasks';
 import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { startHttpTarget } from '../support/http-target';
-import type { HttpTarget } from '../support/http-target';
+import type { HttpTarget, Responder } from '../support/http-target';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { callsFor, seedUser, startOffboarding, until } from '../support/offboarding-runs';
@@ -181,6 +181,8 @@ const RUNS: Record<string, (recording: Recording) => Promise<Handle>> = {
   'run-http-task-of-the-workers-own': ({ place }) => startTask(place, 'shop.orderRead', { order: '7' }),
 
   'run-http-task-settled-by-looking': ({ place }) => startTask(place, 'shop.orderCancel', { order: 'cancelled' }),
+
+  'run-http-task-settled-by-a-state': ({ place }) => startTask(place, 'shop.orderCancel', { order: 'removed' }),
 };
 
 function run(place: Place, { user }: SeededUser, input: Partial<GivenInput> = {}): Promise<Handle> {
@@ -219,7 +221,12 @@ function shopTasks(target: HttpTarget) {
       output: z.looseObject({}),
       effect: 'irreversible',
       remedy: 'Order again.',
-      settle: { by: 'look', with: 'shop.orderLook', input: { order: '${order}' }, absent: [404] },
+      settle: {
+        by: 'look',
+        with: 'shop.orderLook',
+        input: { order: '${order}' },
+        absent: [404, { 'parts.state': 'removed' }],
+      },
     }),
   ];
 }
@@ -229,13 +236,13 @@ async function record(): Promise<void> {
   const server = await startTemporalServer({ binary });
   process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = server.address;
   const worker = { identity: 'recorder', maxHeartbeatThrottleInterval: '500ms' as const };
-  const target = await startHttpTarget(({ path: at }) =>
-    at === '/orders/cancelled'
-      ? { status: 500, body: {} }
-      : at === '/cancelled'
-        ? { status: 404, body: {} }
-        : { status: 200, body: { ok: true } },
-  );
+  const responses: Record<string, ReturnType<Responder>> = {
+    '/orders/cancelled': { status: 500, body: {} },
+    '/cancelled': { status: 404, body: {} },
+    '/orders/removed': { status: 500, body: {} },
+    '/removed': { status: 200, body: { parts: [{ state: 'removed' }, { state: 'removed' }] } },
+  };
+  const target = await startHttpTarget(({ path: at }) => responses[at] ?? { status: 200, body: { ok: true } });
   const house = new CourierHouse();
   const courier = { COURIER_TOKEN: 'courier-key', COURIER_BASE_URL: await house.start() };
   const place = await openPlace({ env: { HTTP_TASKS_HTTP_ALLOW: target.origin, ...courier } });

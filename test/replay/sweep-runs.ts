@@ -28,6 +28,13 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
     return handle;
   },
 
+  'offboard-users-with-an-update-at-its-start': async (place) => {
+    const input = { source: { file: await place.users(105) }, rate: 30_000 };
+    const { update, handle } = place.startWithRate(input, 600_000);
+    await update;
+    return handle;
+  },
+
   'offboard-users-paused-with-a-clock': async (place) => {
     const handle = await slowSweep(place);
     await handle.executeUpdate(pauseUpdate);

@@ -3,14 +3,36 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A port of this machine on which nothing listens now. */
+/** Below the ports that Linux gives to whatever process asks for any, which usually begin at 32,768. */
+const FIRST_PORT = 20_000;
+
+/** How many of them each of jest's workers has to itself, and how many workers that is. */
+const PORTS_OF_WORKER = 1_000;
+const WORKERS = 12;
+
+// Begun anywhere, since another run of the tests may use the same ports.
+let nextPort = Math.floor(Math.random() * PORTS_OF_WORKER);
+
+/** A port of this machine on which nothing listens now, and which no other process gets before it is used. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  for (let tries = 0; tries < PORTS_OF_WORKER; tries += 1) {
+    const worker = Number(process.env['JEST_WORKER_ID'] ?? '1') % WORKERS;
+    const port = FIRST_PORT + worker * PORTS_OF_WORKER + (nextPort++ % PORTS_OF_WORKER);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('No port of this worker is free.');
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, 'close');
-  return port;
+  return true;
 }
 
 /** One line of a metrics page. */

@@ -151,7 +151,7 @@ async function startWorker(
     plugins: [new HttpTasksPlugin({ env, settings, ...plugin }), ...encryptionOf(settings.encryption)],
   });
   const run = worker.run();
-  await untilRunning(worker, run);
+  await untilPolling(worker, connection, run);
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -165,9 +165,19 @@ function encryptionOf(settings: EncryptionSettings | undefined): EncryptionPlugi
   return settings ? [new EncryptionPlugin({ settings })] : [];
 }
 
-/** A worker polls only once its ledger is open. */
-async function untilRunning(worker: Worker, run: Promise<void>): Promise<void> {
-  while (worker.getState() === 'INITIALIZED') await Promise.race([run, delay(5)]);
+/** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API. */
+const WORKFLOW = 1;
+
+/** A worker polls only once its ledger is open, and the server knows of it a moment later. */
+async function untilPolling(worker: Worker, { workflowService }: NativeConnection, run: Promise<void>): Promise<void> {
+  const { namespace, taskQueue } = worker.options;
+  const isPolled = async (): Promise<boolean> => {
+    if (worker.getState() === 'INITIALIZED') return false;
+    if (worker.getState() !== 'RUNNING') return true;
+    const queue = { namespace, taskQueue: { name: taskQueue }, taskQueueType: WORKFLOW };
+    return (await workflowService.describeTaskQueue(queue)).pollers.length > 0;
+  };
+  while (!(await isPolled())) await Promise.race([run, delay(5)]);
 }
 
 /** An id that no other test uses. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OwnedProcess } from '@temporal-http-tasks/testing/internal/temporal-server/owned-process';
-import { freePort } from '@temporal-http-tasks/testing/internal/temporal-server/start';
+import { freePort } from './observing';
 import { unprivilegedUser } from './postgres-server';
 
 /** Where Debian and its relatives put it. */

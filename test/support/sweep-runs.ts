@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { WorkflowFailedError } from '@temporalio/client';
-import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowFailedError } from '@temporalio/client';
+import type { WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
 import type { offboardUsers } from 'temporal-http-tasks/internal/workflows/offboard-users';
-import { sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
+import { setRateUpdate, sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
 import type { OffboardUsersInput, SweepProgress } from 'temporal-http-tasks/workflow';
 import { freshId, openPlace } from './offboarding';
 import type { Place, PlaceOptions } from './offboarding';
@@ -24,6 +24,11 @@ export interface SweepPlace extends Place {
   users(count: number, options?: SeededUsers): Promise<string>;
   /** Starts a sweep. */
   start(input: Partial<OffboardUsersInput>): Promise<SweepHandle>;
+  /** Starts a sweep together with an update that sets its rate, so that the update comes before the ledger has it. */
+  startWithRate(
+    input: Partial<OffboardUsersInput>,
+    callsPerMinute: number,
+  ): { update: Promise<SweepProgress>; handle: WorkflowHandle<typeof offboardUsers> };
 }
 
 export interface SeededUsers {
@@ -42,7 +47,11 @@ export async function openSweepPlace(options: PlaceOptions = {}): Promise<SweepP
     ...rest,
     env: { HTTP_TASKS_SOURCE_DIR: folder, ...options.env },
   });
-  const { simulators } = place;
+  const { simulators, taskQueue } = place;
+  const sweepOf = (input: Partial<OffboardUsersInput>) => ({
+    workflowId: freshId('sweep'),
+    options: { taskQueue, args: [{ reason: { code: 'USER_OFFBOARDING' }, ...input }] as [OffboardUsersInput] },
+  });
   return {
     ...place,
     users: async (count, { itemsPerUser = 1, prefix = freshId('p') } = {}) => {
@@ -54,13 +63,23 @@ export async function openSweepPlace(options: PlaceOptions = {}): Promise<SweepP
       return file;
     },
     start: (input) => {
-      const workflowId = freshId('sweep');
-      const args: [OffboardUsersInput] = [{ reason: { code: 'USER_OFFBOARDING' }, ...input }];
-      return place.client.workflow.start<typeof offboardUsers>('offboardUsers', {
-        taskQueue: place.taskQueue,
+      const { workflowId, options } = sweepOf(input);
+      return place.client.workflow.start<typeof offboardUsers>('offboardUsers', { ...options, workflowId });
+    },
+    startWithRate: (input, callsPerMinute) => {
+      const { workflowId, options } = sweepOf(input);
+      const startWorkflowOperation = new WithStartWorkflowOperation<typeof offboardUsers>('offboardUsers', {
+        ...options,
         workflowId,
-        args,
+        workflowIdConflictPolicy: 'FAIL',
       });
+      return {
+        update: place.client.workflow.executeUpdateWithStart(setRateUpdate, {
+          args: [{ callsPerMinute }],
+          startWorkflowOperation,
+        }),
+        handle: place.client.workflow.getHandle<typeof offboardUsers>(workflowId),
+      };
     },
     close: async () => {
       await place.close();

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bundleWorkflowCode } from '@temporalio/worker';
@@ -12,7 +12,7 @@ import { quiet } from './quiet-runtime';
 const ROOT = join(__dirname, '../..');
 const KEPT = join(ROOT, '.test-state', 'bundles');
 
-/** A bundle that old belongs to no test run that is still in progress. */
+/** A bundle that was last asked for so long ago belongs to no test run that is still in progress. */
 const KEPT_FOR_MS = 3_600_000;
 
 /** A bundle that another jest worker has not made within this time is made here. */
@@ -58,7 +58,11 @@ async function bundleUnlessKept(
 ): Promise<WorkflowBundlePath> {
   const codePath = join(KEPT, `${name}-${await fingerprint(workflows)}.js`);
   await mkdir(KEPT, { recursive: true });
-  if (await isMadeElsewhere(codePath)) return { codePath };
+  if (await isMadeElsewhere(codePath)) {
+    const now = new Date();
+    await utimes(codePath, now, now);
+    return { codePath };
+  }
   const workflowsPath = join(ROOT, workflows);
   const preloadModules = shared ? SHARED_MODULES : [];
   const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules, plugins, logger: quiet });

@@ -204,25 +204,32 @@ describe('a legal hold', () => {
 });
 
 it('gives up at its deadline, sends nothing after it, and fails what is not done with that reason', async () => {
-  const { user, plaidUserId, batchUserId } = seedUser(place);
-  place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'stall', user: plaidUserId });
-  const handle = await startOffboarding(place, { user, deadline: '1s' });
-  expect(await failureOfRun(handle.result())).toMatchObject({ type: 'Offboarding.Failed', retryable: false });
-  const steps = await handle.query(receiptsQuery);
-  expect(stepLines({ steps })).toEqual([
-    'plaid.items failed',
-    'plaid.products failed deadline',
-    'batch.ios failed deadline',
-    'batch.android failed deadline',
-  ]);
-  expect(new Set(callsFor(place, plaidUserId))).toEqual(new Set(['userItemsGet']));
-  expect(callsFor(place, batchUserId)).toEqual([]);
+  // The call that is in flight at the deadline is the first one.
+  const patient = await openPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '30000' } });
+  try {
+    await patient.startWorker();
+    const { user, plaidUserId, batchUserId } = seedUser(patient);
+    patient.simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'stall', user: plaidUserId });
+    const handle = await startOffboarding(patient, { user, deadline: '6s' });
+    expect(await failureOfRun(handle.result())).toMatchObject({ type: 'Offboarding.Failed', retryable: false });
+    const steps = await handle.query(receiptsQuery);
+    expect(stepLines({ steps })).toEqual([
+      'plaid.items failed',
+      'plaid.products failed deadline',
+      'batch.ios failed deadline',
+      'batch.android failed deadline',
+    ]);
+    expect(callsFor(patient, plaidUserId)).toEqual(['userItemsGet']);
+    expect(callsFor(patient, batchUserId)).toEqual([]);
+  } finally {
+    await patient.close();
+  }
 });
 
 it('ends a wait at the deadline too, and says that the removal it had sent is unknown', async () => {
   const { plaidUserId } = seedUser(place);
   place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropBefore', user: plaidUserId });
-  const handle = await startOffboarding(place, { user: { plaidUserId }, deadline: '3 seconds' });
+  const handle = await startOffboarding(place, { user: { plaidUserId }, deadline: '8 seconds' });
   await failureOfRun(handle.result());
   expect(stepLines({ steps: await handle.query(receiptsQuery) })).toEqual([
     'plaid.items unknown deadline',
@@ -237,7 +244,7 @@ it('ends a wait at the deadline too, and says that the removal it had sent is un
 it('does not call a deletion undone whose responses were lost until the deadline', async () => {
   const { user, batchUserId } = seedUser(place);
   place.simulators.batch.faults.add({ endpoint: 'customDataDelete', kind: 'dropAfter', user: batchUserId });
-  const result = await offboard(place, { user, deadline: '4 seconds' });
+  const result = await offboard(place, { user, deadline: '10 seconds' });
   expect(stepLines(result).slice(2)).toEqual(['batch.ios unknown', 'batch.android unknown']);
   expect(result.status).toBe('partial');
   expect(place.simulators.batch.state().apps.ios?.gone).toContain(batchUserId);

@@ -7,7 +7,7 @@ import { offboard, seedUser, stepLines } from '../support/offboarding-runs';
 let place: Place;
 
 beforeAll(async () => {
-  place = await openPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '9000' } });
+  place = await openPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '30000' } });
   await place.startWorker();
 });
 
@@ -20,7 +20,7 @@ it('a call that was lost and then refused until the deadline is unknown, not fai
     { ...about, kind: 'dropAfter', nth: 1 },
     { ...about, kind: 'maintenance' },
   ]);
-  const { steps, status } = await offboard(place, { user, deadline: '8s', onFailure: 'stop' });
+  const { steps, status } = await offboard(place, { user, deadline: '12s', onFailure: 'stop' });
   expect(stepLines({ steps })).toEqual([
     'plaid.items removed',
     'plaid.products removed',
@@ -32,8 +32,13 @@ it('a call that was lost and then refused until the deadline is unknown, not fai
 
 it('a call that was in flight at the deadline is unknown, not failed', async () => {
   const { user, batchUserId } = seedUser(place);
-  place.simulators.batch.faults.add({ endpoint: 'customDataDelete', user: batchUserId, kind: 'stall', stallMs: 8_000 });
-  const { steps, compensations } = await offboard(place, { user, deadline: '6s', onFailure: 'stop' });
+  place.simulators.batch.faults.add({
+    endpoint: 'customDataDelete',
+    user: batchUserId,
+    kind: 'stall',
+    stallMs: 16_000,
+  });
+  const { steps, compensations } = await offboard(place, { user, deadline: '12s', onFailure: 'stop' });
   expect(stepLines({ steps }).slice(2)).toEqual(['batch.ios unknown', 'batch.android skipped stopped']);
   expect(compensations[2]).toMatchObject({ step: 'batch.ios', outcome: 'unknown' });
   expect(place.simulators.batch.state().apps.ios?.gone).toContain(batchUserId);

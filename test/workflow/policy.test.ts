@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { OffboardUsersInput } from 'temporal-http-tasks/workflow';
 import { resumeUpdate, sweepProgressQuery } from 'temporal-http-tasks/internal/workflows/sweep/sweep-control';
@@ -41,6 +42,18 @@ async function refusalOf(run: Promise<unknown>): Promise<{ type: unknown; rule: 
 }
 
 const by = (rule: string) => ({ type: 'Task.NotAllowed', rule });
+
+const DAY_MS = 86_400_000;
+
+/** Longer than a test takes whose users are counted by day. */
+const LASTS_MS = 90_000;
+
+/** Returns this UTC day, or, when it ends before such a test would, the next one, once it has begun. */
+async function dayThatLasts(): Promise<string> {
+  const leftMs = DAY_MS - (Date.now() % DAY_MS);
+  if (leftMs < LASTS_MS) await delay(leftMs);
+  return new Date().toISOString().slice(0, 10);
+}
 
 beforeAll(async () => {
   place = await openSweepPlace({
@@ -144,7 +157,7 @@ it.each(['chunk', 'user'] as const)(
   'users of a day, in a sweep by %s: it pauses, and resumes when there are places',
   async (granularity) => {
     const { simulators, ledger } = place;
-    const day = new Date().toISOString().slice(0, 10);
+    const day = await dayThatLasts();
     const before = await ledger.countUsersOfDay(day);
     const deletedBefore = goneAtPlaid(place).gone;
     await under({ users: { perDay: before + 3 } });

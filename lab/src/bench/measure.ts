@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { LocalStack } from '@temporal-http-tasks/cli/internal/dev/local-stack';
 import { WORKFLOWS } from 'temporal-http-tasks/internal/workflow-modules';
-import { Pool } from 'undici';
 import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { median } from './figures';
+import { createPeerActivities } from './peers/peer-activities';
+import { PEER_QUEUE, providersOf, startPeerWorker } from './peers/peer-worker';
 
 /** How much is measured. */
 export interface BenchSize {
@@ -18,6 +19,7 @@ export interface BenchSize {
 /** The raw measurements. */
 export interface Measurements {
   offboardMs: number;
+  plainMs: number;
   bareMs: number;
   offboardUsersPerSecond: number;
   bareUsersPerSecond: number;
@@ -34,8 +36,8 @@ const WARM_UP = 3;
 type Offboard = (user: BenchUser) => Promise<unknown>;
 
 /**
- * Measures `offboardUser` and the bare loop against the same simulators together. For the latency they alternate, so
- * that other load on the machine affects both.
+ * Measures `offboardUser`, a workflow that makes the same calls by plain activities, and a bare loop, against the same
+ * simulators together. For the latency they alternate, so that other load on the machine affects all.
  */
 export async function measure(
   stack: LocalStack,
@@ -43,28 +45,29 @@ export async function measure(
 ): Promise<Measurements> {
   const users = new BenchUsers(stack);
   const bare = createBareLoop(stack.simulators);
+  const peer = await startPeerWorker({ address: stack.address, providers: providersOf(stack.simulators) });
   try {
     const byWorkflow = workflowOffboard(stack);
-    for (const user of users.next(WARM_UP)) await byWorkflow(user);
-    for (const user of users.next(WARM_UP)) await bare.offboard(user);
-    const calls = await sameCalls(stack, users, byWorkflow, bare);
-    const offboardMs: number[] = [];
-    const bareMs: number[] = [];
-    for (const [one = NO_USER, other = NO_USER] of pairs(users.next(sequential * 2))) {
-      offboardMs.push(await timed(() => byWorkflow(one)));
-      bareMs.push(await timed(() => bare.offboard(other)));
+    const byPlain = plainOffboard(stack);
+    const all = [byWorkflow, byPlain, bare.offboard];
+    for (const offboard of all) for (const user of users.next(WARM_UP)) await offboard(user);
+    const calls = await sameCalls(stack, users, all);
+    const latencies = all.map((): number[] => []);
+    for (let round = 0; round < sequential; round += 1) {
+      for (const [at, user] of users.next(all.length).entries())
+        latencies[at]?.push(await timed(() => all[at]?.(user) ?? Promise.resolve()));
     }
+    const [offboardMs = NaN, plainMs = NaN, bareMs = NaN] = latencies.map(median);
     return {
       calls,
-      offboardMs: median(offboardMs),
-      bareMs: median(bareMs),
+      offboardMs,
+      plainMs,
+      bareMs,
       offboardUsersPerSecond: await throughput(users.next(concurrent), concurrency, byWorkflow),
-      bareUsersPerSecond: await throughput(users.next(concurrent * BARE_FACTOR), concurrency, (user) =>
-        bare.offboard(user),
-      ),
+      bareUsersPerSecond: await throughput(users.next(concurrent * BARE_FACTOR), concurrency, bare.offboard),
     };
   } finally {
-    await bare.close();
+    await Promise.all([bare.close(), peer.end()]);
   }
 }
 
@@ -86,7 +89,6 @@ export async function bundleSize(): Promise<{ bundleBytes: number; codeBytes: nu
 
 const nothing = (): void => undefined;
 const QUIET = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
-const NO_USER: BenchUser = { plaidUserId: '', batchUserId: '' };
 
 /** Users who are seeded on demand, so that none is offboarded twice. */
 class BenchUsers {
@@ -111,26 +113,30 @@ function workflowOffboard({ client, taskQueue }: LocalStack): Offboard {
   };
 }
 
-/** Verifies that both make the same calls; otherwise the comparison is meaningless. */
-async function sameCalls(
-  { simulators }: LocalStack,
-  users: BenchUsers,
-  byWorkflow: Offboard,
-  bare: BareLoop,
-): Promise<number> {
-  const made = (): number => simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total;
-  const [one = NO_USER, other = NO_USER] = users.next(2);
-  const before = made();
-  await byWorkflow(one);
-  const byOurs = made() - before;
-  const byBare = await bare.offboard(other);
-  if (byOurs !== byBare)
-    throw new Error(`offboardUser made ${byOurs} calls and the bare loop ${byBare}; they cannot be compared.`);
-  return byOurs;
+/** Offboards by a workflow that records nothing, with an activity for each call. */
+function plainOffboard({ client, simulators }: LocalStack): Offboard {
+  const appKeys = Object.values(simulators.batch.appKeys);
+  return (user) =>
+    client.workflow.execute('activityPerCallOfBoth', {
+      workflowId: `peer-${randomUUID()}`,
+      taskQueue: PEER_QUEUE,
+      args: [user, appKeys],
+    });
 }
 
-function* pairs<T>(values: readonly T[]): Generator<T[]> {
-  for (let at = 0; at < values.length; at += 2) yield values.slice(at, at + 2);
+/** Returns how many calls a user takes. Verifies that all ways make as many; otherwise the comparison is meaningless. */
+async function sameCalls({ simulators }: LocalStack, users: BenchUsers, all: readonly Offboard[]): Promise<number> {
+  const made = (): number => simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total;
+  const counts: number[] = [];
+  for (const [at, user] of users.next(all.length).entries()) {
+    const before = made();
+    await all[at]?.(user);
+    counts.push(made() - before);
+  }
+  const [calls = NaN] = counts;
+  if (counts.some((count) => count !== calls))
+    throw new Error(`offboardUser and its peers made ${counts.join(', ')} calls; they cannot be compared.`);
+  return calls;
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -156,51 +162,19 @@ interface BenchUser {
 
 /** Makes the calls of one offboarding and nothing else: no retry, no record, no check of the response. */
 interface BareLoop {
-  /** Returns the number of calls it made. */
-  offboard(user: BenchUser): Promise<number>;
-  close(): Promise<void>;
+  offboard: (user: BenchUser) => Promise<unknown>;
+  close: () => Promise<void>;
 }
 
-/**
- * Returns a loop with the calls that `offboardUser` makes when nothing fails, over kept-alive connections as its worker
- * uses.
- */
-function createBareLoop({ plaid, batch }: Simulators): BareLoop {
-  const plaidPool = new Pool(plaid.url);
-  const batchPool = new Pool(batch.url);
-  const plaidHeaders = {
-    'content-type': 'application/json',
-    'plaid-client-id': plaid.clientId,
-    'plaid-secret': plaid.secret,
-  };
-  const post = async (path: string, body: object): Promise<unknown> =>
-    read(await plaidPool.request({ method: 'POST', path, headers: plaidHeaders, body: JSON.stringify(body) }));
-  const remove = async (key: string, id: string): Promise<unknown> =>
-    read(
-      await batchPool.request({
-        method: 'DELETE',
-        path: `/1.0/${key}/data/users/${encodeURIComponent(id)}`,
-        headers: { 'x-authorization': batch.restApiKey },
-      }),
-    );
+/** Returns a loop with the calls that `offboardUser` makes when nothing fails, over connections that are kept alive. */
+function createBareLoop(simulators: Simulators): BareLoop {
+  const { activities, close } = createPeerActivities(providersOf(simulators));
+  const appKeys = Object.values(simulators.batch.appKeys);
   return {
-    offboard: async ({ plaidUserId: user_id, batchUserId }) => {
-      const { items } = (await post('/user/items/get', { user_id })) as { items: { item_id: string }[] };
-      await post('/user/items/remove', { user_id, item_ids: items.map(({ item_id }) => item_id) });
-      await post('/user/items/get', { user_id });
-      await post('/user/products/terminate', { user_id, reason_code: 'USER_OFFBOARDING' });
-      const keys = Object.values(batch.appKeys);
-      for (const key of keys) await remove(key, batchUserId);
-      return 4 + keys.length;
+    offboard: async ({ plaidUserId, batchUserId }) => {
+      await activities.offboard(plaidUserId);
+      for (const key of appKeys) await activities.deleteData(key, batchUserId);
     },
-    close: async () => {
-      await Promise.all([plaidPool.close(), batchPool.close()]);
-    },
+    close,
   };
-}
-
-async function read(response: Awaited<ReturnType<Pool['request']>>): Promise<unknown> {
-  const body = await response.body.json();
-  if (response.statusCode !== 200) throw new Error(`The simulator returned ${response.statusCode}.`);
-  return body;
 }

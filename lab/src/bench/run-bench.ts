@@ -48,11 +48,13 @@ function figuresOf(
   measured: Measurements,
   start: { bundleBytes: number; codeBytes: number; workerStartMs: number },
 ): Figures {
-  const { offboardMs, bareMs, offboardUsersPerSecond, bareUsersPerSecond, calls } = measured;
+  const { offboardMs, plainMs, bareMs, offboardUsersPerSecond, bareUsersPerSecond, calls } = measured;
   return {
     offboardUserLatency: figure(offboardMs, 'ms', { atMost: 2_000 }),
+    plainWorkflowLatency: figure(plainMs, 'ms', { atMost: 1_000 }),
     bareLoopLatency: figure(bareMs, 'ms', { atMost: 200 }),
     addedLatency: figure(offboardMs - bareMs, 'ms', { atMost: 60 }),
+    addedToPlainWorkflow: figure(offboardMs - plainMs, 'ms', { atMost: 60 }),
     addedLatencyPerCall: figure((offboardMs - bareMs) / calls, 'ms', { atMost: 300 }),
     latencyOfBareLoop: figure(offboardMs / bareMs, '×', { atMost: 500 }),
     offboardUserThroughput: figure(offboardUsersPerSecond, 'users/s', { atLeast: 1 }),
@@ -66,8 +68,10 @@ function figuresOf(
 
 const WORDS: Readonly<Record<string, string>> = {
   offboardUserLatency: 'offboardUser, one user, median',
+  plainWorkflowLatency: 'a workflow with an activity for each call, which records nothing, median',
   bareLoopLatency: 'the same calls in a bare loop, median',
   addedLatency: 'added by durability, for a user',
+  addedToPlainWorkflow: 'added to the workflow that records nothing, for a user',
   addedLatencyPerCall: 'added by durability, for each call',
   latencyOfBareLoop: 'latency against the bare loop',
   offboardUserThroughput: 'offboardUser, many users',

@@ -2,6 +2,7 @@ import { CancelledFailure } from '@temporalio/common';
 import { keySlotOf } from '../../http/prepare-request';
 import type { BulkUser, RecordBulk } from '../../ledger/sweeps/sweep-types';
 import { callIdOf } from '../../policy/steps/step';
+import { showsState } from '../../policy/providers/path';
 import { UnwritableIdError } from '../../policy/providers/template';
 import { idAt, idsOf } from '../../policy/user-ids';
 import type { HttpTask } from '../../tasks/define';
@@ -19,6 +20,8 @@ export type BulkResponse =
   | { kind: 'malformed'; failure: TaskFailure }
   /** Refused for another reason. */
   | { kind: 'rejected'; failure: TaskFailure }
+  /** Nothing is known of a single ID: the response reports a failure for at least one of them. */
+  | { kind: 'partlyFailed'; failure: TaskFailure }
   /** There was a response that cannot be parsed. */
   | { kind: 'unclear'; failure: TaskFailure }
   /** It may be tried again, after `delayMs` if the provider gave it. */
@@ -126,9 +129,15 @@ export class BulkCall {
     const { sender, budgets } = this.#dependencies;
     const { key } = this;
     try {
-      const { status, token, requestId } = await sender.send(this.#task, this.#inputOf(users), send);
+      const { output, status, token, requestId } = await sender.send(this.#task, this.#inputOf(users), send);
       budgets.responded(key, { refused: false });
-      return { kind: 'accepted', status, token, requestId };
+      if (!showsState(output, this.#bulk.plan.bulk.failed ?? [])) return { kind: 'accepted', status, token, requestId };
+      const { name, service } = this.#task;
+      const message = `The response to ${name} reports a failure for one of its IDs.`;
+      return {
+        kind: 'partlyFailed',
+        failure: { type: 'Task.Rejected', service: service.name, task: name, message, status, requestId },
+      };
     } catch (error) {
       const response = this.#responseOf(error, users);
       if (response.kind === 'malformed' || response.kind === 'rejected') budgets.responded(key, { refused: false });

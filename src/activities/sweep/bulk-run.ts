@@ -162,7 +162,8 @@ export class BulkRun {
       const { response, users } = refused ? { response: refused, users: part } : await this.#sendOnce(part);
       if (response === undefined) return { halves: [] };
       if (response.kind === 'keyRefused') return { end: 'unauthorized', unauthorized: this.#call.refusedKey };
-      if (response.kind === 'malformed' && users.length > 1) return { halves: halvesOf(users) };
+      const isForSome = response.kind === 'malformed' || response.kind === 'partlyFailed';
+      if (isForSome && users.length > 1) return { halves: halvesOf(users) };
       if (await this.#recordResponse(response, users)) return { halves: [] };
       const end = await this.#waitAfter(response);
       if (end) return end;
@@ -179,7 +180,9 @@ export class BulkRun {
     const send = { signal: this.#signal, notSentAfterMs: this.#openedAtMs + OPENED_HOLDS_MS };
     const response = await this.#call.send(users, send);
     if (hasResponse(response)) this.#calls += 1;
-    if (response.kind === 'unclear' || (response.kind === 'later' && response.failure.perhapsDone)) {
+    const isPartlyDone = response.kind === 'partlyFailed' && users.length > 1;
+    const isPerhapsDone = response.kind === 'later' && response.failure.perhapsDone;
+    if (response.kind === 'unclear' || isPartlyDone || isPerhapsDone) {
       const seqs = users.map(({ seq }) => seq);
       for (const seq of seqs) this.#perhapsSent.add(seq);
       await this.#sweeps.notePerhapsSent({ ...this.#fence, app: this.#input.app, seqs });
@@ -226,6 +229,7 @@ export class BulkRun {
         // Every call with this ID was refused.
         await this.#record(users, failed('failed', response.failure));
         return true;
+      case 'partlyFailed':
       case 'rejected':
         await this.#record(
           users.filter(({ seq }) => this.#perhapsSent.has(seq)),

@@ -1,6 +1,7 @@
 import { MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
 import type { Receipt } from '../../ledger/ledger';
-import type { SettledUser, SweepRow, TargetRow } from '../../ledger/sweeps/sweep-types';
+import type { TargetRow } from '../../ledger/sweeps/snapshot-types';
+import type { SettledUser, SweepRow } from '../../ledger/sweeps/sweep-types';
 import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
 import { asRecorded } from '../../policy/compensation-log';
 import { remedyInCatalogue } from '../../providers/catalogue';

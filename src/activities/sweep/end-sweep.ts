@@ -5,7 +5,7 @@ import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { statusOfSweep } from '../../policy/sweep-result';
 import type { ChunkPlan, EndedSweep, EndSweep } from './contract';
-import { outcomeCounts } from './plan-chunks';
+import { outcomeCounts } from '../../ledger/sweeps/summary-types';
 import { isDryRun } from './sweep-steps';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withHeartbeat, rejected, withSweep } from './sweep-work';

@@ -7,6 +7,7 @@ import type { Governing } from '../governed';
 import { refusal, refuseUnsendable, requireService } from '../refusals';
 import { sourceProblem } from '../../operator-policy/rules';
 import { requestFacts } from '../../policy/legal-clock';
+import type { DueCalendar } from '../../policy/legal-clock';
 import type { PlannedStep, StepPlan } from '../../policy/providers/step-plan';
 import { batchProvider } from '../../providers/batch/provider';
 import { RATED_PROVIDER } from '../../providers/built-in';
@@ -32,7 +33,7 @@ export async function openSweep(
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
   const { snapshot, rate } = input;
   if (rate !== undefined) refuseNeedlessRate(dependencies, steps);
-  const terms = termsOf(input, steps, policy, dependencies.holidays);
+  const terms = termsOf(input, steps, policy, dependencies);
   const sweepId = await withSweep(async () => {
     const opened =
       snapshot === undefined
@@ -229,7 +230,7 @@ function termsOf(
   { terms, rate, request }: OpenSweep,
   steps: StepPlan | undefined,
   policy: Governing,
-  holidays: ReadonlySet<string> | undefined,
+  calendar: DueCalendar,
 ): { terms?: SweepTerms } {
   if (!terms) return {};
   const { plan, needsApproval, maxUsers } = terms;
@@ -242,7 +243,7 @@ function termsOf(
       needsApproval,
       maxUsers,
       policyDigest: policy?.digest,
-      ...(request && { about: requestFacts(request, holidays) }),
+      ...(request && { about: requestFacts(request, calendar) }),
     },
   };
 }

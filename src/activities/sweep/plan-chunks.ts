@@ -1,5 +1,5 @@
+import { outcomeCounts } from '../../ledger/sweeps/summary-types';
 import type { SweepCounts, SweepRow } from '../../ledger/sweeps/sweep-types';
-import type { OutcomeCounts } from '../../policy/sweep-result';
 import type { PlanChunks, PlannedChunks } from './contract';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
@@ -42,11 +42,6 @@ export async function planChunks(
       ...(notAllowed !== undefined && { notAllowed }),
     };
   });
-}
-
-/** Returns the users by outcome; those without one are pending, whatever else the ledger knows. */
-export function outcomeCounts({ pending, open, waitingForBulk, ...counts }: SweepCounts): OutcomeCounts {
-  return { ...counts, pending: pending + open + waitingForBulk };
 }
 
 /** Returns the rule that forbids to start new users today, if any user waits for it. */

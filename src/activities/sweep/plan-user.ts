@@ -1,5 +1,6 @@
 import type { SubjectHistory } from '../../ledger/ledger';
-import type { OpenUser, Removal, TargetRow } from '../../ledger/sweeps/sweep-types';
+import type { TargetRow } from '../../ledger/sweeps/snapshot-types';
+import type { OpenUser, Removal } from '../../ledger/sweeps/sweep-types';
 import { identitiesOf } from '../../ledger/user-subjects';
 import type { Identity } from '../../ledger/user-subjects';
 import type { ConvergePlan } from '../../policy/converge';

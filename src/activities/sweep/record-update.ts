@@ -1,8 +1,9 @@
 import type { ServiceSettings } from '../../config/service-settings';
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
-import { isSamePerson, isSigned, signaturesNeeded, signersOf } from '../../operator-policy/approval';
+import { isSigned, signaturesNeeded, signersOf } from '../../operator-policy/approval';
 import { refusal } from '../refusals';
+import { isSamePerson } from '../../operator-policy/same-person';
 import { approvedSweep, notAllowed } from '../governed';
 import type { Governing } from '../governed';
 import type { CompletedStep, RecordedUpdate, RecordUpdate, ChunkPlan, RateRequest } from './contract';

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { WorkLimits } from '../../config/process-settings';
 import { LedgerUnavailableError } from '../../ledger/ledger';
@@ -104,6 +105,9 @@ const FENCE_CHECK_MS = 500;
  * written.
  */
 const WAVE = { most: 125, least: 60 };
+
+/** Number of users begun in one turn of the event loop, so that responses do not wait for a whole wave. */
+const BEGUN_PER_TURN = 8;
 
 /**
  * Offboards the users of one chunk concurrently: takes the chunk over from any earlier attempt, records the intent of a
@@ -237,7 +241,10 @@ class ChunkAttempt {
         if (users.length === 0) return 'rangeDone';
         const histories = await this.#noting(() => this.#historiesOf(users));
         begun = users.length;
-        users.forEach((user, index) => this.#begin(user, histories[index] ?? NO_HISTORY, requestedAtMs));
+        for (const [index, user] of users.entries()) {
+          if (index > 0 && index % BEGUN_PER_TURN === 0) await nextTurn();
+          this.#begin(user, histories[index] ?? NO_HISTORY, requestedAtMs);
+        }
       } finally {
         openUsers.giveBack(places - begun);
       }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
-import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
+import type { SnapshotBlock, SnapshotState, TargetRow } from '../../ledger/sweeps/snapshot-types';
 import { identitiesOfUser } from '../../ledger/user-subjects';
 import { CheckedRows } from '../../sources/check-rows';
 import { sourceName } from '../../operator-policy/rules';
@@ -34,6 +35,9 @@ const BLOCK_CHARACTERS = 4_000_000;
  * Maximum time between two writes of a slow source, in milliseconds, so that little has to be read again after a crash.
  */
 const BLOCK_MS = 10_000;
+
+/** Number of rows after which other work of this thread has its turn. */
+const ROWS_IN_A_TURN = 250;
 
 /** What to read, and for which plan. */
 export type ReadSource = TakeSnapshot & SeriesRun & { law?: Law | undefined; needed: NeededProviders };
@@ -100,46 +104,48 @@ export class SourceReading {
     return state;
   }
 
-  /** While a block is written, the next one is read, unless the sweep might have too many users with this one. */
+  /** While blocks are written, the next ones are read, unless the sweep might have too many users with these. */
   async #readBehind(begun: SnapshotState): Promise<SnapshotState> {
+    const { ledger, providers } = this.#dependencies;
+    const { sweepId, doneSteps } = this.#input;
     const checked = await this.#open(begun);
-    let state = begun;
-    let writing: Promise<void> | undefined;
+    const writer = await ledger.sweeps.writeSnapshot({
+      sweepId,
+      version: begun.version,
+      doneSteps,
+      isThing: providers.isThing,
+      onWritten: this.#onProgress,
+    });
     let bad = begun.rejected;
     let block = new Block(begun.position ?? '');
-    const written = async (): Promise<void> => {
-      const last = writing;
-      writing = undefined;
-      await last;
-    };
     const write = async (complete: boolean): Promise<void> => {
+      this.#signal.throwIfAborted();
       const { append } = block;
       const rejected = checked.counts.bad - bad;
       bad = checked.counts.bad;
       const { report } = checked;
       block = new Block(append.position);
-      await written();
-      writing = this.#append({ ...append, version: state.version, rejected, report, complete }).then((next) => {
-        state = next;
-      });
-      if (complete || !this.#allows(state.total + append.rows.length)) return written();
-      // A failure is reported when the next block is full, or the source ends or fails.
-      writing.catch(() => undefined);
+      await writer.append({ ...append, environments: this.#environments, rejected, report, complete });
+      if (!complete && !this.#allows(writer.mostUsers)) await writer.flush();
     };
+    let rows = 0;
     try {
       for await (const group of checked.groups()) {
         this.#signal.throwIfAborted();
         for (const row of group) {
-          block.add(this.#targetOf(row), row.position);
+          block.add(this.#targetOf(row), row);
           if (block.isFull) await write(false);
+          // Threads report to this one between two turns.
+          if ((rows += 1) % ROWS_IN_A_TURN === 0) await nextTurn();
         }
+        if (block.isLate) await write(false);
       }
     } catch (error) {
-      await written();
+      await writer.end();
       throw error;
     }
     await write(true);
-    return state;
+    return writer.end();
   }
 
   async #open({ position, total, duplicates, rejected, report }: SnapshotState): Promise<CheckedRows> {
@@ -162,19 +168,6 @@ export class SourceReading {
     return new CheckedRows(source, { name, tolerance: badRows, after, problemOf, signal: this.#signal });
   }
 
-  async #append(block: Omit<AppendTargets, 'sweepId'>): Promise<SnapshotState> {
-    this.#signal.throwIfAborted();
-    const state = await this.#dependencies.ledger.sweeps.appendTargets({
-      ...block,
-      sweepId: this.#input.sweepId,
-      doneSteps: this.#input.doneSteps,
-      isThing: this.#dependencies.providers.isThing,
-      environments: this.#environments,
-    });
-    this.#onProgress(state);
-    return state;
-  }
-
   #targetOf({ user: given, line }: GoodRow): TargetRow {
     const { hasher, providers } = this.#dependencies;
     const user = inAccount(given, this.#input.source.account);
@@ -182,20 +175,15 @@ export class SourceReading {
     // Also of providers at which a user has nothing but things.
     if (user.ids !== undefined || user.itemIds !== undefined)
       for (const provider of Object.keys(idsOf(user))) this.#placeOf(provider, account);
+    const subjects = identitiesOfUser(user, providers.isThing).map(({ provider, value }) => {
+      const { service, environment } = this.#placeOf(provider, account);
+      return hasher.subject(service, environment, value);
+    });
     const { dryRun, law } = this.#input;
-    return {
-      user,
-      line,
-      subjects: identitiesOfUser(user, providers.isThing).map(({ provider, value }) => {
-        const { service, environment } = this.#placeOf(provider, account);
-        return hasher.subject(service, environment, value);
-      }),
-      // A dry run carries out no request.
-      ...(!dryRun &&
-        user.receivedAt !== undefined && {
-          request: requestOfUser(user, { law, holidays: this.#dependencies.holidays }),
-        }),
-    };
+    // A dry run carries out no request.
+    if (dryRun || user.receivedAt === undefined) return { user, line, subjects };
+    const { holidays, timeZone } = this.#dependencies;
+    return { user, line, subjects, request: requestOfUser(user, { law, holidays, timeZone }) };
   }
 
   /** Returns where the IDs of an account at a provider are valid. */
@@ -231,28 +219,32 @@ export class SourceReading {
 /** Rows that are written together. */
 class Block {
   readonly #rows: TargetRow[] = [];
-  readonly #fullAtMs = performance.now() + BLOCK_MS;
-  #position: string;
+  readonly #lateAtMs = performance.now() + BLOCK_MS;
+  /** The row after which the source continues. */
+  #last: Pick<GoodRow, 'position'>;
   #characters = 0;
 
   constructor(position: string) {
-    this.#position = position;
+    this.#last = { position };
   }
 
-  add(row: TargetRow, position: string): void {
+  add(row: TargetRow, read: GoodRow): void {
     this.#rows.push(row);
-    this.#position = position;
+    this.#last = read;
     this.#characters += charactersOf(row.user);
   }
 
   get isFull(): boolean {
-    return (
-      this.#rows.length >= BLOCK_ROWS || this.#characters >= BLOCK_CHARACTERS || performance.now() >= this.#fullAtMs
-    );
+    return this.#rows.length >= BLOCK_ROWS || this.#characters >= BLOCK_CHARACTERS;
   }
 
-  get append(): Pick<AppendTargets, 'rows' | 'position'> {
-    return { rows: this.#rows, position: this.#position };
+  /** Whether the source is so slow that these rows should not wait for more. */
+  get isLate(): boolean {
+    return this.#rows.length > 0 && performance.now() >= this.#lateAtMs;
+  }
+
+  get append(): Pick<SnapshotBlock, 'rows' | 'position'> {
+    return { rows: this.#rows, position: this.#last.position };
   }
 }
 

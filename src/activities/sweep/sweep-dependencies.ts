@@ -1,3 +1,4 @@
+import type { DueCalendar } from '../../policy/legal-clock';
 import type { SourceSettings } from '../../config/database-settings';
 import type { WorkLimits } from '../../config/process-settings';
 import type { ServiceSettings } from '../../config/service-settings';
@@ -41,8 +42,9 @@ export interface SweepDependencies {
   customSources?: Readonly<Record<string, SourceFactory>> | undefined;
   /** The search attributes that runs may write in this worker's namespace. */
   searchAttributes: () => readonly string[];
-  /** Public holidays, for due dates. @default none */
-  holidays?: ReadonlySet<string>;
+  /** For due dates. @default none */
+  holidays?: DueCalendar['holidays'];
+  timeZone?: DueCalendar['timeZone'];
 }
 
 /** The dependencies of a chunk. */

@@ -6,7 +6,8 @@ import {
   SnapshotMovedError,
   SweepConflictError,
 } from '../../ledger/sweeps/sweep-errors';
-import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
+import type { SnapshotState } from '../../ledger/sweeps/snapshot-types';
+import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import type { StepPlan } from '../../policy/providers/step-plan';
 import { builtInStepPlanOf } from '../../providers/built-in';
 import { doneStepsOf } from '../../providers/done-steps';

@@ -220,9 +220,9 @@ export class UserMachine {
   #withLost(call: UserCall, response: CallResponse): CallResponse {
     const step = this.#known.steps.find(call.step);
     const act = step && 'act' in step ? step.act : undefined;
-    if (response.ok || act?.name !== call.task || !this.#lostCalls.has(callKey(call)) || !saysAbsent(act, response))
-      return response;
-    return { ok: false, failure: { ...response.failure, perhapsDone: true } };
+    if (act?.name !== call.task || !this.#lostCalls.has(callKey(call))) return response;
+    if (response.ok) return { ...response, perhapsDone: true };
+    return saysAbsent(act, response) ? { ok: false, failure: { ...response.failure, perhapsDone: true } } : response;
   }
 
   /** Defers the call; it may have been carried out if the failure says so. */

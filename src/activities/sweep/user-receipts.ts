@@ -1,4 +1,5 @@
-import type { OpenUser, StepReceipt, TargetRow } from '../../ledger/sweeps/sweep-types';
+import type { TargetRow } from '../../ledger/sweeps/snapshot-types';
+import type { OpenUser, StepReceipt } from '../../ledger/sweeps/sweep-types';
 import type { CallResponse } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
 import type { CompiledList } from '../../policy/providers/compiled-plan';

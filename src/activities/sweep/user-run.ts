@@ -252,10 +252,13 @@ async function exchange(
   const sentAtMs = Date.now();
   try {
     const { sendableUntilMs: notSentAfterMs } = run.ledger;
-    const { output, requestId, token } = await sender.send(task, input, { signal: run.stopped, notSentAfterMs });
+    const { output, status, requestId, token } = await sender.send(task, input, {
+      signal: run.stopped,
+      notSentAfterMs,
+    });
     budgets.responded(key, { refused: false });
     return {
-      end: { kind: 'responded', response: { ok: true, output, attempt: 1, requestId, token }, sentAtMs },
+      end: { kind: 'responded', response: { ok: true, output, attempt: 1, status, requestId, token }, sentAtMs },
       accepted: true,
     };
   } catch (error) {

@@ -46,6 +46,12 @@ export class LibsqlDialect implements Dialect {
   }
 }
 
+/**
+ * What a statement begins with whose changes a power failure may take, with everything that was written after it and
+ * nothing before: the first other statement that writes keeps both. In a transaction it has no effect.
+ */
+export const MAY_BE_LOST = '/* may be lost */ ';
+
 class LibsqlConnection implements DatabaseConnection {
   constructor(
     readonly thread: LibsqlThread,
@@ -190,7 +196,11 @@ class LibsqlThread {
       this.#pending.set(id, { resolve, reject, timer });
       this.#worker.ref();
       const busyMs = Math.min(lockWaitMs, Math.max(0, leftMs - RESPONSE_MARGIN_MS));
-      this.#worker.postMessage({ id, sql, parameters: values, busyMs } satisfies LibsqlRequest);
+      const mayBeLost = sql.startsWith(MAY_BE_LOST);
+      this.#worker.postMessage(
+        { id, sql, parameters: values, busyMs, mayBeLost } satisfies LibsqlRequest,
+        values.flatMap((value) => (value instanceof Uint8Array ? [value.buffer] : [])),
+      );
     });
   }
 
@@ -246,7 +256,15 @@ function toLibsqlValue(value: unknown): LibsqlValue {
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value === null)
     return value;
+  if (isWholeBuffer(value)) return value;
   throw new TypeError(`libSQL cannot bind a parameter of type ${typeof value}.`);
+}
+
+/** Whether a value is bytes that can be given to another thread without others. */
+function isWholeBuffer(value: unknown): value is Uint8Array<ArrayBuffer> {
+  return (
+    value instanceof Uint8Array && value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength
+  );
 }
 
 /** Data that the main thread passes to the database thread at its start. */
@@ -266,12 +284,15 @@ export interface LibsqlRequest {
   parameters: readonly LibsqlValue[];
   /** Maximum wait for another process's lock, in milliseconds. */
   busyMs: number;
+  /** See {@link MAY_BE_LOST}. */
+  mayBeLost: boolean;
 }
 
 /**
- * What libSQL can bind. Anything else, even a boolean, would end the whole process, so it is never sent to the thread.
+ * What libSQL can bind; the bytes of a text of ASCII are given to the thread instead of copied. Anything else, even a
+ * boolean, would end the whole process, so it is never sent to the thread.
  */
-type LibsqlValue = string | number | bigint | null;
+type LibsqlValue = string | number | bigint | null | Uint8Array<ArrayBuffer>;
 
 /** The result of one statement. A failure contains only a code. */
 export type LibsqlResponse =

@@ -283,6 +283,13 @@ CREATE TABLE "target_key_blocks" (
   constraint "target_key_blocks_key" primary key ("sweep", "version")
 );
 
+CREATE TABLE "target_key_pages" (
+  "sweep" integer not null,
+  "page" integer not null,
+  "keys" text not null,
+  constraint "target_key_pages_key" primary key ("sweep", "page")
+) without rowid;
+
 CREATE TABLE "target_keys" (
   "sweep" integer not null,
   "key" text not null,

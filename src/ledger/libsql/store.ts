@@ -8,7 +8,7 @@ import type { Intent, IntentResult } from '../ledger';
 import { ALLOWED_LEDGER_URLS, LedgerSettingError } from '../setting-error';
 import type { OpenedRow, SqlForms, Store, StoreAddress, StoredWrites, WideFile, WriteValues } from '../store';
 import type { Tables } from '../tables';
-import { LibsqlDialect } from './dialect';
+import { LibsqlDialect, MAY_BE_LOST } from './dialect';
 import { libsqlFailures } from './failures';
 
 function rowsOf(texts: readonly string[]): RawBuilder<{ value: string; seq: number }> {
@@ -50,17 +50,15 @@ const LOG_RETRY_MS = 50;
 const libsqlWrites: StoredWrites = {
   recordIntent,
   run: (db, write, values) => insert(db, `write_${write}`, values),
-  appendBlock: (db, { rows, names, ...values }) =>
-    insert(db, 'write_sweep_block', {
-      ...values,
-      // Base64url with commas, dots and a space needs no escaping.
-      users:
-        rows.length === 0 ? '[]' : `["${rows.map(({ subjects, ids }) => `${subjects.join(',')} ${ids}`).join('","')}"]`,
-      marks: JSON.stringify(
-        rows.map(({ worst, someItems, line }) => (worst === null && someItems === 0 ? line : [worst, someItems, line])),
-      ),
-      names: JSON.stringify(names),
-    }),
+  // Base64url with commas, dots and a space needs no escaping.
+  idsForm: { begin: '["', withSubjects: true, between: '","', end: '"]', none: '[]' },
+  blockLists: (rows) => ({
+    marks: JSON.stringify(
+      rows.map(({ worst, someItems, line }) => (worst === null && someItems === 0 ? line : [worst, someItems, line])),
+    ),
+  }),
+  appendBlock: (db, { lists, ids, names, ...values }, isLast) =>
+    insert(db, 'write_sweep_block', { ...values, ...lists, users: ids, names: JSON.stringify(names) }, !isLast),
   async openWave(db, values) {
     const { sweep, fence, wave, first, last, day } = values;
     await insert(db, day === undefined ? 'write_sweep_wave' : 'write_policy_wave', values);
@@ -110,9 +108,10 @@ const libsqlWrites: StoredWrites = {
   },
 };
 
-async function insert(db: Kysely<Tables>, view: string, values: WriteValues): Promise<void> {
+async function insert(db: Kysely<Tables>, view: string, values: WriteValues, mayBeLost = false): Promise<void> {
   const columns = sql.raw(Object.keys(values).join(', '));
-  await sql`insert into ${sql.raw(view)} (${columns}) values (${sql.join(Object.values(values))})`.execute(db);
+  const begin = sql.raw(`${mayBeLost ? MAY_BE_LOST : ''}insert into ${view}`);
+  await sql`${begin} (${columns}) values (${sql.join(Object.values(values))})`.execute(db);
 }
 
 type Kind = IntentResult['kind'];

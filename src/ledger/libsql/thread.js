@@ -20,6 +20,10 @@ const LOCK_RETRY_MS = 5;
 /** Maximum number of cached statements, which is more than the ledger has. Without a bound the cache could leak. */
 const MAX_STATEMENTS = 200;
 
+const SYNCED = 'pragma synchronous = full';
+/** A power failure may take the changes of latest statements; the database is whole nevertheless. */
+const UNSYNCED = 'pragma synchronous = normal';
+
 const { path: file, stop } = /** @type {LibsqlThreadData} */ (workerData);
 const stopped = new Int32Array(stop);
 
@@ -76,7 +80,7 @@ function openDatabase() {
   opened.prepare('pragma journal_mode = wal').all();
   // FULL syncs the log at every commit, so that an acknowledged receipt survives kill -9 and a power failure. NORMAL
   // could lose the last receipts in a power failure, and with them the proof of what was sent.
-  opened.exec('pragma synchronous = full');
+  opened.exec(SYNCED);
   // Waves of a sweep change pages all over an index. With a checkpoint every 32 MB of log instead of every 4, a page
   // that was changed many times is copied once.
   opened.prepare('pragma wal_autocheckpoint = 8000').all();
@@ -139,17 +143,38 @@ function tryOnce(request) {
   try {
     const opened = openDatabase();
     const statement = prepare(opened, request.sql);
+    const values = request.parameters.map(textOf);
     if (!statement.reader) {
-      const { changes } = statement.run([...request.parameters]);
+      const { changes } = request.mayBeLost ? runUnsynced(opened, statement, values) : statement.run(values);
       return { id: request.id, rows: [], changes };
     }
     // libsql does not reset a statement that fails while it returns rows. Such a write keeps its transaction open, and
     // later writes report success but are never committed.
     if (/\breturning\b/i.test(request.sql)) return { id: request.id, failure: 'RETURNING_IS_UNSAFE' };
-    return { id: request.id, rows: statement.all([...request.parameters]), changes: 0 };
+    return { id: request.id, rows: statement.all(values), changes: 0 };
   } catch (error) {
     return { id: request.id, failure: failureCode(error) };
   }
+}
+
+/**
+ * Runs a statement without waiting until its changes are on the disk.
+ * @param {import('libsql').Database} opened
+ * @param {import('libsql').Statement<unknown[]>} statement
+ * @param {unknown[]} values
+ */
+function runUnsynced(opened, statement, values) {
+  prepare(opened, UNSYNCED).run([]);
+  try {
+    return statement.run(values);
+  } finally {
+    prepare(opened, SYNCED).run([]);
+  }
+}
+
+/** @param {unknown} value */
+function textOf(value) {
+  return value instanceof Uint8Array ? Buffer.from(value.buffer).toString('latin1') : value;
 }
 
 /**

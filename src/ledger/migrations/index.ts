@@ -75,4 +75,5 @@ export const migrations: readonly Migration[] = [
   sqlMigration('0025-sealed-hashes'),
   sqlMigration('0026-snapshot-blocks'),
   sqlMigration('0027-block-texts'),
+  sqlMigration('0028-key-pages'),
 ];

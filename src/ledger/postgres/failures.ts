@@ -81,7 +81,8 @@ const NO_TLS = 'The server does not support SSL connections';
 export function unreachable(error: unknown): LedgerUnavailableError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const known = typeof code === 'string' && /^[A-Z0-9_]{3,40}$/.test(code) ? ` (${code})` : '';
-  return new LedgerUnavailableError(`The ledger's database cannot be reached${known}${whyNoTls(error, known)}.`);
+  const why = whyNoTls(error, known) || '. Check that it runs, and that this machine may connect to it';
+  return new LedgerUnavailableError(`The ledger's database cannot be reached${known}${why}.`);
 }
 
 /** Returns what an operator can change about a failed TLS handshake; empty for other errors. */

@@ -334,6 +334,13 @@ create table target_key_blocks (
   constraint target_key_blocks_key PRIMARY KEY (sweep, version)
 );
 
+create table target_key_pages (
+  sweep integer not null,
+  page integer not null,
+  keys text not null,
+  constraint target_key_pages_key PRIMARY KEY (sweep, page)
+);
+
 create table target_keys (
   sweep integer not null,
   key text not null,

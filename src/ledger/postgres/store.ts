@@ -75,19 +75,27 @@ const postgresWrites: StoredWrites = {
   async run(db, write, values) {
     await sql`select ${call(`ledger_${write}`, values)}`.execute(db);
   },
-  async appendBlock(db, { rows, names, ...values }) {
-    // Lists as texts: none of the values has a space, and Postgres splits a text faster than it reads JSON.
+  // Lists as texts: none of the values has a space, and Postgres splits a text faster than it reads JSON.
+  idsForm: { begin: '', withSubjects: false, between: ' ', end: '', none: '' },
+  blockLists: (rows) => {
     const listed = (value: (row: BlockRow) => string | number | null): string =>
       rows.map((row) => value(row) ?? '-').join(' ');
-    const lists = {
-      ids: listed(({ ids }) => ids),
+    return {
       subjects: listed(({ subjects }) => JSON.stringify(subjects)),
       worst: listed(({ worst }) => worst),
       some_items: listed(({ someItems }) => someItems),
       lines: listed(({ line }) => line),
+    };
+  },
+  async appendBlock(db, { lists, ids, names, ...values }, isLast) {
+    const texts = {
+      ids: Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1'),
       names: names.map((name) => name.join(' ')).join(' '),
     };
-    await sql`select ${call('ledger_sweep_block', { ...values, ...lists })}`.execute(db);
+    const append = call('ledger_sweep_block', { ...values, ...lists, ...texts });
+    // Of the transaction that this statement is, or is part of.
+    if (isLast) await sql`select ${append}`.execute(db);
+    else await sql`select ${append}, set_config('synchronous_commit', 'off', true)`.execute(db);
   },
   async openWave(db, values) {
     const name = values.day === undefined ? 'ledger_sweep_wave' : 'ledger_policy_wave';

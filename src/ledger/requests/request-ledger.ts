@@ -1,4 +1,4 @@
-import type { RequestFacts } from '../../policy/legal-clock';
+import type { DueCalendar, RequestFacts } from '../../policy/legal-clock';
 import type { Law } from '../../policy/request-claims';
 import type { HoldEnvironments } from '../ledger';
 
@@ -125,7 +125,7 @@ export interface RequestLedger {
    *
    * @throws RequestConflictError for a request that is done, refused, extended, late, or under no law with an extension.
    */
-  extend(decision: Decision & { holidays?: ReadonlySet<string> }): Promise<RegisteredRequest>;
+  extend(decision: Decision & DueCalendar): Promise<RegisteredRequest>;
   /**
    * Refuses a request, and sets a hold on its user, so that no run and no sweep carries it out.
    *

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ExpressionBuilder, Insertable, Kysely, Selectable, Transaction } from 'kysely';
 import { dueDate, isRequest } from '../../policy/legal-clock';
 import { LAWS, readDay } from '../../policy/request-claims';
-import type { RequestFacts } from '../../policy/legal-clock';
+import type { DueCalendar, RequestFacts } from '../../policy/legal-clock';
 import { setHolds } from '../holds';
 import type { HoldEnvironments } from '../ledger';
 import type { SweepKeys } from '../sweeps/sweep-key';
@@ -219,7 +219,7 @@ function rowOf(db: Kysely<Tables>, id: number): Promise<Row | undefined> {
 /** See `RequestLedger.extend`. */
 export async function extend(
   context: RequestContext,
-  { id, by, reason, now, holidays }: Decision & { holidays?: ReadonlySet<string> },
+  { id, by, reason, now, holidays, timeZone }: Decision & DueCalendar,
 ): Promise<RegisteredRequest> {
   return context.db.transaction().execute(async (transaction) => {
     const row = await openRow(transaction, id);
@@ -229,10 +229,7 @@ export async function extend(
     const due =
       request.receivedAt === undefined
         ? undefined
-        : dueDate(
-            { law: request.law, receivedAt: request.receivedAt },
-            { extended: true, ...(holidays && { holidays }) },
-          );
+        : dueDate({ law: request.law, receivedAt: request.receivedAt }, { extended: true, holidays, timeZone });
     if (!due) throw new RequestConflictError(`Request ${id} is under no law that allows an extension.`);
     if (request.dueAt !== undefined && now.getTime() > Date.parse(request.dueAt))
       throw new RequestConflictError(

@@ -8,7 +8,7 @@ import { pairSubjects } from '../user-subjects';
 import type { IsThing } from '../user-subjects';
 import { thingsOf } from './duplicate-keys';
 import type { SweepContext } from './sweep-context';
-import type { TargetRow } from './sweep-types';
+import type { TargetRow } from './snapshot-types';
 
 /**
  * Minimum time between the closure and the first call of an earlier end, in milliseconds. The clocks of the worker and

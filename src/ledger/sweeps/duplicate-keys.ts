@@ -2,11 +2,13 @@ import { idsOf } from '../../policy/user-ids';
 import type { NamedIds } from '../../policy/user-ids';
 import { isNamedThing } from '../user-subjects';
 import type { IsThing } from '../user-subjects';
-import { DUPLICATE_KEY_CHARACTERS } from './sweep-key';
 import type { SweepKey } from './sweep-key';
-import type { TargetRow } from './sweep-types';
+import type { TargetRow } from './snapshot-types';
 
-/** The keys that identify a row as a duplicate, and later rows as its duplicates. */
+/**
+ * The keys that identify a row as a duplicate, and later rows as its duplicates. Only the first
+ * sixteen characters of a text count; see `DUPLICATE_KEY_CHARACTERS`.
+ */
 export interface DuplicateKeys {
   /** The row is a duplicate if an earlier row stored one of these. */
   lookedUp: readonly string[];
@@ -24,7 +26,7 @@ const MAX_SUBSET_IDS = 4;
  * equal things; null for a row that concerns everything of the user.
  */
 export function thingsOf(user: NamedIds, isThing: IsThing = isNamedThing): readonly unknown[] | null {
-  if (user.ids === undefined && user.itemIds === undefined) return null;
+  if (concernsAll(user)) return null;
   const things: (readonly unknown[])[] = [];
   for (const [provider, given] of Object.entries(idsOf(user))) {
     for (const [id, value] of Object.entries(given)) {
@@ -36,6 +38,11 @@ export function thingsOf(user: NamedIds, isThing: IsThing = isNamedThing): reado
   const [first, ...others] = things;
   if (first === undefined) return null;
   return others.length === 0 ? first : things;
+}
+
+/** Whether a row has nothing but single IDs of the first providers, as most of a source have. */
+function concernsAll({ ids, itemIds }: NamedIds): boolean {
+  return ids === undefined && itemIds === undefined;
 }
 
 /** What the keys of a row depend on besides its IDs. */
@@ -57,12 +64,14 @@ export function duplicateKeys(
   { user, subjects }: TargetRow,
   { isDone = false, isThing, direct }: KeyRules,
 ): DuplicateKeys {
-  const ids = subjects.length === 1 ? subjects : [...new Set(subjects)].sort();
+  if (direct && subjects.length === 1 && !isDone && concernsAll(user))
+    return { lookedUp: subjects, left: subjects, shared: NONE };
+  const ids = [...new Set(subjects)].sort();
   const [first] = ids;
   if (first === undefined) throw new TypeError('subjects must contain at least one keyed hash.');
   const items = thingsOf(user, isThing);
   const keyOfAll = (some: readonly string[]): string =>
-    direct && some.length === 1 ? (some[0] ?? '').slice(0, DUPLICATE_KEY_CHARACTERS) : key.duplicateKey([some, null]);
+    direct && some.length === 1 ? (some[0] ?? '') : key.duplicateKey([some, null]);
   const all = keyOfAll(ids);
   if (ids.length === 1 && items === null && !isDone) {
     const keys = [all];

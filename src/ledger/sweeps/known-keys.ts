@@ -1,29 +1,37 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from '../store';
+import { KeySet, pageOf, PARTS, partsOf, RunFilter, runOf, textOf, wordsOf } from './key-set';
+import { SnapshotMovedError } from './sweep-errors';
 import { DUPLICATE_KEY_CHARACTERS } from './sweep-key';
 
-/** The characters of base64url in the order in which the databases sort them. */
-const ALPHABET = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
-
-/** The place of each character in {@link ALPHABET}, by its code. */
-const PLACES = new Uint8Array(128);
-for (let place = 0; place < ALPHABET.length; place++) PLACES[ALPHABET.charCodeAt(place)] = place;
-
-/** Number of recent keys in memory from which they are moved to the table of single keys. */
+/** Number of recent keys in memory from which they are moved to pages. */
 const MOST_RECENT = 262_144;
 
 /** Blocks whose keys are read with one statement. */
-const PAGE = 50;
+const BLOCKS = 50;
+
+/** Pages that are read or written with one statement. */
+const PAGES = 1_024;
 
 /** Maximum number of sweeps whose keys are in memory; a process reads few sources at a time. */
 const MOST_SWEEPS = 3;
 
-/** What the keys of a block begin with if those of rows with one ID are the beginnings of the hashes of these. */
-const DIRECT = '.';
+/**
+ * What the keys of a block begin with: whether those of rows with one ID are the beginnings of the hashes of these. An
+ * earlier version must not continue, because it would not find keys in pages: it refuses keys that begin with these.
+ */
+const MARKS = { direct: '..', hashed: '.,' } as const;
+const MARK_CHARACTERS = 2;
+
+/** What blocks of earlier versions begin with if their keys are beginnings of hashes. */
+const EARLIER_DIRECT = '.';
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** Where keys are stored, and those that this process knows, by number of the sweep. */
-interface KeyStorage extends LedgerDatabase {
-  readonly knownKeys: Map<number, KnownKeys>;
+interface KeyStorage extends Pick<LedgerDatabase, 'db' | 'store'> {
+  knownKeys: Map<number, KnownKeys>;
+  inTime: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -32,208 +40,244 @@ interface KeyStorage extends LedgerDatabase {
  *
  * | keys of | are stored in | and in this process |
  * |---|---|---|
- * | the latest rows | `target_key_blocks`, one row for each block of the source | in sets by their first character |
- * | earlier rows | `target_keys`, one row for each key | in a filter that says which certainly are not there |
+ * | the latest rows | `target_key_blocks`, one row for each block of the source | in a set |
+ * | earlier rows | `target_key_pages`, one row for each part of a run | in a filter that says in which runs they may be |
  *
- * At {@link MOST_RECENT} keys, those that begin with one character are moved, because they are neighbours in the index;
- * later those of the next character. After the last character, the blocks written before the first move are deleted. A
- * process that takes over reads the blocks, and looks up in `target_keys` the keys that it does not find in them.
+ * At {@link MOST_RECENT} keys, all of blocks that were written become a run: they are divided into parts by how they begin,
+ * and each part is one row. Nothing that was stored before is changed by that; a key is looked up by its part in each run
+ * in which it may be. A process that takes over reads the blocks first and then the pages, since another one may still
+ * move keys from the former to the latter.
  *
  * The key of a row with one ID is the beginning of the keyed hash of this ID, which is stored with the row anyway. A sweep
- * whose reading an earlier version began continues with a second hash; its blocks do not begin with {@link DIRECT}.
+ * whose reading an earlier version began with a second hash continues with it, and a sweep with rows in `target_keys`,
+ * which has one for each key, looks up each key there as well.
  */
 export class KnownKeys {
-  readonly #recent = Array.from(ALPHABET, () => new Set<string>());
+  readonly #recent = new KeySet();
   readonly #sweep: number;
   /** Whether the key of a row with one ID is the beginning of its hash. */
   readonly direct: boolean;
-  /** Undefined if `target_keys` has keys that this process did not move. */
-  readonly #moved: KeyFilter | undefined;
+  /** Whether `target_keys` has keys of this sweep. */
+  readonly #single: boolean;
+  readonly #filter = new RunFilter();
+  /** By block, in their order, of blocks that are not written yet: how many keys there were before it. */
+  readonly #unwritten: number[] = [];
+  #runs = 0;
   #version: number;
-  #count = 0;
-  #turn = 0;
-  #roundVersion = 0;
 
   private constructor(
     sweep: number,
-    { version, direct, moved }: { version: number; direct: boolean; moved: KeyFilter | undefined },
+    { version, direct, single }: { version: number; direct: boolean; single: boolean },
   ) {
     this.#sweep = sweep;
     this.#version = version;
     this.direct = direct;
-    this.#moved = moved;
+    this.#single = single;
   }
 
-  /** Returns the keys of a sweep whose snapshot has this version; read from the ledger if another process appended to it. */
-  static async of(context: KeyStorage, sweep: number, version: number): Promise<KnownKeys> {
-    const { db, knownKeys } = context;
+  /**
+   * Returns the keys of a sweep whose snapshot has this version, for one reader alone: read from the ledger unless this
+   * process gave them back at this version. They contain keys of blocks that may fail to be written, so that no other
+   * reader may use them before {@link giveBack}.
+   */
+  static async take(context: KeyStorage, sweep: number, version: number): Promise<KnownKeys> {
+    const { db, knownKeys, inTime } = context;
     const known = knownKeys.get(sweep);
-    if (known !== undefined && known.#version === version) return known;
     knownKeys.delete(sweep);
-    const single = await db.selectFrom('target_keys').select('key').where('sweep', '=', sweep).limit(1).execute();
-    const last = await db
-      .selectFrom('target_key_blocks')
-      .select('keys')
-      .where('sweep', '=', sweep)
-      .orderBy('version', 'desc')
-      .limit(1)
-      .execute();
-    const direct = last[0]?.keys.startsWith(DIRECT) ?? single.length === 0;
-    const read = new KnownKeys(sweep, { version, direct, moved: single.length === 0 ? new KeyFilter() : undefined });
-    for (let next = 0; ;) {
-      const blocks = await db
+    if (known !== undefined && known.#version === version) return known;
+    const last = await inTime(() =>
+      db
         .selectFrom('target_key_blocks')
-        .select(['version', 'keys'])
+        .select('keys')
         .where('sweep', '=', sweep)
-        .where('version', '>=', next)
-        .orderBy('version')
-        .limit(PAGE)
-        .execute();
-      for (const block of blocks) read.#add(keysIn(block.keys));
-      const end = blocks.at(-1);
-      if (end === undefined) break;
-      next = end.version + 1;
-    }
-    for (const other of knownKeys.keys()) if (knownKeys.size >= MOST_SWEEPS) knownKeys.delete(other);
-    knownKeys.set(sweep, read);
+        .orderBy('version', 'desc')
+        .limit(1)
+        .executeTakeFirst(),
+    );
+    const recent = await readBlocks(context, sweep);
+    const one = await inTime(() =>
+      db.selectFrom('target_keys').select('key').where('sweep', '=', sweep).limit(1).executeTakeFirst(),
+    );
+    const single = one !== undefined;
+    const direct = last === undefined ? !single : isDirect(last.keys);
+    const read = new KnownKeys(sweep, { version, direct, single });
+    for (const words of recent) read.#recent.addWords(words);
+    await read.#readPages(context);
     return read;
   }
 
-  /** Returns the keys of a block as they are stored: without separators. */
-  textOf(keys: readonly string[]): string {
-    return keys.length > 0 && this.direct ? DIRECT + keys.join('') : keys.join('');
+  /** Keeps the keys for the next reader in this process. All blocks whose keys were added have been written. */
+  giveBack({ knownKeys }: KeyStorage): void {
+    if (this.#unwritten.length > 0) throw new Error('Keys of blocks that are not written cannot be given back.');
+    for (const other of knownKeys.keys()) if (knownKeys.size >= MOST_SWEEPS) knownKeys.delete(other);
+    knownKeys.set(this.#sweep, this);
   }
 
-  /** Returns which of these keys earlier blocks have. */
-  async among({ db, store }: KeyStorage, keys: readonly string[]): Promise<Set<string>> {
+  /**
+   * Returns which of these keys are known. While it waits for the ledger, keys may be moved there: what it returns is
+   * complete, whatever {@link has} says afterwards.
+   */
+  async known({ db, store }: KeyStorage, keys: readonly string[]): Promise<ReadonlySet<string>> {
+    if (this.#runs === 0 && !this.#single) return NONE;
     const found = new Set<string>();
     const possible: string[] = [];
+    const pages = new Set<number>();
     for (const key of keys) {
-      if (this.#recentOf(key).has(key)) found.add(key);
-      else if (this.#moved?.mayHave(key) ?? true) possible.push(key);
+      if (this.#recent.has(key)) found.add(key);
+      else if (this.#filter.addPages(key, pages) || this.#single) possible.push(key);
     }
-    if (possible.length === 0) return found;
-    const rows = await db
-      .selectFrom('target_keys')
-      .select('key')
-      .where('sweep', '=', this.#sweep)
-      .where(store.isOneOf('key', possible))
-      .execute();
-    for (const { key } of rows) found.add(key);
+    if (pages.size > 0) {
+      const rows = await db
+        .selectFrom('target_key_pages')
+        .select('keys')
+        .where('sweep', '=', this.#sweep)
+        .where('page', 'in', store.integersOf([...pages]))
+        .execute();
+      const stored = new KeySet();
+      for (const row of rows) stored.addWords(wordsOf(row.keys));
+      for (const key of possible) if (stored.has(key)) found.add(key);
+    }
+    if (this.#single && possible.length > 0) {
+      const rows = await db
+        .selectFrom('target_keys')
+        .select('key')
+        .where('sweep', '=', this.#sweep)
+        .where(store.isOneOf('key', possible.map(beginOf)))
+        .execute();
+      const stored = new Set(rows.map(({ key }) => key));
+      for (const key of possible) if (stored.has(beginOf(key))) found.add(key);
+    }
     return found;
   }
 
-  /** Adds the keys of a block that was just written, and moves earlier ones if there are too many. */
-  async follow(context: KeyStorage, keys: readonly string[]): Promise<void> {
+  /** Returns whether a key is among the recent ones; others may be {@link known}. */
+  has(key: string): boolean {
+    return this.#recent.has(key);
+  }
+
+  /** Begins the next block. Its keys are those that {@link add} adds from now on. */
+  beginBlock(): void {
+    this.#unwritten.push(this.#recent.size);
+  }
+
+  /**
+   * Adds a key that is not {@link known}, before its block is written.
+   *
+   * @param key Its characters after those of a key are ignored.
+   * @returns False for a key that is among the recent ones already.
+   */
+  add(key: string): boolean {
+    return this.#recent.add(key);
+  }
+
+  /** Returns the keys of the block that was begun last, as they are stored: without separators. */
+  get text(): string {
+    const from = this.#unwritten.at(-1) ?? this.#recent.size;
+    const keys = textOf(this.#recent.words(from, this.#recent.size));
+    return keys === '' ? '' : `${this.direct ? MARKS.direct : MARKS.hashed}${keys}`;
+  }
+
+  /** The first block whose keys were added was written: moves the keys of such blocks if there are too many. */
+  async follow(context: KeyStorage): Promise<void> {
     this.#version += 1;
-    this.#add(keys);
-    while (this.#count >= MOST_RECENT) await this.#move(context);
+    this.#unwritten.shift();
+    // A key in the pages without its row would make a duplicate of that row when it is read again.
+    const written = this.#unwritten[0] ?? this.#recent.size;
+    if (written >= MOST_RECENT) await this.#move(context, written);
   }
 
-  async #move({ db, store, knownKeys }: KeyStorage): Promise<void> {
-    if (this.#turn === 0) this.#roundVersion = this.#version;
-    const moving = this.#recent[this.#turn] ?? new Set();
-    const keys = [...moving].sort();
-    try {
-      // Not of a sweep that was closed or released meanwhile, whose keys are deleted.
-      await sql`insert into target_keys (sweep, key) select ${this.#sweep}, list.value from ${store.rowsOf(keys)} as list
+  async #move({ db, store }: KeyStorage, count: number): Promise<void> {
+    const words = this.#recent.words(0, count);
+    const parts = partsOf(words);
+    // A process that takes over finds keys of pages whose run is not complete in their blocks as well.
+    for (let from = 0; from < PARTS; from += PAGES) {
+      // A value and no literal: each text of a statement is prepared and kept with its values.
+      const first = sql`cast(${pageOf(this.#runs, from)} as integer)`;
+      // Not of a sweep that was closed or released meanwhile, whose keys are deleted, nor after another process moved any.
+      const { numAffectedRows } = await sql`
+        insert into target_key_pages (sweep, page, keys)
+        select ${this.#sweep}, ${first} + list.seq, list.value
+        from ${store.rowsOf(parts.slice(from, from + PAGES))} as list
         where exists (select 1 from sweeps where number = ${this.#sweep} and closed_at is null and wrapped_key is not null)
-        on conflict do nothing`.execute(db);
-      this.#moved?.add(keys);
-      this.#recent[this.#turn] = new Set();
-      this.#count -= keys.length;
-      this.#turn = (this.#turn + 1) % ALPHABET.length;
-      if (this.#turn !== 0) return;
-      await db
-        .deleteFrom('target_key_blocks')
-        .where('sweep', '=', this.#sweep)
-        // The newest one says how keys are made.
-        .where('version', '<', Math.min(this.#roundVersion, this.#version - 1))
-        .execute();
-    } catch (error) {
-      // It is unknown which keys were moved, so the next block reads them from the ledger again.
-      knownKeys.delete(this.#sweep);
-      throw error;
+          and not exists (select 1 from target_key_pages where sweep = ${this.#sweep} and page >= ${first})
+        order by list.seq`.execute(db);
+      if (numAffectedRows === undefined || numAffectedRows === 0n) throw new SnapshotMovedError();
+    }
+    this.#filter.add(this.#runs, words);
+    this.#runs += 1;
+    // Meanwhile keys may have been added.
+    this.#recent.removeFirst(count);
+    for (const [block, before] of this.#unwritten.entries()) this.#unwritten[block] = before - count;
+    await db
+      .deleteFrom('target_key_blocks')
+      .where('sweep', '=', this.#sweep)
+      .where('version', '<', this.#version)
+      // The newest one says how keys are made.
+      .where('version', '<', (eb) =>
+        eb
+          .selectFrom('target_key_blocks as b')
+          .select((of) => of.fn.max('b.version').as('newest'))
+          .where('b.sweep', '=', this.#sweep),
+      )
+      .execute();
+  }
+
+  async #readPages({ db, inTime }: KeyStorage): Promise<void> {
+    for (let next = 0; ;) {
+      const from = next;
+      const rows = await inTime(() =>
+        db
+          .selectFrom('target_key_pages')
+          .select(['page', 'keys'])
+          .where('sweep', '=', this.#sweep)
+          .where('page', '>=', from)
+          .orderBy('page')
+          .limit(PAGES)
+          .execute(),
+      );
+      for (const { page, keys } of rows) this.#filter.add(runOf(page), wordsOf(keys));
+      const end = rows.at(-1);
+      if (end === undefined) return;
+      this.#runs = runOf(end.page) + 1;
+      next = end.page + 1;
     }
   }
+}
 
-  #add(keys: readonly string[]): void {
-    for (const key of keys) {
-      const recent = this.#recentOf(key);
-      if (recent.has(key)) continue;
-      recent.add(key);
-      this.#count += 1;
-    }
-  }
-
-  #recentOf(key: string): Set<string> {
-    const place = placeOf(key, 0);
-    const set = this.#recent[place];
-    if (set === undefined || ALPHABET.charAt(place) !== key.charAt(0))
-      throw new TypeError('A duplicate key is base64url.');
-    return set;
+/** Returns the words of the keys in the blocks of a sweep. */
+async function readBlocks({ db, inTime }: KeyStorage, sweep: number): Promise<Uint32Array[]> {
+  const read: Uint32Array[] = [];
+  for (let next = 0; ;) {
+    const from = next;
+    const blocks = await inTime(() =>
+      db
+        .selectFrom('target_key_blocks')
+        .select(['version', 'keys'])
+        .where('sweep', '=', sweep)
+        .where('version', '>=', from)
+        .orderBy('version')
+        .limit(BLOCKS)
+        .execute(),
+    );
+    for (const { keys } of blocks) read.push(wordsOf(keys.slice(markOf(keys).length)));
+    const end = blocks.at(-1);
+    if (end === undefined) return read;
+    next = end.version + 1;
   }
 }
 
-/** Returns the keys of a block; see {@link KnownKeys.textOf}. */
-function keysIn(text: string): string[] {
-  const keys: string[] = [];
-  for (let at = text.startsWith(DIRECT) ? DIRECT.length : 0; at < text.length; at += DUPLICATE_KEY_CHARACTERS)
-    keys.push(text.slice(at, at + DUPLICATE_KEY_CHARACTERS));
-  return keys;
+/** Returns what the keys of a block begin with. */
+function markOf(text: string): string {
+  const mark = text.slice(0, MARK_CHARACTERS);
+  if (mark === MARKS.direct || mark === MARKS.hashed) return mark;
+  return text.startsWith(EARLIER_DIRECT) ? EARLIER_DIRECT : '';
 }
 
-const FIRST_FILTER_BITS = 2 ** 22;
-const LARGEST_FILTER_BITS = 2 ** 30;
-const BITS_PER_KEY = 12;
-/** Bits that are set for each key: with twelve bits per key, one in 300 keys that were not added seems to be there. */
-const BITS_SET = 6;
-
-/** A Bloom filter that grows: further parts are twice as large as the one before. */
-class KeyFilter {
-  readonly #parts: { bits: Uint8Array; mask: number; left: number }[] = [];
-
-  add(keys: readonly string[]): void {
-    for (const key of keys) {
-      let part = this.#parts.at(-1);
-      if (part === undefined || part.left === 0) {
-        const size = part === undefined ? FIRST_FILTER_BITS : Math.min((part.mask + 1) * 2, LARGEST_FILTER_BITS);
-        part = { bits: new Uint8Array(size / 8), mask: size - 1, left: Math.floor(size / BITS_PER_KEY) };
-        this.#parts.push(part);
-      }
-      const { bits, mask } = part;
-      const [first, step] = hashesOf(key);
-      for (let n = 0; n < BITS_SET; n++) {
-        const bit = (first + Math.imul(n, step)) & mask;
-        bits[bit >> 3] = (bits[bit >> 3] ?? 0) | (1 << (bit & 7));
-      }
-      part.left -= 1;
-    }
-  }
-
-  mayHave(key: string): boolean {
-    if (this.#parts.length === 0) return false;
-    const [first, step] = hashesOf(key);
-    return this.#parts.some(({ bits, mask }) => {
-      for (let n = 0; n < BITS_SET; n++) {
-        const bit = (first + Math.imul(n, step)) & mask;
-        if (((bits[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0) return false;
-      }
-      return true;
-    });
-  }
+function isDirect(text: string): boolean {
+  const mark = markOf(text);
+  return mark === MARKS.direct || mark === EARLIER_DIRECT;
 }
 
-/** Keys are hashes already: two numbers of 30 bits from different characters, the second one odd. */
-function hashesOf(key: string): [number, number] {
-  let [first, step] = [0, 0];
-  for (let at = 0; at < 5; at++) {
-    first = (first << 6) | placeOf(key, at);
-    step = (step << 6) | placeOf(key, at + 5);
-  }
-  return [first, step | 1];
-}
-
-function placeOf(key: string, at: number): number {
-  return PLACES[key.charCodeAt(at)] ?? 0;
+function beginOf(key: string): string {
+  return key.slice(0, DUPLICATE_KEY_CHARACTERS);
 }

@@ -7,7 +7,8 @@ import type { LedgerDatabase } from '../store';
 import { requireHashes, storable } from '../values';
 import { numberOf, withKey } from './sweep-context';
 import type { SweepContext } from './sweep-context';
-import type { SweepCounts, TargetRow, UnfinishedQuery, UnfinishedRanges } from './sweep-types';
+import type { TargetRow } from './snapshot-types';
+import type { SweepCounts, UnfinishedQuery, UnfinishedRanges } from './sweep-types';
 
 /** See `SweepLedger.count`. */
 export async function count(

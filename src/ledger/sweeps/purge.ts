@@ -92,8 +92,8 @@ export async function releaseUntouchedSince(context: SweepContext, time: string)
       .where((eb) =>
         eb.or([
           eb('wrapped_key', 'is not', null),
-          ...(['target_ids', 'target_keys', 'target_key_blocks', 'target_progress'] as const).map((table) =>
-            hasRows(eb, table),
+          ...(['target_ids', 'target_keys', 'target_key_blocks', 'target_key_pages', 'target_progress'] as const).map(
+            (table) => hasRows(eb, table),
           ),
         ]),
       )
@@ -130,6 +130,9 @@ async function deleteKeys(context: SweepContext, sweep: number): Promise<void> {
   for (let more = true; more;) {
     more = await context.inTime(() => deleteBlocks(context, sweep));
   }
+  for (let more = true; more;) {
+    more = await context.inTime(() => deletePages(context, sweep));
+  }
   let next: string | undefined;
   do {
     next = await context.inTime(() => keyAhead(context, sweep));
@@ -150,6 +153,21 @@ async function deleteBlocks({ db }: SweepContext, sweep: number): Promise<boolea
   const all = db.deleteFrom('target_key_blocks').where('sweep', '=', sweep);
   const { numDeletedRows } = await (
     last === undefined ? all : all.where('version', '<=', last.version)
+  ).executeTakeFirstOrThrow();
+  return numDeletedRows > 0n;
+}
+
+/** Deletes some pages of keys, and returns whether there were any. */
+async function deletePages({ db }: SweepContext, sweep: number): Promise<boolean> {
+  const pages = db.selectFrom('target_key_pages').select('page').where('sweep', '=', sweep);
+  const [last] = await pages
+    .orderBy('page')
+    .offset(SLICE - 1)
+    .limit(1)
+    .execute();
+  const all = db.deleteFrom('target_key_pages').where('sweep', '=', sweep);
+  const { numDeletedRows } = await (
+    last === undefined ? all : all.where('page', '<=', last.page)
   ).executeTakeFirstOrThrow();
   return numDeletedRows > 0n;
 }
@@ -194,6 +212,7 @@ type RowsOfSweep =
   | 'target_ids'
   | 'target_keys'
   | 'target_key_blocks'
+  | 'target_key_pages'
   | 'target_progress'
   | 'sealed_leaves'
   | 'sealed_hashes';

@@ -8,9 +8,11 @@ const { KeyedHash } = require('../keyed-hash');
 /**
  * @typedef {import('node:crypto').KeyObject} KeyObject
  * @typedef {{ cipher: KeyObject, tags: KeyObject }} RowKeys The keys for the IDs of a sweep's users.
- * @typedef {RowKeys & { sweepId: string, first: number, lines: string }} Rows JSON texts to encrypt, one for each line, each
- *   bound to the sweep and to its own seq; that of the first is `first`. One text is sent to a thread faster than thousands,
- *   and JSON has no line breaks.
+ * @typedef {import('../store').IdsForm} IdsForm
+ * @typedef {RowKeys & { sweepId: string, first: number, lines: string, count: number, subjects?: string,
+ *   form: IdsForm }} Rows JSON texts to
+ *   encrypt, one for each line, each bound to the sweep and to its own seq; that of the first is `first`. One text is sent to
+ *   a thread faster than thousands, and JSON has no line breaks. `subjects` has what stands before each of them.
  */
 
 const CIPHER = 'aes-256-gcm';
@@ -109,22 +111,141 @@ function userOf(sweepId, seq) {
   return JSON.stringify(['user', sweepId, seq]);
 }
 
-/** @param {Rows} rows */
-function encryptRows({ cipher: key, tags, sweepId, first, lines }) {
+/** The characters of base64url, by their value. */
+const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+const DOT = 0x2e;
+const SPACE = 0x20;
+/** Length of the largest number of bytes before a row. */
+const OFFSET_CHARACTERS = 11;
+
+/**
+ * Returns the encrypted texts in the given form, in a buffer of their own. They are written as bytes: strings of them
+ * would take longer than their encryption.
+ * @param {Rows} rows
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+function encryptRows({ cipher: key, tags, sweepId, first, lines, count, subjects = '', form }) {
   const plain = Buffer.from(lines);
   const nonce = Buffer.alloc(NONCE_BYTES);
   freshNonce(nonce);
   const sealed = createCipheriv(ROW_CIPHER, key, counterOf(nonce, 0)).update(plain);
-  const begin = `.${nonce.toString('base64url')}.`;
-  const hash = new KeyedHash(tags);
-  const rows = [];
-  for (let from = 0, to = 0; from <= plain.length; from = to + 1) {
+  const begin = Buffer.from(`.${nonce.toString('base64url')}.`);
+  const tagger = new RowTags(tags, sweepId);
+  const [hashes, between] = [Buffer.from(subjects, 'latin1'), Buffer.from(form.between)];
+  const most = begin.length + OFFSET_CHARACTERS + 2 * 2 + TAG_CHARACTERS + between.length + 1;
+  const out = Buffer.from(
+    new ArrayBuffer(
+      form.begin.length + count * most + Math.ceil((plain.length * 4) / 3) + hashes.length + form.end.length,
+    ),
+  );
+  let at = out.write(form.begin, 'latin1');
+  let hashAt = 0;
+  for (let row = 0, from = 0, to = 0; row < count; row++, from = to + 1) {
     to = plain.indexOf(LINE_BREAK, from);
     if (to === -1) to = plain.length;
-    const text = `${begin}${from}.${sealed.toString('base64url', from, to)}`;
-    rows.push(`${text}.${hash.of(userOf(sweepId, first + rows.length) + text, TAG_CHARACTERS)}`);
+    if (row > 0) at += between.copy(out, at);
+    if (form.withSubjects) {
+      for (let byte = hashes[hashAt++]; byte !== undefined && byte !== LINE_BREAK; byte = hashes[hashAt++])
+        out[at++] = byte;
+      out[at++] = SPACE;
+    }
+    const start = at;
+    at += begin.copy(out, at);
+    at = writeNumber(out, at, from);
+    out[at++] = DOT;
+    at = writeBase64(out, at, sealed, from, to);
+    const tag = tagger.tagOf(first + row, out, start, at);
+    out[at++] = DOT;
+    for (let place = 0; place < TAG_CHARACTERS; place++) out[at++] = tag.charCodeAt(place);
   }
-  return rows;
+  at += out.write(form.end, at, 'latin1');
+  return new Uint8Array(out.buffer.slice(0, at));
+}
+
+/** The tags of the rows of a sweep. */
+class RowTags {
+  /** @readonly */
+  #hash;
+  /** What `userOf` returns, up to the seq. @readonly */
+  #begin;
+
+  /**
+   * @param {KeyObject} key
+   * @param {string} sweepId
+   */
+  constructor(key, sweepId) {
+    this.#hash = new KeyedHash(key);
+    this.#begin = Buffer.from(userOf(sweepId, 0).slice(0, -'0]'.length));
+  }
+
+  /**
+   * Returns the tag of a row.
+   * @param {number} seq
+   * @param {Buffer} bytes Have the text of the row.
+   * @param {number} from
+   * @param {number} to
+   */
+  tagOf(seq, bytes, from, to) {
+    const { room, textAt } = this.#hash;
+    if (textAt + this.#begin.length + OFFSET_CHARACTERS + 1 + to - from > room.length)
+      return this.#hash.of(`${this.#begin.toString()}${seq}]${bytes.toString('latin1', from, to)}`, TAG_CHARACTERS);
+    let at = textAt + this.#begin.copy(room, textAt);
+    at = writeNumber(room, at, seq);
+    room[at++] = BRACKET;
+    at += bytes.copy(room, at, from, to);
+    return this.#hash.ofBytes(at - textAt, TAG_CHARACTERS);
+  }
+}
+
+const BRACKET = 0x5d;
+const ZERO = 0x30;
+
+/**
+ * Writes a whole number and returns where it ends.
+ * @param {Buffer} out
+ * @param {number} at
+ * @param {number} number
+ */
+function writeNumber(out, at, number) {
+  let end = at + 1;
+  for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) end += 1;
+  for (let place = end, rest = number; place > at; rest = Math.floor(rest / 10)) out[--place] = ZERO + (rest % 10);
+  return end;
+}
+
+/**
+ * Writes bytes as base64url and returns where they end.
+ * @param {Buffer} out
+ * @param {number} at
+ * @param {Buffer} bytes
+ * @param {number} from
+ * @param {number} to
+ */
+function writeBase64(out, at, bytes, from, to) {
+  let next = at;
+  for (let place = from; place < to; place += 3) {
+    // Behind them are those of the next row.
+    const second = place + 1 < to ? (bytes[place + 1] ?? 0) : 0;
+    const third = place + 2 < to ? (bytes[place + 2] ?? 0) : 0;
+    const three = ((bytes[place] ?? 0) << 16) | (second << 8) | third;
+    out[next] = BASE64[three >> 18] ?? 0;
+    out[next + 1] = BASE64[(three >> 12) & 63] ?? 0;
+    out[next + 2] = BASE64[(three >> 6) & 63] ?? 0;
+    out[next + 3] = BASE64[three & 63] ?? 0;
+    next += 4;
+  }
+  return at + Math.ceil(((to - from) * 4) / 3);
+}
+
+/**
+ * Returns a text of ASCII in a buffer of its own, which can be given to another thread.
+ * @param {string} text
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+function bytesOf(text) {
+  const bytes = new Uint8Array(text.length);
+  Buffer.from(bytes.buffer).write(text, 'latin1');
+  return bytes;
 }
 
 /** @param {string} text */
@@ -157,6 +278,9 @@ function decryptRow(key, tags, boundTo, text) {
 
 // Only in the thread that sweep-key.ts starts.
 if (workerData === 'row-cipher')
-  parentPort?.on('message', (/** @type {Rows} */ rows) => parentPort?.postMessage(encryptRows(rows).join('\n')));
+  parentPort?.on('message', (/** @type {Rows} */ rows) => {
+    const texts = encryptRows(rows);
+    parentPort?.postMessage(texts, [texts.buffer]);
+  });
 
-module.exports = { decrypt, decryptRow, encrypt, encryptRows, isOfBlock, userOf };
+module.exports = { bytesOf, decrypt, decryptRow, encrypt, encryptRows, isOfBlock, userOf };

@@ -27,6 +27,7 @@ import { readSealed } from './seal-slices';
 import { readPartlyDone, readRemovals, countWaiting, readProgress, reportStep, saveProgress } from './target-progress';
 import { snapshotDigest } from './snapshot-digest';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
+import { SqlSnapshotWriter } from './snapshot-writer';
 import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
@@ -83,8 +84,9 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     joinSeries: short(joinSeries),
     finishInSeries: short(finishInSeries),
     readSnapshot: short(readSnapshot),
-    appendTargets: short(appendTargets),
-    appendRedriven: short(appendRedriven),
+    appendTargets: (given) => appendTargets(context, given),
+    writeSnapshot: (options) => SqlSnapshotWriter.begin(context, options),
+    appendRedriven: (given) => appendRedriven(context, given),
     takeFence: short(takeFence),
     voidOtherFences: short(voidOtherFences),
     confirmFence: short(confirmFence),

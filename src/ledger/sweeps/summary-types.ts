@@ -1,5 +1,7 @@
+import type { OutcomeCounts } from '../../policy/sweep-result';
 import type { TaskFailureType } from '../../tasks/failure';
 import type { Receipt, ReceiptOutcome } from '../ledger';
+import type { SweepCounts } from './sweep-types';
 
 /** Receipts of a sweep that differ only in user, time and the provider's proof. */
 export interface ReceiptGroup {
@@ -75,4 +77,9 @@ export interface UsersWithOutcome {
   users: number;
   /** All settled receipts of the first users, by seq. */
   receipts: Receipt[];
+}
+
+/** Returns the users by outcome; those without one are pending, whatever else the ledger knows. */
+export function outcomeCounts({ total, pending, open, waitingForBulk, ...outcomes }: SweepCounts): OutcomeCounts {
+  return { total, pending: pending + open + waitingForBulk, ...outcomes };
 }

@@ -4,9 +4,11 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { TargetUser } from '../../policy/target-reference';
+import type { IdsForm } from '../store';
 import { derivedKey, KeyedHash } from '../subject';
 import * as cipher from './row-cipher';
 import type { RowKeys, Rows } from './row-cipher';
+import type { TargetRow } from './snapshot-types';
 
 const KEY_BYTES = 32;
 /**
@@ -75,7 +77,7 @@ const IDLE_MS = 10_000;
 
 interface Pending {
   rows: Rows;
-  resolve: (texts: string[]) => void;
+  resolve: (texts: Uint8Array) => void;
 }
 
 /**
@@ -88,8 +90,8 @@ class RowEncryption {
   #idle: NodeJS.Timeout | undefined;
   readonly #pending: Pending[] = [];
 
-  async encrypt(rows: Rows, count: number): Promise<string[]> {
-    if (count < LEAST_ROWS || availableParallelism() < 2) return cipher.encryptRows(rows);
+  async encrypt(rows: Rows): Promise<Uint8Array> {
+    if (rows.count < LEAST_ROWS || availableParallelism() < 2) return cipher.encryptRows(rows);
     clearTimeout(this.#idle);
     const thread = (this.#thread ??= this.#start());
     return new Promise((resolve) => {
@@ -101,8 +103,8 @@ class RowEncryption {
 
   #start(): Worker {
     const thread = new Worker(path.join(__dirname, 'row-cipher.js'), { workerData: 'row-cipher' });
-    thread.on('message', (lines: string) => {
-      this.#pending.shift()?.resolve(lines.split('\n'));
+    thread.on('message', (texts: Uint8Array) => {
+      this.#pending.shift()?.resolve(texts);
       if (this.#pending.length > 0) return;
       thread.unref();
       this.#idle = setTimeout(() => void thread.terminate(), IDLE_MS).unref();
@@ -143,11 +145,29 @@ export class SweepKey {
     return cipher.encrypt(this.#key, cipher.userOf(this.#sweepId, seq), JSON.stringify(user));
   }
 
-  /** Encrypts the IDs of consecutive users, in another thread if there are many. */
-  async encryptUsers(first: number, users: readonly TargetUser[]): Promise<string[]> {
-    if (users.length === 0) return [];
-    const lines = users.map((user) => JSON.stringify(user)).join('\n');
-    return rowEncryption.encrypt({ ...this.#rows, sweepId: this.#sweepId, first, lines }, users.length);
+  /**
+   * Encrypts the IDs of consecutive users, in another thread if there are many.
+   *
+   * @param first The seq of the first one.
+   */
+  async encryptUsers(
+    first: number,
+    users: readonly Pick<TargetRow, 'user' | 'subjects'>[],
+    form: IdsForm,
+  ): Promise<Uint8Array> {
+    if (users.length === 0) return cipher.bytesOf(form.none);
+    const lines = users.map(({ user }) => JSON.stringify(user)).join('\n');
+    const subjects = form.withSubjects ? users.map((row) => row.subjects.join(',')).join('\n') : undefined;
+    const rows = {
+      ...this.#rows,
+      sweepId: this.#sweepId,
+      first,
+      lines,
+      count: users.length,
+      form,
+      ...(subjects !== undefined && { subjects }),
+    };
+    return rowEncryption.encrypt(rows);
   }
 
   /** @throws When the text was changed, or belongs to another row or sweep. */

@@ -5,8 +5,8 @@ import type { Receipt, SubjectHistory } from '../ledger';
 import type { SweepEnd } from './head';
 import type { ScheduledSweep } from './series';
 import type { SummariseSweep, SweepSummary, UsersWithOutcome } from './summary-types';
+import type { AppendTargets, BeginSnapshot, SnapshotState, SnapshotWriter, TargetRow } from './snapshot-types';
 import type {
-  AppendTargets,
   BulkUser,
   ChunkFence,
   FlushWave,
@@ -18,12 +18,10 @@ import type {
   ReceiptProof,
   RecordBulk,
   Removal,
-  SnapshotState,
   SweepCounts,
   SweepRow,
   SweepTerms,
   RowLabel,
-  TargetRow,
   UnfinishedQuery,
   UnfinishedRanges,
   Verification,
@@ -118,6 +116,12 @@ export interface SweepLedger {
    * @throws SweepConflictError when earlier rows were hashed for another environment of the same provider.
    */
   appendTargets(rows: AppendTargets): Promise<SnapshotState>;
+  /**
+   * Continues a snapshot by many blocks, each of which is appended as by {@link appendTargets}. While some are written,
+   * the next ones are prepared.
+   * @throws SnapshotMovedError when `version` is not the snapshot's.
+   */
+  writeSnapshot(snapshot: BeginSnapshot): Promise<SnapshotWriter>;
   /**
    * Copies the next failed and unknown users of `redriveOf` into the sweep, re-encrypted with its key, and completes
    * the snapshot after the last. Their requests become those of the sweep, unless `leaveRequests`. Call it until the state

@@ -1,4 +1,3 @@
-import type { DoneStep } from '../../policy/providers/step-plan';
 import type { RequestFacts } from '../../policy/legal-clock';
 import type { Outcome } from '../../policy/outcome';
 import type { SnapshotReport } from '../../policy/snapshot-report';
@@ -6,7 +5,6 @@ import type { SweepStatus } from '../../policy/sweep-result';
 import type { TargetUser } from '../../policy/target-reference';
 import type { TaskFailureType } from '../../tasks/failure';
 import type { DailyLimit, ReceiptOutcome } from '../ledger';
-import type { IsThing } from '../user-subjects';
 
 /** Decisions about a sweep that become final when a run claims it. */
 export interface SweepTerms {
@@ -87,68 +85,11 @@ export interface SweepRow {
   endedAt?: string;
 }
 
-/** The progress of a snapshot. */
-export interface SnapshotState {
-  /** To be passed with the next rows; incremented by each append. */
-  version: number;
-  /** Where to continue in the source; undefined at its start. */
-  position?: string;
-  total: number;
-  duplicates: number;
-  rejected: number;
-  complete: boolean;
-  /** What else is known about the source; absent before the first rows, for a redrive, and for one of an earlier version. */
-  report?: SnapshotReport;
-}
-
-/** One valid row of a source. */
-export interface TargetRow {
-  user: TargetUser;
-  /** The keyed hashes of the user's IDs, one for each (see `userSubjects`). */
-  subjects: readonly string[];
-  /** Its line in the source, or its number in a source without lines. @default none */
-  line?: number;
-  /** The user's own request, if the row has one; it is recorded with the row. */
-  request?: RequestFacts | undefined;
-}
-
 /** What people know a user of a sweep by: the line of the source, and the `reference`. It stays when the IDs are deleted. */
 export interface RowLabel {
   line?: number;
   reference?: string;
 }
-
-/** The next rows of a snapshot. */
-export interface AppendTargets {
-  sweepId: string;
-  /** The snapshot's version as last read or returned. */
-  version: number;
-  /** At most {@link MOST_ROWS_AT_ONCE}, in the order of the source. */
-  rows: readonly TargetRow[];
-  /** The environments for which these users' IDs were hashed, by service; the same for the whole sweep. */
-  environments?: Readonly<Record<string, string>>;
-  /** Which IDs name things of a user and not the user; see `identitiesOf`. @default those of the first providers */
-  isThing?: IsThing;
-  /** Where the source continues after these rows. Stored encrypted, because a cursor may contain an ID. */
-  position: string;
-  /** Steps that an earlier end must have completed for a user to be left out as done. @default none */
-  doneSteps?: readonly DoneStep[] | undefined;
-  /**
-   * Number of rejected rows in this part of the source.
-   * @default 0
-   */
-  rejected?: number;
-  /** What is known about the source so far; the ledger counts rows that share an ID. @default unchanged */
-  report?: Omit<SnapshotReport, 'sharedIds'>;
-  /**
-   * Whether these are the last rows; nothing can be appended afterwards.
-   * @default false
-   */
-  complete?: boolean;
-}
-
-/** Maximum number of rows appended per statement. */
-export const MOST_ROWS_AT_ONCE = 10_000;
 
 /** Maximum number of users opened or flushed per statement. */
 export const MOST_USERS_IN_A_WAVE = 250;

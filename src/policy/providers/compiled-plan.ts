@@ -20,6 +20,7 @@ export interface CompiledCall {
   usesCallId: boolean;
   absent: readonly StatePattern[];
   failed: readonly StatePattern[];
+  distinct?: true | undefined;
 }
 
 interface CompiledBase<S extends PlannedStep> {
@@ -114,13 +115,16 @@ export function compilePlan(plan: StepPlan): CompiledPlan {
   };
 }
 
-/** Returns a key that distinguishes looks by what they read for one user. */
-function lookOf(step: PlannedStep): string | undefined {
+/** Returns a key that distinguishes looks by what they read for one user; undefined for a step without one. */
+export function lookOf(step: PlannedStep): string | undefined {
   const look = 'look' in step ? step.look : undefined;
-  return look && JSON.stringify([step.provider, look.task, look.input]);
+  return look && JSON.stringify([step.provider, look.task, look.input, ...(look.distinct ? [look.absent] : [])]);
 }
 
-function compileCall({ tasks }: StepPlan, { task: name, input, absent = [], failed = [] }: PlannedCall): CompiledCall {
+function compileCall(
+  { tasks }: StepPlan,
+  { task: name, input, absent = [], failed = [], distinct }: PlannedCall,
+): CompiledCall {
   const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
   if (!task) throw new TypeError(`The plan has a call of ${name}, and no such task.`);
   return {
@@ -130,5 +134,6 @@ function compileCall({ tasks }: StepPlan, { task: name, input, absent = [], fail
     usesCallId: placeholdersIn(input).has('callId'),
     absent,
     failed,
+    distinct,
   };
 }

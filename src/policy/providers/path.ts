@@ -1,6 +1,6 @@
 /**
  * Dotted paths into responses of providers: `data.user.id`. A list on the path means its first entry unless the segment
- * is a number; {@link itemsAt} visits all entries instead.
+ * is a number; {@link itemsAt} and conditions visit all entries instead.
  */
 
 const SEGMENT = /^[^\s.${}]+$/u;
@@ -87,16 +87,55 @@ export type Condition =
 export type StatePattern = string | number | boolean | { readonly [path: string]: Condition };
 
 /**
+ * Which entries of lists on a path have to meet a condition: all of them and at least one, or any. `$` is not part of
+ * any path. Patterns in plans of earlier versions have no quantifier; they look at the first entry.
+ */
+export type Quantifier = '$every' | '$some';
+
+/**
+ * Returns a pattern as plans contain it, about all entries of the lists on its paths.
+ *
+ * @param statePath See {@link showsState}.
+ */
+export function quantified(pattern: StatePattern, quantifier: Quantifier, statePath?: string): StatePattern {
+  if (typeof pattern === 'object') return { [quantifier]: pattern } as unknown as StatePattern;
+  return statePath === undefined ? pattern : quantified({ [statePath]: pattern }, quantifier);
+}
+
+/**
  * Returns whether a response shows one of these states.
  *
  * @param statePath Where the response has the text of its state, for patterns that are a text.
  */
 export function showsState(response: unknown, patterns: readonly StatePattern[], statePath?: string): boolean {
-  return patterns.some((pattern) =>
-    typeof pattern === 'object'
-      ? Object.entries(pattern).every(([path, condition]) => holds(valueAt(response, path), condition))
-      : statePath !== undefined && isSame(valueAt(response, statePath), pattern),
-  );
+  return patterns.some((pattern) => {
+    if (typeof pattern !== 'object') return statePath !== undefined && isSame(valueAt(response, statePath), pattern);
+    const { $every, $some, ...first } = pattern as Partial<Record<Quantifier, typeof pattern>> & typeof pattern;
+    return (
+      Object.entries(first).every(([path, condition]) => holds(valueAt(response, path), condition)) &&
+      Object.entries($every ?? {}).every(([path, condition]) => holdsAt(response, path, condition, 'every')) &&
+      Object.entries($some ?? {}).every(([path, condition]) => holdsAt(response, path, condition, 'some'))
+    );
+  });
+}
+
+function holdsAt(response: unknown, path: string, condition: Condition, which: 'every' | 'some'): boolean {
+  const found = valuesAt(response, path.split('.'));
+  // A list without entries has no value.
+  const values = found.length === 0 ? [undefined] : found;
+  return values[which]((value) => holds(value, condition));
+}
+
+/** Returns the values at a path in all entries of the lists on it and at its end; undefined where there is none. */
+function valuesAt(value: unknown, [segment, ...rest]: readonly string[]): unknown[] {
+  if (Array.isArray(value)) {
+    const list: readonly unknown[] = value;
+    if (segment !== undefined && /^\d+$/.test(segment)) return valuesAt(list[Number(segment)], rest);
+    return list.flatMap((entry) => valuesAt(entry, segment === undefined ? [] : [segment, ...rest]));
+  }
+  if (segment === undefined) return [value];
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment)) return [undefined];
+  return valuesAt((value as Record<string, unknown>)[segment], rest);
 }
 
 function holds(value: unknown, condition: Condition): boolean {

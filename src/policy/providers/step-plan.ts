@@ -30,6 +30,8 @@ export interface PlannedTask {
   means: 'removed' | 'accepted';
   /** Provider codes, or HTTP statuses as numbers, that mean that what the call is about does not exist. */
   absent: readonly (string | number)[];
+  /** Those of `absent` that are statuses of successes; absent in plans of earlier versions. */
+  absentIfGood?: readonly number[];
   /** A lost call is repeated even if no look is possible. A repeat-safe task is always repeated. */
   repeat: boolean;
   summary: string;
@@ -44,6 +46,11 @@ export interface PlannedCall {
   absent?: readonly StatePattern[];
   /** Good responses that mean that the call failed. */
   failed?: readonly StatePattern[];
+  /**
+   * Of a look that other steps make too: what it shows counts for those with the same conditions only, and not after a
+   * call of the step itself. Absent in plans of earlier versions.
+   */
+  distinct?: true;
 }
 
 /** A read that shows whether something still exists. */

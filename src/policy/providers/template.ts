@@ -41,6 +41,9 @@ const ENTRY = 'id';
 /** Marks a placeholder for which the task's schema requires a number; only in plans, never in what an author writes. */
 const NUMBER = '$number';
 
+/** The same for a value that the provider gave, inside an `each`. */
+const DIGITS = '$digits';
+
 /** Marks a placeholder that is written into a URL's path. */
 const PATH = '$path';
 
@@ -116,7 +119,7 @@ export function checkTemplate(template: Template, allowed: readonly string[]): T
       return [{ place: '.each', message: 'must be a placeholder of a list, such as "${ids}"' }];
     return [...below('.each', checkTemplate(each, allowed)), ...below('.as', checkTemplate(as, [...allowed, ENTRY]))];
   }
-  const mark = [NUMBER, PATH].find((name) => Object.hasOwn(template, name));
+  const mark = [NUMBER, DIGITS, PATH].find((name) => Object.hasOwn(template, name));
   if (mark !== undefined) return [{ place: `.${mark}`, message: 'is not a name that can be used here' }];
   return Object.entries(template).flatMap(([key, value]) =>
     below(`.${key}`, [
@@ -183,17 +186,31 @@ export function markPlaces(
   template: Template,
   placeOf: (path: readonly string[]) => SpecialPlace | undefined,
   path: readonly string[] = [],
+  number: typeof NUMBER | typeof DIGITS = NUMBER,
 ): Template {
   if (typeof template === 'string') {
-    const place = placeholderIn(template) === undefined ? undefined : placeOf(path);
-    return place === undefined ? template : { [place === 'number' ? NUMBER : PATH]: template };
+    const name = placeholderIn(template);
+    const place = name === undefined ? undefined : placeOf(path);
+    if (place === undefined) return template;
+    return { [place === 'path' ? PATH : name === ENTRY ? number : NUMBER]: template };
   }
-  if (Array.isArray(template)) return template.map((entry) => markPlaces(entry, placeOf, [...path, '[]']));
-  if (typeof template !== 'object' || template === null || isMap(template)) return template;
-  if (isEach(template))
-    return { each: template.each, as: markPlaces(template.as, placeOf, [...path, '[]']) } satisfies EachTemplate;
+  if (Array.isArray(template)) return template.map((entry) => markPlaces(entry, placeOf, [...path, '[]'], number));
+  if (typeof template !== 'object' || template === null) return template;
+  if (isMap(template)) {
+    const { to: given } = template as { to: unknown };
+    // What is wrong with it was noted.
+    if (typeof given !== 'object' || given === null) return template;
+    const mark = (value: unknown): unknown => markPlaces(value, placeOf, path, number);
+    const to = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, mark(value)]));
+    return { ...template, to, ...('else' in template && { else: mark(template.else) }) } satisfies MapTemplate;
+  }
+  if (isEach(template)) {
+    const { each } = template;
+    const own = FROM_PROVIDER.test(each) ? DIGITS : NUMBER;
+    return { each, as: markPlaces(template.as, placeOf, [...path, '[]'], own) } satisfies EachTemplate;
+  }
   return Object.fromEntries(
-    Object.entries(template).map(([key, value]) => [key, markPlaces(value, placeOf, [...path, key])]),
+    Object.entries(template).map(([key, value]) => [key, markPlaces(value, placeOf, [...path, key], number)]),
   );
 }
 
@@ -237,6 +254,8 @@ function compile(template: Template): Filling {
     const placeholder = String((template as Record<string, unknown>)[NUMBER]);
     return checked(placeholder, FROM_PROVIDER.test(placeholder) ? toProvidersNumber : toNumber);
   }
+  if (hasOnly(template, [DIGITS]))
+    return checked(String((template as Record<string, unknown>)[DIGITS]), toProvidersNumber);
   if (hasOnly(template, [PATH])) return checked(String((template as Record<string, unknown>)[PATH]), toSegment);
   if (isMap(template)) return translated(template);
   if (isEach(template)) return listed(template);

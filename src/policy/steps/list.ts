@@ -19,6 +19,7 @@ import {
   maybeDone,
   outcomeWhenEnded,
   pauseMs,
+  perhapsDoneBefore,
   saysAbsent,
   saysFailed,
   SETTLE_MS,
@@ -71,7 +72,7 @@ export class ListItemsStep implements Step {
   get sight(): Sight {
     const { step, lookInput } = this.#work;
     const { userSeen, userAbsent } = this.#progress;
-    const look = step.sharesLook ? lookKey(step.look.name, lookInput) : '';
+    const look = step.sharesLook ? lookKey(step.look, lookInput) : '';
     return { look, seen: userSeen, absent: userAbsent };
   }
 
@@ -197,7 +198,7 @@ export class ListItemsStep implements Step {
   ): Step {
     const { removed, unsure } = this.#progress;
     const { act } = this.#work.step;
-    if (!response.ok && response.failure.perhapsDone && sent.length === 1 && saysAbsent(act, response))
+    if (perhapsDoneBefore(response) && sent.length === 1 && saysAbsent(act, response))
       return this.#with({ unsure: new Set([...unsure, ...sent]) }).#afterCall(rest, nowMs, {});
     const isRefused =
       saysAbsent(act, response) || saysFailed(act, response) || (!response.ok && this.#isRefusal(response.failure));
@@ -300,10 +301,8 @@ export class ListItemsStep implements Step {
 
   #dryRun(listed: readonly string[], wanted: readonly string[], requestId?: string): Step {
     const looked = this.#with({ listed, everWanted: new Set(wanted), userSeen: true });
-    return looked.#done([
-      this.#result({ outcome: 'skipped', reason: 'dryRun', items: wanted.length, requestId }),
-      ...looked.#requestedNotListed(),
-    ]);
+    const own = this.#result({ outcome: 'skipped', reason: 'dryRun', items: wanted.length, requestId });
+    return looked.#done([own, ...looked.#requestedNotListed()]);
   }
 
   #converged(): StepResult[] {

@@ -3,7 +3,16 @@ import type { StepResult } from '../offboard-result';
 import type { Outcome } from '../outcome';
 import type { CompiledCall, CompiledOnce } from '../providers/compiled-plan';
 import { UnwritableIdError } from '../providers/template';
-import { beginIfWritable, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
+import {
+  beginIfWritable,
+  maybeDone,
+  outcomeWhenEnded,
+  pauseMs,
+  perhapsDoneBefore,
+  saysAbsent,
+  saysFailed,
+  SETTLE_MS,
+} from './step';
 import type {
   CallResponse,
   CallMove,
@@ -88,7 +97,7 @@ export class OnceCallStep implements Step {
   get sight(): Sight | undefined {
     const { step, look } = this.#calls;
     const { sight } = this.#progress;
-    return sight && { ...sight, look: step.sharesLook && look ? lookKey(look.name, look.input) : '' };
+    return sight && { ...sight, look: step.sharesLook && look ? lookKey(look, look.input) : '' };
   }
 
   next(nowMs: number): StepMove {
@@ -107,7 +116,8 @@ export class OnceCallStep implements Step {
     if (response.ok) {
       const { requestId, token } = response;
       if (!saysFailed(act, response)) return this.#done({ outcome: act.task.means, requestId, token });
-      return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', reason: 'refused', requestId, token });
+      const unsure = this.#progress.unsure || perhapsDoneBefore(response);
+      return this.#done({ outcome: unsure ? 'unknown' : 'failed', reason: 'refused', requestId, token });
     }
     const { failure } = response;
     // A hold forbids to send again; what was sent before it may have been carried out.
@@ -146,7 +156,9 @@ export class OnceCallStep implements Step {
     const { unsure } = this.#progress;
     const requestId = response.ok ? response.requestId : response.failure.requestId;
     if (saysAbsent(look, response)) {
-      const seen = this.#with({ sight: { seen: this.#progress.sight?.seen ?? false, absent: true } });
+      // What this step's own call has removed says nothing of what another step is for.
+      const absent = !(unsure && look.distinct);
+      const seen = this.#with({ sight: { seen: this.#progress.sight?.seen ?? false, absent } });
       // Absent after a call whose response was lost: that call did it.
       return unsure ? seen.#done({ outcome: 'removed', requestId }) : seen.#absent(response);
     }
@@ -166,7 +178,8 @@ export class OnceCallStep implements Step {
     const { absentAfterLost } = this.#calls.step.plan;
     const failure = response.ok ? undefined : response.failure;
     const requestId = response.ok ? response.requestId : response.failure.requestId;
-    if (this.#progress.unsure || failure?.perhapsDone) return this.#done({ outcome: absentAfterLost, requestId });
+    if (this.#progress.unsure || perhapsDoneBefore(response))
+      return this.#done({ outcome: absentAfterLost, requestId });
     if (this.#calls.knownBefore) return this.#done({ outcome: 'alreadyGone', requestId });
     return this.#done({ outcome: 'notFound', requestId, ...(failure && { failure }) });
   }
@@ -226,9 +239,9 @@ function actOf(
   }
 }
 
-/** Returns the key of a look: looks with the same task and input show the same. */
-export function lookKey(task: string, input: unknown): string {
-  return `${task} ${JSON.stringify(input)}`;
+/** Returns the key of a look: looks with the same task and input show the same, unless their conditions differ. */
+export function lookKey({ name, distinct, absent }: CompiledCall, input: unknown): string {
+  return `${name} ${JSON.stringify(input)}${distinct ? ` ${JSON.stringify(absent)}` : ''}`;
 }
 
 /** An entry of the list that is left, with its calls. */
@@ -286,11 +299,12 @@ export class EachStep implements Step {
     const done = [...this.#progress.done, ...move.results.map((result) => ({ value, result }))];
     const stopped = move.results.find(({ outcome, failure }) => outcome === 'held' || isKeyRefused(failure));
     if (!stopped) return this.#with({ left: rest, done });
-    // A hold or a refused key concerns all of them.
-    const { outcome, failure } = stopped;
+    // A hold or a refused key concerns all of them, of which nothing was sent.
+    const { failure } = stopped;
+    const outcome = stopped.outcome === 'held' ? 'held' : 'failed';
     const others = rest.map(({ value: other, step }) => ({
       value: other,
-      result: { step: step.name, task: step.task, outcome, failure },
+      result: { step: step.name, task: step.task, outcome, failure } as const,
     }));
     return this.#with({ left: [], done: [...done, ...others] });
   }

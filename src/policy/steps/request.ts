@@ -10,6 +10,7 @@ import {
   maybeDone,
   outcomeWhenEnded,
   pauseMs,
+  perhapsDoneBefore,
   saysAbsent,
   saysFailed,
   SETTLE_MS,
@@ -193,8 +194,10 @@ export class RequestFollowStep implements Step {
     if (saysAbsent(act, response)) return this.#absentAtFiling(response);
     if (response.ok) {
       const { requestId } = response;
-      if (saysFailed(act, response))
-        return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', reason: 'refused', requestId });
+      if (saysFailed(act, response)) {
+        const unsure = this.#progress.unsure || perhapsDoneBefore(response);
+        return this.#done({ outcome: unsure ? 'unknown' : 'failed', reason: 'refused', requestId });
+      }
       const handle = idAt(response.output, plan.handle);
       if (handle === undefined) return this.#done({ outcome: 'accepted', requestId, token: response.token });
       const repeated = filings > 1 || response.attempt > 1;
@@ -209,7 +212,7 @@ export class RequestFollowStep implements Step {
   #absentAtFiling(response: CallResponse): Step {
     const failure = response.ok ? undefined : response.failure;
     const requestId = response.ok ? response.requestId : response.failure.requestId;
-    if (this.#progress.unsure || failure?.perhapsDone) return this.#done({ outcome: 'removed', requestId });
+    if (this.#progress.unsure || perhapsDoneBefore(response)) return this.#done({ outcome: 'removed', requestId });
     if (this.#work.knownBefore) return this.#done({ outcome: 'alreadyGone', requestId });
     return this.#done({ outcome: 'notFound', requestId, ...(failure && { failure }) });
   }

@@ -81,7 +81,16 @@ export type StepMove =
  * more.
  */
 export type CallResponse =
-  | { ok: true; output: unknown; attempt: number; requestId?: string; token?: string }
+  | {
+      ok: true;
+      output: unknown;
+      attempt: number;
+      status?: number | undefined;
+      requestId?: string;
+      token?: string;
+      /** An earlier attempt may have been carried out, so that what this response says may be its doing. */
+      perhapsDone?: boolean | undefined;
+    }
   | { ok: false; failure: TaskFailure };
 
 /** The reported outcome of a manual step. */
@@ -186,11 +195,20 @@ export function maybeDone(failure: TaskFailure): boolean {
   return failure.type === 'Task.OutcomeUnknown' || failure.type === 'Task.UnexpectedResponse';
 }
 
+/** Returns whether a call that may be repeated may have been carried out before it got its response. */
+export function perhapsDoneBefore(response: CallResponse): boolean {
+  return (response.ok ? response : response.failure).perhapsDone === true;
+}
+
 /** Returns whether a call's response says that what it is about does not exist. */
 export function saysAbsent({ task, absent }: CompiledCall, response: CallResponse): boolean {
-  if (response.ok) return showsState(response.output, absent);
+  if (response.ok) return showsState(response.output, absent) || isAbsentStatus(task, response.status);
   const { type, code, status } = response.failure;
   return type === 'Task.Rejected' && task.absent.some((one) => one === code || one === status);
+}
+
+function isAbsentStatus({ absentIfGood }: CompiledCall['task'], status: number | undefined): boolean {
+  return status !== undefined && absentIfGood?.includes(status) === true;
 }
 
 /** Returns whether a successful response says that the call failed. */

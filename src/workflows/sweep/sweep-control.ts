@@ -51,6 +51,9 @@ const UPDATES_ARE_RECORDED = 'updates-are-recorded';
 /** The patch since which only the newest limit of a key is written, and no more often than the calls can follow. */
 const NEWEST_RATE_COUNTS = 'newest-rate-counts';
 
+/** The patch since which updates wait until the ledger has the sweep; before, it refused to record them. */
+const UPDATES_WAIT_FOR_OPENING = 'updates-wait-for-opening';
+
 /** Pause between two limits of one key, in milliseconds: each change voids the calls that were leased before. */
 const BETWEEN_RATES_MS = 2_000;
 
@@ -197,11 +200,26 @@ export class SweepControl {
     const { sweepId } = this.#state;
     const updateId = currentUpdateInfo()?.id ?? '';
     try {
-      const recorded = await CancellationScope.nonCancellable(() => recordUpdate({ sweepId, updateId, ...update }));
+      const recorded = await CancellationScope.nonCancellable(() => {
+        const record = () => recordUpdate({ sweepId, updateId, ...update });
+        // Recorded histories have no wait here, not even that for a promise.
+        return this.#mustWaitForOpening ? this.#opening().then(record) : record();
+      });
       return this.#changed(() => change(recorded));
     } catch (error) {
       throw refusalOrError(error);
     }
+  }
+
+  /** Whether the ledger lacks the sweep: an update may arrive with the start of the run. */
+  get #mustWaitForOpening(): boolean {
+    return !this.#state.opened && patched(UPDATES_WAIT_FOR_OPENING);
+  }
+
+  async #opening(): Promise<void> {
+    const state = this.#state;
+    await condition(() => state.opened !== undefined || state.ended !== undefined);
+    if (!state.opened) throw invalidInput('This sweep could not be opened, so that nothing was changed.', '');
   }
 
   async #refreshDueDate(): Promise<{ dueAt?: string }> {

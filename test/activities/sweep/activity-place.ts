@@ -8,7 +8,7 @@ import type { SweepDependencies } from 'temporal-http-tasks/internal/activities/
 import { readSettings } from 'temporal-http-tasks/internal/config/settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
-import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';

@@ -11,7 +11,7 @@ import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catal
 import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
-import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import type { Simulators } from 'temporal-http-tasks/internal/testing';

@@ -1,5 +1,6 @@
 import type { EndSweep } from 'temporal-http-tasks/internal/activities/sweep/contract';
-import type { ChunkFence, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
+import type { ChunkFence } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
 import { canaries } from './activity-place';

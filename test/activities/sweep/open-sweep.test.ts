@@ -1,5 +1,5 @@
 import type { OpenSweep, TakeSnapshot } from 'temporal-http-tasks/internal/activities/sweep/contract';
-import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import { startSimulators } from '@temporal-http-tasks/testing';
 import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';

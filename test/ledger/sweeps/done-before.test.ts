@@ -1,7 +1,7 @@
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { CLOCK_MARGIN_MS } from 'temporal-http-tasks/internal/ledger/sweeps/done-before';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
-import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import { stepsToHaveDone } from 'temporal-http-tasks/internal/providers/done-steps';
 import type { DoneStep } from 'temporal-http-tasks/internal/policy/providers/step-plan';
 import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';

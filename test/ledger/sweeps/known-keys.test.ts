@@ -1,6 +1,12 @@
+import type { Kysely, KyselyPlugin } from 'kysely';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { libsqlStore } from 'temporal-http-tasks/internal/ledger/libsql/store';
+import { postgresStore } from 'temporal-http-tasks/internal/ledger/postgres/store';
+import { KnownKeys } from 'temporal-http-tasks/internal/ledger/sweeps/known-keys';
+import { SnapshotMovedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import { SweepKeys } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-key';
-import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
+import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
 import { DATABASES, SUBJECT_KEY, cleanUp, open, runRaw, subject } from '../databases';
 import { rowOf, sweepOf, userNumber } from './users';
 
@@ -15,7 +21,20 @@ function rowsOf(from: number, to: number): TargetRow[] {
   }));
 }
 
-describe.each(DATABASES)('the duplicates of a large source in $name', ({ freshUrl }) => {
+/** Returns a database that passes some statements on, whose texts it collects, and fails from then on. */
+function until(db: Kysely<Tables>, most: number, texts: string[]): Kysely<Tables> {
+  const plugin: KyselyPlugin = {
+    transformQuery: ({ node, queryId }) => {
+      if (texts.length === most) throw new Error('The process died.');
+      texts.push(db.getExecutor().compileQuery(node, queryId).sql);
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  };
+  return db.withPlugin(plugin);
+}
+
+describe.each(DATABASES)('the duplicates of a large source in $name', ({ name, freshUrl }) => {
   let url: string;
   let first: OpenedLedger;
   let second: OpenedLedger;
@@ -42,7 +61,7 @@ describe.each(DATABASES)('the duplicates of a large source in $name', ({ freshUr
   it('are found among all rows before, also those whose keys were moved', async () => {
     for (let from = 0; from < ROWS; from += BLOCK)
       expect(await append(first, rowsOf(from, from + BLOCK))).toEqual({ duplicates: 0, added: BLOCK });
-    expect(await stored('target_keys')).toBeGreaterThan(0);
+    expect(await stored('target_key_pages')).toBeGreaterThan(0);
     for (const from of [0, ROWS / 2, ROWS - 100])
       expect(await append(first, [...rowsOf(from, from + 100), ...rowsOf(ROWS + from, ROWS + from + 1)])).toEqual({
         duplicates: 100,
@@ -62,9 +81,96 @@ describe.each(DATABASES)('the duplicates of a large source in $name', ({ freshUr
     }
   });
 
+  async function keysOf(sweepId: string) {
+    await first.sweeps.create({ sweepId });
+    const [row] = await runRaw(url, `select number from sweeps where sweep_id = '${sweepId}'`);
+    const store = name === 'libSQL' ? libsqlStore : postgresStore;
+    const { db } = store.addressOf(url, true).connect({ deadlineMs: 30_000 }, () => undefined);
+    const context = { db, store, knownKeys: new Map(), inTime: <T>(work: () => Promise<T>) => work() };
+    return { sweep: Number(row?.['number']), context };
+  }
+
+  it('are known to the next process if one dies in the middle of a move, and are moved with the same statements', async () => {
+    const { sweep, context } = await keysOf('interrupted');
+    const { db } = context;
+    try {
+      const keys = Array.from({ length: 265_000 }, (_, index) => subject(`interrupted ${index}`));
+      const dying = await KnownKeys.take(context, sweep, 0);
+      dying.beginBlock();
+      for (const key of keys) dying.add(key);
+      await db.insertInto('target_key_blocks').values({ sweep, version: 0, keys: dying.text }).execute();
+      const before = await stored('target_key_pages');
+      await expect(dying.follow({ ...context, db: until(db, 3, []) })).rejects.toThrow('died');
+      const pages = await stored('target_key_pages');
+      expect(pages - before).toBe(3 * 1_024);
+
+      const asked = keys.filter((_, index) => index % 1_000 === 0);
+      const next = await KnownKeys.take(context, sweep, 1);
+      expect([...(await next.known(context, [...asked, subject('new')]))].sort()).toEqual([...asked].sort());
+      const moves: string[][] = [];
+      for (const from of [0, 1]) {
+        next.beginBlock();
+        for (const key of from === 0 ? [subject('one more')] : keys) next.add(`${'_-'[from]}${key.slice(1)}`);
+        const texts: string[] = [];
+        await next.follow({ ...context, db: until(db, 100, texts) });
+        moves.push(texts);
+        const later = await KnownKeys.take(context, sweep, 2 + from);
+        for (const one of [next, later])
+          expect([...(await one.known(context, [...asked, subject('new')]))].sort()).toEqual([...asked].sort());
+      }
+      // The embedded ledger keeps each text with its last values.
+      expect(moves[1]).toEqual(moves[0]);
+      expect(new Set(moves[0]).size).toBe(2);
+      expect(await stored('target_key_pages')).toBe(pages + 2 * 8_192);
+    } finally {
+      await db.destroy();
+      await first.sweeps.release('interrupted');
+    }
+  });
+
+  it('are known also while their keys are moved, and once they are, to this process and the next', async () => {
+    const { sweep, context } = await keysOf('moving');
+    const { db } = context;
+    try {
+      const keys = Array.from({ length: 530_000 }, (_, index) => subject(`moving ${index}`));
+      const [some, others] = [keys.slice(0, 265_000), keys.slice(265_000)];
+      const known = await KnownKeys.take(context, sweep, 0);
+      known.beginBlock();
+      for (const key of some) known.add(key);
+      await known.follow(context);
+      known.beginBlock();
+      for (const key of others) known.add(key);
+      // Asked for while the second half is being moved: of both halves, and one that is new.
+      const moved = known.follow(context);
+      const asked = [...some.slice(0, 50), ...others.slice(0, 50)];
+      const found = await known.known(context, [...asked, subject('new')]);
+      await moved;
+      expect([...found].sort()).toEqual([...asked].sort());
+      expect(others.slice(0, 50).filter((key) => known.has(key))).toEqual([]);
+      expect(await stored('target_key_pages')).toBeGreaterThan(16_000);
+      const next = await KnownKeys.take(context, sweep, 2);
+      for (const one of [known, next])
+        expect([...(await one.known(context, [...asked, subject('new')]))].sort()).toEqual([...asked].sort());
+      // Another process moved keys meanwhile: those of this one stay where they are.
+      const late = await KnownKeys.take(context, sweep, 2);
+      for (const [one, refused] of [
+        [next, false],
+        [late, true],
+      ] as const) {
+        one.beginBlock();
+        for (const key of some) one.add(`A${key.slice(1)}`);
+        const following = one.follow(context);
+        await (refused ? expect(following).rejects.toThrow(SnapshotMovedError) : following);
+      }
+    } finally {
+      await db.destroy();
+      await first.sweeps.release('moving');
+    }
+  });
+
   it('leave no key behind when the sweep is released', async () => {
     await first.sweeps.release('large');
-    expect([await stored('target_keys'), await stored('target_key_blocks')]).toEqual([0, 0]);
+    expect([await stored('target_key_pages'), await stored('target_key_blocks')]).toEqual([0, 0]);
   });
 
   it.each(['target_key_blocks', 'target_keys'])(

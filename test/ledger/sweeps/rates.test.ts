@@ -134,13 +134,13 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
 
   it('give up after the deadline of the call and not before when others always come first', async () => {
     const key = { service: 'overtaken', keySlot: '', want: 1, caller: 'live', documentedLimit: 60_000 } as const;
-    const { rates: hurried } = await open(url, { deadlineMs: 600 });
+    const { rates: hurried } = await open(url, { deadlineMs: 2_000 });
     await hurried.leaseTokens(key);
     const ignore = IGNORING_WRITES[name];
     for (const statement of ignore.begin) await runRaw(url, statement);
     const started = performance.now();
     await expect(hurried.leaseTokens(key)).rejects.toThrow(LedgerUnavailableError);
-    expect(performance.now() - started).toBeGreaterThan(550);
+    expect(performance.now() - started).toBeGreaterThan(1_950);
     const late = rates.leaseTokens(key);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     await runRaw(url, ignore.end);
@@ -184,12 +184,12 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     const before = await rates.leaseTokens({ ...key, want: 10, caller: 'live' });
     const { generation } = await rates.reportResponses({
       ...key,
-      responses: { accepted: 3, refused: 1, retryAfterMs: 5_000 },
+      responses: { accepted: 3, refused: 1, retryAfterMs: 30_000 },
     });
     expect(generation).toBe(before.generation + 1);
     const other = await others[0]?.rates.leaseTokens({ ...key, want: 10, caller: 'live' });
     expect(other).toMatchObject({ tokens: 0, generation });
-    expect(other?.retryInMs).toBeGreaterThan(4_000);
+    expect(other?.retryInMs).toBeGreaterThan(20_000);
     const along = await rates.leaseTokens({
       ...key,
       want: 10,

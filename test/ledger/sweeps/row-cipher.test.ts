@@ -11,6 +11,16 @@ function newKey(sweepId = 'sweep'): SweepKey {
   return keys.open(sweepId, keys.create(sweepId));
 }
 
+/** The texts of users that are encrypted together. */
+async function encrypted(key: SweepKey, first: number, users: readonly TargetUser[]): Promise<string[]> {
+  const rows = users.map((one) => ({ user: one, subjects: [] }));
+  const bytes = await key.encryptUsers(first, rows, LINES);
+  const all = Buffer.from(bytes).toString('latin1');
+  return all === '' ? [] : all.split('\n');
+}
+
+const LINES = { begin: '', withSubjects: false, between: '\n', end: '', none: '' };
+
 /** Number of users of a block that is encrypted in a thread, and of one that is not. */
 const MANY = 1_500;
 const FEW = 10;
@@ -29,18 +39,24 @@ describe('the IDs of users that are encrypted together', () => {
   it('are read one by one, without the others', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(user, { minLength: 1, maxLength: 8 }), fc.nat(), async (users, first) => {
-        const key = newKey();
-        const texts = await key.encryptUsers(first, users);
+        const key = newKey('sweep – "é"');
+        const texts = await encrypted(key, first, users);
         expect(texts).toHaveLength(users.length);
+        // Each is the only text of its bytes.
+        for (const one of texts) {
+          const sealed = one.split('.')[3] ?? '';
+          expect(Buffer.from(sealed, 'base64url').toString('base64url')).toBe(sealed);
+        }
         for (const [index, one] of texts.entries())
           expect(key.decryptUser(first + index, one)).toEqual(JSON.parse(JSON.stringify(users[index])));
       }),
       { numRuns: 50 },
     );
     const key = newKey();
-    expect(await key.encryptUsers(0, [])).toEqual([]);
+    expect(await encrypted(key, 0, [])).toEqual([]);
     for (const count of [MANY, FEW]) {
-      const texts = await key.encryptUsers(
+      const texts = await encrypted(
+        key,
         5,
         Array.from({ length: count }, (_, index) => userNumber(index)),
       );
@@ -50,10 +66,29 @@ describe('the IDs of users that are encrypted together', () => {
     }
   });
 
+  it('are a text in the form of the database, with the hashes of each user or without', async () => {
+    const key = newKey();
+    const form = { begin: '<', withSubjects: true, between: '|', end: '>', none: '<>' };
+    for (const count of [MANY, FEW]) {
+      const rows = Array.from({ length: count }, (_, index) => ({
+        user: userNumber(index),
+        subjects: Array.from({ length: 1 + (index % 3) }, (_same, place) => `hash${index}of${place}`),
+      }));
+      const bytes = await key.encryptUsers(9, rows, form);
+      const [, inside = ''] = /^<(.*)>$/su.exec(Buffer.from(bytes).toString('latin1')) ?? [];
+      const read = inside.split('|').map((one, index) => {
+        const [subjects = '', ids = ''] = one.split(' ');
+        return { user: key.decryptUser(9 + index, ids), subjects: subjects.split(',') };
+      });
+      expect(read).toEqual(rows);
+    }
+    expect(Buffer.from(await key.encryptUsers(9, [], form)).toString('latin1')).toBe('<>');
+  });
+
   it('cannot be read with any character changed, as those of another user, or in another sweep', async () => {
     const wrapped = keys.create('sweep');
     const key = keys.open('sweep', wrapped);
-    const [one = '', other = ''] = await key.encryptUsers(7, [userNumber(1), userNumber(2)]);
+    const [one = '', other = ''] = await encrypted(key, 7, [userNumber(1), userNumber(2)]);
     for (const [at, character] of [...one].entries())
       for (const changed of [character === 'A' ? 'B' : 'A', '.', '', '0'].filter((to) => to !== character))
         expect(() => key.decryptUser(7, one.slice(0, at) + changed + one.slice(at + 1))).toThrow();
@@ -78,7 +113,7 @@ describe('the IDs of users that are encrypted together', () => {
   it('look different each time, also equal ones of one block, and nothing of them is in the texts', async () => {
     const key = newKey();
     const users = Array.from({ length: FEW }, () => userNumber(1));
-    const texts = [...(await key.encryptUsers(0, users)), ...(await key.encryptUsers(0, users))];
+    const texts = [...(await encrypted(key, 0, users)), ...(await encrypted(key, 0, users))];
     const ciphertexts = texts.map((one) => one.split('.')[3] ?? '');
     expect(new Set(ciphertexts).size).toBe(2 * FEW);
     // The key stream would be the same where two of them, combined byte by byte, are all zeros.
@@ -96,7 +131,7 @@ describe('the IDs of users that are encrypted together', () => {
     expect(alone).not.toContain('.');
     expect(key.decryptUser(3, alone)).toEqual(userNumber(3));
     expect(() => key.decryptUser(3, `.${alone}`)).toThrow('authenticate');
-    const [together = ''] = await key.encryptUsers(3, [userNumber(3)]);
+    const [together = ''] = await encrypted(key, 3, [userNumber(3)]);
     expect(() => key.decryptUser(3, together.slice(1))).toThrow();
   });
 });

@@ -6,7 +6,7 @@ import {
   UnknownSweepError,
 } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
-import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-reference';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
 import { rowOf, rowsOf, settled, sweepOf, userNumber } from './users';

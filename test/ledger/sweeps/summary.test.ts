@@ -1,4 +1,4 @@
-import { outcomeCounts } from 'temporal-http-tasks/internal/activities/sweep/plan-chunks';
+import { outcomeCounts } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import { countUsersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';

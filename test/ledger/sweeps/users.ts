@@ -1,10 +1,10 @@
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import type {
   ChunkFence,
   OpenUser,
   SettledUser,
   StepReceipt,
-  TargetRow,
 } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';

@@ -29,6 +29,32 @@ function refusal(command: string, env: Record<string, string>, tasks: readonly H
   throw new Error('It was not refused.');
 }
 
+it('reads a value between quotes in a path as OData writes it', () => {
+  const find = {
+    operationId: 'find',
+    parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+  };
+  const { tasks } = tasksFromOpenApi(
+    {
+      openapi: '3.0.3',
+      info: { title: 'People', version: '1' },
+      servers: [{ url: 'https://sandbox.people.example' }],
+      paths: { "/users('{id}')": { get: { ...find, responses: { 200: { description: 'OK' } } } } },
+    },
+    { service: 'people' },
+  );
+  for (const [written, id] of [
+    ["o''brien", "o'brien"],
+    ['o%27%27brien', "o'brien"],
+    ['%27%27', "'"],
+    ['anna', 'anna'],
+  ])
+    expect(call(`curl "https://sandbox.people.example/users('${written}')"`, {}, tasks)).toMatchObject({
+      task: 'people.find',
+      input: { id },
+    });
+});
+
 describe('a cURL command to an API of an OpenAPI document', () => {
   const SHOP = 'https://sandbox.shop.example/v1';
   const env = { SHOP_BEARER: 'canary-bearer', SHOP_BASIC: 'anna:canary' };

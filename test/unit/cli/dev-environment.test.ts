@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -5,10 +6,15 @@ import { join } from 'node:path';
 import {
   DEV_ENVIRONMENT_FILE,
   readDevEnvironment,
+  settingWithoutNotation,
   writeDevEnvironment,
 } from '@temporal-http-tasks/cli/internal/dev/dev-environment';
 
 const SETTINGS = { TEMPORAL_ADDRESS: '127.0.0.1:7233', PLAID_BASE_URL: 'http://127.0.0.1:4010', PLAID_SECRET: "it's" };
+
+/** A program that prints these variables. */
+const printing = (names: readonly string[]): string =>
+  `console.log(JSON.stringify(Object.fromEntries(${JSON.stringify(names)}.map((name) => [name, process.env[name]]))))`;
 
 let folder: string;
 let path: string;
@@ -35,6 +41,43 @@ describe('the settings of a running http-tasks dev', () => {
     expect(stdout).toBe("it's|127.0.0.1:7233600\n");
     remove?.();
   });
+
+  it.each([
+    'a folder with spaces',
+    '$(touch pwned) `touch pwned` $HOME "q" \\n \\ #=;&|<>*?~!',
+    "it's a folder",
+    'two\nlines',
+    '',
+  ])('are the same value for a shell, for Node.js and for other commands: %j', (value) => {
+    const settings = { HTTP_TASKS_PROVIDERS: value, PLAID_SECRET: 'behind it' };
+    const remove = writeDevEnvironment(folder, settings);
+    const names = Object.keys(settings);
+    const fromShell = spawnSync(
+      'sh',
+      ['-c', 'set -a; . "$1"; exec "$2" -e "$3"', 'sh', path, process.execPath, printing(names)],
+      { encoding: 'utf8', cwd: folder, env: {} },
+    );
+    expect(JSON.parse(fromShell.stdout)).toEqual(settings);
+    const fromNode = spawnSync(process.execPath, [`--env-file=${path}`, '-e', printing(names)], {
+      encoding: 'utf8',
+      env: {},
+    });
+    expect(JSON.parse(fromNode.stdout)).toEqual(settings);
+    expect(readDevEnvironment('offboard', folder, {}).env).toEqual(settings);
+    expect(existsSync(join(folder, 'pwned'))).toBe(false);
+    remove?.();
+  });
+
+  it.each(["it's $HOME", 'it\'s "q"', "it's `x`", "it's \\", 'ends with \\'])(
+    'are not written where nothing reads the same in all of them: %j',
+    (value) => {
+      expect(settingWithoutNotation({ PLAID_SECRET: 'plain', HTTP_TASKS_PROVIDERS: value })).toBe(
+        'HTTP_TASKS_PROVIDERS',
+      );
+      expect(writeDevEnvironment(folder, { HTTP_TASKS_PROVIDERS: value })).toBeUndefined();
+      expect(existsSync(path)).toBe(false);
+    },
+  );
 
   it.each(['dev', 'demo', 'faults', 'simulate'])('are not read by %s', (command) => {
     const remove = writeDevEnvironment(folder, SETTINGS);

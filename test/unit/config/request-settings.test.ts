@@ -12,6 +12,7 @@ it('are read', () => {
     ...GOOD,
     HTTP_TASKS_PUBLIC_HOLIDAYS: '2026-12-25, 2027-01-01',
     HTTP_TASKS_REGISTER_MONTHS: '36',
+    HTTP_TASKS_TIME_ZONE: 'Australia/Lord_Howe',
     HTTP_TASKS_HTTP_ALLOW: 'https://hooks.example.com',
     HTTP_TASKS_NOTIFY_URL: 'https://hooks.example.com/services/k3y',
     HTTP_TASKS_NOTIFY_SECRET: 'sixteen letters!',
@@ -19,12 +20,14 @@ it('are read', () => {
   expect(readSettings(env).requests).toEqual({
     holidays: new Set(['2026-12-25', '2027-01-01']),
     keepMonths: 36,
+    timeZone: 'Australia/Lord_Howe',
     notify: { url: 'https://hooks.example.com/services/k3y', secret: 'sixteen letters!' },
   });
 });
 
 it.each([
   [{ HTTP_TASKS_PUBLIC_HOLIDAYS: '2026-12-25,2026-02-30' }, 'HTTP_TASKS_PUBLIC_HOLIDAYS', /^"2026-02-30" is not a day/],
+  [{ HTTP_TASKS_TIME_ZONE: 'Berlin' }, 'HTTP_TASKS_TIME_ZONE', /^is not the name of a time zone/],
   [{ HTTP_TASKS_REGISTER_MONTHS: '0' }, 'HTTP_TASKS_REGISTER_MONTHS', /from 1 to 600/],
   [{ HTTP_TASKS_NOTIFY_URL: 'hooks' }, 'HTTP_TASKS_NOTIFY_URL', /^is not a URL/],
   [

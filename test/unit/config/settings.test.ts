@@ -323,7 +323,7 @@ describe('limits of a worker', () => {
     });
     expect(readWorkLimits({}, new ProblemList())).toEqual({
       callsPerKey: 64,
-      connectionsPerOrigin: 64,
+      connectionsPerOrigin: 80,
       openUsers: 250,
       chunkSlots: 2,
     });

@@ -56,6 +56,9 @@ describe('A compressed response', () => {
     ['is something else', 'gzip', Buffer.from(TEXT)],
     ['is in an unknown encoding', 'zstd', Buffer.from(TEXT)],
     ['has more behind padding', 'gzip', Buffer.concat([gzipSync(TEXT), Buffer.alloc(8), gzipSync(TEXT)])],
+    ['has more behind zlib', 'deflate', Buffer.concat([deflateSync(TEXT), Buffer.from(TEXT)])],
+    ['has more behind raw deflate', 'deflate', Buffer.concat([deflateRawSync(TEXT), Buffer.from(TEXT)])],
+    ['has more behind Brotli', 'br', Buffer.concat([brotliCompressSync(TEXT), brotliCompressSync(TEXT)])],
     [
       'is packed very often',
       'gzip, gzip, gzip, gzip',
@@ -131,6 +134,19 @@ describe('The charset of a response', () => {
     ['klingon', Buffer.from('Zoë')],
   ])('%s is how it is decoded', async (charset, bytes) => {
     expect(await bodyOf(bytes, { 'content-type': `text/plain; charset=${charset}` })).toBe('Zoë');
+  });
+
+  it.each(['windows-1252', 'ISO-8859-1', 'latin1'])(
+    '%s has letters where Latin-1 has control characters',
+    async (charset) => {
+      const bytes = Buffer.from([0x80, 0x8a, 0x8e, 0x92, 0x9c, 0x9f, 0xe9]);
+      expect(await bodyOf(bytes, { 'content-type': `text/csv; charset=${charset}` })).toBe('€ŠŽ’œŸé');
+    },
+  );
+
+  it('ends with what a truncated character leaves', async () => {
+    const bytes = Buffer.from([0x82, 0xa0, 0x82]);
+    expect(await bodyOf(bytes, { 'content-type': 'text/plain; charset=shift_jis' })).toBe('あ\ufffd');
   });
 });
 

@@ -16,6 +16,24 @@ const ENTITIES: Record<string, string> = {
 const html = (text: string): string => text.replace(/[&<>"'/=$]/g, (character) => ENTITIES[character]!);
 const mime = (text: string): string => text.replace(/.{76}/g, '$&\r\n');
 
+const quotedPrintable = (text: string): string =>
+  text.replace(/[^A-Za-z0-9 ]/g, (one) =>
+    bytesOf(one)
+      .map((byte) => `=${hexOf(byte).toUpperCase()}`)
+      .join(''),
+  );
+const wide = (text: string, write: (code: number) => string): string =>
+  text.replace(/[!-~]/g, (one) => write(one.charCodeAt(0)));
+const inMathematicalLetters = (text: string): string =>
+  text
+    .replace(/[A-Z]/g, (one) => String.fromCodePoint(0x1d400 + one.charCodeAt(0) - 65))
+    .replace(/[a-z]/g, (one) => String.fromCodePoint(0x1d41a + one.charCodeAt(0) - 97))
+    .replace(/[0-9]/g, (one) => String.fromCodePoint(0x1d7ce + Number(one)));
+const utf16 = (text: string, name: 'utf16le' | 'utf16be'): Buffer => {
+  const bytes = Buffer.from(text, 'utf16le');
+  return name === 'utf16le' ? bytes : bytes.swap16();
+};
+
 interface Encoding {
   name: string;
   write: (text: string) => string;
@@ -201,6 +219,30 @@ describe('A secret in a response', () => {
           .map((byte) => `0x${hexOf(byte)}`)
           .join(', '),
     ],
+    [
+      'quoted-printable of each byte',
+      (secret) =>
+        bytesOf(secret)
+          .map((byte) => `=${hexOf(byte).toUpperCase()}`)
+          .join('')
+          .replace(/.{75}/g, '$&=\r\n'),
+    ],
+    ['quoted-printable of others than letters', (secret) => quotedPrintable(secret)],
+    ['quoted-printable, then percent', (secret) => encodeURIComponent(quotedPrintable(secret))],
+    ['quoted-printable of base64', (secret) => quotedPrintable(mime(Buffer.from(`a ${secret}`).toString('base64')))],
+    ['full-width', (secret) => wide(secret, (code) => String.fromCharCode(code + 0xfee0))],
+    [
+      'full-width letters as escapes',
+      (secret) => wide(secret, (code) => `\\u${(code + 0xfee0).toString(16).padStart(4, '0')}`),
+    ],
+    ['mathematical letters', (secret) => inMathematicalLetters(secret)],
+    ...(['utf16le', 'utf16be'] as const).flatMap((name): [string, (secret: string) => string][] => [
+      [`${name} in hex`, (secret) => utf16(secret, name).toString('hex')],
+      [`${name} in base64`, (secret) => utf16(secret, name).toString('base64')],
+      [`${name} in base64 behind one letter`, (secret) => utf16(`k${secret}`, name).toString('base64')],
+      [`${name} in base64 behind two letters`, (secret) => utf16(`k=${secret}.`, name).toString('base64url')],
+      [`${name} in base64 twice`, (secret) => Buffer.from(utf16(secret, name).toString('base64')).toString('base64')],
+    ]),
     ['UTF-16', (secret) => Buffer.from(secret, 'utf16le').toString('latin1')],
     ['Basic authentication', (secret) => `Basic ${Buffer.from(`user:${secret}`).toString('base64')}`],
     ['base64 twice', (secret) => Buffer.from(Buffer.from(secret).toString('base64')).toString('base64')],

@@ -160,6 +160,13 @@ describe('http.request', () => {
     ['a method that opens a tunnel', { method: 'CONNECT' }, 'method', /./],
     ['a secret in the query', { query: { k: ['{{secret:TICKETS}}'] } }, 'query', /allowed in headers only/],
     ['half a character in the query', { query: { k: '\ud800' } }, 'query.k', /Unicode/],
+    ['half a character in the URL', { uri: `${ORIGIN}/users/\udc00` }, 'uri', /Unicode/],
+    [
+      'half a character in a text body',
+      { method: 'POST', contentType: 'text/plain', body: 'a\ud800' },
+      'body',
+      /Unicode/,
+    ],
     ['a part of a second to connect', { connectTimeoutMs: 1_500 }, 'connectTimeoutMs', /whole seconds/],
     ['a time-out that outlives the activity', { readTimeoutMs: 600_000 }, 'readTimeoutMs', /./],
     ['a status that no answer has', { expectedStatuses: [99] }, 'expectedStatuses.0', /./],

@@ -8,7 +8,7 @@ import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { FieldPlace, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
-import type { FieldWriting } from 'temporal-http-tasks/internal/tasks/wire';
+import type { BodyForm, FieldWriting } from 'temporal-http-tasks/internal/tasks/wire';
 import { z } from 'zod';
 import { everythingIn, failureOf } from './failure-of';
 import { Provider } from './provider';
@@ -56,6 +56,28 @@ function written(place: FieldPlace, value: unknown, writing: FieldWriting): stri
   return place === 'path' ? sent.slice('/things/'.length) : sent.slice('/things?'.length);
 }
 
+describe('A value between quotes in a path, as in OData', () => {
+  const sent = (path: string, input: Record<string, string>): string =>
+    prepared(taskOf({ path, places: Object.fromEntries(Object.keys(input).map((name) => [name, 'path'])) }), input)
+      .path;
+
+  it.each<[path: string, id: string, sent: string]>([
+    ["/users('{id}')", "o'brien", "/users('o''brien')"],
+    ["/users('{id}')/memberOf", "''", "/users('''''')/memberOf"],
+    ["/users('{id}')", "a/b') or ('1'='1", "/users('a%2Fb'')%20or%20(''1''%3D''1')"],
+    ["/find(name='{id}',top=1)", "it's", "/find(name='it''s',top=1)"],
+    // Without quotes around it, it is a value like any other.
+    ['/users/{id}', "o'brien", "/users/o'brien"],
+    ["/o'brien/{id}", "o'brien", "/o'brien/o'brien"],
+  ])('%s with %s is %s', (path, id, expected) => {
+    expect(sent(path, { id })).toBe(expected);
+  });
+
+  it('is doubled for each of several values', () => {
+    expect(sent("/a(x='{one}',y='{other}')", { one: "'", other: "b'" })).toBe("/a(x='''',y='b''')");
+  });
+});
+
 describe('A value is written as OpenAPI says', () => {
   it.each<[FieldPlace, FieldWriting, unknown, string]>([
     ['path', { style: 'simple' }, 'a/b', 'a%2Fb'],
@@ -83,6 +105,10 @@ describe('A value is written as OpenAPI says', () => {
       'color%5Ba%5D%5Bb%5D=1&color%5Bc%5D%5B0%5D=x&color%5Bc%5D%5B1%5D=y',
     ],
     ['query', { style: 'form', allowReserved: true }, 'a/b?c&d#e', 'color=a/b?c%26d%23e'],
+    ['query', { style: 'form', allowReserved: true }, 'a%20b%2fc%26%C3%A9 é', 'color=a%20b%2fc%26%C3%A9%20%C3%A9'],
+    ['query', { style: 'form', allowReserved: true }, '100% %zz %2 %', 'color=100%25%20%25zz%20%252%20%25'],
+    ['query', { style: 'form', allowReserved: true }, '%2520', 'color=%2520'],
+    ['query', { style: 'form' }, 'a%20b', 'color=a%2520b'],
     ['query', {}, { a: 1 }, 'color=%7B%22a%22%3A1%7D'],
     ['header', { style: 'simple' }, LIST, 'blue,bl ack'],
     ['header', { style: 'simple', explode: true }, OBJECT, 'R=100,G=a&b'],
@@ -159,6 +185,23 @@ describe('A body', () => {
     expect(() => prepared(task, { file: { base64: '', contentType: 'image/png\r\nx: y' } })).toThrow(
       'file.contentType: must not contain line breaks',
     );
+  });
+
+  const HALF = 'a\ud83e';
+
+  it.each<[string, BodyForm['as'], Record<string, unknown>, string]>([
+    ['a text', 'multipart', { title: HALF }, 'title'],
+    ['the name of a file', 'multipart', { file: { base64: '', filename: HALF } }, 'file'],
+    ['the name of a field', 'multipart', { [HALF]: '1' }, HALF],
+    ['a field of a form', 'form', { title: HALF }, 'title'],
+  ])('does not send %s as another one when UTF-8 cannot represent it', (_what, as, input, field) => {
+    const task = taskOf({ ...post, bodyForm: { as, fields: { file: { file: true } } } });
+    expect(() => prepared(task, input)).toThrow(`${field}: must be well-formed Unicode`);
+  });
+
+  it('does not send a whole text as another one when UTF-8 cannot represent it', () => {
+    const task = taskOf({ ...post, places: { body: 'wholeBody' }, bodyForm: { as: 'text' } });
+    expect(() => prepared(task, { body: HALF })).toThrow('body: must be well-formed Unicode');
   });
 
   it('is one text, the bytes behind base64, or another kind of JSON', () => {

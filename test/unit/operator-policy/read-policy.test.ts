@@ -50,7 +50,7 @@ approval:
   signatures: 2
   approvers:
     - {name: Alice, key: "${KEY}"}
-    - {name: Bob, key: "ed25519:${'B'.repeat(43)}"}
+    - {name: Bob, key: "ed25519:${'E'.repeat(43)}"}
 `;
   const file = fileOf(text);
   const { digest, rules } = readPolicy({ HTTP_TASKS_POLICY: file }) ?? { digest: '', rules: undefined };
@@ -117,6 +117,18 @@ it.each([
   ['version: 1\nconstructor: {}', /constructor: unknown key/],
   [`version: 1\napproval: {signatures: 2, approvers: [{name: a, key: "${KEY}"}]}`, /requires 2 signatures/],
   [`version: 1\napproval: {approvers: [{name: a, key: "${KEY}"}, {name: b, key: "${KEY}"}]}`, /key: is a duplicate/],
+  [
+    `version: 1\napproval: {approvers: [{name: a, key: "${KEY}"}, {name: b, key: "${KEY.slice(0, -1)}B"}]}`,
+    /approvers\[1\]\.key: must be a public key/,
+  ],
+  [
+    `version: 1\napproval: {approvers: [{name: Ann Lee, key: "${KEY}"}, {name: "ann  lee ", key: "${KEY.replace('A', 'E')}"}]}`,
+    /approvers\[1\]\.name: is a duplicate/,
+  ],
+  ['version: 1\nhours: {zone: Europe/Berlin}', /hours: limits nothing; give days, or from and to/],
+  ['version: 1\nhours: {}', /hours: limits nothing/],
+  ['version: 1\nusers: {}', /users: limits nothing; give perSweep or perDay/],
+  ['version: 1\nenvironments: {}', /environments: must not be empty; leave the rule out/],
   ['version: 1\na: &x [1]\ntasks: *x', /not valid YAML|a: unknown key/],
   [Buffer.from([0xff, 0xfe, 0x00]), /not UTF-8/],
 ])('refuses %j', (text, expected) => {
@@ -139,6 +151,12 @@ it.each([
   ['a shortened environment of approvals', approvalOf('[prod]'), MEANT_PRODUCTION],
   ['an environment of another worker', approvalOf('[eu1]'), undefined],
   ['one of several environments of approvals', approvalOf('[production, prod]'), undefined],
+  [
+    'a misspelled environment of approvals beside another',
+    approvalOf('[sandbox, prodution]'),
+    'approval.environments[1]: unknown environment; did you mean production?',
+  ],
+  ['an environment of another worker beside one of this', approvalOf('[production, prod2, eu]'), undefined],
 ])('%s, of which the rule would forbid nothing', (_what, rule, expected) => {
   const policy = readPolicyFile(fileOf(`version: 1\n${rule}\n`));
   const check = () => refuseMisspelledNames(policy, CATALOGUE_SERVICES);

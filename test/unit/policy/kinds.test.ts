@@ -174,6 +174,30 @@ describe('once', () => {
     });
   });
 
+  it('reports an ID as failed for which nothing was sent, when the key is refused after a lost call for another', () => {
+    const faults: Fault[] = ['lostAfterProcessing', 'unauthorized'];
+    expect(run({ devices: ['d_1', 'd_2'], faults }, [DEVICES])).toMatchObject({
+      steps: ['courier.devices unknown x1', 'courier.devices failed x1'],
+      calls: ['forgetDevice', 'forgetDevice'],
+    });
+  });
+
+  it.each<[string, boolean | undefined, object, string]>([
+    ['absent', undefined, { absent: [{ left: 0 }] }, 'notFound'],
+    ['absent after a lost attempt', true, { absent: [{ left: 0 }] }, 'removed'],
+    ['failed', undefined, { failed: [{ left: 0 }] }, 'failed/refused'],
+    ['failed after a lost attempt', true, { failed: [{ left: 0 }] }, 'unknown/refused'],
+  ])(
+    'a good response that says %s is read with what was sent before it',
+    (_what, perhapsDone, conditions, expected) => {
+      const respond = () => ({ ok: true, attempt: 2, output: { left: 0 }, perhapsDone });
+      const courier = { respond, callMs: 1 } as unknown as SimulatedCourier;
+      const { look: _look, ...blind } = CONTACT;
+      const steps = [{ ...blind, after: [], act: { ...CONTACT.act, ...conditions } }];
+      expect(shortly(driveCourier(courierRun(steps), courier).steps)).toEqual([`courier.contact ${expected}`]);
+    },
+  );
+
   it('fails before anything is sent for an ID that a path cannot take', () => {
     const { steps, calls } = run(ALL, [{ ...CONTACT, after: [] }], { ids: { courier: { contactId: '..' } } });
     expect(steps).toEqual(['courier.contact failed/idNotWritable']);

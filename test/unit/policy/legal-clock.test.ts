@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import {
+  beginOf,
   dueDate,
   isRequest,
   monthsBefore,
@@ -80,6 +81,88 @@ it('the day of receipt is that of its offset, and the last hour is too', () => {
   expect(due('2026-01-31T23:30:00-05:00')).toBe('2026-03-03T04:59:59.000Z');
   expect(due('2026-02-01T05:30:00+01:00')).toBe('2026-03-02T22:59:59.000Z');
   expect(due('2026-02-01T04:30:00Z')).toBe('2026-03-02T23:59:59.000Z');
+});
+
+describe('in a time zone', () => {
+  const due = (receivedAt: string, timeZone: string, law: 'gdpr' | 'ccpa' = 'gdpr', more = {}) =>
+    dueDate({ law, receivedAt }, { timeZone, ...more })?.toISOString();
+
+  it.each<[zone: string, receivedAt: string, due: string]>([
+    // Clocks go forward on 29 March and back on 25 October.
+    ['Europe/Berlin', '2026-03-05T10:00:00+01:00', '2026-04-07T21:59:59.000Z'],
+    ['Europe/Berlin', '2026-10-06T10:00:00+02:00', '2026-11-06T22:59:59.000Z'],
+    ['Europe/Berlin', '2026-06-09T10:00:00+02:00', '2026-07-09T21:59:59.000Z'],
+    // By half an hour, forward on 4 October and back on 5 April.
+    ['Australia/Lord_Howe', '2026-09-09T10:00:00+10:30', '2026-10-09T12:59:59.000Z'],
+    ['Australia/Lord_Howe', '2026-03-10T10:00:00+11:00', '2026-04-10T13:29:59.000Z'],
+    // Offsets of half and quarter hours.
+    ['Asia/Kolkata', '2026-03-10T10:00:00+05:30', '2026-04-10T18:29:59.000Z'],
+    ['Asia/Kathmandu', '2026-03-10', '2026-04-10T18:14:59.000Z'],
+    ['America/St_Johns', '2026-02-10T10:00:00-03:30', '2026-03-11T02:29:59.000Z'],
+    // The due day itself has 23 or 25 hours.
+    ['America/New_York', '2026-01-09', '2026-02-10T04:59:59.000Z'],
+  ])('%s: received at %s, due by %s', (zone, receivedAt, expected) => {
+    expect(due(receivedAt, zone, 'gdpr', { holidays: new Set(['2026-04-06']) })).toBe(expected);
+  });
+
+  it('ends a day whose last hour is there twice with the second, and one whose first is missing with its own last', () => {
+    // Clocks in Asuncion went from 24:00 back to 23:00 on 23 March 2024, in Beirut from 0:00 to 1:00 on 31 March 2024.
+    expect(requestFacts({ dueAt: '2024-03-23' }, { timeZone: 'America/Asuncion' })).toEqual({
+      dueAt: '2024-03-24T03:59:59.000Z',
+    });
+    expect(requestFacts({ dueAt: '2024-03-30' }, { timeZone: 'Asia/Beirut' })).toEqual({
+      dueAt: '2024-03-30T21:59:59.000Z',
+    });
+    expect(requestFacts({ dueAt: '2024-03-31' }, { timeZone: 'Asia/Beirut' })).toEqual({
+      dueAt: '2024-03-31T20:59:59.000Z',
+    });
+    expect(requestFacts({ dueAt: '2011-12-29' }, { timeZone: 'Pacific/Apia' })).toEqual({
+      dueAt: '2011-12-30T09:59:59.000Z',
+    });
+  });
+
+  it('takes the day of receipt from the zone, and a day as it is', () => {
+    expect(due('2026-01-31T23:30:00-05:00', 'Europe/Berlin', 'ccpa')).toBe('2026-03-18T22:59:59.000Z');
+    for (const zone of ['Pacific/Auckland', 'America/Los_Angeles', 'UTC'])
+      expect(due('2026-06-10', zone, 'ccpa')).toMatch(
+        zone === 'Pacific/Auckland' ? /^2026-07-25T11:59/ : /^2026-07-2[56]T/,
+      );
+    expect(due('2026-06-10', 'America/Los_Angeles', 'ccpa')).toBe('2026-07-26T06:59:59.000Z');
+    expect(requestFacts({ dueAt: '2026-07-01' }, { timeZone: 'America/Los_Angeles' }).dueAt).toBe(
+      '2026-07-02T06:59:59.000Z',
+    );
+    expect(requestFacts({ dueAt: '2026-07-01T12:00:00+02:00' }, { timeZone: 'America/Los_Angeles' }).dueAt).toBe(
+      '2026-07-01T10:00:00.000Z',
+    );
+  });
+
+  it('begins with the second after the day before, for what is due before it', () => {
+    const begins = (text: string, timeZone?: string) => beginOf(text, { timeZone })?.toISOString();
+    expect(begins('2026-12-24')).toBe('2026-12-24T00:00:00.000Z');
+    expect(begins('2026-12-24', 'America/Los_Angeles')).toBe('2026-12-24T08:00:00.000Z');
+    // The clocks change at its beginning, and during the day before.
+    expect(begins('2024-03-31', 'Asia/Beirut')).toBe('2024-03-30T22:00:00.000Z');
+    expect(begins('2026-03-30', 'Europe/Berlin')).toBe('2026-03-29T22:00:00.000Z');
+    expect(begins('2026-12-24T01:00:00+05:00', 'America/Los_Angeles')).toBe('2026-12-23T20:00:00.000Z');
+    expect(begins('2026-02-30', 'Europe/Berlin')).toBeUndefined();
+  });
+
+  it('is always the last second of the day there, whatever the zone and day', () => {
+    const zones = fc.constantFrom(...Intl.supportedValuesOf('timeZone'));
+    const clock = (zone: string, ms: number): string =>
+      new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' }).format(ms);
+    fc.assert(
+      fc.property(zones, utcDay, (zone, dayMs) => {
+        const dueAt = day(dayMs);
+        // Two zones have left out one day each.
+        fc.pre(!['2011-12-30', '2011-12-31'].includes(dueAt));
+        const ms = Date.parse(requestFacts({ dueAt }, { timeZone: zone }).dueAt!);
+        expect(clock(zone, ms).slice(0, 10)).toBe(dueAt);
+        expect(clock(zone, ms + 1_000).slice(0, 10) > dueAt).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
 
 it('gdpr: the period ends with the same date of the last month or its last day, or the next working day, whatever the day and offset', () => {

@@ -78,6 +78,38 @@ describe('a template', () => {
     });
   });
 
+  it("sends the provider's own numbers beyond 2^53 as their digits, also inside an each", () => {
+    const as = { id: '${id}', owner: '${a}', codes: ['${id}'] };
+    const template = { items: { each: '${items}', as }, ids: { each: '${ids}', as: { id: '${id}' } } };
+    const number = markPlaces(template, () => 'number');
+    const at = (items: readonly string[], ids: readonly string[] = [], a = '7'): unknown =>
+      fill(number, { ids: { a }, special: { items, ids } });
+    expect(at(['9007199254740993', '8'])).toEqual({
+      items: [
+        { id: '9007199254740993', owner: 7, codes: ['9007199254740993'] },
+        { id: 8, owner: 7, codes: [8] },
+      ],
+      ids: [],
+    });
+    for (const refused of [['a'], ['1.5'], ['']]) expect(() => at(refused)).toThrow(UnwritableIdError);
+    expect(() => at([], ['9007199254740993'])).toThrow(UnwritableIdError);
+    expect(() => at(['1'], [], '9007199254740993')).toThrow(UnwritableIdError);
+    expect(placeholdersIn(number)).toEqual(new Set(['items', 'ids', 'a']));
+    expect(checkTemplate({ x: { $digits: '${a}' } }, ['a'])).toHaveLength(1);
+  });
+
+  it('checks an ID in a translation', () => {
+    const template = { map: '${reason.code}', to: { OTHER: { all: ['${a}'] } }, else: '${a}' };
+    const number = markPlaces(template, () => 'number');
+    const at = (code: string, a: string): unknown => fill(number, { ids: { a }, special: { 'reason.code': code } });
+    expect([at('OTHER', '7'), at('X', '7')]).toEqual([{ all: [7] }, 7]);
+    for (const code of ['OTHER', 'X']) expect(() => at(code, '9007199254740993')).toThrow(UnwritableIdError);
+    const path = markPlaces({ map: '${reason.code}', to: {}, else: '${a}' }, () => 'path');
+    expect(() => fill(path, { ids: { a: '..' }, special: { 'reason.code': 'X' } })).toThrow(UnwritableIdError);
+    const broken = { map: '${reason.code}', to: null };
+    expect(markPlaces(broken, () => 'path')).toEqual(broken);
+  });
+
   it('refuses what a URL resolves to another route', () => {
     const template = markPlaces({ a: '${a}' }, () => 'path');
     for (const id of ['.', '..', '']) expect(() => fill(template, { ids: { a: id } })).toThrow(UnwritableIdError);

@@ -59,6 +59,12 @@ it('settles a lost call of a step without a look by the read that its task names
   ]);
 });
 
+it('finds an ID in a translation at the field that gets it', () => {
+  const input = { contact_id: { map: '${reason.code}', to: { OTHER: '${secret}' }, else: '${contactId}' } };
+  const [task] = courierWith([{ step: 'one', kind: 'once', act: { task: 'deleteContact', input } }]).tasks;
+  expect(task).toMatchObject({ subjectFields: ['contact_id'], sensitive: [{ field: 'contact_id' }] });
+});
+
 it('treats fields with a sensitive ID as secrets', () => {
   const steps: StepDefinition[] = [
     { step: 'one', kind: 'once', act: { task: 'deleteContact', input: { contact_id: '${secret}' } } },
@@ -135,6 +141,21 @@ it.each<[string, object, string]>([
     'steps[0].after[0].step: must name an earlier step',
   ],
   [
+    'a step of a provider that runs later',
+    { step: 'a', kind: 'once', act, after: [{ step: 'depot.b', reason: 'no' }] },
+    'steps[0].after[0].step: must name an earlier step; providers run in the order plaid, batch, then by name',
+  ],
+  [
+    'one ID in a call for many users',
+    {
+      step: 'a',
+      kind: 'once',
+      act,
+      bulk: { task: 'bulkDelete', input: { contacts: [{ id: '${contactId}' }], more: '${ids}' }, most: 5 },
+    },
+    'steps[0].bulk.input.contacts[0].id: unknown placeholder ${contactId}; allowed here: ${reason.code}, ',
+  ],
+  [
     'an unknown outcome',
     { step: 'a', kind: 'once', act, after: [{ step: 'other.b', unless: ['bad'], reason: 'no' }] },
     'steps[0].after[0].unless: must be a list of outcomes',
@@ -158,6 +179,36 @@ it.each<[string, object, string]>([
     'a request without a handle in its look',
     { ...COURIER_STEPS[3], follow: { task: 'getErasure', input: { id: 'x' } } },
     'steps[0].follow.input: must use ${handle}',
+  ],
+  [
+    'a call that is the same for every user',
+    { step: 'a', kind: 'once', act: { task: 'deleteContact', input: { contact_id: 'contactId' } } },
+    'steps[0].act.input: must use an ID of the user, such as ${contactId}',
+  ],
+  [
+    'a look that is the same for every user',
+    { step: 'a', kind: 'once', act, look: { task: 'getContact', input: { contact_id: 'me' } } },
+    'steps[0].look.input: must use an ID of the user',
+  ],
+  [
+    'a list that is the same for every user',
+    { ...COURIER_STEPS[0], look: { task: 'listTopics', input: { contact_id: 'c' }, items: 'a' } },
+    'steps[0].look.input: must use an ID of the user',
+  ],
+  [
+    'a filing that is the same for every user',
+    { ...COURIER_STEPS[3], act: { task: 'createErasure', input: { person: 'p', why: 'other', key: '${callId}' } } },
+    'steps[0].act.input: must use an ID of the user',
+  ],
+  [
+    'a search that finds the requests of others',
+    { ...COURIER_STEPS[3], find: { task: 'listErasures', items: 'data', match: { kind: 'erase' }, handle: 'id' } },
+    'steps[0].find.match: must use an ID of the user, or the input must',
+  ],
+  [
+    'a look at something else than the entry that the call was about',
+    { ...COURIER_STEPS[2], look: { task: 'getContact', input: CONTACT } },
+    'steps[0].look.input: must use ${deviceIds}, the entry that the call was about',
   ],
   ['a request without states', { ...COURIER_STEPS[3], done: [] }, 'steps[0].done: must be a list of states'],
   [
@@ -191,6 +242,28 @@ it('reports all problems together, and refuses a second step of a name and one a
     expect.stringContaining('steps[0].bulk: no step may come after one with bulk'),
   ]);
   expect(problemsOf(first)).toEqual([]);
+});
+
+it('reports what else is wrong with a step that it cannot read, and knows the step by its name', () => {
+  const bulk = { task: 'bulkDelete', input: { contacts: '${ids}' }, most: 0, mostBytes: 'many' };
+  const broken = { task: 'deleteContact', input: { contact_id: '${contact}' } };
+  expect(
+    problemsOf(
+      { step: 'a', kind: 'onec', act, needs: ['nobody'], after: [{ step: 'z', reason: 'no' }] },
+      { step: 'b', kind: 'once', act: broken, bulk },
+      { step: 'c', kind: 'once', act: { task: 'none' }, optional: 'yes', after: [{ step: 'a', reason: 'no way' }] },
+    ).map((line) => line.replace(/(?:; allowed| those are).*/, '')),
+  ).toEqual([
+    'steps[0].kind: must be one of once, list, request, manual; did you mean once?',
+    'steps[0].needs[0]: unknown ID',
+    'steps[0].after[0].step: must name an earlier step;',
+    'steps[1].act.input.contact_id: unknown placeholder ${contact}',
+    'steps[1].bulk.most: must be a whole number from 1 to 10000',
+    'steps[1].bulk.mostBytes: must be a whole number of bytes',
+    'steps[2].act.task: unknown task',
+    'steps[2].optional: must be true or false',
+    'steps[2].after[0].reason: must be one word in camelCase, such as contactNotRemoved',
+  ]);
 });
 
 it('makes a plan that fits into a history, with what it has to know of the tasks', () => {

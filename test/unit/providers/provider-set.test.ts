@@ -1,7 +1,8 @@
 import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
 import type { KeyedServices } from 'temporal-http-tasks/internal/providers/provider-set';
 import { builtInStepPlan } from 'temporal-http-tasks/internal/providers/built-in';
-import { defineProvider } from 'temporal-http-tasks';
+import { refuseClashes } from 'temporal-http-tasks/internal/providers/clashes';
+import { defineProvider, defineService } from 'temporal-http-tasks';
 import { COURIER_STEPS, COURIER_TASKS, courierService, courierWith } from './courier';
 
 const SERVICES: KeyedServices = new Map([
@@ -100,6 +101,57 @@ describe('the providers of a worker', () => {
       'exclude.0: unknown step courier.contakt; did you mean courier.contact?',
       expect.stringMatching(/^exclude.3: unknown step nowhere.step; allowed: plaid.items, /),
     ]);
+  });
+});
+
+describe('steps after those of other providers', () => {
+  const depot = (after: string) =>
+    defineProvider({
+      name: 'depot',
+      title: 'Depot',
+      service: defineService({
+        name: 'depot',
+        title: 'Depot',
+        environments: { sandbox: 'https://depot.example' },
+        defaultEnvironment: 'sandbox',
+        credentials: [{ setting: 'DEPOT_TOKEN', in: 'header', name: 'x-token' }],
+        errors: { fields: { code: 'code' }, rules: [] },
+      }),
+      tasks: [],
+      ids: { userId: { about: 'User.' } },
+      steps: [
+        { step: 'paper', kind: 'manual', title: 'T', instructions: 'I', after: [{ step: after, reason: 'notDone' }] },
+      ],
+    });
+  const bulk = { task: 'bulkDelete', input: { contacts: { each: '${ids}', as: { id: '${id}' } } }, most: 500 };
+  const courier = courierWith([{ ...COURIER_STEPS[1], bulk, after: [] } as (typeof COURIER_STEPS)[number]]);
+
+  it('must name one that exists', () => {
+    expect(() => refuseClashes([courier, depot('courier.contact')])).not.toThrow();
+    expect(() => refuseClashes([depot('courier.contract')])).not.toThrow();
+    expect(() => refuseClashes([depot('courier.contract'), courier])).toThrow(
+      'depot.steps[0].after[0].step: unknown step; allowed: courier.contact; did you mean courier.contact?',
+    );
+  });
+
+  it('are refused once for a setting that two have in common, and not again for its file', () => {
+    const other = { ...courier, name: 'depot', service: { ...courier.service, name: 'depot' } };
+    expect(() => refuseClashes([courier, other])).toThrow(/COURIER_TOKEN is a setting of courier; choose another\.$/);
+  });
+
+  it('keep a sweep from making bulk calls when everything else is done', () => {
+    const bulkOf = (providers: ConstructorParameters<typeof ProviderSet>[0], only?: object) => {
+      const [step] = new ProviderSet(providers).planFor(
+        { providers: ['courier', 'depot'] },
+        SERVICES,
+        only as never,
+      ).steps;
+      return step && 'bulk' in step;
+    };
+    expect(bulkOf([courier])).toBe(true);
+    expect(bulkOf([courier, depot('courier.contact')])).toBe(false);
+    const user = { ids: { courier: { contactId: 'c' }, depot: { userId: 'u' } } };
+    expect(bulkOf([courier, depot('courier.contact')], user)).toBe(true);
   });
 });
 

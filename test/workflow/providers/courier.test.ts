@@ -199,7 +199,7 @@ describe('a provider from a file', () => {
     it('and what the deadline leaves open is held', async () => {
       const contactId = contact();
       const user = { ids: { courier: { contactId } } };
-      const choice = { include: ['courier.archive'], deadline: '8 s' };
+      const choice = { include: ['courier.archive'], deadline: '12 s' };
       const handle = await startOffboarding(place, { user, ...choice });
       await until('the run waits', () => waits(handle));
       await holdOn(contactId);

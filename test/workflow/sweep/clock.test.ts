@@ -72,7 +72,7 @@ describe('the time of a sweep', () => {
 
     'goes on after a moment that has passed neither by an approval nor by a resumption: both are refused, and say what to do':
       async () => {
-        const moment = new Date(Date.now() + 12_000).toISOString();
+        const moment = new Date(Date.now() + 20_000).toISOString();
         const handle = await place.start({
           source: { file: await place.users(20) },
           approval: true,
@@ -102,7 +102,7 @@ describe('a sweep that is not approved', () => {
     const handle = await place.start({
       source: { file: await place.users(20) },
       approval: true,
-      approveWithin: '2s',
+      approveWithin: '6s',
       rate: RATE,
     });
     const { approveUntil } = await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
@@ -119,7 +119,7 @@ describe('a sweep that is not approved', () => {
   });
 
   it('waits no longer than its deadline, where that is a moment', async () => {
-    const deadline = new Date(Date.now() + 4_000).toISOString();
+    const deadline = new Date(Date.now() + 8_000).toISOString();
     const handle = await place.start({ source: { file: await place.users(5) }, approval: true, deadline, rate: RATE });
     await expect(handle.result()).resolves.toMatchObject({ status: 'cancelled', cancelledBecause: 'notApproved' });
   });

@@ -217,6 +217,34 @@ it('writes a limit that is given at the start or set later where all processes r
   expect(await limits()).toEqual([]);
 });
 
+it('takes an update that comes with its start, when the ledger has the sweep', async () => {
+  place.simulators.plaid.configure({ latencyMs: 200 });
+  const input = { source: { file: await place.users(150) }, rate: 30_000 };
+  const { update, handle } = place.startWithRate(input, 60_000);
+  await expect(update).resolves.toMatchObject({ status: 'running' });
+  const limits = async () => (await place.ledger.rates.readRates()).find(({ service }) => service === 'plaid')?.sweeps;
+  await until('the later limit counts', async () => (await limits())?.[0]?.limitPerMinute === 60_000);
+  place.simulators.plaid.configure({ latencyMs: 0 });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 150 } });
+  const { events } = await handle.fetchHistory();
+  const scheduled = (events ?? []).flatMap(
+    ({ activityTaskScheduledEventAttributes: event }) => event?.activityType?.name ?? [],
+  );
+  expect(scheduled[0]).toBe('httpTasks.openSweep');
+  const opened = events?.findIndex(({ activityTaskCompletedEventAttributes: event }) => event) ?? -1;
+  const recorded = events?.findIndex(
+    ({ activityTaskScheduledEventAttributes: event }) => event?.activityType?.name === 'httpTasks.recordUpdate',
+  );
+  expect(opened).toBeGreaterThan(0);
+  expect(recorded).toBeGreaterThan(opened);
+});
+
+it('ends although an update came with its start, when it cannot be opened', async () => {
+  const { update, handle } = place.startWithRate({ snapshot: 'sweep-1' }, 60_000);
+  await expect(update).rejects.toThrow();
+  await expect(handle.result()).rejects.toThrow();
+});
+
 it('ends when its time is over: who was not done has failed', async () => {
   const file = await place.users(150, { prefix: 'slow' });
   place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'slow-5', kind: 'maintenance' });

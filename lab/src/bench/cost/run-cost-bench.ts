@@ -84,7 +84,7 @@ async function figuresOf(
     callsAll: figure(all.calls, 'calls', { atMost: 4.1 }),
     callsUnderLimit: figure(slow.calls, 'calls', { atMost: 3.1 }),
     actionsPerThousandUsers: figure((unsure.actions * 1_000) / users, 'actions', { atMost: 5 }),
-    actionsUnderLimit: figure((slow.actions * 1_000) / limited, 'actions', { atMost: 10 }),
+    actionsUnderLimit: figure((slow.actions * 1_000) / limited, 'actions', { atMost: 5 }),
     actionsSingle: figure(single, 'actions', { atMost: 15 }),
     heartbeatsUnderLimit: figure(heartbeats / minutes, 'heartbeats', { atMost: 25 }),
     cpuOfBareLoop: figure(cpu, '×', { atMost: 2.5 }),

@@ -2,15 +2,24 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { createPeerActivities } from './peer-activities';
-import type { PeerProvider } from './peer-activities';
+import type { PeerProviders } from './peer-activities';
 
 /** The task queue of the peers' worker. */
 export const PEER_QUEUE = 'peers';
 
 interface PeerWorkerInput {
   address: string;
-  provider: PeerProvider;
+  providers: PeerProviders;
+}
+
+/** Returns where the calls of the peers go. */
+export function providersOf({ plaid, batch }: Simulators): PeerProviders {
+  return {
+    plaid: { url: plaid.url, clientId: plaid.clientId, secret: plaid.secret },
+    batch: { url: batch.url, restApiKey: batch.restApiKey },
+  };
 }
 
 /** Starts a worker for the peers in a process of its own, as ours has one; resolves when it polls. */
@@ -29,18 +38,19 @@ export async function startPeerWorker(input: PeerWorkerInput): Promise<{ pid: nu
   };
 }
 
-async function serve({ address, provider }: PeerWorkerInput): Promise<void> {
+async function serve({ address, providers }: PeerWorkerInput): Promise<void> {
+  const { activities, close } = createPeerActivities(providers);
   const connection = await NativeConnection.connect({ address });
   const worker = await Worker.create({
     connection,
     taskQueue: PEER_QUEUE,
     workflowsPath: join(__dirname, 'workflows.js'),
-    activities: { ...createPeerActivities(provider) },
+    activities: { ...activities },
   });
   const running = worker.run();
   process.send?.('polling');
   await running;
-  await connection.close();
+  await Promise.all([connection.close(), close()]);
 }
 
 if (require.main === module) {

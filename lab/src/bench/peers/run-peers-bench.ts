@@ -8,7 +8,7 @@ import type { Figures } from '../figures';
 import { measureOnLocalStack } from '../on-local-stack';
 import { printFigureTable } from '../print-figures';
 import { SweepStand, perSecond } from '../sweep/sweep-stand';
-import { PEER_QUEUE, startPeerWorker } from './peer-worker';
+import { PEER_QUEUE, providersOf, startPeerWorker } from './peer-worker';
 
 /** Users of a sweep in chunks, and of each peer, which are slower. */
 export interface PeersBenchSize {
@@ -49,8 +49,7 @@ export async function runPeersBench(
 
 async function figuresOf(io: Io, stack: LocalStack, { users, peers }: PeersBenchSize): Promise<Figures> {
   const { address, client, simulators } = stack;
-  const { url, clientId, secret } = simulators.plaid;
-  const worker = await startPeerWorker({ address, provider: { url, clientId, secret } });
+  const worker = await startPeerWorker({ address, providers: providersOf(simulators) });
   try {
     const stand = new SweepStand(stack);
     await stand.sweep(users);

@@ -5,7 +5,7 @@ const OPTIONS = {
   startToCloseTimeout: '5 minutes',
   retry: { initialInterval: '1 second', backoffCoefficient: 2 },
 } as const;
-const { list, remove, terminate, offboard, offboardAll } = proxyActivities<PeerActivities>(OPTIONS);
+const { list, remove, terminate, deleteData, offboard, offboardAll } = proxyActivities<PeerActivities>(OPTIONS);
 
 /** Users that a workflow of its own design works on at a time. */
 const AT_A_TIME = 32;
@@ -15,6 +15,15 @@ export async function activityPerCall(userId: string): Promise<void> {
   await remove(userId, await list(userId));
   await list(userId);
   await terminate(userId);
+}
+
+/** The calls of `offboardUser`, each an activity, one after the other. */
+export async function activityPerCallOfBoth(
+  { plaidUserId, batchUserId }: { plaidUserId: string; batchUserId: string },
+  appKeys: readonly string[],
+): Promise<void> {
+  await activityPerCall(plaidUserId);
+  for (const key of appKeys) await deleteData(key, batchUserId);
 }
 
 /** A parent with a child for each user, each of which is {@link activityPerCall}. */

@@ -82,7 +82,10 @@ interface Reading {
   megabytes: number;
 }
 
-/** Opens a sweep over a file, which waits for an approval once the file was read, and cancels it. */
+/**
+ * Opens a sweep over a file, which waits for an approval once the file was read, and terminates it: the end of a cancelled
+ * one writes a receipt for each of its users.
+ */
 async function read(
   io: Io,
   { client, taskQueue, workerPid }: LocalStack,
@@ -108,8 +111,7 @@ async function read(
     }
   } finally {
     memory.stop();
-    await handle.cancel();
-    await handle.result().catch(() => undefined);
+    await handle.terminate('The source was read.');
     await rm(file);
   }
 }

@@ -16,9 +16,6 @@ import { measureOnLocalStack } from '../on-local-stack';
 import { printFigureTable } from '../print-figures';
 import { SweepStand } from './sweep-stand';
 
-/** Far above what these workers reach: without a limit the sweep would begin slowly, to find one. */
-const CALLS_A_MINUTE = 600_000;
-
 /** How long the simulators take for a response, in milliseconds. */
 const RESPONSE_MS = 20;
 const WARM_UP_USERS = 1_000;
@@ -54,9 +51,9 @@ async function figuresOn(io: Io, stack: LocalStack, users: number): Promise<Figu
   const stand = new SweepStand(stack);
   stand.respondAfter(RESPONSE_MS);
   const empty = await ledgerBytes(url);
-  await stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
+  await stand.sweep(WARM_UP_USERS);
   say(io, `A sweep over ${users} users`);
-  const { usersMs, endMs, result } = await stand.sweep(users, { rate: CALLS_A_MINUTE });
+  const { usersMs, endMs, result } = await stand.sweep(users);
   const whole = await ledgerBytes(url);
   const ledger = await openLedger({ url, subjectKey });
   try {

@@ -13,8 +13,7 @@ export interface WorkersBenchSize {
   users: number;
   /** How long the simulators take for a response, in milliseconds. */
   responseMs: number;
-  /** Users of each sweep of the second series, with three workers too, in which the simulators take `slowResponseMs`. */
-  slowUsers: number;
+  /** The same in the second series, with three workers too. */
   slowResponseMs: number;
 }
 
@@ -29,8 +28,6 @@ const WORDS: Readonly<Record<string, string>> = {
   threeWorkersSlow: 'slow responses: three workers',
 };
 
-/** Far above what these workers reach: without a limit the first sweep would start slowly to find one. */
-const CALLS_A_MINUTE = 600_000;
 const WARM_UP_USERS = 1_000;
 /** Share of the users after which a second worker is started, so that it joins the sweep. */
 const JOINS_AT = 0.25;
@@ -59,12 +56,12 @@ class WorkersBench {
   ) {}
 
   async figures(): Promise<Figures> {
-    const { users, responseMs, slowUsers, slowResponseMs } = this.size;
+    const { responseMs, slowResponseMs } = this.size;
     this.stand.respondAfter(responseMs);
-    const { one, two } = await this.#series(users);
+    const { one, two } = await this.#oneAndTwo();
     const joined = await this.#joined();
     this.stand.respondAfter(slowResponseMs);
-    const slow = await this.#series(slowUsers, { three: true });
+    const slow = await this.#oneToThree();
     return {
       twoOfOne: figure(two / one, '×', { atLeast: 1.9 }),
       joinedOfOne: figure(joined / one, '×', { atLeast: 1.8 }),
@@ -77,22 +74,29 @@ class WorkersBench {
     };
   }
 
-  /** Sweeps of one worker, two, three if wished, two and one. @returns Users in a second, by the number of workers. */
-  async #series(users: number, { three = false } = {}): Promise<{ one: number; two: number; three: number }> {
+  /** Sweeps of one worker, two, two and one. @returns Users in a second, by the number of workers. */
+  async #oneAndTwo(): Promise<{ one: number; two: number }> {
     await this.#warmUp();
-    const first = await this.#sweep(users, 'one worker');
+    const first = await this.#sweep('one worker');
+    const end = await this.#addWorker();
+    const second = await this.#sweep('two workers');
+    const third = await this.#sweep('two workers');
+    await end();
+    const fourth = await this.#sweep('one worker');
+    return { one: (first + fourth) / 2, two: (second + third) / 2 };
+  }
+
+  /** Sweeps of one worker, two and three, which mostly wait for responses. @returns The same. */
+  async #oneToThree(): Promise<{ one: number; two: number; three: number }> {
+    await this.#warmUp();
+    const one = await this.#sweep('one worker');
     const endSecond = await this.#addWorker();
-    const second = await this.#sweep(users, 'two workers');
-    let ofThree = Number.NaN;
-    if (three) {
-      const endThird = await this.#addWorker();
-      ofThree = await this.#sweep(users, 'three workers');
-      await endThird();
-    }
-    const third = await this.#sweep(users, 'two workers');
+    const two = await this.#sweep('two workers');
+    const endThird = await this.#addWorker();
+    const three = await this.#sweep('three workers');
+    await endThird();
     await endSecond();
-    const fourth = await this.#sweep(users, 'one worker');
-    return { one: (first + fourth) / 2, two: (second + third) / 2, three: ofThree };
+    return { one, two, three };
   }
 
   async #addWorker(): Promise<() => Promise<void>> {
@@ -102,20 +106,21 @@ class WorkersBench {
   }
 
   async #warmUp(): Promise<void> {
-    await this.stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
+    await this.stand.sweep(WARM_UP_USERS);
   }
 
   /** @returns Users in a second. */
-  async #sweep(users: number, what: string): Promise<number> {
+  async #sweep(what: string): Promise<number> {
+    const { users } = this.size;
     say(this.io, `A sweep over ${users} users, ${what}`);
-    return perSecond(users, (await this.stand.sweep(users, { rate: CALLS_A_MINUTE })).usersMs);
+    return perSecond(users, (await this.stand.sweep(users)).usersMs);
   }
 
   /** @returns Users in a second of a sweep after a second worker had joined it. */
   async #joined(): Promise<number> {
     const { users } = this.size;
     say(this.io, `A sweep over ${users} users, joined by a second worker in the middle`);
-    const sweeping = this.stand.sweep(users, { rate: CALLS_A_MINUTE });
+    const sweeping = this.stand.sweep(users);
     // The simulators drop their calls at the end of the sweep.
     const calls = { all: users * CALLS_A_USER, atJoin: 0 };
     while (this.stand.calls < calls.all * JOINS_AT) await Promise.race([delay(LOOK_MS), sweeping]);

@@ -2,6 +2,7 @@ import { X509Certificate, createHash, timingSafeEqual, verify } from 'node:crypt
 import { readFile } from 'node:fs/promises';
 import { Refusal } from '../program/errors';
 import { printable } from '../terminal/output';
+import { localTime } from '../terminal/words';
 
 /** Maximum depth of nesting that is read. */
 const MOST_DEPTH = 20;
@@ -266,7 +267,7 @@ export function timestampWords(results: readonly TimestampResult[]): string[] {
     'problem' in one
       ? []
       : [
-          `${one.time} by ${one.signedBy}` +
+          `${localTime(one.time)} by ${one.signedBy}` +
             (one.trusted ? '' : ' (not vouched for: give its certificate, or that of its authority, with --tsa)'),
         ],
   );

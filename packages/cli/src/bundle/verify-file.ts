@@ -11,7 +11,7 @@ import type {
 } from '@temporal-http-tasks/evidence/internal/verifier/verify-bundle';
 import { Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
-import { count, inWords } from '../terminal/words';
+import { count, inWords, localTime } from '../terminal/words';
 import { paint, print, printJson, printable, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 import { nodeCrypto } from './node-crypto';
@@ -190,15 +190,14 @@ function printSection(
 ): void {
   const line = (name: string, text: string) => print(io, `${`${name}:`.padEnd(13)} ${printable(text)}`);
   for (const [member, name] of SHOWN) {
-    const value = head[member];
-    const text = memberText(value);
+    const text = memberText(head[member], member);
     if (text !== '') line(name, text);
   }
   line('Receipts', `${count(receipts)} of the ${count(sealed)} that were sealed${complete ? '' : '; not complete'}`);
   line('Root', `${merkleRoot}${anchoredBy.includes('root') ? ' (as given)' : ''}`);
   if (!checkpoint) return line('Checkpoint', 'none');
   const { origin, size, time, signedBy } = checkpoint;
-  const at = time === undefined ? '' : ` of ${time}`;
+  const at = time === undefined ? '' : ` of ${localTime(time)}`;
   const confirmed = anchoredBy.includes('checkpoint')
     ? '; as given'
     : anchoredBy.includes('key')
@@ -208,16 +207,23 @@ function printSection(
   line('Checkpoint', `${count(size)} leaves of ${origin}${at}; ${signed}${confirmed}`);
 }
 
+/** Members with a moment of the ledger. What is received is as it was given, with its own offset from UTC. */
+const MOMENTS: ReadonlySet<string> = new Set(['startedAt', 'endedAt', 'dueAt']);
+
 /** Returns a member of a head as one line; empty where it has no value. */
-function memberText(value: unknown): string {
+function memberText(value: unknown, member = ''): string {
   if (value === undefined || value === null) return '';
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') return MOMENTS.has(member) ? localTime(value) : value;
   if (typeof value !== 'object') return JSON.stringify(value);
   const { code, note, signed } = value as Record<string, unknown>;
   if (Array.isArray(signed)) return signed.map((one) => memberText((one as Record<string, unknown>)['by'])).join(', ');
-  if (code !== undefined) return [code, note].map(memberText).filter(Boolean).join(': ');
+  if (code !== undefined)
+    return [code, note]
+      .map((one) => memberText(one))
+      .filter(Boolean)
+      .join(': ');
   return Object.entries(value)
-    .map(([name, one]) => [inWords(name), memberText(one)])
+    .map(([name, one]) => [inWords(name), memberText(one, name)])
     .flatMap(([name, one]) => (one === '' ? [] : [`${name} ${one}`]))
     .join(', ');
 }

@@ -8,7 +8,7 @@ import { isConsistent } from '@temporal-http-tasks/evidence/internal/verifier/pr
 import type { ExitCode, Io } from '../program/io';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import { paint, print, printJson, printable, sayOver } from '../terminal/output';
-import { count, counted } from '../terminal/words';
+import { count, counted, localTime } from '../terminal/words';
 import { printTable } from '../terminal/table';
 import { nodeCrypto } from './node-crypto';
 import { LeafCheck } from './check-leaves';
@@ -155,7 +155,10 @@ function words(io: Io, { ok, since, now, purged = 0, differences, differenceCoun
   ]);
   if (rows.length > 0) printTable(io, ['Leaf', 'Kind', 'Of', 'Problem'], rows);
   if (differenceCount > rows.length) print(io, `and ${count(differenceCount - rows.length)} more`);
-  print(io, `Checkpoint: ${count(since.size)} leaves${since.time === undefined ? '' : ` of ${printable(since.time)}`}`);
+  print(
+    io,
+    `Checkpoint: ${count(since.size)} leaves${since.time === undefined ? '' : ` of ${printable(localTime(since.time))}`}`,
+  );
   print(io, `Now:        ${count(now.size)} leaves of ${now.origin}, root ${now.root}`);
   if (purged > 0) print(io, `Purged:     the receipts of ${counted(purged, 'leaf', 'leaves')}`);
   return ok

@@ -6,7 +6,7 @@ import type { ReceiptProof, SweepRow } from 'temporal-http-tasks/internal/ledger
 import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
 import { escapedJson } from 'temporal-http-tasks/internal/policy/printable';
 import type { OutcomeCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
-import { outcomeCounts } from '../sweep/ledger-view';
+import { outcomeCounts } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import { LineWriter, createBundleFile } from './new-file';
 
 /** The start of the first line of a bundle. */

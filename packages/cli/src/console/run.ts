@@ -40,6 +40,8 @@ const IN_CLEAR =
 /** Serves the console until it is stopped; it then waits for calls in progress. */
 export async function runConsole(io: Io, options: ConsoleOptions & { port: string }): Promise<ExitCode> {
   const { host = '127.0.0.1', port, json = false } = options;
+  // An empty one would be every address of this machine.
+  if (host === '') throw new Refusal('Usage', '--host must not be empty.', 'host');
   const address = { host, port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }) };
   const publicUrl = options.publicUrl === undefined ? undefined : originOf('--public-url', options.publicUrl);
   const allowOrigins = (options.allowOrigin ?? []).map((origin) => originOf('--allow-origin', origin));

@@ -192,7 +192,12 @@ function placesIn(part: string, text: string): [name: string, text: string][] | 
   const [, ...texts] = new RegExp(`^${pattern}$`).exec(text) ?? [];
   if (names.length === 0) return part === text ? [] : undefined;
   if (texts.length < names.length || !texts.every(isEncoded)) return undefined;
-  return names.map((name, index) => [name, texts[index] ?? '']);
+  return names.map((name, index) => {
+    const text = texts[index] ?? '';
+    // As OData writes a quote between quotes.
+    const isQuoted = pieces[2 * index]?.endsWith("'") && pieces[2 * index + 2]?.startsWith("'");
+    return [name, isQuoted ? text.replace(/(?:'|%27){2}/g, "'") : text];
+  });
 }
 
 function literal(text: string): string {

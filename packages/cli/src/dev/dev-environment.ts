@@ -21,22 +21,36 @@ export interface DevEnvironment {
   note?: string;
 }
 
+/** Returns the name of a setting whose value cannot be written so that shells and env files read the same. */
+export function settingWithoutNotation(settings: Readonly<Record<string, string>>): string | undefined {
+  return Object.keys(settings).find((name) => notationOf(settings[name] ?? '') === undefined);
+}
+
+/** Quotes a value so that a shell, Node.js and dotenv read the same; undefined if they cannot. */
+function notationOf(value: string): string | undefined {
+  // A backslash in front of the closing quote would escape it for dotenv.
+  if (!value.includes("'") && !value.endsWith('\\')) return `'${value}'`;
+  return /["$`\\]/.test(value) ? undefined : `"${value}"`;
+}
+
 /**
  * Stores the settings of a running `http-tasks dev` for other commands in this folder. The file can be read by its owner
  * only, by a shell (`set -a; . ./.http-tasks-dev.env`) and by `node --env-file`.
  *
- * @returns What removes the file again; undefined where another `http-tasks dev` runs in this folder, whose file stays.
+ * @returns What removes the file again; undefined where another `http-tasks dev` runs in this folder, whose file stays, or a
+ *   setting cannot be written ({@link settingWithoutNotation}).
  */
 export function writeDevEnvironment(
   folder: string,
   settings: Readonly<Record<string, string>>,
 ): (() => void) | undefined {
+  if (settingWithoutNotation(settings) !== undefined) return undefined;
   const path = join(folder, DEV_ENVIRONMENT_FILE);
   const earlier = readOwn(path);
   if (earlier !== undefined && isRunning(ownerOf(earlier))) return undefined;
   const text = [
     `# Written by http-tasks dev, process ${process.pid}. It is removed when that process ends.`,
-    ...Object.entries(settings).map(([name, value]) => `${name}=${value.includes("'") ? `"${value}"` : `'${value}'`}`),
+    ...Object.entries(settings).map(([name, value]) => `${name}=${notationOf(value) ?? ''}`),
     '',
   ].join('\n');
   rmSync(path, { force: true });

@@ -15,7 +15,7 @@ import { withInterruption } from '../terminal/interruption';
 import { paint, print, printJson, printLines, say } from '../terminal/output';
 import { readUserFile } from '../users/read-file';
 import { isPortFree } from '@temporal-http-tasks/testing/internal/temporal-server/index';
-import { DEV_ENVIRONMENT_FILE, writeDevEnvironment } from './dev-environment';
+import { DEV_ENVIRONMENT_FILE, settingWithoutNotation, writeDevEnvironment } from './dev-environment';
 
 /** The options of `http-tasks dev`. */
 export interface DevOptions {
@@ -150,11 +150,15 @@ function printGuide(io: Io, stack: LocalStack, { input, users, starts, files, is
     title('In another terminal, in this folder');
     lines(`(settings are read from ${DEV_ENVIRONMENT_FILE})`);
   } else {
+    const unwritten = settingWithoutNotation(settings);
     say(
       io,
-      `${DEV_ENVIRONMENT_FILE} belongs to another development stack in this folder (http-tasks dev), so it was not replaced.`,
+      unwritten === undefined
+        ? `${DEV_ENVIRONMENT_FILE} belongs to another development stack in this folder (http-tasks dev), so it was not replaced.`
+        : `${DEV_ENVIRONMENT_FILE} was not written: the value of ${unwritten} has a quote together with other characters that shells and ` +
+            'env files read differently. Start http-tasks dev in a folder with a plainer name to get the file.',
     );
-    title('In another terminal, in another folder');
+    title(unwritten === undefined ? 'In another terminal, in another folder' : 'In another terminal');
     lines(...exportLines(settings));
   }
   if (encrypted) lines(KEY_AS_HERE);

@@ -10,6 +10,7 @@ import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { withInterruption } from '../terminal/interruption';
 import { print, printable, printJson, say } from '../terminal/output';
+import { counted } from '../terminal/words';
 import {
   environmentProblemOfRow,
   environmentsCovered,
@@ -29,7 +30,8 @@ import {
   requireReasonAndId,
 } from './hold-options';
 import type { HoldOptions } from './hold-options';
-import { sayUnlikelyIds, sayWhatIsNotCovered } from './not-covered';
+import { sayWhatIsNotCovered } from './not-covered';
+import { idsOfOptions, sayUnlikelyIds } from '../users/unlikely-ids';
 
 /** Sets one hold on one user, or extends the hold of this ID. */
 export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
@@ -63,7 +65,7 @@ export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
           `${sentence(change, id)} (${environmentsText(hold.environments)}). Lift it with: http-tasks hold remove --hold ${quoted(id)}`,
         ),
       );
-    await sayUnlikelyIds(io, ids);
+    await sayUnlikelyIds(io, idsOfOptions(ids));
     await sayWhatIsNotCovered(io, ids, options);
     await sayOldHolds(io, opened, hold);
     return 0;
@@ -125,7 +127,11 @@ export async function addHoldsOfFile(io: Io, file: string, options: HoldOptions)
         for (const change of await setSome(opened, some, counts)) counts[change] += 1;
       }
       if (options.json) printJson(io, counts);
-      else print(io, `${counts.set} holds are set, ${counts.extended} extended, ${counts.unchanged} already existed.`);
+      else
+        print(
+          io,
+          `${counted(counts.set, 'hold is', 'holds are')} set, ${counts.extended} extended, ${counts.unchanged} already existed.`,
+        );
       return 0;
     }),
   );
@@ -164,12 +170,12 @@ async function holdsOfFile(io: Io, file: string, reading: Reading): Promise<Hold
   if (halves.withoutToken > 0)
     say(
       io,
-      `${halves.withoutToken} rows have a plaid_user_id and no plaid_user_token: calls that name these users by a token are not covered.`,
+      `${counted(halves.withoutToken, 'row has', 'rows have')} a plaid_user_id and no plaid_user_token: calls that name these users by a token are not covered.`,
     );
   if (halves.withoutId > 0)
     say(
       io,
-      `${halves.withoutId} rows have a plaid_user_token and no plaid_user_id: calls that name these users by a user ID are not covered.`,
+      `${counted(halves.withoutId, 'row has', 'rows have')} a plaid_user_token and no plaid_user_id: calls that name these users by a user ID are not covered.`,
     );
   if (accounts.size > 0)
     say(

@@ -12,7 +12,7 @@ import { fileOptions, readHoldFile } from './file';
 import { requireEnvironment, requireEnvironmentOfFile, requireIds } from './hold-options';
 import type { HoldOptions } from './hold-options';
 import { environmentsText, holdDocument } from './list';
-import { sayUnlikelyIds } from './not-covered';
+import { idsOfOptions, sayUnlikelyIds } from '../users/unlikely-ids';
 
 /** Rows of a file that are looked up together. */
 const ROWS_IN_ONE = 1_000;
@@ -36,7 +36,7 @@ export async function checkHold(io: Io, options: HoldOptions): Promise<ExitCode>
       environments[environment] = { held, holds };
     }
     const holds = await ledger.holds.list({ holdIds: unique([...found.values()].flat()) });
-    await sayUnlikelyIds(io, ids);
+    await sayUnlikelyIds(io, idsOfOptions(ids));
     const held = Object.values(environments).every((one) => one.held);
     if (options.json) {
       printJson(io, { held, environments, holds: holds.map(holdDocument) });

@@ -6,6 +6,7 @@ import {
   environmentOption,
   FILE_OPTIONS,
   HELD_OPTIONS,
+  HELD_OR_HOLD_OPTIONS,
   holdOption,
   heldIds,
   readHoldOptions,
@@ -30,7 +31,7 @@ const ADD = subcommand<GivenHoldOptions>('add', {
     'http-tasks hold add --file held.csv --reason "case 2031" --providers ./courier.provider.yaml',
   ],
   options: [
-    HELD_OPTIONS,
+    HELD_OR_HOLD_OPTIONS,
     FILE_OPTIONS,
     literalOption('--reason <text>', 'why, without personal data; the ledger keeps it'),
     holdOption('the ID of the hold (default: a new one)'),
@@ -38,7 +39,7 @@ const ADD = subcommand<GivenHoldOptions>('add', {
     byOption('who sets the hold'),
   ],
   run: async (io, given) => {
-    const options = await readHoldOptions(io, given);
+    const options = await readHoldOptions(io, given, { takesHold: true });
     const file = fileOf(options);
     if (file === undefined) return (await import('./add-and-remove.js')).addHold(io, options);
     if (options.id !== undefined)
@@ -103,12 +104,13 @@ const REMOVE = subcommand<GivenHoldOptions>('remove', {
     'http-tasks hold remove --plaid-user-id usr_1 --reason "case 2031 closed"',
   ],
   options: [
-    HELD_OPTIONS,
+    HELD_OR_HOLD_OPTIONS,
     literalOption('--reason <text>', 'why it is lifted, without personal data; the log keeps it'),
     holdOption('the ID that hold add printed'),
     byOption('who lifts the hold'),
   ],
-  run: async (io, given) => (await import('./add-and-remove.js')).removeHolds(io, await readHoldOptions(io, given)),
+  run: async (io, given) =>
+    (await import('./add-and-remove.js')).removeHolds(io, await readHoldOptions(io, given, { takesHold: true })),
 });
 
 const LOG = subcommand<HoldOptions & { hold?: string }>('log', {
@@ -118,8 +120,11 @@ const LOG = subcommand<HoldOptions & { hold?: string }>('log', {
     'later change.',
   examples: ['http-tasks hold log', 'http-tasks hold log --hold 3f0c… --json'],
   options: [holdOption('only this hold'), literalOption('--id <hold>', 'the same')],
-  run: async (io, { hold, ...options }): Promise<ExitCode> =>
-    (await import('./list.js')).showHoldLog(io, { ...options, ...(hold !== undefined && { id: hold }) }),
+  run: async (io, { hold, ...options }): Promise<ExitCode> => {
+    const id = hold ?? options.id;
+    if (id === '') throw new Refusal('Usage', '--hold must not be empty.', 'hold');
+    return (await import('./list.js')).showHoldLog(io, { ...options, ...(id !== undefined && { id }) });
+  },
 });
 
 function fileOf(options: HoldOptions): string | undefined {

@@ -158,7 +158,7 @@ export async function* readHoldFile(
     const found = await findAnywhere(file);
     for await (const records of fileRecords(
       { ...found, input: options.input },
-      new CsvReader({ known, renames: {}, ignore: options.ignoreColumn, field: 'file', resembles }),
+      new CsvReader({ known, renames: {}, ignore: options.ignoreColumn, field: 'file', csvOnly: true, resembles }),
       options.signal,
     )) {
       for (const { line, cells, problem } of records) {

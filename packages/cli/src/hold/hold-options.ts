@@ -30,17 +30,20 @@ export interface HoldOptions extends CommonOptions, UserOptions {
   known?: ProviderSet;
 }
 
-/** The same as they were typed: `--id` names a user's ID, or without `=` a hold. */
+/** The same as they were typed: `--id` names a user's ID, or without `=` a hold where the command takes one. */
 export type GivenHoldOptions = Omit<HoldOptions, 'id' | 'more' | 'account' | 'serviceAt' | 'known'> &
   IdOptions & { hold?: string };
 
-/** Reads what `--id` and `--hold` name. */
+/** Reads what `--id` and `--hold` name. @throws Refusal for the ID of a hold where the command takes none */
 export async function readHoldOptions(
   io: Io,
   { id: given = [], hold, providers, account, ...options }: GivenHoldOptions,
+  { takesHold = false } = {},
 ): Promise<HoldOptions> {
   const users = given.filter((text) => text.includes('='));
   const [named, second] = [...(hold === undefined ? [] : [hold]), ...given.filter((text) => !text.includes('='))];
+  if (named !== undefined && !takesHold)
+    throw new Refusal('Usage', '--id must be PROVIDER.ID=VALUE, such as courier.contactId=c_1.', 'id');
   if (second !== undefined) throw new Refusal('Usage', 'Name one hold, with --hold or with --id.', 'hold');
   const read: HoldOptions = {
     ...options,
@@ -64,14 +67,21 @@ const MAX_REASON_CHARACTERS = 500;
 const MAX_NAME_CHARACTERS = 200;
 
 /** The options that name whom a hold is about. */
-export const HELD_OPTIONS: readonly Option[] = [
-  ...USER_OPTIONS,
-  ...idOptions('; without "=", the ID of a hold'),
-  literalOption(
-    '--plaid-access-token <token>',
-    'the access token of one Item, for plaid.itemRemove, which names no user; a secret',
-  ),
-];
+export const HELD_OPTIONS = heldOptions();
+
+/** The same where `--id` may name a hold too. */
+export const HELD_OR_HOLD_OPTIONS = heldOptions('; without "=", the ID of a hold');
+
+function heldOptions(more?: string): readonly Option[] {
+  return [
+    ...USER_OPTIONS,
+    ...idOptions(more),
+    literalOption(
+      '--plaid-access-token <token>',
+      'the access token of one Item, for plaid.itemRemove, which names no user; a secret',
+    ),
+  ];
+}
 
 /** `--hold`. */
 export function holdOption(description: string): Option {

@@ -22,16 +22,6 @@ export async function sayWhatIsNotCovered(io: Io, ids: AllUserIds, { known }: Ho
     say(io, `Not covered: users with these IDs in other accounts (${accounts.join(', ')}). --account names one.`);
 }
 
-/** Says which IDs are unlikely, for example because a space was copied with one: they are taken as they are and hold no one. */
-export async function sayUnlikelyIds(io: Io, { more = [], serviceAt: _, ...named }: AllUserIds): Promise<void> {
-  const { idProblem, NO_PLACEHOLDERS } = await import('temporal-http-tasks/internal/sources/id-rules');
-  const others = more.map(({ service, called, id }) => [`${service.name}.${called}`, id] as const);
-  for (const [field, id] of [...Object.entries(named), ...others]) {
-    const problem = typeof id === 'string' ? idProblem(id, NO_PLACEHOLDERS) : undefined;
-    if (problem !== undefined) say(io, `Check the ID: ${field} ${problem}. It is taken as it is.`);
-  }
-}
-
 /** The names of the given IDs, such as `contactId`, by provider. */
 function namesGiven({ more = [], serviceAt: _, ...named }: AllUserIds): ReadonlyMap<string, ReadonlySet<string>> {
   const given = new Map<string, Set<string>>();

@@ -17,14 +17,13 @@ import type { ReadApi } from '@temporal-http-tasks/openapi/internal/read-api';
 import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
 import type { ImportSuffix, SourceFile } from '@temporal-http-tasks/openapi/internal/source/task-source';
 import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
-import { bindingLine, keyBindings } from 'temporal-http-tasks/internal/config/service-settings';
 import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/providers/catalogue-services';
 import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { CommonOptions } from '../program/command';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
 import { asRoute } from '../tasks/catalogue-task';
-import { importOptions, refusingOptions } from '../tasks/openapi-tasks';
+import { importOptions, keyLines, refusingOptions } from '../tasks/openapi-tasks';
 import type { ImportDecisions } from '../tasks/openapi-tasks';
 import { print, printExactly, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
@@ -196,14 +195,7 @@ function printReport(
   services: readonly ServiceDefinition[],
 ): void {
   print(io, `${imported} of ${operations} operations are tasks of ${services.map(({ name }) => name).join(', ')}.`);
-  const bindings = keyBindings(io.env, services);
-  if (bindings.length > 0)
-    print(
-      io,
-      ['Keys, and the only origin that gets them:', ...bindings.map((binding) => `  ${bindingLine(binding)}`)].join(
-        '\n',
-      ),
-    );
+  for (const line of keyLines(io, services)) print(io, line);
   if (skipped.length > 0)
     printTable(
       io,

@@ -1,11 +1,11 @@
 import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database-settings';
 import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import { WAITING_FOR_PERSON } from 'temporal-http-tasks/internal/policy/complete-step';
-import { DAY_RULE, readDay } from 'temporal-http-tasks/internal/policy/request-claims';
 import { defineCommand, flag, literalOption, oneOf, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
 import type { Io } from '../program/io';
+import { readDueBefore } from '../register/due-before';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
 import { subjectsEverywhere } from '../users/user-subjects';
@@ -60,10 +60,7 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
     literalOption('--sweep <id>', 'the sweep itself, and the runs of its users'),
     literalOption('--subject <hash>', 'the keyed hash of a user, as receipts show it'),
     literalOption('--user <id>', 'the ID of a user at Plaid or Batch'),
-    literalOption(
-      '--due-before <when>',
-      'runs whose request is due before this day (in UTC), or date and time; done ones too',
-    ),
+    literalOption('--due-before <when>', 'runs whose request is due before this day, or date and time; done ones too'),
     flag('--overdue', 'runs that have not completed, and whose request is past its due date'),
     flag('--waiting', 'runs that wait for a person; report with the update completeStep'),
     literalOption('--limit <number>', `maximum number of runs (else ${DEFAULT_LIMIT})`),
@@ -73,12 +70,13 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
   run: async (io, options) => {
     const { waiting, sweep, limit = DEFAULT_LIMIT } = options;
     if (waiting && options.status !== undefined) throw new Refusal('Usage', 'Give --status or --waiting, not both.');
+    if (sweep === '') throw new Refusal('Usage', '--sweep must not be empty.', 'sweep');
     const status = waiting ? WAITING_FOR_PERSON : options.status;
     if (status !== undefined) oneOf('--status', status, STATUSES);
     const wanted = {
       status,
       sweep,
-      dueBefore: dueBeforeOf(options),
+      dueBefore: dueBeforeOf(io, options),
       overdue: options.overdue ?? false,
       subjects: await wantedSubjects(io, options),
       limit: wholeNumber('--limit', limit, { min: 1, max: MOST_RUNS }),
@@ -88,12 +86,10 @@ export const listRunsCommand = defineCommand<ListRunsOptions>({
   },
 });
 
-function dueBeforeOf({ dueBefore, overdue }: ListRunsOptions): Date | undefined {
+function dueBeforeOf({ env }: Io, { dueBefore, overdue }: ListRunsOptions): Date | undefined {
   if (dueBefore === undefined) return undefined;
   if (overdue) throw new Refusal('Usage', 'Give --due-before or --overdue, not both.', 'dueBefore');
-  const read = readDay(dueBefore);
-  if (read) return new Date(read.atMs);
-  throw new Refusal('Usage', `--due-before ${DAY_RULE}.`, 'dueBefore');
+  return readDueBefore(env, dueBefore);
 }
 
 /** The hashes one of which has to be the run's; undefined for all users. */

@@ -7,7 +7,7 @@ import { DUE_ATTRIBUTE } from 'temporal-http-tasks/internal/policy/search-attrib
 import type { KeywordAttribute } from 'temporal-http-tasks/internal/policy/search-attributes';
 import { CommandFailure } from '../program/errors';
 import type { ExitCode, Io } from '../program/io';
-import { outcomeCounts } from '../sweep/ledger-view';
+import { outcomeCounts } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import { toCounts } from '../sweep/sweep-report';
 import type { SweepDocument } from '../sweep/sweep-report';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';

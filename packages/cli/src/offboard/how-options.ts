@@ -1,6 +1,7 @@
 import type { Option } from 'commander';
 import { REASON_CODES } from 'temporal-http-tasks/internal/policy/input-fields';
 import { flag, flagOf, literalOption } from '../program/command';
+import { asSentence } from 'temporal-http-tasks/internal/tasks/nearest';
 import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { Refusal } from '../program/errors';
 import { defined } from '../tasks/json-input';
@@ -138,16 +139,24 @@ export function sayingHow<T>(
       'Task.InvalidInput',
       isMissing
         ? `${list}, for example --reason USER_OFFBOARDING. For all codes see: http-tasks ${command} --help`
-        : `${list}${list.endsWith('?') ? '' : '.'}`,
+        : asSentence(list),
       field,
     );
   }
+}
+
+/** Returns the names in a list with commas, and blanks around them; no name of a provider or a step has blanks. */
+function namesIn(list: string | undefined): string[] | undefined {
+  return list?.split(',').map((name) => name.trim());
 }
 
 /** Returns the fields of a workflow's input that these options give; undefined where an option is not given. */
 export function howFields(options: HowOptions, note: string | undefined): Record<string, unknown> {
   const { onFailure, deadline, dryRun, notFoundIsFine, verifyRemovals, removePlaidUser, batchMode } = options;
   const { requestedBy, receivedAt, law, due } = options;
+  // A run would start, send nothing and fail.
+  if (deadline !== undefined && Date.parse(deadline) < Date.now() && /^\d{4}-/.test(deadline))
+    throw new Refusal('Usage', '--deadline must not be in the past.', 'deadline');
   const reason = defined({ code: options.reason, note });
   return {
     reason: Object.keys(reason).length > 0 ? reason : undefined,
@@ -156,9 +165,9 @@ export function howFields(options: HowOptions, note: string | undefined): Record
     dryRun,
     notFoundIsFine,
     verifyRemovals,
-    providers: options.only?.split(','),
-    include: options.include?.split(','),
-    exclude: options.exclude?.split(','),
+    providers: namesIn(options.only),
+    include: namesIn(options.include),
+    exclude: namesIn(options.exclude),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },
     requestedBy,

@@ -26,6 +26,7 @@ import { withInterruption } from '../terminal/interruption';
 import type { Interruption } from '../terminal/interruption';
 import { printable, printJson, say, paint, print, printLines } from '../terminal/output';
 import { refuseUnknownAccount, unknownProvider } from '../users/provider-ids';
+import { idsOfInput, sayUnlikelyIds } from '../users/unlikely-ids';
 import { refuseForbiddenInput } from '../policy/forbidden';
 import { inWords } from '../terminal/words';
 import { printTable } from '../terminal/table';
@@ -45,6 +46,7 @@ export async function runOffboarding(
   const { taskQueue } = readQueueSettings(io.env);
   const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
   refuseUnknownUser(options.known, input.user);
+  await sayUnlikelyIds(io, idsOfInput(input));
   const workflowId = offboardWorkflowId(input, userPlaces(io.env, options.known), hasher);
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);

@@ -16,9 +16,14 @@ function endAfterLinger(): void {
 export function runProcess(run: (argv: readonly string[], io: Io) => Promise<ExitCode>): void {
   // A reader that has seen enough (`| head`) closes the pipe; that is not a failure of the command.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
-    throw error;
+    if (error.code !== 'EPIPE') {
+      process.stderr.write(`The output cannot be written (${error.code ?? 'unknown error'}).\n`);
+      process.exit(1);
+    }
+    process.exit(process.exitCode ?? 0);
   });
+  // Progress that cannot be written must not end a command whose result is read.
+  process.stderr.on('error', () => undefined);
   // The exit code if the process should run out of work before the command has ended.
   process.exitCode = 1;
   void run(process.argv.slice(2), processIo()).then((exitCode) => {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
+import { asSentence, didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import { CommandFailure, Refusal } from '../program/errors';
 import type { CommonOptions } from '../program/command';
 import type { ExitCode, Io } from '../program/io';
@@ -35,7 +35,9 @@ export async function addProvider(
   if (!ready.includes(name))
     throw new Refusal(
       'Usage',
-      `No provider with this name comes with the package; allowed: ${ready.join(', ')}${didYouMean(name, ready)}`,
+      asSentence(
+        `No provider with this name comes with the package; allowed: ${ready.join(', ')}${didYouMean(name, ready)}`,
+      ),
       'name',
     );
   const names = [`${name}.provider.yaml`, `${name}.openapi.yaml`, `${name}.md`];

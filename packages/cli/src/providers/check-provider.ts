@@ -6,6 +6,7 @@ import type { CommonOptions } from '../program/command';
 import type { ExitCode, Io } from '../program/io';
 import { print, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
+import { counted } from '../terminal/words';
 import { Accounts } from 'temporal-http-tasks/internal/tasks/worker-accounts';
 import { describeProvider } from './describe-provider';
 
@@ -18,8 +19,8 @@ export async function checkProvider(io: Io, file: string, { json }: CommonOption
     const names = settings.map(({ setting }) => setting);
     if (json) printJson(io, { ok: true, provider, title, file, ids, steps, tasks, settings: names, skipped });
     else {
-      const counted = `${steps.length} steps, ${ids.length} IDs and ${tasks.length} tasks`;
-      print(io, `${file} is valid: ${title} (${provider}) with ${counted}.`);
+      const contents = `${counted(steps.length, 'step', 'steps')}, ${counted(ids.length, 'ID', 'IDs')} and ${counted(tasks.length, 'task', 'tasks')}`;
+      print(io, `${file} is valid: ${title} (${provider}) with ${contents}.`);
       print(io, `Settings: ${names.join(', ')}.`);
       for (const { operation, why } of skipped) say(io, `${operation} cannot be called: ${why}`);
     }

@@ -1,5 +1,6 @@
 import { sketchOfValue } from '@temporal-http-tasks/openapi/internal/provider/response-sketches';
 import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import type { Quantifier, StatePattern } from 'temporal-http-tasks/internal/policy/providers/path';
 import type { PlannedCall, PlannedStep } from 'temporal-http-tasks/internal/policy/providers/step-plan';
 import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 import { TOKEN_PATH } from '@temporal-http-tasks/testing/internal/simulators/described/description';
@@ -65,7 +66,7 @@ function operationOf(
     fields: fieldsOf(task),
     keys: credentialsOf(task).map(keyOf),
     effect: task.effect,
-    success: { status, ...(shown && { body: shown }) },
+    success: { status, ...(shown && { body: shown }), ...(simulated.body !== undefined && { given: true }) },
     absent: {
       codes: task.absentCodes,
       statuses: task.absentStatuses ?? [],
@@ -117,8 +118,8 @@ function stepOf(planned: PlannedStep, provider: string): DescribedStep | undefin
   const call = ({ task, input, absent, failed }: PlannedCall): DescribedCall => ({
     operation: task.slice(provider.length + 1),
     input: withoutMarks(input),
-    ...(absent && { absent }),
-    ...(failed && { failed }),
+    ...(absent && { absent: asWritten(absent) }),
+    ...(failed && { failed: asWritten(failed) }),
   });
   const { step } = planned;
   const base = { step, needs: planned.skips.flatMap(({ without }) => (without ? [without] : [])) };
@@ -157,10 +158,10 @@ function stepOf(planned: PlannedStep, provider: string): DescribedStep | undefin
           operation: call(follow).operation,
           input: call(follow).input,
           state,
-          done,
-          others: [...absent, ...failed],
+          done: asWritten(done, state),
+          others: asWritten([...absent, ...failed], state),
         },
-        ...(proceed && { proceed: { ...call(proceed), when: proceed.when } }),
+        ...(proceed && { proceed: { ...call(proceed), when: asWritten(proceed.when, state) } }),
         ...(find && {
           find: {
             ...call(find),
@@ -180,8 +181,20 @@ function stepOf(planned: PlannedStep, provider: string): DescribedStep | undefin
 function withoutMarks(template: unknown): unknown {
   if (Array.isArray(template)) return template.map(withoutMarks);
   if (typeof template !== 'object' || template === null) return template;
-  const { $number, $path } = template as Record<string, unknown>;
-  if (typeof $number === 'string') return $number;
-  if (typeof $path === 'string') return $path;
+  const { $number, $digits, $path } = template as Record<string, unknown>;
+  const marked = $number ?? $digits ?? $path;
+  if (typeof marked === 'string') return marked;
   return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, withoutMarks(value)]));
+}
+
+/** Returns conditions as their author wrote them: a plan says which entries of lists they are about. */
+function asWritten(patterns: readonly StatePattern[], statePath?: string): StatePattern[] {
+  return patterns.map((pattern) => {
+    if (typeof pattern !== 'object') return pattern;
+    const { $every, $some } = pattern as Partial<Record<Quantifier, Record<string, unknown>>>;
+    const paths = $every ?? $some ?? pattern;
+    const [[path, state] = ['', undefined], ...more] = Object.entries(paths);
+    const isState = path === statePath && more.length === 0 && typeof state !== 'object';
+    return isState ? (state as StatePattern) : (paths as StatePattern);
+  });
 }

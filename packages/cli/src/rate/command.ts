@@ -11,8 +11,6 @@ import type { ExitCode, Io } from '../program/io';
 import { print, printable, printJson, say } from '../terminal/output';
 import { printTable } from '../terminal/table';
 
-const MOST_CALLS = 60_000_000;
-
 const SHOW = subcommand<CommonOptions>('show [key]', {
   summary: 'show the limit in force for each key, and why',
   description:
@@ -68,13 +66,6 @@ const SET = subcommand<CommonOptions>('set <key> <calls>', {
   run: async (io, { json }, [name = '', calls = '']) => {
     const key = parseKey(name);
     const limitPerMinute = callsPerMinute(calls, { name: 'CALLS', field: 'calls' });
-    if (limitPerMinute < 1 || limitPerMinute > MOST_CALLS) {
-      throw new Refusal(
-        'Usage',
-        `CALLS must be from 1 to ${MOST_CALLS.toLocaleString('en')} calls a minute, not ${limitPerMinute}.`,
-        'calls',
-      );
-    }
     return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
       await requireKnown(io, ledger, key);
       await ledger.rates.setLimit({ ...key, limitPerMinute });

@@ -44,6 +44,7 @@ export const receiptsCommand = defineCommand<ReceiptsOptions & IdOptions & { use
       options.id === undefined
         ? undefined
         : await (await import('../users/provider-ids.js')).readIdsAtServices(io, options);
+    if (options.user === '') throw new Refusal('Usage', '--user must not be empty.', 'user');
     const isUser = options.user !== undefined;
     if ([given !== '', isUser, user !== undefined].filter(Boolean).length !== 1)
       throw new Refusal(

@@ -1,11 +1,14 @@
-import { DAY_RULE, LAWS, readDay } from 'temporal-http-tasks/internal/policy/request-claims';
+import { quoted } from 'temporal-http-tasks/internal/policy/printable';
+import { LAWS } from 'temporal-http-tasks/internal/policy/request-claims';
 import { byOption, HELD_OPTIONS, readHoldOptions } from '../hold/hold-options';
 import { defineCommand, flag, literalOption, subcommand, wholeNumber } from '../program/command';
 import type { CommonOptions } from '../program/command';
 import { Refusal } from '../program/errors';
+import type { Io } from '../program/io';
 import { TEMPORAL_OPTIONS } from '../temporal/options';
 import type { TemporalOptions } from '../temporal/options';
 import type { AddOptions } from './decide';
+import { readDueBefore } from './due-before';
 import type { WantedRequests } from './list';
 
 interface RegisterOptions extends CommonOptions {
@@ -91,7 +94,7 @@ export const registerCommand = defineCommand<RegisterOptions>({
   options: [
     flag('--open', 'only requests that are neither carried out nor refused'),
     flag('--overdue', 'only open requests whose due date has passed'),
-    literalOption('--due-before <when>', 'only requests that are due before this day (in UTC), or date and time'),
+    literalOption('--due-before <when>', 'only requests that are due before this day, or date and time'),
     literalOption('--after <request>', 'only requests with a higher number, for the next part of a long list'),
     literalOption('--limit <count>', 'maximum number of requests'),
     flag('--csv', 'CSV with all fields'),
@@ -99,33 +102,24 @@ export const registerCommand = defineCommand<RegisterOptions>({
     flag('--force', 'replace the file that --out names'),
   ],
   commands: [ADD, EXTEND, REFUSE],
-  run: async (io, options) => (await import('./list.js')).listRequests(io, wantedFrom(options)),
+  run: async (io, options) => (await import('./list.js')).listRequests(io, wantedFrom(io, options)),
 });
 
 function requestId(text: string): number {
   return wholeNumber('The number of a request', text, { min: 1, max: MOST_REQUEST_ID });
 }
 
-function wantedFrom({
-  open,
-  overdue,
-  dueBefore,
-  after,
-  limit,
-  csv,
-  out,
-  force,
-  json,
-}: RegisterOptions): WantedRequests {
+function wantedFrom(
+  { env }: Io,
+  { open, overdue, dueBefore, after, limit, csv, out, force, json }: RegisterOptions,
+): WantedRequests {
   if (out !== undefined && !csv) refuse('out', '--out needs --csv.');
   if (out === '') refuse('out', '--out must name a file.');
   if (force && out === undefined) refuse('force', '--force replaces the file that --out names; name one.');
   if (json && csv && out === undefined)
     refuse('csv', '--json and --csv cannot both print on stdout; name a file with --out.');
   if (overdue && dueBefore !== undefined) refuse('dueBefore', 'Give --due-before or --overdue, not both.');
-  const read = dueBefore === undefined ? undefined : readDay(dueBefore);
-  if (dueBefore !== undefined && !read) refuse('dueBefore', `--due-before ${DAY_RULE}.`);
-  const before = overdue ? new Date() : read && new Date(read.atMs);
+  const before = overdue ? new Date() : dueBefore === undefined ? undefined : readDueBefore(env, dueBefore);
   return {
     open: open === true || overdue === true,
     ...(before && { dueBefore: before }),
@@ -133,6 +127,13 @@ function wantedFrom({
     ...(limit !== undefined && { limit: wholeNumber('--limit', limit, { min: 1, max: MOST_LISTED }) }),
     format: csv ? 'csv' : json ? 'json' : 'table',
     json: json ?? false,
+    filters: [
+      ...(open ? ['--open'] : []),
+      ...(overdue ? ['--overdue'] : []),
+      ...(dueBefore === undefined ? [] : [`--due-before ${quoted(dueBefore)}`]),
+      ...(after === undefined ? [] : [`--after ${after}`]),
+      ...(limit === undefined ? [] : [`--limit ${limit}`]),
+    ],
     ...(out !== undefined && { file: { path: out, force: force ?? false } }),
   };
 }

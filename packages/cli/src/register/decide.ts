@@ -43,11 +43,11 @@ export async function addRequest(io: Io, options: HoldOptions, given: AddOptions
   const claimed = parseInput('a request', claims, defined({ receivedAt, law, dueAt: due, requestedBy, reference }));
   if (!isRequest(claimed))
     throw new Refusal('Usage', 'Give --received-at, or --due: without a date a request has no clock.', 'receivedAt');
-  const { holidays } = readRequestSettings(io.env);
+  const calendar = readRequestSettings(io.env);
   return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
     const request = await ledger.requests.record({
       ...recordedPlace(),
-      facts: requestFacts(claimed, holidays),
+      facts: requestFacts(claimed, calendar),
       subjects: subjectsEverywhere(ids, hasher).map(({ subject }) => subject),
       environments: environmentsCovered(ids),
       reference: claimed.reference,
@@ -65,9 +65,9 @@ export async function extendRequest(
   options: HoldOptions & TemporalOptions & { why?: string },
 ): Promise<ExitCode> {
   const decision = decisionFrom(id, options);
-  const { holidays } = readRequestSettings(io.env);
+  const { holidays, timeZone } = readRequestSettings(io.env);
   return deciding(io, async ({ ledger }) => {
-    const request = await ledger.requests.extend({ ...decision, holidays });
+    const request = await ledger.requests.extend({ ...decision, holidays, timeZone });
     show(io, request, options, `Request ${id} is extended${dueText(request)}.`);
     if (request.workflowId !== undefined && request.endedAt === undefined)
       await refresh(io, request.workflowId, options);

@@ -4,7 +4,7 @@ import { printable } from 'temporal-http-tasks/internal/policy/printable';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import type { ExitCode, Io } from '../program/io';
 import { writeChunksToFile, writeChunksToStdout } from '../receipts/export-receipts';
-import { inWords, localTime } from '../terminal/words';
+import { counted, inWords, localTime } from '../terminal/words';
 import { printJson, say } from '../terminal/output';
 import { checkOutputFile } from '../terminal/output-file';
 import type { OutputFile } from '../terminal/output-file';
@@ -23,6 +23,8 @@ export interface WantedRequests {
   json: boolean;
   /** stdout when absent. */
   file?: OutputFile;
+  /** The options that leave requests out, as they were given. */
+  filters: readonly string[];
 }
 
 /** Requests that are read at a time. */
@@ -84,7 +86,9 @@ export async function listRequests(io: Io, wanted: WantedRequests): Promise<Exit
       const counting = (count: number): void => void (written += count);
       await writeChunksToFile(file, csv(pages(requests, wanted), now, counting));
       if (wanted.json) printJson(io, { file: file.path, format, requests: written });
-      else say(io, printable(`${written} requests are in ${file.path}.`));
+      else if (written === 0)
+        say(io, printable(`${await emptyText(requests, wanted)} ${file.path} has column names only.`));
+      else say(io, printable(`${counted(written, 'request is', 'requests are')} in ${file.path}.`));
       return 0;
     }
     if (format === 'csv') return writeChunksToStdout(io, csv(pages(requests, wanted), now));
@@ -95,7 +99,8 @@ export async function listRequests(io: Io, wanted: WantedRequests): Promise<Exit
       if (found.length > most) break;
     }
     if (format === 'json') printJson(io, found);
-    else printRequests(io, found);
+    else if (found.length === 0) say(io, await emptyText(requests, wanted));
+    else printRequests(io, found, wanted);
     return 0;
   });
 }
@@ -165,11 +170,19 @@ function cellsOf(request: RequestDocument): (string | number)[] {
   });
 }
 
-function printRequests(io: Io, found: readonly RequestDocument[]): void {
-  if (found.length === 0) {
-    say(io, 'No requests found.');
-    return;
-  }
+/** Says whether the register is empty, or which options leave out all that is in it. */
+async function emptyText(requests: RequestLedger, { open, filters }: WantedRequests): Promise<string> {
+  const [any] = await requests.list({ open: false, afterId: 0, limit: 1 });
+  if (!any)
+    return (
+      'The register of this ledger has no requests: a request is in it when --received-at, --law or --due was given with it, ' +
+      'or a source has a column received_at. http-tasks register add records one.'
+    );
+  const without = filters.length > 1 ? 'Without them' : 'Without it';
+  return `The register has requests, but none matches ${filters.join(' ')}. ${without}, ${open ? 'closed requests' : 'others'} are listed, too.`;
+}
+
+function printRequests(io: Io, found: readonly RequestDocument[], { filters }: WantedRequests): void {
   printTable(
     io,
     ['Request', 'State', 'Received', 'Due', 'Law', 'Run or sweep', 'Reference', 'Outcome'],
@@ -188,5 +201,8 @@ function printRequests(io: Io, found: readonly RequestDocument[]): void {
     }),
   );
   if (found.length > SHOWN)
-    say(io, `These are the first ${SHOWN}. All of them: http-tasks register --csv --out register.csv`);
+    say(
+      io,
+      `These are the first ${SHOWN}. All of them: http-tasks register ${[...filters, '--csv', '--out', 'register.csv'].join(' ')}`,
+    );
 }

@@ -223,10 +223,11 @@ export async function backfillSchedule(
         'Conflict',
         `No run of ${name} falls between ${from.toISOString()} and ${to.toISOString()}, so nothing was started.`,
       );
-    if (runs > MOST_BACKFILLED)
+    // Temporal lists no more times than it keeps waiting, however many there are.
+    if (runs >= MOST_BACKFILLED)
       throw new CommandFailure(
         'Conflict',
-        `${runs} runs are more than Temporal keeps waiting (${MOST_BACKFILLED}), so nothing was started. Choose a shorter period.`,
+        `The period has ${runs} runs or more, and Temporal drops those that it cannot keep waiting, so nothing was started. Choose a shorter period.`,
       );
     const when = `${runs}, of the time from ${from.toISOString()} to ${to.toISOString()}`;
     await askAboutRuns(

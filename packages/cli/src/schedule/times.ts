@@ -1,5 +1,6 @@
 import { DAYS_OF_WEEK, MONTHS } from '@temporalio/client';
 import type { CalendarSpecDescription, Range, ScheduleSpecDescription } from '@temporalio/client';
+import { offsetAt } from 'temporal-http-tasks/internal/policy/time-zone';
 import { z } from 'zod';
 import { Refusal } from '../program/errors';
 
@@ -141,37 +142,18 @@ function includes(ranges: readonly Range<number>[], value: number): boolean {
 }
 
 function clockChanges(timezone: string, fromMs: number): ClockChange[] {
-  const offsetAt = offsets(timezone);
   const changes: ClockChange[] = [];
   for (let day = 0; day < DAYS_AHEAD; day += 1) {
     let low = Math.floor(fromMs / MINUTE_MS) * MINUTE_MS + day * DAY_MS;
     let high = low + DAY_MS;
-    const [before, after] = [offsetAt(low), offsetAt(high)];
+    const [before, after] = [offsetAt(timezone, low), offsetAt(timezone, high)];
     if (before === after) continue;
     while (high - low > MINUTE_MS) {
       const middle = low + Math.floor((high - low) / MINUTE_MS / 2) * MINUTE_MS;
-      if (offsetAt(middle) === before) low = middle;
+      if (offsetAt(timezone, middle) === before) low = middle;
       else high = middle;
     }
     changes.push({ atMs: high, before, after });
   }
   return changes;
-}
-
-/** How far the time zone is ahead of UTC, in milliseconds. */
-function offsets(timezone: string): (atMs: number) => number {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: timezone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-  });
-  return (atMs) => {
-    const parts = Object.fromEntries(format.formatToParts(atMs).map(({ type, value }) => [type, Number(value)]));
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0 } = parts;
-    return Date.UTC(year, month - 1, day, hour, minute) - atMs;
-  };
 }

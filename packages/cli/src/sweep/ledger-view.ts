@@ -6,10 +6,9 @@ import type { FailedStep } from 'temporal-http-tasks/internal/attention/failed-s
 import type { SweepSummary } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
-import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
-import { noCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
-import type { OutcomeCounts, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
+import { outcomeCounts } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { stringify } from 'csv-stringify/sync';
 import { withWorkersLedger } from '../ledger/open-ledger';
 import { count, inWords, localTime, pauseWords } from '../terminal/words';
@@ -75,13 +74,6 @@ export async function readResult(sweeps: SweepLedger, row: SweepRow): Promise<Sw
     ...(redriveOf !== undefined && { redriveOf }),
     ...(about?.dueAt !== undefined && { dueAt: about.dueAt }),
   };
-}
-
-/** Returns users by outcome; those without one are pending. */
-export function outcomeCounts(counts: SweepCounts): OutcomeCounts {
-  const { total, pending, open, waitingForBulk } = counts;
-  const byOutcome = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, counts[outcome]]));
-  return { ...noCounts(), ...byOutcome, total, pending: pending + open + waitingForBulk };
 }
 
 /** Prints the latest sweeps of the ledger. */

@@ -4,7 +4,11 @@ import { environmentFor } from 'temporal-http-tasks/internal/config/service-sett
 import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 import { SnapshotMovedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
-import type { AppendTargets, SnapshotState, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type {
+  AppendTargets,
+  SnapshotState,
+  TargetRow,
+} from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import { identitiesOf, subjectsOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import type { IsThing } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import { requestOfUser } from 'temporal-http-tasks/internal/policy/legal-clock';
@@ -74,7 +78,7 @@ export async function takeLocalSnapshot(
   { snapshot, source, signal }: { snapshot: LocalSnapshot; source: Source; signal: AbortSignal },
 ): Promise<SnapshotState> {
   const { sweepId, local, maxUsers, doneSteps, providers, law, dryRun = false } = snapshot;
-  const { holidays } = readRequestSettings(io.env);
+  const { holidays, timeZone } = readRequestSettings(io.env);
   const environments = environmentsOf(io, providers);
   const columns = new UserColumns(providers);
   const rejects = local.rejectFile === undefined ? undefined : await createRejectFile(local.rejectFile);
@@ -93,7 +97,7 @@ export async function takeLocalSnapshot(
       const serviceOf = (provider: string): string => providers.serviceNameAt(provider, user.account);
       const environmentOf = (provider: string): string => environments[serviceOf(provider)] ?? ONLY_ENVIRONMENT;
       const subjects = subjectsOf(identities, environmentOf, hasher, serviceOf);
-      return { user, line, subjects, ...(!dryRun && { request: requestOfUser(user, { law, holidays }) }) };
+      return { user, line, subjects, ...(!dryRun && { request: requestOfUser(user, { law, holidays, timeZone }) }) };
     },
     onProgress: (state) => report.show(state),
   });

@@ -1,4 +1,4 @@
-import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import { snapshotWarnings } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import type { SnapshotReport } from 'temporal-http-tasks/internal/policy/snapshot-report';
 import type { BadRow } from 'temporal-http-tasks/internal/sources/source';

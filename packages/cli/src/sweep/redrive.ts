@@ -78,7 +78,8 @@ async function requireRedrivable(sweeps: SweepLedger, sweepId: string): Promise<
   if (row.endedAt === undefined) {
     throw new CommandFailure(
       'Conflict',
-      `The sweep ${sweepId} has not ended (${row.status}); until then it retries its users itself.`,
+      `The sweep ${sweepId} has not ended (${row.status}); until then it retries its users itself. ` +
+        'If its workflow was terminated, start a sweep over its source again.',
     );
   }
   const users = await sweeps.countFailed(sweepId);

@@ -2,7 +2,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
 import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
-import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import type { WorkerLedger, WorkerQueue } from 'temporal-http-tasks/internal/ledger/worker-environments';
 import { doneStepsOf } from 'temporal-http-tasks/internal/providers/done-steps';
 import type { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';

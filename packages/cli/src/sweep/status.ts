@@ -7,7 +7,7 @@ import { print, printJson, printable, say } from '../terminal/output';
 import { failingTasks } from '../temporal/pollers';
 import { withTemporal } from '../temporal/client';
 import type { TemporalOptions } from '../temporal/options';
-import { count, inWords, localTime, timeAgo } from '../terminal/words';
+import { count, counted, inWords, localTime, timeAgo } from '../terminal/words';
 import { notesInLedger, sweepInLedger } from './ledger-view';
 import { readRunningChunks, troubleOf, withRunningChunks } from './watch';
 import { limitLines, limitsDocument, readLimits } from './sweep-limits';
@@ -99,7 +99,8 @@ async function fromLedger(io: Io, sweepId: string, note: string, otherwise: unkn
 }
 
 function endedBadly(error: unknown): string {
-  return `${error instanceof Error ? error.message : String(error)} This comes from the ledger.`;
+  const why = error instanceof Error ? error.message : String(error);
+  return `The workflow of this sweep has ended without a result; its last state in the ledger is shown. ${why}`;
 }
 
 /** Returns an earlier refusal as a failure: it is not a refusal of this command. */
@@ -166,7 +167,9 @@ function printMore(
   const words = bulkWords(titles);
   const details = [
     (round ?? 1) > 0 && `round ${round ?? 1}`,
-    underWay !== undefined && underWay > 0 && `${underWay} chunks or child workflows in progress`,
+    underWay !== undefined &&
+      underWay > 0 &&
+      `${counted(underWay, 'chunk or child workflow', 'chunks or child workflows')} in progress`,
     waitingForBulk !== undefined &&
       waitingForBulk > 0 &&
       `${count(doneBeforeBulk({ counts, waitingForBulk }))} of ${count(counts.total)} users ${words.done}, ` +

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
-import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/snapshot-types';
 import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type {
   ProviderTitles,

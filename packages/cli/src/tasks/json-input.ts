@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { parseNotingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
@@ -39,12 +40,13 @@ function parsed(option: string, where: string, text: string): unknown {
 }
 
 async function readText(option: string, file: string): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new Refusal('Usage', `${option}: the file ${file} cannot be read (${why}).`);
-  }
+  if (file === '') throw new Refusal('Usage', `${option}: write the name of a file after @.`);
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw new Refusal('Usage', `${option}: the file ${file} cannot be read (${error.code ?? 'unknown error'}).`);
+  });
+  // Decoding it anyway would turn an ID into another one.
+  if (!isUtf8(bytes)) throw new Refusal('Usage', `${option}: the file ${file} is not UTF-8; write it in UTF-8.`);
+  return bytes.toString('utf8').replace(/^\ufeff/, '');
 }
 
 /** Returns only the keys that were given. */

@@ -111,14 +111,14 @@ export async function openApiTasks(
 
 /** Prints on stderr which settings of imported services go to which origin. */
 export function sayKeys(io: Io, services: readonly ServiceDefinition[]): void {
-  const bindings = keyBindings(io.env, services);
-  if (bindings.length > 0)
-    say(
-      io,
-      ['Keys, and the only origin that gets them:', ...bindings.map((binding) => `  ${bindingLine(binding)}`)].join(
-        '\n',
-      ),
-    );
+  for (const line of keyLines(io, services)) say(io, line);
+}
+
+/** Returns lines that say which settings of imported services go to which origin; none without keys. */
+export function keyLines({ env }: Io, services: readonly ServiceDefinition[]): string[] {
+  const bindings = keyBindings(env, services);
+  if (bindings.length === 0) return [];
+  return ['Keys, and the only origin that gets them:', ...bindings.map((binding) => `  ${bindingLine(binding)}`)];
 }
 
 /** @throws Refusal for a name or a setting that an imported service cannot have. */

@@ -44,12 +44,18 @@ export function readTemporalConnection(env: Env, place: TemporalPlace = {}): Tem
     place.connects === false || hasTls(loaded) || readPlaintext(env, problems).allows('temporal'),
   );
   if (loaded && wrong !== undefined) problems.add(SETTING, wrong);
+  if (place.namespace !== undefined && !/^[\x21-\x7e]+$/.test(place.namespace))
+    problems.add('TEMPORAL_NAMESPACE', 'must not be empty, and have printable ASCII characters without blanks only.');
   const { connectionOptions, namespace: configured } = problems.finish(loaded);
   const namespace = place.namespace ?? configured;
   return { connectionOptions: { ...connectionOptions, address }, ...(namespace !== undefined && { namespace }) };
 }
 
 function load(env: Env, profile: string | undefined, problems: ProblemList): LoadedConfig | undefined {
+  if (profile === '') {
+    problems.add('TEMPORAL_PROFILE', 'must not be empty.');
+    return undefined;
+  }
   const given = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   try {
     return loadClientConnectConfig({

@@ -1,5 +1,5 @@
 import { identitiesOf } from 'temporal-http-tasks/internal/ledger/user-subjects';
-import { didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
+import { asSentence, didYouMean } from 'temporal-http-tasks/internal/tasks/nearest';
 import type { ProviderIds } from 'temporal-http-tasks/internal/policy/user-ids';
 import { readAccounts } from 'temporal-http-tasks/internal/config/account-settings';
 import { ProblemList } from 'temporal-http-tasks/internal/config/env';
@@ -60,7 +60,7 @@ export async function readIds(io: Io, { id = [], account, providers: option }: I
   if (problem)
     throw new Refusal(
       'Task.InvalidInput',
-      `user.${problem.field}: ${problem.message}.`.replace('?.', '?'),
+      asSentence(`user.${problem.field}: ${problem.message}`),
       `user.${problem.field}`,
     );
   return { providers, ids };
@@ -68,10 +68,8 @@ export async function readIds(io: Io, { id = [], account, providers: option }: I
 
 /** Says that a provider is not known here, and what to set. */
 export function unknownProvider(known: ProviderSet, name: string): string {
-  return (
-    `user.ids.${name}: unknown provider ${name}; allowed: ${known.names.join(', ')}${didYouMean(name, known.names)}. ` +
-    'Give this command the provider files of the workers, with HTTP_TASKS_PROVIDERS or --providers.'
-  ).replace('?.', '?');
+  const allowed = `allowed: ${known.names.join(', ')}${didYouMean(name, known.names)}`;
+  return `${asSentence(`user.ids.${name}: unknown provider ${name}; ${allowed}`)} Give this command the provider files of the workers, with HTTP_TASKS_PROVIDERS or --providers.`;
 }
 
 /**

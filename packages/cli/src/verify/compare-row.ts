@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
-import { outcomeCounts } from '../sweep/ledger-view';
+import { outcomeCounts } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import type { SealedResult } from './anchor';
 
 /** A field of a sweep with a wrong value. */

@@ -28,11 +28,16 @@ export interface RunFilter {
   offset?: string;
 }
 
+const FILTERS: readonly string[] = ['type', 'state', 'search', 'offset'] satisfies (keyof RunFilter)[];
+
 /** Returns one page of runs, newest first, without those that a sweep started for its users. */
 export async function findRuns(
   client: Client,
   filter: RunFilter,
 ): Promise<{ runs: WorkflowExecutionInfo[]; next?: number }> {
+  const unknown = Object.keys(filter).find((name) => !FILTERS.includes(name));
+  if (unknown !== undefined)
+    throw new GatewayRefusal(400, 'Query', `unknown parameter ${unknown}; allowed: ${FILTERS.join(', ')}.`);
   const offset = offsetOf(filter.offset);
   try {
     return await pageOf(client, queryFor(filter, true), offset);

@@ -22,12 +22,13 @@ export interface RunningGateway {
 /**
  * Starts a gateway.
  *
- * @throws TypeError if it has no token.
+ * @throws TypeError if it has no token or no host.
  */
 export async function startGateway({ host, port }: GatewayAddress, options: GatewayOptions): Promise<RunningGateway> {
   // Callers may not be type-checked, and an empty token would admit every caller.
   if (!options.token)
     throw new TypeError('A gateway needs a token, also on this machine: every program here can reach the port.');
+  if (host === '') throw new TypeError('A gateway needs a host; an empty one would be every address of this machine.');
   const listener = getRequestListener(createGateway(options).fetch);
   const server = createServer((request, response) => void listener(request, response));
   await new Promise<void>((resolve, reject) => {

@@ -9,6 +9,7 @@ import { readLedgerSettings } from 'temporal-http-tasks/internal/config/database
 import { readStartInput, UnreadablePayloadError } from 'temporal-http-tasks/internal/starts/payloads';
 import { z } from 'zod';
 import type { SchemaNode } from '../reference/schema-node';
+import { flagOf, textOf, textsOf } from './body-fields';
 import { runJson } from './commands';
 import type { CommandLine } from './commands';
 import { requireConfirmation, UNKNOWN_PLACE } from './confirmation';
@@ -95,7 +96,7 @@ export async function readPlan(
  * @throws GatewayRefusal: nothing was started.
  */
 export async function startSweep(parts: GatewayParts, body: SweepBody, confirm: Confirmation): Promise<StartedSweep> {
-  const isDry = body.dryRun === true;
+  const isDry = flagOf(body.dryRun, 'dryRun');
   const { line, key } = lineFor(parts, ['sweep'], body, isDry);
   const yes = await confirmedProduction(parts, confirm);
   if (!isDry) await requireDryRun(parts, key);
@@ -180,28 +181,6 @@ function planOf(plan: unknown): Record<string, unknown> {
   if (own !== undefined)
     throw new GatewayRefusal(400, 'Task.InvalidInput', `${own} is not part of a plan.`, { field: own });
   return plan as Record<string, unknown>;
-}
-
-/** @throws GatewayRefusal for anything but a text. */
-export function textOf(value: unknown, field: string): string | undefined {
-  if (value === undefined || value === '') return undefined;
-  if (typeof value === 'string') return value;
-  throw new GatewayRefusal(400, 'Task.InvalidInput', `${field} must be a text.`, { field });
-}
-
-/** @throws GatewayRefusal for anything but a text that is not blank. */
-export function requiredText(body: Readonly<Record<string, unknown>>, field: string): string {
-  const text = textOf(body[field], field)?.trim();
-  if (text) return text;
-  throw new GatewayRefusal(400, 'Task.InvalidInput', `${field} is required.`, { field });
-}
-
-/** @throws GatewayRefusal for anything but a list of texts. */
-export function textsOf(value: unknown, field: string): string[] | undefined {
-  if (value === undefined) return undefined;
-  const texts = Array.isArray(value) ? (value as unknown[]) : [undefined];
-  if (texts.every((one) => typeof one === 'string')) return texts.length > 0 ? texts : undefined;
-  throw new GatewayRefusal(400, 'Task.InvalidInput', `${field} must be a list of texts.`, { field });
 }
 
 async function requireDryRun(parts: GatewayParts, key: string): Promise<void> {

@@ -1,6 +1,7 @@
 import type { OpenApiDocument } from './document';
 import type { NamedPlace } from './find-references';
 import { OpenApiError, pointerOf } from './openapi-error';
+import { LEADING_ZERO } from './parse-text';
 
 /** How many references may lead from one to the next, and how deep a pointer may go. */
 const MAX_HOPS = 50;
@@ -144,8 +145,16 @@ export class DocumentNode {
 
   /** The same; a whole number beyond 2^53 is a bigint. */
   exactNumber(key: string): number | bigint | undefined {
-    const value = this.at(key)?.value;
+    const inner = this.at(key);
+    inner?.refuseLeadingZero();
+    const value = inner?.value;
     return typeof value === 'number' || typeof value === 'bigint' ? value : undefined;
+  }
+
+  /** Refuses a number with a leading zero, which YAML keeps as a text, where only a number makes sense. */
+  refuseLeadingZero(): void {
+    if (typeof this.value === 'string' && LEADING_ZERO.test(this.value))
+      this.refuse('has a leading zero, so that it may be octal or decimal; write the number without it');
   }
 
   /** Whether the value of this key is `true`. */

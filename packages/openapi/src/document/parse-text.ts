@@ -1,4 +1,14 @@
-import { CORE_SCHEMA, defineScalarTag, floatCoreTag, intCoreTag, load, mergeTag, YAMLException } from 'js-yaml';
+import {
+  CORE_SCHEMA,
+  defineScalarTag,
+  FAILSAFE_SCHEMA,
+  floatCoreTag,
+  intCoreTag,
+  load,
+  mergeTag,
+  NOT_RESOLVED,
+  YAMLException,
+} from 'js-yaml';
 import { parse } from 'lossless-json';
 import { repeatedKeyAt } from 'temporal-http-tasks/internal/tasks/json-keys';
 import { OpenApiError } from './openapi-error';
@@ -7,7 +17,13 @@ import { MAX_DEPTH } from './tame';
 /** Larger documents are refused before they are parsed. Microsoft Graph, the largest in wide use, has 35 MB. */
 export const MAX_BYTES = 40 * 1024 * 1024;
 
-/** YAML's JSON-like values and `<<`; nothing that would make dates, bytes or code. */
+/** Whole numbers with a zero in front: 8 for YAML 1.1 and 10 for YAML 1.2 where it says 010. */
+export const LEADING_ZERO = /^[-+]?0\d+$/;
+
+/**
+ * YAML's JSON-like values and `<<`; nothing that would make dates, bytes or code. A number with a leading zero is a text:
+ * nearly always it is a code whose digits count.
+ */
 const SCHEMA = CORE_SCHEMA.withTags(exactly(intCoreTag), exactly(floatCoreTag), mergeTag);
 
 /**
@@ -88,15 +104,70 @@ function numberIn(literal: string): number | bigint {
 /** The tag with a bigint for each whole number that it would round. */
 function exactly(tag: typeof intCoreTag): typeof intCoreTag {
   const resolve: typeof tag.resolve = (source, isExplicit, tagName) => {
+    if (!isExplicit && LEADING_ZERO.test(source)) return NOT_RESOLVED;
     const value = tag.resolve(source, isExplicit, tagName);
     return typeof value === 'number' && isRounded(value) ? (numberIn(source) as number) : value;
   };
   return defineScalarTag(tag.tagName, { ...tag, resolve });
 }
 
+/** The same without numbers, truth values and null. */
+const TEXTS = FAILSAFE_SCHEMA.withTags(mergeTag);
+
+/** Where a schema of a text has values of it. */
+const VALUES = ['enum', 'const', 'default'] as const;
+
+type Tree = Record<string, unknown>;
+
+/** Returns whether a schema takes texts only, in whose place `1.10` is four characters and no number. */
+function isOfTexts({ type }: Tree): boolean {
+  return type === 'string' || (Array.isArray(type) && type.every((one) => one === 'string' || one === 'null'));
+}
+
+/**
+ * Gives numbers among the values of texts their digits back: `enum: [1.10]` is the version 1.10, not 1.1.
+ *
+ * @param texts Reads the same document with texts only; called if there are such numbers.
+ */
+function keepDigits(root: unknown, texts: () => unknown): void {
+  const found = new Set<Tree>();
+  eachObject(root, undefined, (object) => {
+    const isNumber = (value: unknown): boolean => typeof value === 'number';
+    if (isOfTexts(object) && VALUES.some((key) => [object[key]].flat().some(isNumber))) found.add(object);
+  });
+  if (found.size === 0) return;
+  eachObject(root, texts(), (object, written) => {
+    if (!found.has(object)) return;
+    const textOf = (value: unknown, own: unknown): unknown =>
+      typeof value === 'number' && typeof own === 'string' ? own : value;
+    for (const key of VALUES) {
+      const [value, own] = [object[key], written?.[key]];
+      if (Array.isArray(value) && Array.isArray(own)) object[key] = value.map((one, at) => textOf(one, own[at]));
+      else if (value !== undefined) object[key] = textOf(value, own);
+    }
+  });
+}
+
+/** Calls for every object of a tree, with what another tree has in its place. */
+function eachObject(root: unknown, other: unknown, visit: (object: Tree, other: Tree | undefined) => void): void {
+  const seen = new Set<unknown>();
+  const left: [unknown, unknown][] = [[root, other]];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const [value, its] = next;
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
+    seen.add(value);
+    const same = (typeof its === 'object' && its !== null ? its : {}) as Tree;
+    if (!Array.isArray(value)) visit(value as Tree, same);
+    for (const [key, inner] of Object.entries(value)) if (typeof inner === 'object') left.push([inner, same[key]]);
+  }
+}
+
 function parseYaml(text: string): unknown {
+  const limits = { maxDepth: MAX_DEPTH, maxAliases: 10_000 };
   try {
-    return load(text, { schema: SCHEMA, maxDepth: MAX_DEPTH, maxAliases: 10_000 });
+    const value = load(text, { schema: SCHEMA, ...limits });
+    keepDigits(value, () => load(text, { schema: TEXTS, ...limits }));
+    return value;
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const { reason, mark } = error;

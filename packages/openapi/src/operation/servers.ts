@@ -57,6 +57,8 @@ interface Filled {
   defaulted: readonly string[];
   /** Some values were left out, since there are too many. */
   isCut: boolean;
+  /** Where a server has a query, which a base URL cannot have. */
+  withQuery?: string;
 }
 
 /**
@@ -82,11 +84,18 @@ export function readServers(servers: DocumentNode | undefined, location: string)
         (variable) => `the variable ${variable} is filled with its default; set the base URL if yours is another`,
       ),
     ),
+    ...found.flatMap(({ withQuery }) =>
+      withQuery === undefined
+        ? []
+        : [
+            `the server at ${withQuery} has a query in its url, so that it is left out; set the base URL to use it, and describe the query as parameters of its operations`,
+          ],
+    ),
     ...(isCut ? ['there are too many addresses to list; set the base URL to use another one'] : []),
   ];
   if (usable.length === 0)
     return { environments: {}, productionEnvironments: [], open: [noAddress(all), ...open], isOpen: true };
-  const isOnly = usable.length === 1 && unfilled.length === 0 && !isCut;
+  const isOnly = usable.length === 1 && unfilled.length === 0 && !isCut && !found.some((one) => one.withQuery);
   const named = withNames(usable.slice(0, MAX_ENVIRONMENTS), isOnly);
   const harmless = SANDBOX_WORDS.map((word) =>
     named.find((server) => server.words.includes(word) && isHarmless(server)),
@@ -150,9 +159,11 @@ function filledServers(server: DocumentNode, location: string): Filled {
   if (unfilled.length > 0) return { servers: [], unfilled, defaulted: [], isCut: false };
   const description = server.text('description') ?? '';
   const { made, isCut } = combined(template, values);
+  if (made.some(({ url }) => /\?[^#]/.test(url)))
+    return { servers: [], unfilled, defaulted: [], isCut, withQuery: server.place };
   const servers = made.map(({ url, chosen }) => {
     const absolute =
-      URL.canParse(url, location) && (/^https?:/.test(location) || /^https?:/.test(url))
+      URL.canParse(url, location) && (/^https?:/i.test(location) || /^https?:/i.test(url))
         ? new URL(url, location).href
         : url;
     const descriptionWords = wordsIn(description);

@@ -3,6 +3,7 @@ import { oneOf } from 'temporal-http-tasks/internal/providers/problems';
 import type { Problems } from 'temporal-http-tasks/internal/providers/problems';
 import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { toDurationMs } from 'temporal-http-tasks/internal/policy/deadline';
+import type { ErrorTaxonomy } from 'temporal-http-tasks/internal/tasks/service';
 import { readSettle } from 'temporal-http-tasks/internal/tasks/settle';
 import type { AbsentSign, Settle } from 'temporal-http-tasks/internal/tasks/settle';
 import type { OperationDecision } from '../options';
@@ -49,20 +50,25 @@ const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
  * Reads `tasks` of a provider file.
  *
  * @param operations The names of the document's operations; undefined when it could not be read.
+ * @param errors The file's rules about error responses.
  */
 export function readTaskChoices(
   file: FieldReader,
   name: string,
   operations: readonly string[] | undefined,
+  errors: ErrorTaxonomy | undefined,
   problems: Problems,
 ): Map<string, TaskChoice> {
   const choices = new Map<string, TaskChoice>();
+  const rejected = (errors?.rules ?? []).flatMap(({ status, failure }) =>
+    status !== undefined && failure === 'Task.Rejected' ? [status] : [],
+  );
   for (const [key, value] of file.entries('tasks', 'an object with the names of tasks')) {
     const place = `tasks.${key}`;
     const operation = operationIn(key, name);
     refuseUnknown(place, operation, operations, problems);
     if (choices.has(operation)) problems.add(place, `${operation} is already there under another name`);
-    choices.set(operation, readChoice(new FieldReader(value, problems, place, KEYS), isRecord(value)));
+    choices.set(operation, readChoice(new FieldReader(value, problems, place, KEYS), isRecord(value), rejected));
   }
   return choices;
 }
@@ -123,7 +129,7 @@ function refuseUnknown(
     problems.add(place, `unknown task; allowed: ${oneOf(operations)}${didYouMean(operation, operations)}`);
 }
 
-function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
+function readChoice(fields: FieldReader, isGiven: boolean, rejected: readonly number[]): TaskChoice {
   const effect = fields.oneOf('effect', EFFECTS);
   const look = isRecord(fields.raw.settle) ? readLook(fields, fields.raw.settle) : undefined;
   const resend = isRecord(fields.raw.settle) ? undefined : readResend(fields);
@@ -131,7 +137,7 @@ function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
   const remedy = fields.text('remedy', 'what a person can do when the call was made and a later step failed');
   const summary = fields.text('summary', 'one line for people');
   const tokenField = fields.path('token');
-  const { codes, statuses } = isGiven ? readAbsent(fields) : { codes: [], statuses: [] };
+  const { codes, statuses } = isGiven ? readAbsent(fields, rejected) : { codes: [], statuses: [] };
   const sensitive = fields.list('sensitive', 'fields').flatMap((field, index) => {
     if (typeof field === 'string' && field !== '') return [field];
     return fields.refuse(`sensitive[${index}]`, 'must be the name of a field of the input') ?? [];
@@ -219,17 +225,35 @@ export function withLooks(
   });
 }
 
-function readAbsent(fields: FieldReader): { codes: string[]; statuses: number[] } {
+/** Statuses that say the same at every provider, unless a rule of the file says otherwise. */
+const OWN_MEANINGS: Readonly<Record<number, string>> = {
+  401: 'means that the key was refused',
+  408: 'means that the call was lost',
+  429: 'means that the call has to wait',
+};
+
+/** Whether a response with this status can say that something is absent: no redirect, and no fault of a server. */
+function isAbsentStatus(status: unknown): status is number {
+  return Number.isInteger(status) && [2, 4].includes(Math.floor(Number(status) / 100));
+}
+
+/** @param rejected Statuses that the file's rules call rejected. */
+function readAbsent(fields: FieldReader, rejected: readonly number[]): { codes: string[]; statuses: number[] } {
   const codes: string[] = [];
   const statuses: number[] = [];
   fields.list('absent', 'provider codes and HTTP statuses').forEach((entry, index) => {
     if (typeof entry === 'string' && entry !== '') codes.push(entry);
-    else if (Number.isSafeInteger(entry) && Number(entry) >= 200 && Number(entry) < 500) statuses.push(Number(entry));
-    else
+    else if (!isAbsentStatus(entry))
       fields.refuse(
         `absent[${index}]`,
-        'must be a provider code as a text, or an HTTP status from 200 to 499 as a number; write a code of digits in quotes',
+        'must be a provider code as a text, or an HTTP status from 200 to 299 or from 400 to 499 as a number; write a code of digits in quotes',
       );
+    else if (entry in OWN_MEANINGS && !rejected.includes(entry))
+      fields.refuse(
+        `absent[${index}]`,
+        `${entry} ${OWN_MEANINGS[entry]}; if it means here that something is absent, add { status: ${entry}, means: rejected } under errors.rules`,
+      );
+    else statuses.push(entry);
   });
   return { codes, statuses };
 }

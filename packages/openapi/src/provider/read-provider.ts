@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { MOST_PLAN_BYTES } from 'temporal-http-tasks/internal/policy/providers/step-plan';
@@ -99,7 +100,7 @@ export async function readProviderFile(path: string): Promise<ProviderFile> {
   refuseStrayPlaceholders(text.value, problems);
   const document = await readDocument(file, path);
   const service = readFileService(file, name, document?.names.schemes, problems);
-  const choices = readTaskChoices(file, name, document?.names.operations, problems);
+  const choices = readTaskChoices(file, name, document?.names.operations, service.errors, problems);
   const simulated = readSimulated(file, name, document?.names.operations, problems);
   const ids = readFileIds(file, name, problems);
   const tasks = document && readTasks(document, name, { service, choices }, file);
@@ -130,8 +131,10 @@ async function readText(path: string): Promise<ProviderText> {
   const found = await stat(path).catch(unread);
   if (!found.isFile()) return refuse('is not a file');
   if (found.size > MOST_PROVIDER_BYTES) return refuse(`has more than ${MOST_PROVIDER_BYTES} bytes`);
+  const bytes = await readFile(path).catch(unread);
+  if (!isUtf8(bytes)) return refuse('is not UTF-8');
   try {
-    return parseProviderText(await readFile(path, 'utf8').catch(unread));
+    return parseProviderText(bytes.toString('utf8'));
   } catch (error) {
     if (error instanceof ProviderTextError) return refuse(error.message, error.line);
     throw error;

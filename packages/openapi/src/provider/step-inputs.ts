@@ -20,7 +20,7 @@ interface PlacedCall {
   call: PlannedCall;
   task: HttpTask;
   /** The field that takes the cursor of the next page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 const CALLS = ['act', 'look', 'follow', 'find', 'proceed', 'bulk'] as const;
@@ -152,6 +152,8 @@ function checkCall(one: PlacedCall, scope: TemplateScope, note: (place: string, 
   }
   const input = filled(one, scope);
   const fields = fieldsOf(task);
+  if (cursor !== undefined && missingIn({ ...one, cursor: undefined }, scope).includes(cursor))
+    note(`${place}.input`, `${task.name} requires the field ${cursor}, also on the first page; give its first value`);
   for (const flaw of flawsIn(task, input)) {
     const { template, at } = templateAt(call.input, flaw.path);
     if (flaw.code === 'unrecognized_keys') {
@@ -160,7 +162,8 @@ function checkCall(one: PlacedCall, scope: TemplateScope, note: (place: string, 
         const where = at === '' && key === cursor ? `${place}.cursor` : `${place}.input${at}.${key}`;
         note(where, `unknown field of ${task.name}${allowed}`);
       }
-    } else if (flaw.path[0] === cursor && flaw.path.length === 1 && template === undefined) {
+    } else if (cursor !== undefined && flaw.path[0] === cursor && !Object.hasOwn(call.input, cursor)) {
+      // Its value is the provider's own.
       continue;
     } else if (valueIn(input, flaw.path) === undefined && flaw.path.length > 0) {
       note(`${place}.input`, `${task.name} requires the field ${flaw.path.map(String).join('.')}`);

@@ -47,7 +47,10 @@ export function literalsOf(
   const constant = node.at('const');
   const list = node.follow('enum');
   if (!constant && !list) return undefined;
-  const values: unknown[] = constant ? [constant.value] : (list?.elements() ?? []).map(({ value }) => value);
+  const entries = constant ? [constant] : (list?.elements() ?? []);
+  const takesNumbersOnly = types.length > 0 && types.every((type) => NOT_TEXTS.has(type));
+  if (takesNumbersOnly) for (const entry of entries) entry.refuseLeadingZero();
+  const values: unknown[] = entries.map(({ value }) => value);
   // An empty list would allow nothing; it comes from generators that found no values.
   if (values.length === 0) return undefined;
   if (!values.every(isLiteral)) return undefined;
@@ -69,6 +72,8 @@ export function literalsOf(
     ),
   );
 }
+
+const NOT_TEXTS: ReadonlySet<TypeName> = new Set(['number', 'integer', 'null']);
 
 function isOfType(value: LiteralValue, type: TypeName): boolean {
   return type === 'integer' ? Number.isInteger(value) || typeof value === 'bigint' : kindOf(value) === type;

@@ -20,7 +20,7 @@ import { groupBy } from './observe';
 import { inLanes } from './lanes';
 import { openStage } from './places';
 import type { Place, Stage, StageOptions } from './places';
-import { IdMaker, stepChoice, stepFacts, stepsNotAbout } from './provider-facts';
+import { IdMaker, stepChoice, stepFacts, stepsNotAbout, withoutManual } from './provider-facts';
 import type { UserIds } from './provider-facts';
 import { endOf, recordsOf, startRun } from './run-workflow';
 import type { RunEnd } from './run-workflow';
@@ -79,7 +79,7 @@ export async function openProviderStage(
 ): Promise<ProviderStage> {
   const { seed = 1 } = tried;
   const simulator = await startProviderSimulator(tried.api, { unknownIds: 'absent', seed });
-  const provider = atSimulator(tried.provider);
+  const provider = atSimulator(withoutManual(tried.provider));
   const { name, ids, tasks } = provider;
   const sensitive = [
     ...Object.keys(ids).filter((id) => ids[id]?.sensitive),
@@ -99,7 +99,7 @@ export async function openProviderStage(
     await stage.close();
     await simulator.close();
   };
-  return { ...stage, tried, simulator, close };
+  return { ...stage, tried: { ...tried, provider }, simulator, close };
 }
 
 /**
@@ -120,7 +120,7 @@ function atSimulator(provider: Provider): Provider {
 
 /** Returns every cell of a provider. */
 export function cellsOf({ provider }: Pick<TriedProvider, 'provider'>): ProviderCell[] {
-  return providerCells(stepFacts(provider));
+  return providerCells(stepFacts(withoutManual(provider)));
 }
 
 /**

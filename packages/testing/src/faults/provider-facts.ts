@@ -8,7 +8,7 @@ import {
   UnwritableIdError,
 } from 'temporal-http-tasks/internal/policy/providers/template';
 import { callsOf } from 'temporal-http-tasks/internal/providers/define-provider';
-import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
+import type { Provider, StepDefinition } from 'temporal-http-tasks/internal/providers/definition';
 import { plannedTask, readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 
 /** Placeholders that say nothing of whom a call is about. */
@@ -41,6 +41,23 @@ export function stepFacts(provider: Provider): StepFacts[] {
     const looksFirst = planned.kind === 'once' && planned.lookFirst;
     return [{ step, kind, calls: Object.fromEntries(calls), looksFirst, after }];
   });
+}
+
+/**
+ * Returns the provider without its manual steps, as if they had ended well: what comes after them is tried as well. One
+ * that has no others keeps them.
+ */
+export function withoutManual(provider: Provider): Provider {
+  const isManual = ({ kind }: StepDefinition): boolean => kind === 'manual';
+  const left = (steps: readonly StepDefinition[]): readonly StepDefinition[] => {
+    const manual = steps.filter(isManual).flatMap(({ step }) => [step, `${provider.name}.${step}`]);
+    const others = steps.filter((step) => !isManual(step));
+    if (others.length === 0 || manual.length === 0) return steps;
+    return others.map((step) =>
+      step.after ? { ...step, after: step.after.filter((rule) => !manual.includes(rule.step)) } : step,
+    );
+  };
+  return { ...provider, steps: (at) => left(provider.steps(at)) };
 }
 
 /** Which steps a run of every step includes and leaves out: a person would have to do the manual ones. */

@@ -51,6 +51,11 @@ const WITHOUT_WAITING = {
 };
 
 const READY_MS = 30_000;
+
+/** What a server prints once it has its ports, and for how long, in milliseconds, one that responds without it is not believed. */
+const STARTED = /^(Temporal )?Server: /m;
+const UNSAID_MS = 3_000;
+
 const ATTEMPTS = 4;
 
 /**
@@ -107,12 +112,15 @@ function serverArguments(options: StartTemporalServerOptions, port: number, uiPo
 async function untilReady(server: OwnedProcess, address: string, namespace: string): Promise<void> {
   const deadline = Date.now() + READY_MS;
   let lastError: unknown;
+  let respondedAtMs: number | undefined;
   while (server.running && Date.now() < deadline) {
     try {
       await askFrontend(address, namespace);
-      // If another Temporal server took the port, it responds while ours is still ending.
+      respondedAtMs ??= Date.now();
+      // If another Temporal server has the port, it responds while ours is still starting, or ending.
+      const isStarted = STARTED.test(await server.logTail()) || Date.now() - respondedAtMs > UNSAID_MS;
       await delay(20);
-      if (server.running) return;
+      if (isStarted && server.running) return;
     } catch (error) {
       lastError = error;
       await delay(25);

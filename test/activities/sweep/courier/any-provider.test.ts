@@ -35,7 +35,7 @@ const BLIND: StepDefinition = {
   act: { task: 'deleteContact', input: { contact_id: '${contactId}' } },
 };
 
-const PROFILE: StepDefinition = {
+const PROFILE = {
   step: 'profile',
   kind: 'once',
   act: { task: 'deleteContact', input: { contact_id: '${contactId}' } },
@@ -45,7 +45,7 @@ const PROFILE: StepDefinition = {
     most: 4,
     refusedFor: ['invalid_id'],
   },
-};
+} satisfies StepDefinition;
 
 const users = (count: number) => Array.from({ length: count }, (_, index) => courierUser(index));
 const everyone = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
@@ -196,6 +196,23 @@ it.concurrent(
       expect(words.at(-1)).toEqual(['topics failed/idNotWritable', 'profile removed']);
       expect(await place.ledger.sweeps.count('bulk')).toMatchObject({ total: 11, removed: 9, failed: 2 });
     }),
+);
+
+it.concurrent('a failure within the good response to a bulk call is found, and counts for no other ID', () =>
+  atEachCourier([{ ...PROFILE, bulk: { ...PROFILE.bulk, failed: [{ 'results.ok': false }] } }], async (given) => {
+    const { server, place } = given;
+    server.seed(9);
+    server.contacts.set('stuck-1', new Set());
+    const stuck = { ids: { courier: { contactId: 'stuck-1' } } };
+    await seedCourierSweep(place, 'bulk', [...users(6), stuck, ...users(9).slice(6)]);
+    await settle(place, 'bulk');
+    await bulk(place, 'bulk', 'courier.profile');
+    const words = (await finalOutcomes(place, 'bulk')).map((own) => own.at(-1));
+    // A call before it, with other IDs, may have removed it and reported a failure of another.
+    expect(words).toEqual([...everyone(6, 'profile removed'), 'profile unknown', ...everyone(3, 'profile removed')]);
+    expect([...server.contacts.keys()]).toEqual(['stuck-1']);
+    expect(await place.ledger.sweeps.count('bulk')).toMatchObject({ total: 10, removed: 9, unknown: 1 });
+  }),
 );
 
 it.concurrent('at the deadline a filed request is accepted, and what was not begun has failed', () =>

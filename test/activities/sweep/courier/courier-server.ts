@@ -178,8 +178,9 @@ export class CourierServer {
 
   #bulk(ids: readonly string[]): ApiResponse {
     if (ids.some((id) => id.startsWith('bad'))) return { status: 400, body: { code: 'invalid_id' } };
-    for (const id of ids) this.contacts.delete(id);
-    return OK;
+    const results = ids.map((id) => ({ id, ok: !id.startsWith('stuck') }));
+    for (const { id, ok } of results) if (ok) this.contacts.delete(id);
+    return { status: 200, body: { results } };
   }
 }
 

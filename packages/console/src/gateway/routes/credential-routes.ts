@@ -12,11 +12,11 @@ export function credentialRoutes(parts: GatewayParts): Hono {
   return new Hono()
     .get('/credentials', (context) => context.json(overview()))
     .put('/credentials', async (context) => {
-      parts.secrets.enter(texts(await jsonBody(context)));
+      parts.secrets.enter(texts(await jsonBody(context, 'any')));
       return context.json(overview());
     })
     .post('/credentials/:service/check', async (context) => {
-      const { confirm } = await jsonBody(context);
+      const { confirm } = await jsonBody(context, ['confirm']);
       return context.json(await checkCredentials(parts, context.req.param('service'), confirmationOf(confirm)));
     });
 }

@@ -1,8 +1,10 @@
+import { isUtf8 } from 'node:buffer';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { parseNotingNumbers, WRITE_AS_TEXT } from 'temporal-http-tasks/internal/http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { repeatedKeyAt } from 'temporal-http-tasks/internal/tasks/json-keys';
+import { requireKnown } from '../body-fields';
 import { GatewayRefusal } from '../http-error';
 import type { CallRequest, Confirmation } from '../wire';
 
@@ -30,20 +32,29 @@ export const limitBody: MiddlewareHandler = async (context, next) => {
   }
 };
 
-/** Reads the body as a JSON object. */
-export async function jsonBody(context: Context): Promise<Record<string, unknown>> {
+/**
+ * Reads the body as a JSON object.
+ *
+ * @param fields The fields that it may have; any other one would be ignored, and is refused. `any`: they are checked later.
+ */
+export async function jsonBody(context: Context, fields: readonly string[] | 'any'): Promise<Record<string, unknown>> {
   const value = await jsonValue(context);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new GatewayRefusal(400, 'Json', 'The body must be a JSON object.');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new GatewayRefusal(400, 'Json', 'The body must be a JSON object.');
+  if (fields !== 'any') requireKnown(value, fields);
+  return value as Record<string, unknown>;
 }
 
 /** Reads the body as JSON. */
 export async function jsonValue(context: Context): Promise<unknown> {
-  const value = parsed(
-    await context.req.text().catch(() => {
+  const body = Buffer.from(
+    await context.req.arrayBuffer().catch(() => {
       throw new GatewayRefusal(400, 'Body', 'The body broke off.');
     }),
   );
+  // Decoding it anyway would turn an ID into another one.
+  if (!isUtf8(body)) throw new GatewayRefusal(400, 'Json', 'The body is not UTF-8.');
+  const value = parsed(body.toString('utf8'));
   // The input is one level below the body. The task checks the input's own depth.
   if (isDeeperThan(value, MAX_DEPTH + 1))
     throw new GatewayRefusal(400, 'Json', `The body is nested deeper than ${MAX_DEPTH} levels.`);
@@ -63,9 +74,9 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Reads an input and its confirmation; other fields are ignored. */
+/** Reads an input and its confirmation. */
 export async function callRequest(context: Context): Promise<CallRequest> {
-  const { input, confirm } = await jsonBody(context);
+  const { input, confirm } = await jsonBody(context, ['input', 'confirm']);
   return { input, confirm: confirmationOf(confirm) };
 }
 

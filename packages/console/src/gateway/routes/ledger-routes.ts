@@ -1,9 +1,10 @@
 import { Hono } from 'hono';
+import { flagOf, requiredText, textOf } from '../body-fields';
 import { runForText, runJson } from '../commands';
 import type { CommandLine, CommandResponse } from '../commands';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
-import { confirmedProduction, requiredText, textOf } from '../start-sweep';
+import { confirmedProduction } from '../start-sweep';
 import type { RateLine, RequestLine, RequestList, StartedAgain, StopLine } from '../wire-operations';
 import { readStop } from '../workers';
 import { confirmationOf, jsonBody } from './json-body';
@@ -14,6 +15,9 @@ const PAGE = 100;
 
 /** To be typed before calls are sent again. */
 const START = 'start';
+
+/** Fields of a new request. */
+const REQUEST = 'ids receivedAt law due reference requestedBy account'.split(' ');
 
 type Body = Record<string, unknown>;
 
@@ -29,30 +33,32 @@ export function ledgerRoutes(parts: GatewayParts): Hono {
         'content-disposition': 'attachment',
       });
     })
-    .post('/requests', async (context) => context.json(await addRequest(parts, await jsonBody(context)), 201))
+    .post('/requests', async (context) => context.json(await addRequest(parts, await jsonBody(context, REQUEST)), 201))
     .post('/requests/:request/:decision', async (context) => {
       const { request, decision } = context.req.param();
-      return context.json(await decide(parts, { request, decision, body: await jsonBody(context) }));
+      return context.json(await decide(parts, { request, decision, body: await jsonBody(context, ['why', 'by']) }));
     })
     .get('/rates', async (context) =>
       context.json((await runJson<RateLine[]>(parts, { command: ['rate', 'show'] })).document),
     )
     .post('/rates', async (context) => {
-      const body = await jsonBody(context);
+      const body = await jsonBody(context, ['key', 'calls']);
       const operands = [requiredText(body, 'key'), requiredText(body, 'calls')];
       return context.json(await runJson<RateLine[]>(parts, { command: ['rate', 'set'], operands }));
     })
     .post('/rates/clear', async (context) => {
-      const operands = [requiredText(await jsonBody(context), 'key')];
+      const operands = [requiredText(await jsonBody(context, ['key']), 'key')];
       return context.json(await runJson<RateLine[]>(parts, { command: ['rate', 'clear'], operands }));
     })
     .get('/stop', async (context) => context.json(await readStop(parts)))
     .post('/stop', async (context) => {
-      const body = await jsonBody(context);
+      const body = await jsonBody(context, ['reason', 'by']);
       const options = { reason: requiredText(body, 'reason'), by: requiredText(body, 'by') };
       return context.json(await runJson<StopLine>(parts, { command: ['stop'], options }));
     })
-    .post('/start', async (context) => context.json(await startAgain(parts, await jsonBody(context))));
+    .post('/start', async (context) =>
+      context.json(await startAgain(parts, await jsonBody(context, ['by', 'resume', 'confirm']))),
+    );
 }
 
 function filterOf({ show, dueBefore }: Record<string, string>): NonNullable<CommandLine['options']> {
@@ -103,6 +109,9 @@ async function startAgain(parts: GatewayParts, body: Body): Promise<CommandRespo
   await confirmedProduction(parts, confirmationOf(body['confirm']), { task: START, named: true });
   return runJson(parts, {
     command: ['start'],
-    options: { by: requiredText(body, 'by'), 'no-resume': body['resume'] === false },
+    options: {
+      by: requiredText(body, 'by'),
+      'no-resume': body['resume'] !== undefined && !flagOf(body['resume'], 'resume'),
+    },
   });
 }

@@ -9,7 +9,7 @@ export function offboardingRoutes(parts: GatewayParts): Hono {
   return new Hono()
     .get('/offboardings/form', async (context) => context.json(await offboardingForm(parts)))
     .post('/offboardings/check', async (context) =>
-      context.json({ problems: offboardingProblems(parts, (await jsonBody(context))['input']) }),
+      context.json({ problems: offboardingProblems(parts, (await jsonBody(context, ['input']))['input']) }),
     )
     .post('/offboardings', async (context) =>
       context.json(await startOffboarding(parts, await callRequest(context)), 201),

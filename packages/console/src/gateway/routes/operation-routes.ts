@@ -1,9 +1,10 @@
 import { Hono } from 'hono';
+import { flagOf, requiredText, textOf, textsOf } from '../body-fields';
 import { runJson } from '../commands';
 import type { CommandLine, CommandResponse } from '../commands';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
-import { confirmedProduction, requiredText, textOf, textsOf } from '../start-sweep';
+import { confirmedProduction } from '../start-sweep';
 import type {
   HoldCheck,
   HoldFileCheck,
@@ -18,8 +19,22 @@ import type {
 } from '../wire-operations';
 import { confirmationOf, jsonBody } from './json-body';
 
-/** Changes of a schedule; `delete` and `pause` start nothing. */
-const SCHEDULE_ACTIONS: readonly string[] = ['pause', 'resume', 'trigger', 'backfill', 'delete'];
+/** Fields that say which user a hold is about, which file has users, and who wants it. */
+const USER = ['ids', 'account', 'environment'];
+const HOLD_FILE = ['upload', 'ignoreColumns', 'account', 'environment'];
+const WHY = ['reason', 'by'];
+
+/** Fields of a new schedule. */
+const SCHEDULE = 'name source plan cron every timezone note paused pauseOnFailure confirm'.split(' ');
+
+/** Changes of a schedule, with their fields; `delete` and `pause` start nothing. */
+const SCHEDULE_ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  pause: ['note', 'confirm'],
+  resume: ['note', 'confirm'],
+  trigger: ['note', 'confirm'],
+  backfill: ['from', 'to', 'confirm'],
+  delete: ['note', 'confirm'],
+};
 const STARTING: readonly string[] = ['resume', 'trigger', 'backfill'];
 
 /** Routes for holds, schedules, providers and the policy: each is a command of the same name. */
@@ -31,10 +46,18 @@ export function operationRoutes(parts: GatewayParts): Hono {
     .get('/holds/log', async (context) =>
       context.json((await runJson<HoldLogLine[]>(parts, { command: ['hold', 'log'] })).document),
     )
-    .post('/holds', async (context) => context.json(await addHold(parts, await jsonBody(context)), 201))
-    .post('/holds/file', async (context) => context.json(await addHoldsOfFile(parts, await jsonBody(context)), 201))
-    .post('/holds/check', async (context) => context.json(await checkHolds(parts, await jsonBody(context))))
-    .post('/holds/remove', async (context) => context.json(await removeHold(parts, await jsonBody(context))))
+    .post('/holds', async (context) =>
+      context.json(await addHold(parts, await jsonBody(context, [...USER, ...WHY])), 201),
+    )
+    .post('/holds/file', async (context) =>
+      context.json(await addHoldsOfFile(parts, await jsonBody(context, [...HOLD_FILE, ...WHY])), 201),
+    )
+    .post('/holds/check', async (context) =>
+      context.json(await checkHolds(parts, await jsonBody(context, [...USER, ...HOLD_FILE]))),
+    )
+    .post('/holds/remove', async (context) =>
+      context.json(await removeHold(parts, await jsonBody(context, ['hold', ...WHY]))),
+    )
     .get('/schedules', async (context) =>
       context.json((await runJson<ScheduleLine[]>(parts, { command: ['schedule', 'list'] })).document),
     )
@@ -42,10 +65,19 @@ export function operationRoutes(parts: GatewayParts): Hono {
       const line: CommandLine = { command: ['schedule', 'show'], operands: [context.req.param('name')] };
       return context.json((await runJson<SchedulePage>(parts, line)).document);
     })
-    .post('/schedules', async (context) => context.json(await createSchedule(parts, await jsonBody(context)), 201))
+    .post('/schedules', async (context) =>
+      context.json(await createSchedule(parts, await jsonBody(context, SCHEDULE)), 201),
+    )
     .post('/schedules/:name/:action', async (context) => {
       const { name, action } = context.req.param();
-      return context.json(await changeSchedule(parts, { name, action, body: await jsonBody(context) }));
+      const fields = SCHEDULE_ACTIONS[action];
+      if (!fields || !Object.hasOwn(SCHEDULE_ACTIONS, action))
+        throw new GatewayRefusal(
+          404,
+          'NotFound',
+          `There is no "${action}"; there are ${Object.keys(SCHEDULE_ACTIONS).join(', ')}.`,
+        );
+      return context.json(await changeSchedule(parts, { name, action, body: await jsonBody(context, fields) }));
     })
     .get('/providers', async (context) =>
       context.json((await runJson<ProviderLine[]>(parts, { command: ['providers', 'list'] })).document),
@@ -167,8 +199,8 @@ async function createSchedule(parts: GatewayParts, body: Body): Promise<CommandR
       every: option('every'),
       timezone: option('timezone'),
       note: option('note'),
-      paused: body['paused'] === true,
-      'pause-on-failure': body['pauseOnFailure'] === true,
+      paused: flagOf(body['paused'], 'paused'),
+      'pause-on-failure': flagOf(body['pauseOnFailure'], 'pauseOnFailure'),
       yes,
     },
     operands: [name],
@@ -179,8 +211,6 @@ async function changeSchedule(
   parts: GatewayParts,
   { name, action, body }: { name: string; action: string; body: Body },
 ): Promise<CommandResponse<unknown>> {
-  if (!SCHEDULE_ACTIONS.includes(action))
-    throw new GatewayRefusal(404, 'NotFound', `There is no "${action}"; there are ${SCHEDULE_ACTIONS.join(', ')}.`);
   const starts = STARTING.includes(action);
   const yes =
     starts && (await confirmedProduction(parts, confirmationOf(body['confirm']), { task: name, named: true }));

@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { textOf } from '../body-fields';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
 import { readBundle, readReport, receiptsFile, RECEIPT_FORMATS } from '../run-ledger';
@@ -50,7 +51,7 @@ export function runRoutes(parts: GatewayParts): Hono {
         });
       })
       .post('/runs/:workflowId/redrive', async (context) => {
-        const { requestedBy, confirm } = await jsonBody(context);
+        const { requestedBy, confirm } = await jsonBody(context, ['requestedBy', 'confirm']);
         const wanted = { requestedBy, confirm: confirmationOf(confirm) };
         return context.json(await redriveSweep(parts, context.req.param('workflowId'), wanted), 201);
       })
@@ -58,8 +59,11 @@ export function runRoutes(parts: GatewayParts): Hono {
         const { workflowId, action } = context.req.param();
         if (!isAction(action))
           throw new GatewayRefusal(404, 'NotFound', `There is no "${action}"; there are ${ACTIONS.join(', ')}.`);
-        const { runId, confirm, ...argument } = await jsonBody(context);
-        const run = { workflowId, ...(typeof runId === 'string' && { runId }) };
+        // The argument of an approval or of a rate is checked as that of the workflow's update.
+        const fields = ['approve', 'rate'].includes(action) ? 'any' : ['runId', 'confirm'];
+        const { runId: given, confirm, ...argument } = await jsonBody(context, fields);
+        const runId = textOf(given, 'runId');
+        const run = { workflowId, ...(runId !== undefined && { runId }) };
         return context.json(await steerSweep(parts, run, { action, argument, confirm: confirmationOf(confirm) }));
       })
   );

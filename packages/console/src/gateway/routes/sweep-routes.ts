@@ -7,8 +7,19 @@ import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
 import { previewSweep, startSweep, sweepForm } from '../start-sweep';
 import { MOST_UPLOAD_BYTES } from '../uploads';
-import type { UploadedFile } from '../wire-operations';
+import type { SweepRequest, UploadedFile } from '../wire-operations';
 import { confirmationOf, jsonBody } from './json-body';
+
+/** Fields of a request for a sweep. */
+const SWEEP: readonly string[] = [
+  'upload',
+  'source',
+  'plan',
+  'ignoreColumns',
+  'allowPlaceholders',
+  'account',
+  'dryRun',
+] satisfies (keyof SweepRequest)[];
 
 const UPLOAD = '/api/uploads';
 
@@ -16,9 +27,9 @@ const UPLOAD = '/api/uploads';
 export function sweepRoutes(parts: GatewayParts): Hono {
   return new Hono()
     .get('/sweeps/form', async (context) => context.json(await sweepForm(parts)))
-    .post('/sweeps/preview', async (context) => context.json(await previewSweep(parts, await jsonBody(context))))
+    .post('/sweeps/preview', async (context) => context.json(await previewSweep(parts, await jsonBody(context, SWEEP))))
     .post('/sweeps', async (context) => {
-      const { confirm, ...body } = await jsonBody(context);
+      const { confirm, ...body } = await jsonBody(context, [...SWEEP, 'confirm']);
       return context.json(await startSweep(parts, body, confirmationOf(confirm)), 201);
     });
 }

@@ -28,7 +28,7 @@ export function taskRoutes(parts: GatewayParts): Hono {
     })
     .post('/tasks/:name/prepare', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
-      return context.json(prepareCall(parts, task, (await jsonBody(context))['input']));
+      return context.json(prepareCall(parts, task, (await jsonBody(context, ['input']))['input']));
     })
     .post('/tasks/:name/test', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));

@@ -91,7 +91,8 @@ export interface DescribedOperation {
   keys: readonly DescribedKey[];
   /** `read` changes nothing; a second `repeatSafe` call changes nothing more. */
   effect: 'read' | 'repeatSafe' | 'irreversible';
-  success: { status: number; body?: Sketch };
+  /** `given`: the body is what the provider file says under `simulate`, and stays as it is. */
+  success: { status: number; body?: Sketch; given?: boolean };
   /** What it returns for what is not there: codes and statuses by the provider file, and responses by the document. */
   absent: {
     codes: readonly string[];

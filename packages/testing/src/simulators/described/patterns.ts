@@ -1,5 +1,5 @@
 import type { Pattern } from './description';
-import { sketchAt, valueAt } from './sketch';
+import { exampleOf, sketchAt, valueAt } from './sketch';
 import type { Draft, Scalar, Sketch } from './sketch';
 
 /** Whether a body shows one of these states. */
@@ -46,16 +46,30 @@ export function show(draft: Draft, pattern: Pattern, statePath?: string): void {
   }
 }
 
-/** Makes a response that shows one of these states by chance show none of them. */
-export function hide(draft: Draft, patterns: readonly Pattern[]): void {
+/**
+ * Makes a response that shows one of these states by chance show none of them.
+ *
+ * @param kept Dotted paths whose values stay.
+ */
+export function hide(draft: Draft, patterns: readonly Pattern[], kept: readonly string[] = []): void {
   for (const pattern of patterns) {
     if (typeof pattern !== 'object' || !shows(draft.value, [pattern])) continue;
-    const [path, condition] = Object.entries(pattern)[0] ?? [];
-    if (path === undefined) continue;
-    const wanted = conditionOf(condition);
-    if ('exists' in wanted && wanted.exists) draft.drop(path);
-    else draft.put(path, otherThan('equals' in wanted ? wanted.equals : undefined));
+    const [path, condition] = Object.entries(pattern).find(([one]) => !kept.includes(one)) ?? [];
+    if (path !== undefined) contradict(draft, path, condition);
   }
+}
+
+/** Gives a path another value, one that the document allows, so that the condition does not hold. */
+function contradict(draft: Draft, path: string, condition: unknown): void {
+  const place = draft.describedAt(path);
+  const isText = place?.kind === 'scalar' && place.type === 'string' && place.format === undefined;
+  const allowed = place?.kind === 'scalar' ? place.only?.find((one) => !holds(one, condition)) : undefined;
+  const wanted = conditionOf(condition);
+  if (allowed !== undefined) draft.put(path, allowed);
+  else if (!('exists' in wanted)) draft.put(path, otherThan('equals' in wanted ? wanted.equals : undefined));
+  else if (!wanted.exists) draft.put(path, place && place.kind !== 'any' ? exampleOf(place) : 'present');
+  else if (isText && !place.only) draft.put(path, '');
+  else draft.drop(path);
 }
 
 function otherThan(value: unknown): Scalar {

@@ -108,7 +108,7 @@ class Change {
     const subject = users.subject(user, step, step.each === undefined ? '' : (textOf(bound[step.each]) ?? ''));
     if (subject.goneAtMs !== undefined && this.#refusesRepeats) return this.#refuseRepeat(user);
     this.#remove(user, subject);
-    return success(this.#operation);
+    return this.#done(new Draft(this.#operation.success.body));
   }
 
   #bulk(step: DescribedOnce): ApiResponse {
@@ -131,7 +131,7 @@ class Change {
     if (items.length === 0 || owner?.exists === false) return this.#absent();
     if (left.length === 0 && this.#refusesRepeats) return this.#refuseRepeat(items[0]?.user, items[0]?.id);
     for (const item of items) this.#remove(item.user, item, item.id);
-    return success(this.#operation);
+    return this.#done(new Draft(this.#operation.success.body));
   }
 
   #file(step: DescribedRequest): ApiResponse {
@@ -154,6 +154,13 @@ class Change {
   #filed(step: DescribedRequest, { handle }: FiledRequest): ApiResponse {
     const draft = new Draft(this.#operation.success.body);
     draft.put(step.handle, handle);
+    return this.#done(draft, [step.handle]);
+  }
+
+  /** The response of a call that did what it is for: it shows none of the states that say otherwise. */
+  #done(draft: Draft, kept: readonly string[] = []): ApiResponse {
+    const { absent: absentIf = [], failed = [] } = this.#call.call;
+    if (this.#operation.success.given !== true) hide(draft, [...absentIf, ...failed], kept);
     noteUnplaced(this.#context, this.#operation, draft);
     return success(this.#operation, draft.value);
   }
@@ -218,9 +225,18 @@ class Read {
   }
 
   respond(calls: readonly StepCall[]): ApiResponse {
-    const gone: DescribedCall[] = [];
-    for (const one of calls) if (!this.#read(one)) gone.push(one.call);
-    if (gone.length > 0) return absentResponse(this.#context, this.#operation, gone);
+    const [gone, left]: [DescribedCall[], DescribedCall[]] = [[], []];
+    for (const one of calls) (this.#read(one) ? left : gone).push(one.call);
+    const shown = gone.flatMap((call) => (call.absent ?? []).slice(0, 1));
+    // One of several things that the response shows may be gone, if a state of the response says so.
+    if (gone.length > 0 && (left.length === 0 || shown.length < gone.length))
+      return absentResponse(this.#context, this.#operation, gone);
+    for (const pattern of shown) show(this.#draft, pattern);
+    hide(
+      this.#draft,
+      left.flatMap((call) => call.absent ?? []),
+      shown.flatMap((pattern) => (typeof pattern === 'object' ? Object.keys(pattern) : [])),
+    );
     noteUnplaced(this.#context, this.#operation, this.#draft);
     return success(this.#operation, this.#draft.value);
   }
@@ -277,6 +293,14 @@ class Read {
     const shown = patterns.length === 0 ? undefined : possible(patterns, body, state);
     if (shown !== undefined) show(this.#draft, shown, state);
     else this.#draft.put(state, pending);
+    // A state that is tested first, or that has not come yet, must not be shown by an example of the document.
+    const unlike = now === 'done' && shown !== undefined ? others : [...others, ...done, ...when];
+    const paths = typeof shown === 'object' ? Object.keys(shown) : [];
+    hide(
+      this.#draft,
+      unlike.filter((pattern) => pattern !== shown),
+      [state, ...paths],
+    );
     if (shown === undefined && patterns.length > 0) this.#noteMissingState(state, patterns);
     if (now === 'done' && shown !== undefined)
       this.#context.users.subject(request.user, request.step).goneAtMs ??= Date.now();
@@ -335,6 +359,9 @@ function absentResponse(
   const { codes, statuses, given } = operation.absent;
   const [pattern] = calls.flatMap((call) => call.absent ?? []);
   const isRefusal = codes.length > 0 || statuses.some((status) => status >= 400) || given !== undefined;
+  const [good] = statuses;
+  if (pattern === undefined && !isRefusal && good !== undefined)
+    return { ...success({ ...operation, success: { ...operation.success, status: good } }), processed: false };
   if (pattern === undefined || isRefusal) return absent(context.api, operation);
   const draft = new Draft(operation.success.body);
   show(draft, pattern);

@@ -176,7 +176,7 @@ class DescribedHalf
     const [first] = calls;
     if (!first) return { users: [] };
     if (first.role === 'bulk') return { users: this.bulkUsers(first) };
-    const named = itemsIn(first.bound);
+    const named = [...itemsIn(first.bound), ...entryOf(first)];
     const items = named.length > 0 ? { items: named } : {};
     const user = this.users.known(first.bound, first.step);
     if (user) return { users: [user.name], alsoKnownAs: Object.values(user.ids).flat(), ...items };
@@ -221,6 +221,12 @@ class DescribedHalf
   private isGone(user: User): boolean {
     return this.stepsOf(user).every(({ gone }) => gone);
   }
+}
+
+/** The entry of a list of IDs that a call is about: each has calls of its own. */
+function entryOf({ step, bound }: StepCall): string[] {
+  const entry = step.kind === 'once' && step.each !== undefined ? textOf(bound[step.each]) : undefined;
+  return entry === undefined ? [] : [entry];
 }
 
 function isClient(key: DescribedKey, clientId: string, secret: string): boolean {

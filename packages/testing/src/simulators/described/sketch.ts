@@ -129,6 +129,11 @@ export class Draft {
     this.#value = withValue(this.#value, path.split('.'), isScalar ? asWanted(wanted, value as Scalar) : value);
   }
 
+  /** Returns what the document says of the value at a dotted path. */
+  describedAt(path: string): Sketch | undefined {
+    return sketchAt(this.#sketch, path);
+  }
+
   /** Takes the value at a dotted path away. */
   drop(path: string): void {
     const segments = path.split('.');
