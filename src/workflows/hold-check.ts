@@ -1,5 +1,6 @@
-import { isCancellation, patched, proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
+import { isCancellation, proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
 import type { OffboardingActivities } from '../activities/contract';
+import { hasPatch } from './patches';
 
 /** The patch since which steps that the deadline leaves open are reported as held for a user on hold. */
 const HELD_AT_THE_DEADLINE = 'held-at-the-deadline';
@@ -36,17 +37,17 @@ export class HoldCheck {
 
   /** Returns whether a hold is why the deadline leaves steps open. */
   async atDeadline(): Promise<boolean> {
-    return patched(HELD_AT_THE_DEADLINE) && this.#isHeld(AT_DEADLINE_MS);
+    return hasPatch(HELD_AT_THE_DEADLINE) && this.#isHeld(AT_DEADLINE_MS);
   }
 
   /** Returns whether a hold forbids to ask for a manual step. */
   async beforeAsking(withinMs: number): Promise<boolean> {
-    return patched(NOT_CHECKED_WHILE_HELD) && this.#isHeld(withinMs);
+    return hasPatch(NOT_CHECKED_WHILE_HELD) && this.#isHeld(withinMs);
   }
 
   /** Returns whether a hold forbids to accept the report of a manual step. */
   async whenReported(withinMs: number): Promise<boolean> {
-    return patched(NO_REPORT_WHILE_HELD) && this.#isHeld(withinMs);
+    return hasPatch(NO_REPORT_WHILE_HELD) && this.#isHeld(withinMs);
   }
 
   /** While the ledger cannot be read, the check is repeated; when that takes too long, nothing is known of a hold. */

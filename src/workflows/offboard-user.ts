@@ -31,6 +31,7 @@ import { readDueDate, refreshDueDateUpdate } from './internal-activity';
 import { offboardingFailed, runSteps, writeEnd } from './saga';
 import { HoldCheck } from './hold-check';
 import { ManualSteps } from './manual-steps';
+import { recordPatches } from './patches';
 import { compensationsQuery, describeProgress, progressQuery, receiptsQuery } from './progress';
 import { invalidInput, parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
 import type { OffboardProgress } from './progress';
@@ -123,6 +124,7 @@ class OffboardingRun {
   }
 
   async execute(): Promise<OffboardResult> {
+    recordPatches();
     this.#showDoing('Looking up holds, app keys and earlier receipts');
     const preparation = await this.#prepareAlsoWhenCancelled();
     const { subject, searchAttributes, dueAt } = preparation;

@@ -18,7 +18,7 @@ import { parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './par
 import { makeSearchable } from './search-attributes';
 import { BulkCalls, UserChunks } from './sweep/user-chunks';
 import { ChildRuns } from './sweep/child-runs';
-import { closeTargets, endedByStop, planChunks, setSweepStatus } from './sweep/sweep-activities';
+import { closeTargets, countUsers, endedByStop, hasNoLocalActivities, setSweepStatus } from './sweep/sweep-activities';
 import { beginSweep, chunkPlan, endOfSweep, sweepFailed } from './sweep/begin-and-end';
 import { SweepControl } from './sweep/sweep-control';
 import { describeSweep } from './sweep/sweep-details';
@@ -98,11 +98,14 @@ class Sweep {
   readonly #chunks: UserChunks;
   readonly #bulk: BulkCalls;
   readonly #children: ChildRuns;
+  /** Whether the users need not be counted before the next pass. */
+  #isCounted = false;
 
   constructor(rawInput: OffboardUsersInput, input: CheckedSweepInput, carried: CarriedSweep | undefined) {
     this.#rawInput = rawInput;
     this.#input = input;
     this.#state = new SweepState(input, carried);
+    this.#state.hasNoLocalActivities = hasNoLocalActivities();
     this.#control = new SweepControl(this.#state);
     this.#control.onChange = () => this.#onChange();
     this.#state.onChange = () => this.#showProgress();
@@ -143,6 +146,7 @@ class Sweep {
     if (!this.#state.opened) {
       await beginSweep(this.#state);
       this.#control.opened();
+      this.#isCounted = this.#isCountedByPlan;
     }
     if (await this.#approved()) await this.#passAll();
     // From here on the sweep accepts no updates; those that it accepted are completed.
@@ -212,13 +216,13 @@ class Sweep {
   async #someoneLeft(): Promise<boolean> {
     const state = this.#state;
     if (state.isPaused) await this.#resumed();
-    const { sweepId } = state;
-    state.count(await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 }));
+    if (!this.#isCounted) state.count(await countUsers(state));
+    this.#isCounted = false;
     this.#show();
     if (state.counts.pending > 0 && Date.now() >= state.deadlineAtMs) {
       state.phase = 'closing';
       this.#showProgress();
-      await closeTargets({ sweepId, reason: 'deadline' });
+      await closeTargets({ sweepId: state.sweepId, reason: 'deadline' });
       return false;
     }
     return state.counts.pending > 0;
@@ -234,12 +238,14 @@ class Sweep {
     this.#showProgress();
     const users = this.#usesChildren ? await this.#children.pass() : await this.#chunks.pass();
     if (users.left || this.#mustStop) return users;
-    const { sweepId } = state;
-    const planned = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });
+    const planned = await countUsers(state);
     state.count(planned);
     state.pauseBeyondTolerance();
     const apps = Object.entries(planned.readyForBulk).flatMap(([app, ready]) => (ready > 0 ? [app] : []));
-    if (apps.length === 0 || this.#mustStop) return users;
+    if (apps.length === 0 || this.#mustStop) {
+      this.#isCounted = state.hasNoLocalActivities;
+      return users;
+    }
     state.phase = 'bulk';
     this.#show();
     const bulk = await this.#bulk.pass(apps);
@@ -261,6 +267,7 @@ class Sweep {
     state.phase = 'waiting';
     // Users who only wait for a manual step wait until a report, or the deadline.
     if (untilMs < state.deadlineAtMs) state.nextTryAtMs = untilMs;
+    this.#isCounted = this.#isCountedByPlan;
     this.#show();
     await condition(() => state.isPaused || state.mustMakeRoom || state.hasReports, delayMs, {
       summary: 'Wait for the next round',
@@ -270,6 +277,7 @@ class Sweep {
   /** Waits until the sweep is resumed. */
   async #resumed(): Promise<void> {
     const state = this.#state;
+    this.#isCounted = this.#isCountedByPlan;
     if (patched(CLOCK_STOPS_WHILE_PAUSED)) state.startClock(state.startedAtMs);
     this.#show();
     await this.#writeStatus();
@@ -287,7 +295,6 @@ class Sweep {
    */
   async #untilAllowed(): Promise<void> {
     const state = this.#state;
-    const { sweepId } = state;
     for (
       let delayMs = LOOK_FOR_START_MS.first;
       state.waitsForOperator;
@@ -297,7 +304,7 @@ class Sweep {
       const summary =
         state.pausedBecause === 'stopped' ? 'Check whether the stop is lifted' : 'Check whether the policy allows it';
       if (await condition(changed, delayMs, { summary })) break;
-      const { stopped, notAllowed } = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });
+      const { stopped, notAllowed } = await countUsers(state);
       if (!stopped && notAllowed === undefined && state.waitsForOperator) state.resume();
     }
     await condition(() => !state.isPaused || state.mustMakeRoom);
@@ -339,6 +346,11 @@ class Sweep {
     const { historyLength, continueAsNewSuggested } = workflowInfo();
     const isLong = continueAsNewSuggested || historyLength > MOST_EVENTS;
     return (this.#state.begun > 0 || this.#control.taken > FEW_UPDATES) && isLong;
+  }
+
+  /** Whether each pass begins with a plan that counts the users too. */
+  get #isCountedByPlan(): boolean {
+    return this.#state.hasNoLocalActivities && !this.#usesChildren;
   }
 
   get #usesChildren(): boolean {

@@ -3,7 +3,6 @@ import {
   CancellationScope,
   isCancellation,
   log,
-  patched,
   proxyLocalActivities,
   TemporalFailure,
 } from '@temporalio/workflow';
@@ -17,6 +16,7 @@ import type { StepPlan } from '../policy/providers/step-plan';
 import { Catalogue, remedyInCatalogue } from '../providers/catalogue';
 import { callTask } from './call-activity';
 import { internalActivity } from './internal-activity';
+import { hasPatch } from './patches';
 
 /**
  * How long recording the end of a run is retried, in milliseconds: a day. After that the run ends with its result
@@ -43,7 +43,7 @@ const { 'httpTasks.recordEnd': recordEndWithinTask } = proxyLocalActivities<Offb
 });
 
 function recordEnd(end: RecordEnd): Promise<RecordedEnd | undefined> {
-  return patched(RECORDED_WITHIN_TASK) ? recordEndWithinTask(end) : recordEndInQueue(end);
+  return hasPatch(RECORDED_WITHIN_TASK) ? recordEndWithinTask(end) : recordEndInQueue(end);
 }
 
 /** How a run of steps ended. */

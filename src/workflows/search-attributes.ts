@@ -1,8 +1,9 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { SearchAttributePair } from '@temporalio/common';
-import { patched, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { DUE_ATTRIBUTE, SEARCH_ATTRIBUTES } from '../policy/search-attributes';
 import type { KeywordAttribute } from '../policy/search-attributes';
+import { hasPatch } from './patches';
 
 const DUE_BY = defineSearchAttributeKey(DUE_ATTRIBUTE, 'DATETIME');
 
@@ -40,7 +41,7 @@ const CLEARS_FOREIGN_DUE_DATE = 'clear-foreign-due-date';
 /** Removes the due date from a run whose request has none; see {@link clearForeignSweep}. */
 export function clearForeignDueDate(usable: readonly string[] | undefined): void {
   if (!usable?.includes(DUE_ATTRIBUTE) || workflowInfo().typedSearchAttributes.get(DUE_BY) === undefined) return;
-  if (patched(CLEARS_FOREIGN_DUE_DATE)) upsertSearchAttributes([{ key: DUE_BY, value: null }]);
+  if (hasPatch(CLEARS_FOREIGN_DUE_DATE)) upsertSearchAttributes([{ key: DUE_BY, value: null }]);
 }
 
 /** The patch since which the attribute of another sweep is removed; runs recorded before it keep theirs. */
@@ -53,5 +54,5 @@ const CLEARS_FOREIGN_SWEEP = 'clear-foreign-sweep';
 export function clearForeignSweep(usable: readonly string[] | undefined): void {
   const key = defineSearchAttributeKey('OffboardingSweep', 'KEYWORD');
   if (!usable?.includes('OffboardingSweep') || workflowInfo().typedSearchAttributes.get(key) === undefined) return;
-  if (patched(CLEARS_FOREIGN_SWEEP)) upsertSearchAttributes([{ key, value: null }]);
+  if (hasPatch(CLEARS_FOREIGN_SWEEP)) upsertSearchAttributes([{ key, value: null }]);
 }

@@ -49,19 +49,46 @@ const { 'httpTasks.planChunks': planWithinTask } = proxyLocalActivities<SweepAct
 });
 
 /**
- * The patch since which a sweep plans its chunks within its workflow tasks, and leaves the rate of its input to the
- * activity that opens it. Temporal Cloud bills each activity, and the local ones of a workflow task together.
+ * The patch since which a sweep leaves the rate of its input to the activity that opens it. Until the next patch it also
+ * planned its chunks within its workflow tasks.
  */
 const FEWER_ACTIVITIES = 'fewer-activities-of-a-sweep';
 
-/** Returns whether the run began with fewer activities. */
-export function hasFewerActivities(): boolean {
-  return patched(FEWER_ACTIVITIES);
+/**
+ * The patch since which a sweep has no local activities, and counts its users only after something has happened to them.
+ * A query that arrives while a local activity runs can make a history that does not replay, and sweeps are queried often
+ * (docs/decisions/0105).
+ */
+const NO_LOCAL_ACTIVITIES = 'sweeps-without-local-activities';
+
+/** Returns whether the run has no local activities; to be asked when it begins, so that it keeps to one way. */
+export function hasNoLocalActivities(): boolean {
+  return patched(NO_LOCAL_ACTIVITIES);
+}
+
+/** Returns whether the activity that opens the sweep sets the rate of the input. */
+export function isRateSetOnOpening(): boolean {
+  return patched(NO_LOCAL_ACTIVITIES) || patched(FEWER_ACTIVITIES);
+}
+
+/** The sweep of a plan. */
+interface PlanningSweep {
+  sweepId: string;
+  hasNoLocalActivities: boolean;
 }
 
 /** Counts the users and plans their next chunks; see `SweepActivities`. */
-export function planChunks(input: PlanChunks): Promise<PlannedChunks> {
-  return hasFewerActivities() ? planWithinTask(input) : planInQueue(input);
+export function planChunks(
+  { sweepId, hasNoLocalActivities: inQueue }: PlanningSweep,
+  chunks: Omit<PlanChunks, 'sweepId'>,
+): Promise<PlannedChunks> {
+  const input = { sweepId, ...chunks };
+  return inQueue || !patched(FEWER_ACTIVITIES) ? planInQueue(input) : planWithinTask(input);
+}
+
+/** Counts the users and plans nothing. */
+export function countUsers(sweep: PlanningSweep): Promise<PlannedChunks> {
+  return planChunks(sweep, { chunkSize: 1, limit: 0, fromSeq: 0 });
 }
 
 /** A chunk begins users for at most five minutes; those in progress may then take the full timeouts of their calls. */

@@ -19,7 +19,7 @@ import { RATED_PROVIDER } from '../../providers/built-in';
 import { refusalOrError } from '../failure-of';
 import { readDueDate, refreshDueDateUpdate } from '../internal-activity';
 import { invalidInput, parseWorkflowInput } from '../parse-workflow-input';
-import { hasFewerActivities, recordUpdate, setRate } from './sweep-activities';
+import { isRateSetOnOpening, recordUpdate, setRate } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /**
@@ -73,7 +73,7 @@ export class SweepControl {
 
   constructor(state: SweepState) {
     this.#state = state;
-    if (state.input.rate !== undefined && !state.opened && !hasFewerActivities()) this.#wantRateOfInput();
+    if (state.input.rate !== undefined && !state.opened && !isRateSetOnOpening()) this.#wantRateOfInput();
     setHandler(sweepProgressQuery, () => state.progress(), {
       description:
         'Progress of the sweep: counts by outcome, what it does and what it waits for. Its result when it has ended.',
@@ -140,7 +140,7 @@ export class SweepControl {
   /** Writes the rate of the input, unless the activity that opened the sweep has set it. */
   opened(): void {
     const { input, opened } = this.#state;
-    if (input.rate !== undefined && !opened?.isRated && hasFewerActivities()) this.#wantRateOfInput();
+    if (input.rate !== undefined && !opened?.isRated && isRateSetOnOpening()) this.#wantRateOfInput();
   }
 
   #wantRateOfInput(): void {

@@ -92,6 +92,9 @@ export class SweepState {
   /** Set at the end. */
   ended: Pick<SweepProgress, 'status' | 'merkleRoot' | 'compensationTask'> | undefined;
 
+  /** Whether the run has no local activities. */
+  hasNoLocalActivities = false;
+
   constructor(input: CheckedSweepInput, carried?: CarriedSweep) {
     this.input = input;
     this.startedAtMs = carried?.startedAtMs ?? workflowInfo().startTime.getTime();

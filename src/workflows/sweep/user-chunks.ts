@@ -102,8 +102,7 @@ export class UserChunks {
   async #planMore(): Promise<void> {
     const state = this.#state;
     const wasQuiet = this.#inProgress.size === 0;
-    const planned = await planChunks({
-      sweepId: state.sweepId,
+    const planned = await planChunks(state, {
       chunkSize: CHUNK_USERS,
       limit: MAX_PLANNED_CHUNKS,
       fromSeq: state.nextSeq,
