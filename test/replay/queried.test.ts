@@ -1,10 +1,13 @@
 import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { silenceTemporal } from '../support/quiet-runtime';
-import { openPlace } from '../support/offboarding';
+import { readProvider } from '@temporal-http-tasks/openapi';
+import { completeStepUpdate, progressQuery } from 'temporal-http-tasks/workflow';
+import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
-import { seedUser, startOffboarding } from '../support/offboarding-runs';
+import { startOffboarding, until } from '../support/offboarding-runs';
 import { workflowBundle } from '../support/workflow-bundle';
+import { CourierHouse, writeCourierFile } from '../workflow/providers/courier-house';
 import { historyNames, readHistory } from './histories';
 import { localActivitiesIn, queriedDuringLocalActivities } from './queried-histories';
 
@@ -55,25 +58,43 @@ it.each(['offboard-user-held', 'offboard-users-in-chunks'])(
 
 describe('on a server', () => {
   let place: Place;
+  const house = new CourierHouse();
 
   beforeAll(async () => {
-    place = await openPlace();
+    place = await openPlace({ env: { COURIER_TOKEN: 'courier-key', COURIER_BASE_URL: await house.start() } });
   });
 
-  afterAll(() => place.close());
+  afterAll(async () => {
+    await place.close();
+    await house.close();
+  });
 
-  it('runs that were queried before a worker took them replay', async () => {
-    // A hold ends a run right behind its preparation, with nothing but local activities.
-    const users = Array.from({ length: 30 }, () => seedUser(place));
-    const subjects = users.map(({ plaidUserId }) => place.hasher.subject('plaid', 'sandbox', plaidUserId));
-    await place.ledger.addHold({ holdId: 'queried', subjects });
-    const runs = await Promise.all(users.map(({ user }) => startOffboarding(place, { user })));
-    // The server keeps a query until a worker takes the first workflow task.
-    const asked = Promise.all(runs.map((run) => run.query<{ status: string }>('progress')));
-    await place.startWorker();
-    await asked;
+  it('runs that were queried while their hold is checked replay', async () => {
+    const plugin = { providers: [await readProvider(writeCourierFile())] };
+    const worker = await place.startWorker({ plugin });
+    const runs = await Promise.all(
+      Array.from({ length: 10 }, () => {
+        const ids = { contactId: freshId('c'), personId: freshId('p') };
+        house.contacts.set(ids.contactId, []);
+        return startOffboarding(place, { user: { ids: { courier: ids } }, include: ['courier.archive'] });
+      }),
+    );
     for (const run of runs) {
-      expect(await run.result()).toMatchObject({ status: 'held' });
+      await until('the run waits for a person', async () => (await run.query(progressQuery)).waiting?.length === 1);
+    }
+    await worker.stop();
+    // The server gives the queries to the worker with the workflow tasks of the updates, which begin a local activity each.
+    const reports = runs.map((run) =>
+      run.executeUpdate(completeStepUpdate, { args: [{ step: 'courier.archive', by: 'Archive', outcome: 'removed' }] }),
+    );
+    for (const run of runs) {
+      await until('the update waits', async () => (await run.describe()).raw.pendingWorkflowTask != null);
+    }
+    const traces = runs.map((run) => run.query('__stack_trace'));
+    await place.startWorker({ plugin });
+    await Promise.all([...reports, ...traces]);
+    for (const run of runs) {
+      expect(await run.result()).toMatchObject({ status: 'completed' });
       await replay(await run.fetchHistory());
     }
   });
