@@ -47,7 +47,7 @@ it('a run of one user that was queried during every local activity replays', asy
   }
 });
 
-// When it replays, the SDK is mended, and local activities may be used in sweeps again.
+// When it replays, the SDK is fixed, and local activities may be used in sweeps again.
 it.each(['offboard-user-held', 'offboard-users-in-chunks'])(
   'the SDK does not find patches behind such a query: %s before patches were recorded at the start',
   async (kind) => {
@@ -88,7 +88,7 @@ describe('on a server', () => {
       run.executeUpdate(completeStepUpdate, { args: [{ step: 'courier.archive', by: 'Archive', outcome: 'removed' }] }),
     );
     for (const run of runs) {
-      await until('the update waits', async () => (await run.describe()).raw.pendingWorkflowTask != null);
+      await until('the update waits', async () => (await run.describe()).raw.pendingWorkflowTask !== null);
     }
     const traces = runs.map((run) => run.query('__stack_trace'));
     await place.startWorker({ plugin });

@@ -73,8 +73,7 @@ export class UserChunks {
   }
 
   async #startAll(): Promise<void> {
-    const concurrency =
-      this.#state.input.concurrency ?? (patched(CHUNKS_FOR_SEVERAL_WORKERS) ? DEFAULT_CHUNKS : FIRST_DEFAULT_CHUNKS);
+    const concurrency = this.#state.input.concurrency ?? this.#defaultChunks;
     for (let next = await this.#nextDue(); next; next = await this.#nextDue()) {
       await this.#placeFor(concurrency);
       if (this.#mustStop()) return;
@@ -82,6 +81,12 @@ export class UserChunks {
       this.#state.nextSeq = next.toSeq + 1;
       this.#start(next);
     }
+  }
+
+  get #defaultChunks(): number {
+    // A run without local activities began later than this patch, and needs no event for it.
+    const forSeveral = this.#state.hasNoLocalActivities || patched(CHUNKS_FOR_SEVERAL_WORKERS);
+    return forSeveral ? DEFAULT_CHUNKS : FIRST_DEFAULT_CHUNKS;
   }
 
   /** Returns the next chunk with users who can be tried now; it stays in the plan. */
