@@ -8,8 +8,8 @@ import { patched } from '@temporalio/workflow';
 const FROM_THE_START = 'patches-from-the-start';
 
 /**
- * The patches that are asked for after a local activity. Closed, since runs are recorded with what stands for them: another
- * one is recorded at the start by a name of its own.
+ * The patches that are checked after a local activity. The list is closed, since recorded runs rely on it: a new patch is
+ * recorded at the start under a name of its own.
  */
 type PatchAfterLocalActivity =
   | 'clear-foreign-due-date'

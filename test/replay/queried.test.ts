@@ -1,8 +1,8 @@
 import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { silenceTemporal } from '../support/quiet-runtime';
 import { readProvider } from '@temporal-http-tasks/openapi';
 import { completeStepUpdate, progressQuery } from 'temporal-http-tasks/workflow';
+import { silenceTemporal } from '../support/quiet-runtime';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { startOffboarding, until } from '../support/offboarding-runs';
@@ -47,7 +47,7 @@ it('a run of one user that was queried during every local activity replays', asy
   }
 });
 
-// When it replays, the SDK is fixed, and local activities may be used in sweeps again.
+// Once it replays, the SDK has been fixed, and local activities may be used in sweeps again.
 it.each(['offboard-user-held', 'offboard-users-in-chunks'])(
   'the SDK does not find patches behind such a query: %s before patches were recorded at the start',
   async (kind) => {

@@ -61,7 +61,7 @@ const FEWER_ACTIVITIES = 'fewer-activities-of-a-sweep';
  */
 const NO_LOCAL_ACTIVITIES = 'sweeps-without-local-activities';
 
-/** Returns whether the run has no local activities; to be asked when it begins, so that it keeps to one way. */
+/** Returns whether the run has no local activities. Checked once, when it begins, so that it does not change its way. */
 export function hasNoLocalActivities(): boolean {
   return patched(NO_LOCAL_ACTIVITIES);
 }
